@@ -1,0 +1,110 @@
+/**
+ * What a slot is to the engine host: the contract that `slot.ts` keeps and `tests/contracts/slot.ts` checks.
+ *
+ * A slot is one child process with a Worker inside. The host offers tasks (tickets), rings once per batch, and looks at what came
+ * back; it may withdraw what has not started, and may kill the child at any moment without losing a finished result.
+ */
+
+/** How a child ended, as its host saw it. */
+export interface ChildEnd {
+  /** Exit code, or null if a signal ended it. */
+  readonly code: number | null;
+  /** Signal number, or null. */
+  readonly signal: number | null;
+  /** What the host knows beyond that: it killed it itself, or read nonsense, or the runtime's own last words name memory. */
+  readonly reason: "exited" | "killed by host" | "protocol" | "out of memory" | "never ready";
+  /** A sentence for the error of the task that ran. */
+  readonly detail: string;
+  /** Last bytes of what it wrote to fd 2 and were attributed to no task, as text. */
+  readonly lastWords: string;
+}
+
+/** One request in the ring. */
+export interface Offer {
+  /** The host's own number of the task, unique among those open in this slot; comes back with everything about it. */
+  readonly ticket: number;
+  /** OP of protocol/groups.ts: define, apply, execute, push, pull, clear. */
+  readonly op: number;
+  /** The definition that an apply uses (host-wide number), or the number that a define gives to its body. */
+  readonly definition: number;
+  /** How many large buffers were sent ahead with `chunk()` under this ticket. */
+  readonly buffers: number;
+  /** Codec bytes (protocol/values.ts): arguments array, {code, silent}, names and values, list of names. Copied by `offer()`. */
+  readonly body: Uint8Array;
+}
+
+/** Receives what `look()` found, in the order in which it happened. Views are valid during the call only. */
+export interface SlotSink {
+  /** The Worker is up behind both walls; `walls` is what the child measured of them. */
+  ready(walls: WallReport): void;
+  /** The Worker began the task (between this look and the one before). */
+  started(ticket: number, at: number): void;
+  /** A piece of a large buffer of the task's coming result. */
+  chunk(ticket: number, index: number, total: number, offset: number, bytes: Uint8Array): void;
+  /** A display or other event while the task runs: codec bytes of {kind: "display_data" | "execute_result" | "clear_output", …}. */
+  event(ticket: number, body: Uint8Array): void;
+  /** Text that the task wrote. */
+  output(ticket: number, stream: "stdout" | "stderr", text: Uint8Array): void;
+  /** The task's one answer. ok: codec bytes of the value. error: codec bytes of {ename, evalue, traceback: string[], error?}. */
+  result(
+    ticket: number,
+    status: "ok" | "error",
+    body: Uint8Array,
+    buffers: number,
+    startedAt: number,
+    finishedAt: number,
+  ): void;
+  /** The child is gone and reaped; nothing follows. Tickets neither answered nor withdrawn are named with whether they had started. */
+  ended(end: ChildEnd, open: readonly { readonly ticket: number; readonly started: boolean }[]): void;
+}
+
+/** What stands between the task and the machine, as measured in the child. */
+export interface WallReport {
+  readonly deno: boolean;
+  /** Landlock's ABI version in force, 0 if there is none. */
+  readonly landlock: number;
+  readonly seccomp: boolean;
+  /** What is open although it should not be, in words. */
+  readonly missing: readonly string[];
+}
+
+export interface SlotSettings {
+  /** Entries of the ring (a power of two). */
+  readonly entries: number;
+  /** Bytes for request bodies, and for result bodies. */
+  readonly ringBytes: number;
+  /** Bytes of the arena for large buffers, each direction. */
+  readonly arenaBytes: number;
+  /** The three switches. All true but in tests of the walls. */
+  readonly walls: { readonly deno: boolean; readonly landlock: boolean; readonly seccomp: boolean };
+  /** Most bytes of one result body, buffers included. */
+  readonly resultLimitBytes: number;
+}
+
+/** The host's side of one child. */
+export interface SlotHandle {
+  readonly pid: number;
+  /** File descriptors for the host's poll (readable = call `look()`): doorbell and text pipes, pidfd. */
+  readonly fds: readonly number[];
+  readonly state: "starting" | "ready" | "ended";
+  /** Open tickets (offered, not answered, not withdrawn). */
+  readonly open: number;
+  /** Puts a request into the ring; false if there is no room now (look first, offer again). Nothing is rung yet. */
+  offer(offer: Offer): boolean;
+  /** Sends a piece of a large argument buffer ahead of its task; false if the arena has no room now. */
+  chunk(ticket: number, index: number, total: number, offset: number, bytes: Uint8Array): boolean;
+  /** Rings the doorbell if anything was offered since. */
+  ring(): void;
+  /** Takes back what has not started: true means that it never will, and no answer comes for it. */
+  withdraw(ticket: number): boolean;
+  /** Drains pipes, ring and exit status into the sink. Cheap when there is nothing. */
+  look(sink: SlotSink): void;
+  /** Bytes of memory that the child uses now (resident, arena included), 0 if it is gone. */
+  memory(): number;
+  /** SIGKILL to its group; the next `look()` reports finished results first and then `ended`. */
+  kill(): void;
+  /** SIGSTOP or SIGCONT to its group. */
+  pause(stopped: boolean): void;
+  /** Kills if needed, reaps, unmaps and closes. Harmless twice. */
+  close(): void;
+}
