@@ -29,7 +29,8 @@ export interface Offer {
   readonly definition: number;
   /** How many large buffers were sent ahead with `chunk()` under this ticket. */
   readonly buffers: number;
-  /** Codec bytes (protocol/values.ts): arguments array, {code, silent}, names and values, list of names. Copied by `offer()`. */
+  /** Codec bytes (protocol/values.ts): arguments array, {code, silent}, names and values, list of names. Copied by `offer()`.
+   * Empty where the last of the large buffers is the body (bodies above INLINE_BODY_BYTES). Likewise in `result`. */
   readonly body: Uint8Array;
 }
 

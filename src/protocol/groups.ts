@@ -68,6 +68,11 @@ export const ANY = 0xffff_ffff;
 export const MAX_GROUP_BYTES = 8 << 20;
 /** A binary buffer of at least this many bytes travels as chunks instead of inside the group. */
 export const LARGE_BYTES = 64 << 10;
+/**
+ * A body of more bytes than this travels as one more large buffer, the last; the record's own body is then empty
+ * (a coded value never is).
+ */
+export const INLINE_BODY_BYTES = 256 << 10;
 /** Size of one chunk. */
 export const CHUNK_PIECE_BYTES = 1 << 20;
 
