@@ -1,0 +1,137 @@
+/**
+ * The engines as the scheduler sees them: load, credit, start window, and the list of what each was assigned, in order.
+ *
+ * Credit is how many tasks an engine may hold that are not finished: about 5 ms of work by the running mean of its task times, so that a short task never waits for
+ * a round trip and a long one never stands behind another. A user's hwm replaces it.
+ */
+import { SeqQueue, type TaskTable } from "./task_table.ts";
+
+/** How far ahead of the running task an engine is supplied, in milliseconds of work. */
+const AHEAD_MS = 5;
+const MAX_CREDIT = 256;
+const MAX_WINDOW = 64;
+/** Tasks longer than this get no second one ahead. */
+const LONG_MS = 20;
+
+export class EngineState {
+  readonly id: number;
+  readonly uuid: string;
+  /** 0: ours (groups), 1: a peer's (single messages). */
+  readonly pool: 0 | 1;
+  /** False once it was unregistered: it gets nothing more, its results still count for a moment. */
+  alive = true;
+  diedAt = 0;
+  reason = "";
+  /** Tasks assigned and not finished. */
+  load = 0;
+  /** Ends of the list of assigned tasks. */
+  first = 0;
+  last = 0;
+  /** Result records received from this registration. */
+  acked = 0;
+  /** Running mean of task times in ms; negative while nothing is known. */
+  meanMs = -1;
+  /** When it last gave a result or got its first task, for recall. */
+  progressAt = 0;
+  recalling = false;
+  /** Greatest start window told since it was idle. */
+  windowTold = 0;
+  /** Tasks that may only run here (or on few others). */
+  readonly wants = new SeqQueue();
+
+  constructor(id: number, uuid: string, ours: boolean) {
+    this.id = id;
+    this.uuid = uuid;
+    this.pool = ours ? 0 : 1;
+  }
+
+  /** How many tasks it may hold. `hwm` null: adaptive for ours, 1 for peers; 0: no bound. */
+  limit(hwm: number | null): number {
+    if (hwm !== null) return hwm === 0 ? Infinity : hwm;
+    if (this.pool === 1) return 1;
+    if (this.meanMs < 0) return 2;
+    const ahead = this.meanMs <= 0 ? MAX_CREDIT : Math.floor(AHEAD_MS / this.meanMs) + 1;
+    return Math.min(MAX_CREDIT, Math.max(ahead, this.meanMs <= LONG_MS ? 2 : 1));
+  }
+
+  /** How many of its tasks it may have handed to its slot without our knowing their results (PROTOCOL.md, "Start window"). */
+  window(): number {
+    const window = this.meanMs < 0 ? 2 : this.meanMs === 0 ? MAX_WINDOW : Math.floor(1 / this.meanMs) + 2;
+    const told = Math.min(MAX_WINDOW, window);
+    this.windowTold = this.load === 0 ? told : Math.max(this.windowTold, told);
+    return told;
+  }
+
+  /** Takes in the times of `count` tasks that took `totalMs` together. */
+  observe(totalMs: number, count: number): void {
+    const mean = Math.max(0, totalMs / count);
+    const share = Math.min(0.9, 0.2 * count);
+    this.meanMs = this.meanMs < 0 ? mean : this.meanMs + (mean - this.meanMs) * share;
+  }
+
+  append(table: TaskTable, at: number): void {
+    const seq = table.seq[at]!;
+    table.previous[at] = this.last;
+    table.next[at] = 0;
+    if (this.last !== 0) table.next[table.at(this.last)] = seq;
+    else this.first = seq;
+    this.last = seq;
+    this.load++;
+  }
+
+  unlink(table: TaskTable, at: number): void {
+    const previous = table.previous[at]!, next = table.next[at]!;
+    if (previous !== 0) table.next[table.at(previous)] = next;
+    else this.first = next;
+    if (next !== 0) table.previous[table.at(next)] = previous;
+    else this.last = previous;
+    this.load--;
+  }
+}
+
+/** Engines by id and in LRU order: the one that waited longest for a task stands first. */
+export class EngineTable {
+  readonly #byId = new Map<number, EngineState>();
+  /** Living engines, oldest first; new ones go to the front. */
+  order: EngineState[] = [];
+
+  get(id: number): EngineState | undefined {
+    return this.#byId.get(id);
+  }
+
+  all(): Iterable<EngineState> {
+    return this.#byId.values();
+  }
+
+  add(engine: EngineState): void {
+    this.#byId.set(engine.id, engine);
+    this.order.unshift(engine);
+  }
+
+  /** It gets no more tasks; it stays known until `forget`. */
+  retire(engine: EngineState): void {
+    engine.alive = false;
+    this.order = this.order.filter((other) => other !== engine);
+  }
+
+  forget(engine: EngineState): void {
+    if (this.#byId.get(engine.id) === engine) this.#byId.delete(engine.id);
+  }
+
+  /** Moves engines that were just given tasks behind all others. */
+  used(engines: ReadonlySet<EngineState>): void {
+    if (engines.size === 0) return;
+    if (this.order.length > 1) {
+      this.order = [...this.order.filter((engine) => !engines.has(engine)), ...engines];
+    }
+  }
+
+  isAlive(id: number): boolean {
+    return this.#byId.get(id)?.alive ?? false;
+  }
+
+  /** Whether any living engine belongs to the pool. */
+  has(pool: 0 | 1): boolean {
+    return this.order.some((engine) => engine.pool === pool);
+  }
+}

@@ -1,0 +1,120 @@
+/**
+ * The scheduler's end of the link to the hub: copies of everything go out, news of engines come in.
+ *
+ * The hub acknowledges data messages after its commit; what is not acknowledged is bounded, and `isOpen` says whether clients may be read.
+ */
+import type { Logger } from "../base/log.ts";
+import { Queue } from "../base/queue.ts";
+import type { Incoming } from "../wire/incoming.ts";
+import type { Socket } from "../wire/socket.ts";
+import { SCHEDULER_BOUNDS } from "./options.ts";
+
+/** Topics of data messages (PROTOCOL.md, "Link"). */
+export type Topic =
+  | "tasks"
+  | "direct"
+  | "chunk"
+  | "assigned"
+  | "results"
+  | "in"
+  | "out"
+  | "intask"
+  | "tracktask"
+  | "outtask"
+  | "iopub"
+  | "incontrol"
+  | "outcontrol";
+
+/** What the hub tells. */
+export type HubNews = { readonly kind: string } & Readonly<Record<string, unknown>>;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+const topicFrames = new Map<string, Uint8Array>();
+
+function topicFrame(topic: string): Uint8Array {
+  let frame = topicFrames.get(topic);
+  if (frame === undefined) topicFrames.set(topic, frame = encoder.encode(topic));
+  return frame;
+}
+
+export class HubLink {
+  readonly #socket: Socket;
+  readonly #log: Logger;
+  #sent = 0;
+  #acknowledged = 0;
+  #bytes = 0;
+  /** Sizes of what is under way, oldest first. */
+  readonly #sizes = new Queue<number>();
+
+  constructor(socket: Socket, log: Logger) {
+    this.#socket = socket;
+    this.#log = log;
+  }
+
+  get socket(): Socket {
+    return this.#socket;
+  }
+
+  /** Whether the hub keeps up: below the window's bounds. */
+  get isOpen(): boolean {
+    return ((this.#sent - this.#acknowledged) >>> 0) < SCHEDULER_BOUNDS.linkMessages && this.#bytes < SCHEDULER_BOUNDS.linkBytes;
+  }
+
+  tell(news: HubNews): void {
+    this.#socket.send([topicFrame("json"), encoder.encode(JSON.stringify(news))]);
+  }
+
+  send(topic: Topic, frames: readonly Uint8Array[]): void {
+    let bytes = 0;
+    for (const frame of frames) bytes += frame.length;
+    this.#count(bytes);
+    this.#socket.send([topicFrame(topic), ...frames]);
+  }
+
+  /** Passes on the frames of a received message from `from` on, behind `prefix`, without copying large ones. */
+  forward(topic: Topic, message: Incoming, prefix: readonly Uint8Array[], from: number): void {
+    let bytes = 0;
+    for (let i = from; i < message.count; i++) bytes += message.frame(i).length;
+    this.#count(bytes);
+    message.forward(this.#socket, [topicFrame(topic), ...prefix], from);
+  }
+
+  #count(bytes: number): void {
+    this.#sent = (this.#sent + 1) >>> 0;
+    this.#bytes += bytes;
+    this.#sizes.push(bytes);
+  }
+
+  /** Reads what the hub said; acknowledgements are taken in here. */
+  *receive(): IterableIterator<HubNews> {
+    for (let frames = this.#socket.receive(); frames !== undefined; frames = this.#socket.receive()) {
+      const [topic, body] = frames;
+      if (topic === undefined || body === undefined) continue;
+      const name = decoder.decode(topic);
+      if (name === "ack") this.#acknowledge(body);
+      else if (name === "json") {
+        const news: HubNews | null = this.#parse(body);
+        if (news !== null) yield news;
+      }
+    }
+  }
+
+  #parse(body: Uint8Array): HubNews | null {
+    try {
+      return JSON.parse(decoder.decode(body));
+    } catch (error) {
+      this.#log.error("Cannot read a message of the hub", { error: String(error) });
+      return null;
+    }
+  }
+
+  #acknowledge(body: Uint8Array): void {
+    if (body.length < 4) return;
+    const taken = new DataView(body.buffer, body.byteOffset).getUint32(0, true);
+    while (((taken - this.#acknowledged) | 0) > 0) {
+      this.#acknowledged = (this.#acknowledged + 1) >>> 0;
+      this.#bytes -= this.#sizes.shift() ?? 0;
+    }
+  }
+}

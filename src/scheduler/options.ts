@@ -1,0 +1,37 @@
+/**
+ * The scheduler's own settings that do not come from the hub, one line each.
+ */
+
+/** Bounds and patience of the schedulers. */
+export const SCHEDULER_BOUNDS = {
+  /** Most messages taken from one socket before the others get their turn. */
+  messagesPerTurn: 64,
+  /** Most data messages to the hub that it has not acknowledged; then clients are not read. */
+  linkMessages: 1024,
+  /** The same in bytes. */
+  linkBytes: 64 << 20,
+  /** How long results of a gone engine are waited for: ours, peers' (ipyparallel waits 5 s). */
+  graceMs: [100, 5000],
+  /** Longest wait of the loop, in ms. */
+  idleMs: 100,
+  /** A group for an engine is sent when it has grown to this. */
+  groupBytes: 256 << 10,
+  /** Large argument buffers kept for tasks that wait, in bytes; beyond it clients are not read. */
+  bufferBytes: 1 << 30,
+  /** Longest message that a socket takes from a peer, per frame. */
+  maxMessageBytes: 2 ** 31 - 1,
+} as const;
+
+/** What the hub tells a scheduler at its start (PROTOCOL.md, "Link"). */
+export interface SchedulerSetup {
+  readonly clientInterface: string;
+  readonly engineInterface: string;
+  readonly ports: {
+    readonly client: Readonly<Record<string, number>>;
+    readonly engine: Readonly<Record<string, number | readonly number[]>>;
+  };
+  readonly nonce: string;
+  readonly key: string;
+  readonly scheme: string;
+  readonly hwm: number | null;
+}

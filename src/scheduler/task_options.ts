@@ -1,0 +1,96 @@
+/**
+ * The options in a task's tail or a Jupyter request's metadata, checked once where they come in.
+ */
+import { type DependencySpec, type TaskKey, taskKey } from "./dependencies.ts";
+
+export interface TaskOptions {
+  readonly after: DependencySpec | null;
+  readonly follow: DependencySpec | null;
+  /** Engine ids, or null for any. */
+  readonly targets: readonly number[] | null;
+  /** Milliseconds that it may wait, Infinity for ever. */
+  readonly queueTimeoutMs: number;
+  readonly retries: number;
+}
+
+/** Finds a task by its msg_id text. */
+export type ResolveId = (msgId: string) => TaskKey | undefined;
+
+/** An option that cannot be understood: the task fails with this sentence. */
+export class BadOption extends Error {
+  override name = "TypeError";
+}
+
+const MAX_IDS = 100_000;
+
+/** Reads options as they stand in JSON. Throws BadOption naming the field. */
+export function readTaskOptions(value: unknown, client: number, resolve: ResolveId): TaskOptions {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new BadOption("Cannot read the task's options: not an object");
+  }
+  const fields: Record<string, unknown> = { ...value };
+  return {
+    after: readDependency("after", fields.after, client, resolve),
+    follow: readDependency("follow", fields.follow, client, resolve),
+    targets: readTargets(fields.targets),
+    queueTimeoutMs: readTimeout(fields.timeout),
+    retries: readRetries(fields.retries),
+  };
+}
+
+function readDependency(
+  name: string,
+  value: unknown,
+  client: number,
+  resolve: ResolveId,
+): DependencySpec | null {
+  if (value === undefined || value === null) return null;
+  const object: Record<string, unknown> = Array.isArray(value)
+    ? { ids: value }
+    : typeof value === "object"
+    ? { ...value }
+    : {};
+  const ids = object.ids ?? object.dependencies;
+  if (!Array.isArray(ids)) throw new BadOption(`Cannot read option "${name}": it names no ids`);
+  if (ids.length > MAX_IDS) throw new BadOption(`Cannot read option "${name}": more than ${MAX_IDS} ids`);
+  if (ids.length === 0) return null;
+  const keys = ids.map((id: unknown) => {
+    if (typeof id === "number" && Number.isInteger(id) && id > 0 && id <= 0xffff_ffff) {
+      return taskKey(client, id);
+    }
+    if (typeof id === "string") return resolve(id) ?? -1;
+    throw new BadOption(`Cannot read option "${name}": ${JSON.stringify(id)} is no task id`);
+  });
+  const success = object.success !== false, failure = object.failure === true;
+  if (!success && !failure) {
+    throw new BadOption(`Cannot read option "${name}": neither success nor failure counts`);
+  }
+  return { keys, all: object.all !== false, success, failure };
+}
+
+function readTargets(value: unknown): readonly number[] | null {
+  if (value === undefined || value === null) return null;
+  if (!Array.isArray(value) || !value.every((id) => Number.isInteger(id) && id >= 0)) {
+    throw new BadOption(`Cannot read option "targets": not a list of engine ids`);
+  }
+  return value.length === 0 ? null : value;
+}
+
+function readTimeout(value: unknown): number {
+  if (value === undefined || value === null || value === 0) return Infinity;
+  if (typeof value !== "number" || !(value > 0)) {
+    throw new BadOption(
+      `Cannot read option "timeout": ${JSON.stringify(value)} is no positive number of seconds`,
+    );
+  }
+  return value * 1000;
+}
+
+function readRetries(value: unknown): number {
+  if (value === undefined || value === null || value === false) return 0;
+  if (value === true) return 1;
+  if (typeof value !== "number" || !Number.isInteger(value) || value < 0) {
+    throw new BadOption(`Cannot read option "retries": ${JSON.stringify(value)} is no count`);
+  }
+  return value;
+}
