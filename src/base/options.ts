@@ -1,0 +1,255 @@
+/**
+ * Options as data: one line each in the `options.ts` of their room, read by the command line, the environment and the profiles alike.
+ *
+ * A line says what the option is for, its default, its unit and which values it takes; `chooseOptions` then picks the value that counts:
+ * flag over environment over profile over default.
+ */
+
+/** One option of a room. `T` is what the program gets. */
+export interface Option<T> {
+  readonly default: T;
+  /** What it is for, in half a sentence. */
+  readonly help: string;
+  /** What stands for the value in the help: `<ms>`, `<name>`. Empty for a switch. */
+  readonly unit: string;
+  /** The possible words, if it is one of a few. */
+  readonly choices?: readonly string[];
+  /** May be given more than once. */
+  readonly isRepeatable?: boolean;
+  /**
+   * Reads what a user gave: text from flag or environment, any JSON value from a profile.
+   * @throws OptionError that says what it takes
+   */
+  read(value: unknown, name: string): T;
+}
+
+/** The options of one room, by name. */
+export type OptionTable = Readonly<Record<string, Option<unknown>>>;
+
+/** The values of a table. */
+export type OptionValues<Table> = {
+  readonly [Name in keyof Table]: Table[Name] extends Option<infer T> ? T : never;
+};
+
+/** A user's value or name that cannot be used; the message is a sentence for that user. */
+export class OptionError extends Error {
+  override readonly name = "OptionError";
+}
+
+interface NumberRange {
+  readonly unit: string;
+  readonly min?: number;
+  readonly max?: number;
+  /** Default true. */
+  readonly isWhole?: boolean;
+}
+
+/** A number, within its range. */
+export function number(initial: number, range: NumberRange, help: string): Option<number> {
+  return { default: initial, help, unit: range.unit, read: (value, name) => readNumber(value, name, range) };
+}
+
+/** A number that may be missing; `none` takes it away where a profile set one. */
+export function numberOrNone(
+  initial: number | null,
+  range: NumberRange,
+  help: string,
+): Option<number | null> {
+  return {
+    default: initial,
+    help,
+    unit: range.unit,
+    read: (value, name) => isNone(value) ? null : readNumber(value, name, range),
+  };
+}
+
+/** Free text. */
+export function text(initial: string, unit: string, help: string): Option<string> {
+  return { default: initial, help, unit, read: readText };
+}
+
+/** Text that may be missing. */
+export function textOrNone(unit: string, help: string): Option<string | null> {
+  return {
+    default: null,
+    help,
+    unit,
+    read: (value, name) => value === null ? null : readText(value, name),
+  };
+}
+
+/** One word out of a few. */
+export function choice<const Word extends string>(
+  initial: NoInfer<Word>,
+  choices: readonly Word[],
+  help: string,
+): Option<Word> {
+  return {
+    default: initial,
+    help,
+    unit: "word",
+    choices,
+    read: (value, name) => readChoice(value, name, choices),
+  };
+}
+
+/** On or off; as a flag it takes no value. */
+export function flag(help: string): Option<boolean> {
+  return { default: false, help, unit: "", read: readFlag };
+}
+
+/** Texts in a list; as a flag it is repeated, in the environment separated by spaces. */
+export function texts(unit: string, help: string): Option<readonly string[]> {
+  return { default: [], help, unit, isRepeatable: true, read: readTexts };
+}
+
+/** Where the values of a table may come from, weakest last. Names that the table lacks are ignored except in the profile. */
+export interface OptionSources {
+  readonly flags?: Readonly<Record<string, unknown>> | undefined;
+  /** Asked for `TSPARALLEL_RUN_TIMEOUT_MS` where the option is `runTimeoutMs`. */
+  readonly environment?: ((name: string) => string | undefined) | undefined;
+  readonly profile?: Readonly<Record<string, unknown>> | undefined;
+  /** How a value's place is called in an error: `engine` for `"engine.runTimeoutMs"` of a profile. */
+  readonly section?: string | undefined;
+}
+
+/**
+ * The value of each option: flag over environment over profile over default.
+ * @throws OptionError for the first value that cannot be read
+ */
+export function chooseOptions<Table extends OptionTable>(
+  table: Table,
+  sources: OptionSources = {},
+): OptionValues<Table> {
+  const chosen: Record<string, unknown> = {};
+  for (const name of Object.keys(table)) {
+    const option = table[name];
+    if (option !== undefined) chosen[name] = chooseOption(name, option, sources);
+  }
+  return chosen as OptionValues<Table>;
+}
+
+function chooseOption(name: string, option: Option<unknown>, sources: OptionSources): unknown {
+  const given = sources.flags?.[name];
+  if (given !== undefined) return option.read(given, flagName(name));
+  const variable = environmentName(name);
+  const inherited = sources.environment?.(variable);
+  if (inherited !== undefined && inherited !== "") return option.read(inherited, variable);
+  const set = sources.profile?.[name];
+  if (set !== undefined) return option.read(set, `${sources.section ?? "profile"}.${name}`);
+  return option.default;
+}
+
+/**
+ * Checks that every key of a profile's section is an option, and its value one that the option takes.
+ * @throws OptionError naming the nearest key
+ */
+export function checkSection(
+  section: string,
+  values: Readonly<Record<string, unknown>>,
+  table: OptionTable,
+): void {
+  for (const key of Object.keys(values)) {
+    const option = Object.hasOwn(table, key) ? table[key] : undefined;
+    if (option === undefined) {
+      throw new OptionError(`Unknown key "${section}.${key}"${didYouMean(key, Object.keys(table))}`);
+    }
+    option.read(values[key], `${section}.${key}`);
+  }
+}
+
+/** `runTimeoutMs` → `--run-timeout-ms`. */
+export function flagName(name: string): string {
+  return `--${words(name).join("-")}`;
+}
+
+/** `runTimeoutMs` → `TSPARALLEL_RUN_TIMEOUT_MS`. */
+export function environmentName(name: string): string {
+  return `TSPARALLEL_${words(name).join("_").toUpperCase()}`;
+}
+
+function words(name: string): string[] {
+  return name.replace(/([a-z0-9])([A-Z])/g, "$1 $2").toLowerCase().split(" ");
+}
+
+/** `, did you mean "x"?` for the nearest candidate, or nothing if none is near. */
+export function didYouMean(given: string, candidates: readonly string[]): string {
+  const found = nearest(given, candidates);
+  return found === undefined ? "" : `, did you mean "${found}"?`;
+}
+
+/** The candidate that the fewest slips of the keyboard turn into `given`; undefined if even that is too far. */
+export function nearest(given: string, candidates: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let least = Math.max(1, Math.ceil(given.length * 0.4)) + 1;
+  for (const candidate of candidates) {
+    const slips = distance(given.toLowerCase(), candidate.toLowerCase());
+    if (slips < least) [best, least] = [candidate, slips];
+  }
+  return best;
+}
+
+/** Insertions, deletions, changes and swaps of neighbours between two words (Damerau and Levenshtein). */
+function distance(a: string, b: string): number {
+  const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, j) => j)];
+  const cell = (i: number, j: number) => rows[i]?.[j] ?? 0;
+  for (let i = 1; i <= a.length; i++) {
+    const row = rows[i] = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const change = a[i - 1] === b[j - 1] ? 0 : 1;
+      let least = Math.min(cell(i - 1, j) + 1, cell(i, j - 1) + 1, cell(i - 1, j - 1) + change);
+      const isSwap = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      if (isSwap) least = Math.min(least, cell(i - 2, j - 2) + 1);
+      row[j] = least;
+    }
+  }
+  return cell(a.length, b.length);
+}
+
+function isNone(value: unknown): boolean {
+  return value === null || value === "none";
+}
+
+function readNumber(value: unknown, name: string, range: NumberRange): number {
+  const { min = 0, max = Number.MAX_SAFE_INTEGER, isWhole = true } = range;
+  const isText = typeof value === "string" && /^[+-]?(\d[\d_]*\.?\d*|\.\d+)(e\d+)?$/i.test(value.trim());
+  const read = isText ? Number(value.replaceAll("_", "")) : value;
+  const kind = isWhole ? "a whole number" : "a number";
+  if (typeof read !== "number" || !Number.isFinite(read) || (isWhole && !Number.isInteger(read))) {
+    throw new OptionError(`Cannot use ${show(value)} for "${name}": it takes ${kind} (${range.unit})`);
+  }
+  if (read < min || read > max) {
+    const bounds = max === Number.MAX_SAFE_INTEGER ? `${min} or more` : `${min} to ${max}`;
+    throw new OptionError(`Cannot use ${show(value)} for "${name}": it takes ${bounds} (${range.unit})`);
+  }
+  return read;
+}
+
+function readText(value: unknown, name: string): string {
+  if (typeof value === "string") return value;
+  throw new OptionError(`Cannot use ${show(value)} for "${name}": it takes a text`);
+}
+
+function readChoice<Word extends string>(value: unknown, name: string, choices: readonly Word[]): Word {
+  const found = choices.find((word) => word === value);
+  if (found !== undefined) return found;
+  const hint = typeof value === "string" ? didYouMean(value, choices) : "";
+  throw new OptionError(`Cannot use ${show(value)} for "${name}": it takes ${choices.join(", ")}${hint}`);
+}
+
+function readFlag(value: unknown, name: string): boolean {
+  if (value === true || value === "true" || value === "1") return true;
+  if (value === false || value === "false" || value === "0") return false;
+  throw new OptionError(`Cannot use ${show(value)} for "${name}": it takes true or false`);
+}
+
+function readTexts(value: unknown, name: string): readonly string[] {
+  if (typeof value === "string") return value.split(" ").filter((word) => word !== "");
+  if (Array.isArray(value)) return value.map((word) => readText(word, name));
+  throw new OptionError(`Cannot use ${show(value)} for "${name}": it takes a list of texts`);
+}
+
+/** A user's value as it stands in a message. */
+function show(value: unknown): string {
+  return typeof value === "string" ? `"${value}"` : JSON.stringify(value) ?? String(value);
+}
