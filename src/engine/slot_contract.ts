@@ -3,6 +3,9 @@
  *
  * A slot is one child process with a Worker inside. The host offers tasks (tickets), rings once per batch, and looks at what came
  * back; it may withdraw what has not started, and may kill the child at any moment without losing a finished result.
+ *
+ * A define is no task: it is told to the Worker and gets neither `started` nor an answer, is not `open` and cannot be withdrawn. Its
+ * ticket only connects it with its chunks. It holds for the tasks offered after it.
  */
 
 /** How a child ended, as its host saw it. */
@@ -38,7 +41,7 @@ export interface Offer {
 export interface SlotSink {
   /** The Worker is up behind both walls; `walls` is what the child measured of them. */
   ready(walls: WallReport): void;
-  /** The Worker began the task (between this look and the one before). */
+  /** The Worker began the task (between this look and the one before). Comes once for each task, always ahead of its result. */
   started(ticket: number, at: number): void;
   /** A piece of a large buffer of the task's coming result. */
   chunk(ticket: number, index: number, total: number, offset: number, bytes: Uint8Array): void;
@@ -70,9 +73,9 @@ export interface WallReport {
 }
 
 export interface SlotSettings {
-  /** Entries of the ring (a power of two). */
+  /** Entries of the ring (rounded up to a power of two); pieces of large buffers take one each. */
   readonly entries: number;
-  /** Bytes for request bodies, and for result bodies. */
+  /** Bytes for request bodies, and for result bodies: at least 1 MiB each. */
   readonly ringBytes: number;
   /** Bytes of the arena for large buffers, each direction. */
   readonly arenaBytes: number;
@@ -92,11 +95,17 @@ export interface SlotHandle {
   readonly open: number;
   /** Puts a request into the ring; false if there is no room now (look first, offer again). Nothing is rung yet. */
   offer(offer: Offer): boolean;
-  /** Sends a piece of a large argument buffer ahead of its task; false if the arena has no room now. */
+  /**
+   * Sends a piece (at most CHUNK_PIECE_BYTES) of a large argument buffer ahead of its task; false if the arena has no room now: ring,
+   * wait, look, and send it again. Pieces of one buffer come in order.
+   */
   chunk(ticket: number, index: number, total: number, offset: number, bytes: Uint8Array): boolean;
   /** Rings the doorbell if anything was offered since. */
   ring(): void;
-  /** Takes back what has not started: true means that it never will, and no answer comes for it. */
+  /**
+   * Takes back what has not started: true means that it never will, and no answer comes for it. Also forgets the pieces sent under
+   * a ticket that was never offered.
+   */
   withdraw(ticket: number): boolean;
   /** Drains pipes, ring and exit status into the sink. Cheap when there is nothing. */
   look(sink: SlotSink): void;
