@@ -1,0 +1,12 @@
+/**
+ * The client's options: how patiently it connects, by flag, environment or profile section `client`.
+ */
+import { number, type OptionValues } from "../base/options.ts";
+
+/** Name, default, unit or words, help. */
+export const CLIENT_OPTIONS = {
+  connectTimeoutMs: number(10_000, { unit: "ms", min: 1 }, "How long to wait for the controller's answer"),
+} as const;
+
+/** The client's settings. */
+export type ClientOptions = OptionValues<typeof CLIENT_OPTIONS>;

@@ -1,0 +1,36 @@
+/**
+ * The controller's options: what hub and schedulers can be told, by flag, environment or profile section `controller`.
+ */
+import { choice, flag, number, numberOrNone, type OptionValues, text, textOrNone } from "../base/options.ts";
+
+/** Name, default, unit or words, help. */
+export const CONTROLLER_OPTIONS = {
+  ip: text("127.0.0.1", "address", "Address that clients and engines connect to"),
+  engineIp: textOrNone("address", "Address for engines, where it differs from --ip"),
+  location: textOrNone("host", "This machine's name as peers elsewhere see it; unset: its host name"),
+  port: number(0, { unit: "port", max: 65_535 }, "Port of the hub; 0 takes a free one"),
+  ports: textOrNone("first-last", "Ports to take the others from, like 10101-10120"),
+  pingMs: number(3000, { unit: "ms", min: 10, max: 3_600_000 }, "Time between two heartbeats"),
+  heartbeatMisses: number(
+    10,
+    { unit: "beats", min: 1, max: 10_000 },
+    "Heartbeats that may be missed in a row",
+  ),
+  registrationTimeoutMs: number(30_000, { unit: "ms", min: 100 }, "How long an engine may take to register"),
+  scheme: choice(
+    "leastload",
+    ["leastload", "lru", "plainrandom", "twobin", "weighted"],
+    "How tasks get their engine",
+  ),
+  hwm: numberOrNone(
+    null,
+    { unit: "tasks", max: 1_000_000 },
+    "Tasks ahead of each engine; unset: adapted, 0: no bound",
+  ),
+  database: choice("sqlite", ["sqlite", "memory", "none"], "Where records of tasks are kept"),
+  durability: choice("process", ["process", "power"], "What a committed record survives"),
+  reuse: flag("Keep ports, key and connection files of the run before"),
+} as const;
+
+/** The controller's settings. */
+export type ControllerOptions = OptionValues<typeof CONTROLLER_OPTIONS>;
