@@ -1,0 +1,305 @@
+/**
+ * Reads records out of the database. A query is narrowed by SQL where a condition has an equivalent; the truth is always the same
+ * test in JavaScript that the other stores use.
+ */
+
+import { ANY } from "../protocol/groups.ts";
+import { askedIds, type Condition, isObject, matches } from "./query_match.ts";
+import { GroupRecord, type GroupRow, type Outputs, PeerRecord, type PeerRow } from "./record_view.ts";
+import { bySubmission } from "./records_memory.ts";
+import { type ClientCard, msgIdOf, OUTPUT_KINDS, type RecordContext, type StoredRecord } from "./records.ts";
+import { RequestError } from "./request_error.ts";
+import { JSON_COLUMNS, type SqlPart } from "./sqlite_schema.ts";
+import { parseTime } from "./times.ts";
+
+/** A task as the database names it: a number for a group's, the msg_id for a peer's. */
+export type TaskKey = number | string;
+
+type Row = Record<string, unknown>;
+
+/** The part of a prepared statement that reading needs. */
+interface Statement {
+  get(...values: (string | number)[]): Row | undefined;
+  all(...values: (string | number)[]): Row[];
+  iterate(...values: (string | number)[]): Iterable<Row>;
+}
+
+export interface Database {
+  prepare(sql: string): Statement;
+  card(index: number): ClientCard | undefined;
+  keyOf(msgId: string): number | undefined;
+  /** Where large buffers are, null where they are in rows. */
+  readonly folder: string | null;
+}
+
+const EMPTY = new Uint8Array(0);
+const GROUPS = `SELECT s.task, s.word, s.definition, s.engine, s.submitted, s.body, s.tail,
+  r.word AS r_word, r.engine AS r_engine, r.epoch, r.started, r.completed, r.received, r.body AS r_body, r.tail AS r_tail
+  FROM submissions s LEFT JOIN results r ON r.task = s.task`;
+
+export class SqliteReader {
+  readonly #db: Database;
+  readonly #context: RecordContext;
+  readonly #engines = new Map<number, string>();
+
+  constructor(db: Database, context: RecordContext) {
+    this.#db = db;
+    this.#context = context;
+  }
+
+  get(msgId: string): StoredRecord | undefined {
+    const key = this.#db.keyOf(msgId);
+    const row = key === undefined ? undefined : this.#db.prepare(`${GROUPS} WHERE s.task = ?`).get(key);
+    if (row) return this.#groupRecord(row);
+    const message = this.#db.prepare("SELECT * FROM messages WHERE msg_id = ?").get(msgId);
+    return message && this.#peerRecord(message);
+  }
+
+  find(conditions: readonly Condition[], limit: number): StoredRecord[] {
+    const found: StoredRecord[] = [];
+    for (const record of this.#candidates(conditions)) {
+      if (!matches(conditions, (key) => record.field(key))) continue;
+      if (found.length === limit) {
+        throw new RequestError("ValueError", `the query has more than ${limit} records`);
+      }
+      found.push(record);
+    }
+    return found.sort(bySubmission);
+  }
+
+  history(): string[] {
+    const rows = this.#db.prepare(
+      `SELECT task, submitted FROM submissions WHERE submitted IS NOT NULL
+       UNION ALL SELECT msg_id, submitted FROM messages WHERE submitted IS NOT NULL ORDER BY submitted`,
+    );
+    const ids: string[] = [];
+    for (const { task } of rows.iterate()) {
+      if (typeof task === "string") ids.push(task);
+      else {
+        const card = this.#db.card(Math.floor(Number(task) / 2 ** 32));
+        if (card) ids.push(msgIdOf(card, Number(task) % 2 ** 32));
+      }
+    }
+    return ids;
+  }
+
+  /** The last large buffer of a task's arguments: where a body was too large for its record. */
+  lastBuffer(key: number, flush: () => void): Uint8Array {
+    flush();
+    return this.#buffers(key, 0).at(-1) ?? EMPTY;
+  }
+
+  /** Files of the tasks that are marked in `doomed`. */
+  filesOfDoomed(): string[] {
+    const rows = this.#db.prepare(
+      "SELECT DISTINCT file FROM buffers WHERE file IS NOT NULL AND task IN (SELECT task FROM doomed)",
+    );
+    return rows.all().map((row) => String(row["file"]));
+  }
+
+  /** Removes those of these files that no row names. */
+  removeUnused(files: readonly string[]): void {
+    for (const file of files) {
+      if (this.#db.prepare("SELECT 1 FROM buffers WHERE file = ? LIMIT 1").get(file)) continue;
+      try {
+        Deno.removeSync(`${this.#db.folder}/${file}`);
+      } catch (error) {
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      }
+    }
+  }
+
+  *#candidates(conditions: readonly Condition[]): Generator<StoredRecord> {
+    const ids = askedIds(conditions);
+    if (ids) {
+      for (const id of ids) {
+        const record = this.get(id);
+        if (record) yield record;
+      }
+      return;
+    }
+    const groups = where(conditions.flatMap((condition) => this.#groupPart(condition)));
+    for (const row of this.#db.prepare(GROUPS + groups.sql).all(...groups.values)) {
+      const record = this.#groupRecord(row);
+      if (record) yield record;
+    }
+    const peers = where(conditions.flatMap(peerPart));
+    for (const row of this.#db.prepare(`SELECT * FROM messages${peers.sql}`).all(...peers.values)) {
+      yield this.#peerRecord(row);
+    }
+  }
+
+  /** What a condition means for `submissions` and `results`; never narrower than the condition itself. */
+  #groupPart({ key, op, argument }: Condition): SqlPart[] {
+    if (key === "submitted") return timePart("s.submitted", op, argument);
+    if (key === "completed") {
+      if (op === "$eq" && argument === null) return [{ sql: "r.task IS NULL", values: [] }];
+      if (op === "$ne" && argument === null) return [{ sql: "r.task IS NOT NULL", values: [] }];
+      return timePart("coalesce(r.completed, r.received)", op, argument);
+    }
+    if (op !== "$eq" || typeof argument !== "string") return [];
+    if (key === "client_uuid") {
+      return [{
+        sql: "s.task / 4294967296 IN (SELECT id FROM clients WHERE session = ?)",
+        values: [argument],
+      }];
+    }
+    if (key === "engine_uuid") {
+      const engine = "(SELECT id FROM engines WHERE uuid = ?)";
+      return [{
+        sql: `(r.task IS NULL OR r.engine = ${engine} OR s.engine = ${engine})`,
+        values: [argument, argument],
+      }];
+    }
+    if (key === "queue") return [{ sql: "(s.word >> 8) & 1 = ?", values: [argument === "mux" ? 1 : 0] }];
+    return [];
+  }
+
+  #groupRecord(row: Row): StoredRecord | undefined {
+    const task = Number(row["task"]);
+    const client = Math.floor(task / 2 ** 32);
+    const n = task % 2 ** 32;
+    const card = this.#db.card(client);
+    if (!card) return undefined;
+    const word = Number(row["word"]);
+    const group: GroupRow = {
+      card,
+      n,
+      op: word & 0xff,
+      route: word & 0x100 ? "mux" : "task",
+      submitted: number(row["submitted"]),
+      body: bytes(row["body"]),
+      tail: bytes(row["tail"]),
+      bufferCount: word >>> 16,
+      engineUuid: this.#engine(row["engine"]),
+      result: row["r_word"] === null ? null : this.#result(row),
+    };
+    return new GroupRecord(group, {
+      definition: () => this.#definition(row["definition"]),
+      buffers: (side) => this.#buffers(task, side),
+      outputs: () => this.#outputs(task),
+      resubmitted: () => this.#resubmitted(task),
+      assigned: () => this.#context.engineOf(client, n),
+    });
+  }
+
+  #result(row: Row): GroupRow["result"] {
+    const word = Number(row["r_word"]);
+    return {
+      status: word & 0xff,
+      engineUuid: this.#engine(row["r_engine"]),
+      epoch: Number(row["epoch"]),
+      started: number(row["started"]),
+      completed: number(row["completed"]),
+      received: Number(row["received"]),
+      body: bytes(row["r_body"]),
+      tail: bytes(row["r_tail"]),
+      bufferCount: word >>> 16,
+    };
+  }
+
+  #peerRecord(row: Row): StoredRecord {
+    const msgId = String(row["msg_id"]);
+    const fields: Row = { ...row };
+    for (const column of JSON_COLUMNS) {
+      const text = row[column];
+      fields[column] = typeof text === "string" ? object(JSON.parse(text)) : undefined;
+    }
+    const key = this.#db.keyOf(msgId) ?? msgId;
+    const resubmitted = this.#resubmitted(key);
+    // The row has the columns of PeerRow, written by `put` alone.
+    const peer = { ...fields, msg_id: msgId, ...(resubmitted === null ? {} : { resubmitted }) } as PeerRow;
+    return new PeerRecord(peer, {
+      buffers: (side) => this.#buffers(key, side),
+      outputs: () => this.#outputs(key),
+    });
+  }
+
+  #engine(row: unknown): string | null {
+    if (row === null || row === ANY) return null;
+    const id = Number(row);
+    const known = this.#engines.get(id);
+    if (known !== undefined) return known;
+    const uuid = this.#db.prepare("SELECT uuid FROM engines WHERE id = ?").get(id)?.["uuid"];
+    if (typeof uuid !== "string") return null;
+    this.#engines.set(id, uuid);
+    return uuid;
+  }
+
+  #definition(row: unknown): Uint8Array | null {
+    if (row === null) return null;
+    const body = this.#db.prepare("SELECT body FROM definitions WHERE id = ?").get(Number(row))?.["body"];
+    return body instanceof Uint8Array ? body : null;
+  }
+
+  #buffers(task: TaskKey, side: 0 | 1): Uint8Array[] {
+    const rows = this.#db.prepare(
+      "SELECT data, file FROM buffers WHERE task = ? AND side = ? ORDER BY place",
+    );
+    return rows.all(task, side).map((row) =>
+      row["file"] === null ? bytes(row["data"]) : Deno.readFileSync(`${this.#db.folder}/${row["file"]}`)
+    );
+  }
+
+  #outputs(task: TaskKey): Outputs {
+    const outputs: Outputs = {};
+    const rows = this.#db.prepare("SELECT kind, text FROM outputs WHERE task = ? ORDER BY id");
+    for (const row of rows.all(task)) {
+      const kind = OUTPUT_KINDS[Number(row["kind"])];
+      if (kind === undefined) continue;
+      const isStream = kind === "stdout" || kind === "stderr";
+      outputs[kind] = (isStream ? outputs[kind] ?? "" : "") + String(row["text"]);
+    }
+    return outputs;
+  }
+
+  #resubmitted(task: TaskKey): string | null {
+    const row = this.#db.prepare("SELECT msg_id FROM resubmissions WHERE task = ?").get(task);
+    return row ? String(row["msg_id"]) : null;
+  }
+}
+
+function peerPart({ key, op, argument }: Condition): SqlPart[] {
+  if (key === "submitted" || key === "completed") {
+    if (op === "$eq" && argument === null) return [{ sql: `${key} IS NULL`, values: [] }];
+    if (op === "$ne" && argument === null) return [{ sql: `${key} IS NOT NULL`, values: [] }];
+    return timePart(key, op, argument);
+  }
+  if (op !== "$eq" || typeof argument !== "string") return [];
+  if (key === "client_uuid" || key === "engine_uuid" || key === "queue") {
+    return [{ sql: `${key} = ?`, values: [argument] }];
+  }
+  return [];
+}
+
+const COMPARISONS: Readonly<Record<string, string>> = {
+  $eq: "=",
+  $lt: "<",
+  $lte: "<=",
+  $gt: ">",
+  $gte: ">=",
+};
+
+function timePart(column: string, op: string, argument: unknown): SqlPart[] {
+  const comparison = COMPARISONS[op];
+  const time = typeof argument === "string" ? parseTime(argument) : undefined;
+  return comparison && time !== undefined ? [{ sql: `${column} ${comparison} ?`, values: [time] }] : [];
+}
+
+function where(parts: readonly SqlPart[]): SqlPart {
+  if (parts.length === 0) return { sql: "", values: [] };
+  const sql = ` WHERE ${parts.map((part) => part.sql).join(" AND ")}`;
+  return { sql, values: parts.flatMap((part) => part.values) };
+}
+
+function number(value: unknown): number | null {
+  return typeof value === "number" ? value : null;
+}
+
+function bytes(value: unknown): Uint8Array {
+  return value instanceof Uint8Array ? value : EMPTY;
+}
+
+function object(value: unknown): Row | undefined {
+  return isObject(value) ? value : undefined;
+}

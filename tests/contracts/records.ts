@@ -1,0 +1,306 @@
+/** What every record store must do: the same answers, whichever holds the record. Run it from a test file of the store. */
+
+import assert from "node:assert/strict";
+import { type Condition, parseQuery } from "../../src/hub/query_match.ts";
+import type { RecordContext, RecordStore } from "../../src/hub/records.ts";
+import { ANY, GroupWriter, KIND, OP, STATUS, TASK_FLAG } from "../../src/protocol/groups.ts";
+import { encodeValue } from "../../src/protocol/values.ts";
+
+const noSign = () => {};
+const HEADER = { origin: 1, seq: 1, target: ANY, nonce: 1n, acked: 0, committed: 0, window: 0 };
+export const SUBMITTED_MS = Date.UTC(2026, 10, 23, 8, 21, 21) + 123.456;
+
+/** A group of apply tasks 1 … count of a client, with its definition 7 in front. */
+export function tasksGroup(client: number, from: number, count: number, target = ANY): Uint8Array {
+  const writer = new GroupWriter();
+  const definition = encodeValue({ kind: "function", source: "(x) => x", captures: {}, name: "f" }).body;
+  writer.task(0, client, 7, OP.define, 0, 0, 0, 0, 0, definition);
+  const body = encodeValue([42]).body;
+  for (let i = 0; i < count; i++) {
+    writer.task(from + i, client, 7, OP.apply, 0, 0, 0, from + i, SUBMITTED_MS + i, body);
+  }
+  return writer.close({ ...HEADER, kind: KIND.tasks, target }, noSign).slice();
+}
+
+/** A group of results of tasks 1 … count. */
+export function resultsGroup(client: number, from: number, count: number, engine = 0): Uint8Array {
+  const writer = new GroupWriter();
+  const body = encodeValue(43).body;
+  for (let i = 0; i < count; i++) {
+    const n = from + i;
+    writer.result(
+      n,
+      client,
+      STATUS.ok,
+      0,
+      0,
+      engine,
+      0,
+      n,
+      1,
+      SUBMITTED_MS + i + 1,
+      SUBMITTED_MS + i + 2,
+      body,
+    );
+  }
+  return writer.close({ ...HEADER, kind: KIND.results }, noSign).slice();
+}
+
+function chunkGroup(client: number, n: number, side: number, piece: Uint8Array, total: number, offset = 0) {
+  const writer = new GroupWriter();
+  writer.chunk({ n, client, index: 0, side, offset, length: piece.length, total });
+  return writer.close({ ...HEADER, kind: KIND.chunk }, noSign).slice();
+}
+
+const query = (value: unknown): Condition[] => parseQuery(value);
+
+/** Registers the suite's tests. */
+export function testRecords(
+  name: string,
+  open: (context: RecordContext) => RecordStore & { [Symbol.dispose]?(): void },
+): void {
+  function test(
+    what: string,
+    run: (store: RecordStore) => void,
+    engineOf: RecordContext["engineOf"] = () => null,
+  ) {
+    Deno.test(`${name}: ${what}`, () => {
+      const store = open({ engineOf });
+      try {
+        run(store);
+      } finally {
+        store.close();
+        store[Symbol.dispose]?.();
+      }
+    });
+  }
+
+  test("a client's index belongs to session and pid", (store) => {
+    const index = store.clientIndex("s", 1, "me");
+    assert.equal(store.clientIndex("s", 1, "me"), index);
+    assert.notEqual(store.clientIndex("s", 2, "me"), index);
+    assert.deepEqual(store.client(index), { index, session: "s", pid: 1, username: "me" });
+    assert.equal(store.client(999), undefined);
+  });
+
+  test("a group's task is a record in ipyparallel's shape", (store) => {
+    const client = store.clientIndex("s", 1, "me");
+    store.engine(0, "engine-0");
+    store.takeTasks(tasksGroup(client, 1, 2), "task");
+    const open = store.get("s_1_1")!;
+    assert.equal(open.field("submitted"), "2026-11-23T08:21:21.123456Z");
+    assert.equal(open.field("completed"), null);
+    assert.equal(open.field("engine_uuid"), null);
+    assert.equal(open.field("queue"), "task");
+    assert.equal(open.field("status"), "waiting");
+    assert.equal(open.field("stdout"), "");
+    assert.deepEqual(open.field("header"), {
+      msg_id: "s_1_1",
+      msg_type: "apply_request",
+      username: "me",
+      session: "s",
+      date: "2026-11-23T08:21:21.123456Z",
+      version: "5.4",
+    });
+    store.takeResults(resultsGroup(client, 1, 1), 5_000_000);
+    const done = store.get("s_1_1")!;
+    assert.equal(done.field("completed"), "2026-11-23T08:21:21.125456Z");
+    assert.equal(done.field("received"), "1970-01-01T00:00:05Z");
+    assert.equal(done.field("engine_uuid"), "engine-0");
+    assert.deepEqual(done.field("result_content"), { status: "ok" });
+    assert.deepEqual(done.resultBuffers(), [encodeValue(43).body]);
+    assert.equal(done.buffers().length, 2);
+    assert.equal(done.replay?.isReplayable, true);
+    assert.equal(store.get("s_1_2")!.field("completed"), null);
+    assert.equal(store.get("s_1_3"), undefined);
+  });
+
+  test("an open task tells the engine that has it", (store) => {
+    const client = store.clientIndex("s", 1, "me");
+    store.takeTasks(tasksGroup(client, 1, 1), "task");
+    assert.equal(store.get("s_1_1")!.field("engine_uuid"), "engine-9");
+  }, () => "engine-9");
+
+  test("the first result of a task stays", (store) => {
+    const client = store.clientIndex("s", 1, "me");
+    store.engine(0, "a");
+    store.engine(1, "b");
+    store.takeTasks(tasksGroup(client, 1, 1), "task");
+    store.takeResults(resultsGroup(client, 1, 1, 0), 1);
+    store.takeResults(resultsGroup(client, 1, 1, 1), 2);
+    assert.equal(store.get("s_1_1")!.field("engine_uuid"), "a");
+  });
+
+  test("an error's record has what the client shows", (store) => {
+    const client = store.clientIndex("s", 1, "me");
+    store.takeTasks(tasksGroup(client, 1, 1), "task");
+    const writer = new GroupWriter();
+    const body = encodeValue({ ename: "TypeError", evalue: "no", traceback: ["at f"] }).body;
+    writer.result(1, client, STATUS.error, 0, 0, 0, 0, 1, 0, 0, 0, body);
+    store.takeResults(writer.close({ ...HEADER, kind: KIND.results }, noSign).slice(), 7);
+    const record = store.get("s_1_1")!;
+    assert.deepEqual(record.field("result_content"), {
+      status: "error",
+      ename: "TypeError",
+      evalue: "no",
+      traceback: ["at f"],
+      engine_info: {},
+    });
+    assert.equal(record.field("started"), null);
+    assert.equal(record.field("completed"), "1970-01-01T00:00:00.000007Z");
+  });
+
+  test("options in the tail are the metadata", (store) => {
+    const client = store.clientIndex("s", 1, "me");
+    const writer = new GroupWriter();
+    const tail = new TextEncoder().encode(JSON.stringify({ label: "mine", retries: 2 }));
+    const value = encodeValue({ code: "1 + 1" }).body;
+    const body = new Uint8Array([...value, ...tail]);
+    writer.task(1, client, 0, OP.execute, TASK_FLAG.tail, 0, tail.length, 1, SUBMITTED_MS, body);
+    store.takeTasks(writer.close({ ...HEADER, kind: KIND.tasks }, noSign).slice(), "task");
+    const record = store.get("s_1_1")!;
+    assert.equal(record.field("label"), "mine");
+    assert.equal((record.field("metadata") as Record<string, unknown>)["retries"], 2);
+    assert.deepEqual(record.field("content"), { silent: false, user_expressions: {}, code: "1 + 1" });
+    assert.equal(store.find(query({ label: "mine" }), 10).length, 1);
+    assert.equal(store.find(query({ label: { $nin: [""] } }), 10).length, 1);
+  });
+
+  test("large buffers come in pieces and are whole in the record", (store) => {
+    const client = store.clientIndex("s", 1, "me");
+    const large = crypto.getRandomValues(new Uint8Array(60_000));
+    const halves = [large.subarray(0, 30_000), large.subarray(30_000)] as const;
+    for (const total of [60_000, 3 << 20]) {
+      const n = total;
+      const pieces = total === 60_000 ? [...halves] : Array(3).fill(new Uint8Array(1 << 20).fill(9));
+      let offset = 0;
+      for (const piece of pieces) {
+        store.takeChunk(chunkGroup(client, n, 1, piece, total, offset), piece);
+        offset += piece.length;
+      }
+      store.takeTasks(tasksGroup(client, n, 1), "task");
+      const writer = new GroupWriter();
+      writer.result(n, client, STATUS.ok, 2, 1, 0, 0, 1, 0, 0, 0, encodeValue("body").body);
+      store.takeResults(writer.close({ ...HEADER, kind: KIND.results }, noSign).slice(), 7);
+      const buffers = store.get(`s_1_${n}`)!.resultBuffers();
+      assert.equal(buffers.length, 2);
+      assert.equal(buffers[1]!.length, total);
+      if (total === 60_000) assert.deepEqual(buffers[1], large);
+    }
+    store.drop(["s_1_60000", `s_1_${3 << 20}`]);
+    assert.equal(store.get("s_1_60000"), undefined);
+  });
+
+  test("a piece that does not fit is refused, and its buffer is not there", (store) => {
+    const client = store.clientIndex("s", 1, "me");
+    const piece = new Uint8Array(10);
+    assert.throws(() => store.takeChunk(chunkGroup(client, 1, 0, piece, 100, 50), piece), RangeError);
+    assert.throws(
+      () => store.takeChunk(chunkGroup(client, 1, 0, piece, 100), new Uint8Array(11)),
+      RangeError,
+    );
+  });
+
+  test("a peer's task: submitted, assigned, finished, output in any order", (store) => {
+    store.output("peer-1", { kind: "stdout", text: "early " });
+    assert.equal(store.get("peer-1")!.field("submitted"), null);
+    store.put("peer-1", {
+      header: { msg_id: "peer-1", subshell_id: null },
+      metadata: { label: "p" },
+      content: {},
+      submitted: 1_000_001,
+      client_uuid: "c",
+      queue: "mux",
+      engine_uuid: "e",
+      buffers: [new Uint8Array([1]), new Uint8Array([2])],
+    });
+    store.output("peer-1", { kind: "stdout", text: "late" });
+    store.output("peer-1", { kind: "execute_result", text: '{"data": {"text/plain": "4"}}' });
+    store.put("peer-1", {
+      result_header: { msg_id: "r" },
+      result_content: { status: "ok" },
+      result_metadata: { engine: "e" },
+      completed: 2_000_000,
+      received: 2_000_001,
+      result_buffers: [new Uint8Array([3])],
+    });
+    const record = store.get("peer-1")!;
+    assert.equal(record.field("stdout"), "early late");
+    assert.deepEqual(record.field("execute_result"), { data: { "text/plain": "4" } });
+    assert.deepEqual(record.field("header"), { msg_id: "peer-1", subshell_id: null });
+    assert.equal(record.field("label"), "p");
+    assert.equal(record.field("status"), "ok");
+    assert.equal(record.field("submitted"), "1970-01-01T00:00:01.000001Z");
+    assert.deepEqual(record.buffers(), [new Uint8Array([1]), new Uint8Array([2])]);
+    assert.deepEqual(record.resultBuffers(), [new Uint8Array([3])]);
+  });
+
+  test("output of a group's task joins its record", (store) => {
+    const client = store.clientIndex("s", 1, "me");
+    store.output("s_1_1", { kind: "stderr", text: "oh" });
+    assert.equal(store.get("s_1_1"), undefined);
+    store.takeTasks(tasksGroup(client, 1, 1), "task");
+    assert.equal(store.get("s_1_1")!.field("stderr"), "oh");
+    assert.equal(store.history().length, 1);
+  });
+
+  test("text output of a task is bounded", (store) => {
+    const text = "x".repeat(300_000);
+    for (let i = 0; i < 10; i++) store.output("peer-1", { kind: "stdout", text });
+    assert.equal(String(store.get("peer-1")!.field("stdout")).length, 900_000);
+  });
+
+  test("queries narrow by time, state, engine, client and queue", (store) => {
+    const client = store.clientIndex("s", 1, "me");
+    store.engine(0, "e0");
+    store.takeTasks(tasksGroup(client, 1, 10), "task");
+    store.takeTasks(tasksGroup(client, 11, 2, 0), "mux");
+    store.takeResults(resultsGroup(client, 1, 4), 9);
+    store.put("peer-1", { submitted: 5, client_uuid: "c", queue: "task", engine_uuid: "e0", completed: 6 });
+    const count = (value: unknown) => store.find(query(value), 100).length;
+    assert.equal(count({}), 13);
+    assert.equal(count({ completed: null }), 8);
+    assert.equal(count({ completed: { $ne: null } }), 5);
+    assert.equal(count({ client_uuid: "s" }), 12);
+    assert.equal(count({ engine_uuid: "e0" }), 7);
+    assert.equal(count({ engine_uuid: "e0", completed: { $exists: true } }), 5);
+    assert.equal(count({ queue: "mux" }), 2);
+    assert.equal(count({ msg_id: "s_1_3" }), 1);
+    assert.equal(count({ msg_id: { $in: ["s_1_3", "peer-1", "nobody"] } }), 2);
+    assert.equal(count({ msg_id: { $glob: "s_1_*" } }), 12);
+    assert.equal(count({ submitted: "2026-11-23T08:21:21.124456+00:00" }), 2);
+    assert.equal(count({ submitted: { $lt: "2026-11-23T08:21:21.126456Z" } }), 6);
+    assert.equal(count({ submitted: { $gte: "2026-11-23T08:21:21.126456Z" } }), 7);
+    assert.deepEqual(store.find(query({}), 100)[0]!.msgId, "peer-1");
+    assert.throws(() => store.find(query({}), 5), /more than 5/);
+    assert.deepEqual(store.history().slice(0, 2), ["peer-1", "s_1_1"]);
+  });
+
+  test("finished records are dropped, open ones stay", (store) => {
+    const client = store.clientIndex("s", 1, "me");
+    store.engine(0, "e0");
+    store.takeTasks(tasksGroup(client, 1, 5), "task");
+    store.takeResults(resultsGroup(client, 1, 3), 9);
+    store.put("peer-1", { submitted: 5, engine_uuid: "e1", completed: 6 });
+    store.dropFinished("e0");
+    assert.deepEqual(store.history().sort(), ["peer-1", "s_1_4", "s_1_5"]);
+    store.dropFinished();
+    assert.deepEqual(store.history().sort(), ["s_1_4", "s_1_5"]);
+  });
+
+  test("resubmitted is kept for both kinds of record", (store) => {
+    const client = store.clientIndex("s", 1, "me");
+    store.takeTasks(tasksGroup(client, 1, 1), "task");
+    store.put("s_1_1", { resubmitted: "new-1" });
+    store.put("peer-1", { submitted: 5 });
+    store.put("peer-1", { resubmitted: "new-2" });
+    assert.equal(store.get("s_1_1")!.field("resubmitted"), "new-1");
+    assert.equal(store.get("peer-1")!.field("resubmitted"), "new-2");
+  });
+
+  test("malformed groups are refused", (store) => {
+    const group = tasksGroup(1, 1, 3);
+    assert.throws(() => store.takeTasks(group.subarray(0, group.length - 8), "task"), RangeError);
+    assert.throws(() => store.takeResults(new Uint8Array(10), 1), RangeError);
+  });
+}
