@@ -1,0 +1,286 @@
+/**
+ * Errors that callers catch. Everything that a cluster can answer instead of a value becomes one of these; our own mistakes are
+ * built-in errors (TypeError, RangeError).
+ */
+
+/** Which engine an error came from. Empty for errors that the controller made. */
+export interface EngineInfo {
+  readonly engine_id?: number;
+  readonly engine_uuid?: string;
+  readonly method?: string;
+}
+
+export interface RemoteErrorOptions extends ErrorOptions {
+  readonly engine?: EngineInfo | undefined;
+  /** The stack or traceback on the engine, as text. */
+  readonly traceback?: string | undefined;
+}
+
+/** An error that a task threw on an engine. `cause` is the error itself, revived, where it could travel. */
+export class RemoteError extends Error {
+  override readonly name = "RemoteError";
+  /** Class name of the error on the engine. */
+  readonly ename: string;
+  /** Message of the error on the engine. */
+  readonly evalue: string;
+  readonly traceback: string;
+  readonly engine: EngineInfo;
+
+  constructor(ename: string, evalue: string, options: RemoteErrorOptions = {}) {
+    super(`${place(options.engine)}${ename}${evalue === "" ? "" : `: ${evalue}`}`, options);
+    this.ename = ename;
+    this.evalue = evalue;
+    this.traceback = options.traceback ?? "";
+    this.engine = options.engine ?? {};
+  }
+}
+
+/** Errors of one call on several engines. */
+export class CompositeError extends Error {
+  override readonly name = "CompositeError";
+  /** In the order of the targets. */
+  readonly errors: readonly Error[];
+  /** The engine of each error, undefined where none ran the task. */
+  readonly engines: readonly (number | undefined)[];
+
+  /** @param what the call that failed: `apply on 4 engines` */
+  constructor(
+    what: string,
+    failures: readonly { readonly engine?: number | undefined; readonly error: Error }[],
+  ) {
+    super(compositeText(what, failures));
+    this.errors = failures.map((failure) => failure.error);
+    this.engines = failures.map((failure) => failure.engine);
+  }
+}
+
+/** What all errors of the system itself can carry. */
+export interface ClusterErrorOptions extends ErrorOptions {
+  readonly engine?: EngineInfo | undefined;
+}
+
+/** The engine died while it had the task. The message says whether the task may have run. */
+export class EngineError extends Error {
+  override readonly name = "EngineError";
+  readonly engine: EngineInfo;
+
+  constructor(message: string, options: ClusterErrorOptions = {}) {
+    super(message, options);
+    this.engine = options.engine ?? {};
+  }
+}
+
+/** The task was aborted before it ran. */
+export class TaskAborted extends Error {
+  override readonly name = "TaskAborted";
+
+  constructor(message = "Aborted before it ran", options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
+/** The task was cancelled, in any state. The message says by whom and why. */
+export class TaskCancelled extends Error {
+  override readonly name = "TaskCancelled";
+
+  constructor(message = "Cancelled", options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
+/** The task waited for an engine longer than its `timeout`. */
+export class TaskTimeout extends Error {
+  override readonly name = "TaskTimeout";
+
+  constructor(message = "Waited for an engine longer than its timeout", options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
+/** A limit and what was measured against it. Units are those of the limit's name in the options (ms, MB, bytes). */
+export interface Limit {
+  /** `run time`, `deadline`, `cpu`, `memory`, `output`, `result`. */
+  readonly limit: string;
+  readonly value: number;
+  readonly max: number;
+}
+
+/** The task was stopped because it exceeded a limit, as measured from outside. */
+export class LimitExceeded extends Error {
+  override readonly name = "LimitExceeded";
+  readonly limit: string;
+  readonly value: number;
+  readonly max: number;
+  readonly engine: EngineInfo;
+
+  constructor(limit: Limit, message?: string, options: ClusterErrorOptions = {}) {
+    super(message ?? `Exceeded the limit of ${limit.limit}: ${limit.value} of at most ${limit.max}`, options);
+    this.limit = limit.limit;
+    this.value = limit.value;
+    this.max = limit.max;
+    this.engine = options.engine ?? {};
+  }
+}
+
+/** The task did what its permissions do not allow. */
+export class PermissionDenied extends Error {
+  override readonly name = "PermissionDenied";
+  /** `read`, `write`, `net`, `env`, `run`, `ffi`, `sys`, `import`; undefined if it is not known. */
+  readonly permission: string | undefined;
+  /** What was asked for, as the runtime names it: a path, a host; undefined if it is not known. */
+  readonly target: string | undefined;
+  readonly engine: EngineInfo;
+
+  constructor(message: string, options: ClusterErrorOptions = {}) {
+    super(message, options);
+    const found = /[Rr]equires (\w+) access(?: to (.*?))?(?:, run again|$)/m.exec(message);
+    this.permission = found?.[1];
+    this.target = found?.[2]?.replace(/^"(.*)"$/, "$1");
+    this.engine = options.engine ?? {};
+  }
+}
+
+/** What was pushed to the engine before is gone: its process was replaced. */
+export class NamespaceLost extends Error {
+  override readonly name = "NamespaceLost";
+  readonly engine: EngineInfo;
+
+  constructor(message: string, options: ClusterErrorOptions = {}) {
+    super(message, options);
+    this.engine = options.engine ?? {};
+  }
+}
+
+/** Thrown by a task that cannot run on this engine: the scheduler tries another one. */
+export class UnmetDependency extends Error {
+  override readonly name = "UnmetDependency";
+}
+
+/** The task can never run: what it waits for ended in another way than it asks for, or no engine is left for it. */
+export class ImpossibleDependency extends Error {
+  override readonly name = "ImpossibleDependency";
+}
+
+/** The task waits for a task that the scheduler does not know. */
+export class InvalidDependency extends Error {
+  override readonly name = "InvalidDependency";
+}
+
+/** There are no engines to do this. */
+export class NoEnginesRegistered extends Error {
+  override readonly name = "NoEnginesRegistered";
+
+  constructor(message = "No engines are registered", options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
+/** A connection file cannot be used. The message says why and what to do. */
+export class ConnectionFileError extends Error {
+  override readonly name = "ConnectionFileError";
+  readonly path: string;
+  readonly kind: "missing" | "unreadable" | "wrong role" | "incomplete";
+
+  constructor(path: string, kind: ConnectionFileError["kind"], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.path = path;
+    this.kind = kind;
+  }
+}
+
+/** Why received frames are no message. */
+export type BadMessageKind =
+  | "no delimiter"
+  | "too few frames"
+  | "bad signature"
+  | "duplicate"
+  | "not readable"
+  | "bad header"
+  | "version";
+
+/** Received frames that are no message for us. */
+export class BadMessage extends Error {
+  override readonly name = "BadMessage";
+  readonly kind: BadMessageKind;
+
+  constructor(kind: BadMessageKind, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.kind = kind;
+  }
+}
+
+/** An error as a reply's content or a result's body states it. */
+export interface ErrorDescription {
+  readonly ename: string;
+  readonly evalue: string;
+  readonly traceback?: readonly string[] | string;
+  /** The revived error (or other thrown value) of a task. */
+  readonly error?: unknown;
+  readonly engine_info?: EngineInfo;
+  /** Which limit the engine host measured to be exceeded. */
+  readonly limit?: Limit;
+}
+
+type Maker = (message: string, options: ClusterErrorOptions) => Error;
+
+/** What only the system may say, by `ename`. */
+const SYSTEM: ReadonlyMap<string, Maker> = new Map<string, Maker>([
+  ["EngineError", (message, options) => new EngineError(message, options)],
+  ["TaskAborted", (message, options) => new TaskAborted(message, options)],
+  ["TaskCancelled", (message, options) => new TaskCancelled(message, options)],
+  ["TaskTimeout", (message, options) => new TaskTimeout(message, options)],
+  ["NamespaceLost", (message, options) => new NamespaceLost(message, options)],
+  ["ImpossibleDependency", (message, options) => new ImpossibleDependency(message, options)],
+  ["InvalidDependency", (message, options) => new InvalidDependency(message, options)],
+  ["NoEnginesRegistered", (message, options) => new NoEnginesRegistered(message, options)],
+]);
+
+/** What a task may bring about itself. */
+const TASK: ReadonlyMap<string, Maker> = new Map<string, Maker>([
+  ["UnmetDependency", (message, options) => new UnmetDependency(message, options)],
+  ["PermissionDenied", (message, options) => new PermissionDenied(message, options)],
+  ["NotCapable", (message, options) => new PermissionDenied(message, options)],
+]);
+
+/**
+ * The error that a caller gets for a failed request.
+ *
+ * A task can throw an error with any name. One that calls itself a limit, a cancellation or a dead engine is still only
+ * the task's: it becomes a RemoteError.
+ * @param byTask whether a task threw it; default: whether it carries a thrown value
+ */
+export function errorFromContent(content: ErrorDescription, byTask?: boolean): Error {
+  const { ename, evalue, engine_info: engine } = content;
+  const thrown = byTask ?? ("error" in content);
+  if (content.limit !== undefined) return new LimitExceeded(content.limit, evalue || undefined, { engine });
+  const options = "error" in content ? { engine, cause: content.error } : { engine };
+  const make = TASK.get(ename) ?? (thrown ? undefined : SYSTEM.get(ename));
+  if (make !== undefined) return make(evalue, options);
+  const { traceback = "" } = content;
+  return new RemoteError(ename, evalue, {
+    ...options,
+    traceback: typeof traceback === "string" ? traceback : traceback.join("\n"),
+  });
+}
+
+function place(engine: EngineInfo | undefined): string {
+  if (engine?.engine_id === undefined) return "";
+  return `[engine ${engine.engine_id}${engine.method === undefined ? "" : `, ${engine.method}`}] `;
+}
+
+/** Errors that a message shows one by one. */
+const SHOWN = 6;
+
+function compositeText(
+  what: string,
+  failures: readonly { readonly engine?: number | undefined; readonly error: Error }[],
+): string {
+  const lines = failures.slice(0, SHOWN).map(({ engine, error }) => {
+    const text = error instanceof RemoteError
+      ? `${error.ename}: ${error.evalue}`
+      : `${error.name}: ${error.message}`;
+    return `  [${engine === undefined ? "no engine" : `engine ${engine}`}] ${text}`;
+  });
+  if (failures.length > SHOWN) lines.push(`  and ${failures.length - SHOWN} more`);
+  return `${what}: ${failures.length} ${failures.length === 1 ? "error" : "errors"}\n${lines.join("\n")}`;
+}

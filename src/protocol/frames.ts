@@ -1,0 +1,264 @@
+/**
+ * Jupyter messages: frames to messages and back, signed, and each taken once.
+ *
+ * `[idents…] DELIMITER signature header parent_header metadata content [buffers…]`. Signatures are made and checked over the bytes
+ * of the four dictionaries as they travel, never over something packed again; buffers are not signed. A header's unknown keys are kept.
+ */
+import { now } from "../base/clock.ts";
+import { newSession } from "../base/ids.ts";
+import { BadMessage } from "./errors.ts";
+import { createMac, type Mac } from "./mac.ts";
+import { JSON_PACKER, type Packer } from "./packers.ts";
+import { isoTime } from "./times.ts";
+
+export { BadMessage } from "./errors.ts";
+export { isoTime, parseIso } from "./times.ts";
+
+/** The frame between idents and message: `<IDS|MSG>`. */
+export const DELIMITER: Uint8Array = new TextEncoder().encode("<IDS|MSG>");
+
+/** The version of Jupyter's messages that we write. */
+const VERSION = "5.4";
+/** Frames of a message behind the delimiter, without buffers. */
+const PARTS = 5;
+/** Signatures that are remembered; then a random tenth is forgotten. */
+const REMEMBERED = 1 << 16;
+const FORGOTTEN = 0.1;
+
+/** A dictionary of a message. */
+export type Dictionary = Readonly<Record<string, unknown>>;
+
+/** A message's header. `date` is ISO 8601 text with microseconds. */
+export interface Header extends Dictionary {
+  readonly msg_id: string;
+  readonly msg_type: string;
+  readonly session: string;
+  readonly username: string;
+  readonly date: string;
+  readonly version: string;
+}
+
+/** The header of the request that a message answers, or `{}`. */
+export type ParentHeader = Partial<Header> & Dictionary;
+
+/** What relays and schedulers look at. */
+export interface Envelope {
+  readonly idents: Uint8Array[];
+  readonly header: Header;
+  readonly parentHeader: ParentHeader;
+  readonly metadata: Dictionary;
+}
+
+/** A message that was received and checked. */
+export interface Message extends Envelope {
+  readonly content: Dictionary;
+  readonly buffers: Uint8Array[];
+}
+
+export interface SessionOptions {
+  /** The cluster's key; "" for no signatures (CURVE). */
+  readonly key: string;
+  /** Default: a new one. */
+  readonly session?: string | undefined;
+  readonly username?: string | undefined;
+  /** Stands in the msg_ids. Default: a random number. */
+  readonly pid?: number | undefined;
+  /** Default: one made from the key. */
+  readonly mac?: Mac | undefined;
+  /** Default: JSON. */
+  readonly packer?: Packer | undefined;
+}
+
+export interface MessageOptions {
+  /** Header of the request that this answers. */
+  readonly parent?: ParentHeader | undefined;
+  readonly metadata?: Dictionary | undefined;
+  readonly buffers?: readonly Uint8Array[] | undefined;
+  /** Keys of the header to set otherwise than a new message would. */
+  readonly header?: Partial<Header> | undefined;
+}
+
+/** Index of the first frame that is the delimiter, or −1. */
+export function findDelimiter(frames: readonly Uint8Array[], from = 0): number {
+  for (let i = from; i < frames.length; i++) if (isDelimiter(frames[i])) return i;
+  return -1;
+}
+
+/** Whether a frame is the delimiter. */
+export function isDelimiter(frame: Uint8Array | undefined): boolean {
+  if (frame?.length !== DELIMITER.length) return false;
+  for (let i = 0; i < DELIMITER.length; i++) if (frame[i] !== DELIMITER[i]) return false;
+  return true;
+}
+
+/** One party's messages: writes them under its name, reads those of others. */
+export class Session {
+  readonly session: string;
+  readonly username: string;
+  readonly pid: number;
+  readonly #mac: Mac | undefined;
+  readonly #packer: Packer;
+  #last = 0;
+  #signatures = new Set<string>();
+
+  constructor(options: SessionOptions) {
+    this.session = options.session ?? newSession();
+    this.username = options.username ?? "tsparallel";
+    this.pid = options.pid ?? 1 + Math.floor(Math.random() * 0x7fff_fffe);
+    this.#mac = options.key === "" ? undefined : options.mac ?? createMac(options.key);
+    this.#packer = options.packer ?? JSON_PACKER;
+  }
+
+  /** Takes the next number of this session: messages and tasks share the count, from 1. */
+  nextNumber(): number {
+    return ++this.#last;
+  }
+
+  /** The msg_id of a number of this session. */
+  msgId(number: number): string {
+    return `${this.session}_${this.pid}_${number}`;
+  }
+
+  /** A new header, as `message` makes them. */
+  header(type: string, changes: Partial<Header> = {}): Header {
+    return {
+      msg_id: changes.msg_id ?? this.msgId(this.nextNumber()),
+      msg_type: type,
+      username: this.username,
+      session: this.session,
+      date: changes.date ?? isoTime(now()),
+      version: VERSION,
+      ...changes,
+    };
+  }
+
+  /** A new message: `[DELIMITER, signature, header, parent, metadata, content, ...buffers]`. */
+  message(type: string, content: object, options: MessageOptions = {}): Uint8Array[] {
+    return this.pack(this.header(type, options.header), content, options);
+  }
+
+  /** A message with this very header, signed. */
+  pack(header: Header, content: object, options: Omit<MessageOptions, "header"> = {}): Uint8Array[] {
+    const parts = [header, options.parent ?? {}, options.metadata ?? {}, content].map(this.#packer.pack);
+    return [DELIMITER, this.#sign(parts), ...parts, ...(options.buffers ?? [])];
+  }
+
+  #sign(parts: readonly Uint8Array[]): Uint8Array {
+    if (this.#mac === undefined) return new Uint8Array(0);
+    const text = this.#mac.hex(parts);
+    const signature = new Uint8Array(text.length);
+    for (let i = 0; i < text.length; i++) signature[i] = text.charCodeAt(i);
+    return signature;
+  }
+
+  /**
+   * Reads a message and remembers it: a second one with the same signature is refused.
+   * @param from the frame to begin at; idents are the frames from here to the delimiter
+   * @throws BadMessage
+   */
+  parse(frames: readonly Uint8Array[], from = 0): Message {
+    const at = delimiterOf(frames, from);
+    const signature = this.#verified(frames, at);
+    const message = {
+      ...this.#envelope(frames, from, at),
+      content: this.#dictionary(frames[at + 5], "content"),
+      buffers: frames.slice(at + 6),
+    };
+    this.#remember(signature);
+    return message;
+  }
+
+  /**
+   * Reads a message's envelope without remembering it.
+   * @throws BadMessage
+   */
+  peek(frames: readonly Uint8Array[], from = 0): Envelope {
+    const at = delimiterOf(frames, from);
+    this.#verified(frames, at);
+    return this.#envelope(frames, from, at);
+  }
+
+  #envelope(frames: readonly Uint8Array[], from: number, at: number): Envelope {
+    return {
+      idents: frames.slice(from, at),
+      header: checkedHeader(this.#dictionary(frames[at + 2], "header")),
+      parentHeader: this.#dictionary(frames[at + 3], "parent_header"),
+      metadata: this.#dictionary(frames[at + 4], "metadata"),
+    };
+  }
+
+  /** Checks the signature and that it is new; returns it, or undefined if nothing is signed. */
+  #verified(frames: readonly Uint8Array[], at: number): string | undefined {
+    if (this.#mac === undefined) return undefined;
+    const right = this.#mac.hex(frames.slice(at + 2, at + 6));
+    if (!isSame(frames[at + 1], right)) {
+      throw new BadMessage("bad signature", "Cannot take a message: bad signature");
+    }
+    if (this.#signatures.has(right)) {
+      throw new BadMessage("duplicate", "Cannot take a message: its signature was seen before");
+    }
+    return right;
+  }
+
+  #remember(signature: string | undefined): void {
+    if (signature === undefined) return;
+    this.#signatures.add(signature);
+    if (this.#signatures.size <= REMEMBERED) return;
+    for (const old of this.#signatures) if (Math.random() < FORGOTTEN) this.#signatures.delete(old);
+  }
+
+  #dictionary(frame: Uint8Array | undefined, what: string): Dictionary {
+    let value: unknown;
+    try {
+      value = this.#packer.unpack(frame ?? DELIMITER);
+    } catch (error) {
+      throw new BadMessage("not readable", `Cannot read a message: its ${what} is not ${this.#packer.name}`, {
+        cause: error,
+      });
+    }
+    if (isDictionary(value)) return value;
+    throw new BadMessage("not readable", `Cannot read a message: its ${what} is no dictionary`);
+  }
+}
+
+function delimiterOf(frames: readonly Uint8Array[], from: number): number {
+  const at = findDelimiter(frames, from);
+  if (at < 0) {
+    throw new BadMessage("no delimiter", `Cannot read a message: no delimiter in ${frames.length} frames`);
+  }
+  if (frames.length - at - 1 < PARTS) {
+    throw new BadMessage(
+      "too few frames",
+      `Cannot read a message: ${frames.length - at - 1} frames, at least ${PARTS}`,
+    );
+  }
+  return at;
+}
+
+function checkedHeader(header: Dictionary): Header {
+  const { msg_id, msg_type, version, session = "", username = "", date = "" } = header;
+  if (typeof version !== "string" || !version.startsWith("5")) {
+    throw new BadMessage(
+      "version",
+      `Cannot read a message of version ${JSON.stringify(version) ?? "(none)"}, only 5`,
+    );
+  }
+  for (const [name, value] of Object.entries({ msg_id, msg_type, session, username, date })) {
+    if (typeof value !== "string") {
+      throw new BadMessage("bad header", `Cannot read a message: "${name}" is no text`);
+    }
+  }
+  return { session, username, date, ...header } as Header;
+}
+
+function isDictionary(value: unknown): value is Dictionary {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Compares in a time that does not tell where the difference is. */
+function isSame(signature: Uint8Array | undefined, right: string): boolean {
+  if (signature?.length !== right.length) return false;
+  let difference = 0;
+  for (let i = 0; i < right.length; i++) difference |= (signature[i] as number) ^ right.charCodeAt(i);
+  return difference === 0;
+}
