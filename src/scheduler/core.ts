@@ -570,6 +570,11 @@ export class SchedulerCore {
     return place !== NONE && this.table.state[place] === ASSIGNED && this.table.engine[place] === engine;
   }
 
+  /** What the shell gave along with a peer's task. */
+  peerOf(seq: number): unknown {
+    return this.#rare.get(seq)?.peer;
+  }
+
   /** The number of an open task, 0 if it is not open. */
   seqOf(client: number, n: number): number {
     return this.#clients.get(client)?.history.open.get(n) ?? 0;

@@ -47,7 +47,9 @@ export class Definitions {
   }
 
   forgetClient(client: number): void {
-    for (const definition of this.#byClient.get(client)?.values() ?? []) this.#bytes -= definition.record.length;
+    for (const definition of this.#byClient.get(client)?.values() ?? []) {
+      this.#bytes -= definition.record.length;
+    }
     this.#byClient.delete(client);
   }
 }

@@ -83,7 +83,9 @@ export class GroupDoor {
         break;
       case KIND.results:
         while (this.reader.result(this.#result)) {
-          if (this.#result.status > 4) throw new RangeError(`Cannot take a result of status ${this.#result.status}`);
+          if (this.#result.status > 4) {
+            throw new RangeError(`Cannot take a result of status ${this.#result.status}`);
+          }
         }
         break;
       case KIND.cancel:
@@ -97,7 +99,9 @@ export class GroupDoor {
     }
     if (header.kind !== KIND.accepted && header.kind !== KIND.recall && header.kind !== KIND.notice) {
       if (this.reader.offset !== this.reader.bytes.length) {
-        throw new RangeError(`Cannot read a group: ${this.reader.bytes.length - this.reader.offset} bytes behind its records`);
+        throw new RangeError(
+          `Cannot read a group: ${this.reader.bytes.length - this.reader.offset} bytes behind its records`,
+        );
       }
     }
   }

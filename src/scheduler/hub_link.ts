@@ -58,7 +58,8 @@ export class HubLink {
 
   /** Whether the hub keeps up: below the window's bounds. */
   get isOpen(): boolean {
-    return ((this.#sent - this.#acknowledged) >>> 0) < SCHEDULER_BOUNDS.linkMessages && this.#bytes < SCHEDULER_BOUNDS.linkBytes;
+    return ((this.#sent - this.#acknowledged) >>> 0) < SCHEDULER_BOUNDS.linkMessages &&
+      this.#bytes < SCHEDULER_BOUNDS.linkBytes;
   }
 
   tell(news: HubNews): void {

@@ -1,0 +1,209 @@
+/**
+ * The direct scheduler (MUX): requests to named engines. Peers' messages and our groups pass unchanged; of ours it remembers which are open, so that a client of
+ * an engine that died gets an EngineError instead of silence.
+ */
+import { now } from "../base/clock.ts";
+import {
+  ANY,
+  emptyResult,
+  emptyTask,
+  type GroupHeader,
+  GroupWriter,
+  KIND,
+  OP,
+  ORIGIN,
+  STATUS,
+} from "../protocol/groups.ts";
+import type { Mac } from "../protocol/mac.ts";
+import { encodeValue } from "../protocol/values.ts";
+import { Incoming } from "../wire/incoming.ts";
+import type { Socket } from "../wire/socket.ts";
+import { DirectCore, type Stranded } from "./direct_core.ts";
+import type { GroupDoor } from "./group_door.ts";
+import type { HubLink } from "./hub_link.ts";
+import { SCHEDULER_BOUNDS } from "./options.ts";
+
+export interface DirectSchedulerParts {
+  readonly clients: Socket;
+  readonly engines: Socket;
+  readonly link: HubLink;
+  readonly door: GroupDoor;
+  readonly mac: Mac;
+  readonly nonce: bigint;
+  readonly isJupyter: (frame: Uint8Array) => boolean;
+}
+
+const decoder = new TextDecoder();
+
+export class DirectScheduler {
+  readonly #parts: DirectSchedulerParts;
+  readonly #core = new DirectCore();
+  /** Where a client was heard from last, and its last sequence number. */
+  readonly #clients = new Map<number, { rid: Uint8Array; lastSeq: number }>();
+  readonly #lastSeqOf = new Map<string, number>();
+  readonly #incoming = new Incoming();
+  readonly #task = emptyTask();
+  readonly #result = emptyResult();
+  readonly #writer = new GroupWriter(4 << 10);
+  #seq = 0;
+
+  constructor(parts: DirectSchedulerParts) {
+    this.#parts = parts;
+  }
+
+  get nextTick(): number {
+    return this.#core.nextTick;
+  }
+
+  registered(id: number, uuid: string): void {
+    this.#lastSeqOf.delete(uuid);
+    this.#answerStranded(this.#core.registered(id, uuid), "it registered anew");
+  }
+
+  unregistered(uuid: string): void {
+    this.#core.unregistered(uuid, now());
+  }
+
+  tick(at: number): void {
+    this.#answerStranded(this.#core.expired(at), "it died");
+  }
+
+  /** Reads the client side, at most so many messages; true if it stopped before it was empty. */
+  readClients(): boolean {
+    for (let i = 0; i < SCHEDULER_BOUNDS.messagesPerTurn; i++) {
+      if (!this.#parts.link.isOpen || !this.#parts.clients.receiveInto(this.#incoming)) return false;
+      if (this.#incoming.count >= 3) this.#fromClient(this.#incoming);
+    }
+    return true;
+  }
+
+  /** `[rid, uuid, GROUP]`, `[rid, uuid, GROUP, piece]` or `[rid, uuid, DELIM, …]`. */
+  #fromClient(message: Incoming): void {
+    const rid = message.copy(0), ident = message.copy(1);
+    const first = message.frame(2);
+    if (this.#parts.isJupyter(first)) {
+      this.#parts.link.send("in", [ident, rid, ...message.frames().slice(2)]);
+      message.forward(this.#parts.engines, [ident, rid], 2);
+      return;
+    }
+    const header = this.#parts.door.open(first, "a client on mux");
+    if (header === null || !this.#isFresh(header, rid)) return;
+    const uuid = decoder.decode(ident);
+    const id = this.#core.idOf(uuid);
+    if (id < 0 || header.target !== id) return this.#answerUnknown(header, uuid);
+    if (header.kind === KIND.tasks) {
+      this.#remember(uuid);
+      this.#parts.link.send("direct", [first]);
+    } else if (header.kind !== KIND.chunk && header.kind !== KIND.cancel) return;
+    message.forward(this.#parts.engines, [ident, rid], 2);
+  }
+
+  #isFresh(header: GroupHeader, rid: Uint8Array): boolean {
+    const known = this.#clients.get(header.origin);
+    if (header.origin >= ORIGIN.engineBit || (known !== undefined && header.seq <= known.lastSeq)) {
+      this.#parts.door.drop(`client ${header.origin} on mux`, "a replayed group, or an engine's");
+      return false;
+    }
+    this.#clients.set(header.origin, { rid, lastSeq: header.seq });
+    return true;
+  }
+
+  #remember(uuid: string): void {
+    while (this.#parts.door.reader.task(this.#task)) {
+      if (this.#task.op !== OP.define) this.#core.submitted(uuid, this.#task.client, this.#task.n);
+    }
+  }
+
+  #answerUnknown(header: GroupHeader, uuid: string): void {
+    if (header.kind !== KIND.tasks) return;
+    const unknown: Stranded[] = [];
+    while (this.#parts.door.reader.task(this.#task)) {
+      const { op, client, n } = this.#task;
+      if (op !== OP.define) unknown.push({ engine: header.target, uuid, client, n });
+    }
+    this.#answerStranded(unknown, "it is not registered", STATUS.error);
+  }
+
+  /** Reads the engine side: `[uuid, rid, GROUP…]` or `[uuid, rid, DELIM, …]`. */
+  readEngines(): boolean {
+    for (let i = 0; i < SCHEDULER_BOUNDS.messagesPerTurn; i++) {
+      if (!this.#parts.engines.receiveInto(this.#incoming)) return false;
+      if (this.#incoming.count >= 3) this.#fromEngine(this.#incoming);
+    }
+    return true;
+  }
+
+  #fromEngine(message: Incoming): void {
+    const ident = message.copy(0), rid = message.copy(1);
+    const first = message.frame(2);
+    if (this.#parts.isJupyter(first)) {
+      this.#parts.link.send("out", [rid, ident, ...message.frames().slice(2)]);
+      message.forward(this.#parts.clients, [rid, ident], 2);
+      return;
+    }
+    const uuid = decoder.decode(ident);
+    const header = this.#parts.door.open(first, `engine ${uuid} on mux`);
+    if (header === null) return;
+    if (header.seq <= (this.#lastSeqOf.get(uuid) ?? 0)) {
+      return this.#parts.door.drop(`engine ${uuid} on mux`, "a replayed group");
+    }
+    this.#lastSeqOf.set(uuid, header.seq);
+    const client = this.#clients.get(header.target)?.rid ?? rid;
+    if (header.kind === KIND.chunk) {
+      const chunk = this.#parts.door.reader.chunk();
+      if (this.#core.isOpen(uuid, chunk.client, chunk.n)) {
+        message.forward(this.#parts.clients, [client, ident], 2);
+      }
+    } else if (header.kind === KIND.results) {
+      this.#relayResults(message, first, header, uuid, [client, ident]);
+    }
+  }
+
+  #relayResults(
+    message: Incoming,
+    frame: Uint8Array,
+    header: GroupHeader,
+    uuid: string,
+    prefix: readonly Uint8Array[],
+  ): void {
+    const { reader } = this.#parts.door;
+    this.#writer.reset();
+    for (let from = reader.offset; reader.result(this.#result); from = reader.offset) {
+      const { client, n } = this.#result;
+      if (this.#core.finished(uuid, client, n)) this.#writer.copy(frame, from, reader.offset - from);
+    }
+    if (this.#writer.count === 0) return;
+    const isWhole = this.#writer.count === header.count;
+    const relayed = isWhole ? frame : this.#close(header.target);
+    this.#parts.link.send("results", [relayed]);
+    if (isWhole) message.forward(this.#parts.clients, prefix, 2);
+    else this.#parts.clients.send([...prefix, relayed]);
+  }
+
+  #answerStranded(stranded: readonly Stranded[], why: string, status: number = STATUS.lost): void {
+    for (const { engine, uuid, client, n } of stranded) {
+      const known = this.#clients.get(client);
+      const may = status === STATUS.lost ? ": the task may have run" : "";
+      const evalue = `Engine ${engine} "${uuid}" will not answer, ${why}${may}`;
+      const body = encodeValue({ ename: "EngineError", evalue, traceback: [] }).body;
+      this.#writer.reset();
+      this.#writer.result(n, client, status, 0, 0, engine, 0, 0, 0, 0, now(), body);
+      const group = this.#close(client);
+      this.#parts.link.send("results", [group]);
+      if (known !== undefined) this.#parts.clients.send([known.rid, new TextEncoder().encode(uuid), group]);
+    }
+  }
+
+  #close(client: number): Uint8Array {
+    return this.#writer.close({
+      kind: KIND.results,
+      origin: ORIGIN.scheduler,
+      seq: ++this.#seq,
+      target: client ?? ANY,
+      nonce: this.#parts.nonce,
+      acked: 0,
+      committed: 0,
+      window: 0,
+    }, this.#parts.mac.sign);
+  }
+}

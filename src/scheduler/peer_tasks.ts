@@ -1,0 +1,172 @@
+/**
+ * Peers' tasks at the edge of the task scheduler: a Jupyter message becomes the core's event, and the very same frames go on.
+ */
+import { now } from "../base/clock.ts";
+import type { Logger } from "../base/log.ts";
+import { emptyTask, STATUS } from "../protocol/groups.ts";
+import { DELIMITER, type Message, type Session } from "../protocol/frames.ts";
+import type { Incoming } from "../wire/incoming.ts";
+import type { Socket } from "../wire/socket.ts";
+import type { Action, SchedulerCore } from "./core.ts";
+import type { EngineState } from "./engine_table.ts";
+import type { HubLink } from "./hub_link.ts";
+import { PeerIds } from "./peer_ids.ts";
+import { BadOption, readTaskOptions, type TaskOptions } from "./task_options.ts";
+
+/** What travels with a peer's task through the core. */
+interface PeerTask {
+  readonly rid: Uint8Array;
+  /** The message from its delimiter on, as it came. */
+  readonly frames: readonly Uint8Array[];
+  readonly header: Message["header"];
+}
+
+const encoder = new TextEncoder();
+
+export class PeerTasks {
+  readonly #clients: Socket;
+  readonly #engines: Socket;
+  readonly #link: HubLink;
+  readonly #session: Session;
+  readonly #log: Logger;
+  readonly #ids = new PeerIds();
+  readonly #idOfUuid = new Map<string, number>();
+  readonly #uuidOfId = new Map<number, string>();
+  readonly #record = emptyTask();
+  readonly #complained = new Set<string>();
+  #frame = -1;
+
+  constructor(parts: { clients: Socket; engines: Socket; link: HubLink; session: Session; log: Logger }) {
+    this.#clients = parts.clients;
+    this.#engines = parts.engines;
+    this.#link = parts.link;
+    this.#session = parts.session;
+    this.#log = parts.log;
+  }
+
+  isJupyter(frame: Uint8Array): boolean {
+    return frame.length === DELIMITER.length && DELIMITER.every((byte, i) => frame[i] === byte);
+  }
+
+  engineRegistered(id: number, uuid: string): void {
+    this.#idOfUuid.set(uuid, id);
+    this.#uuidOfId.set(id, uuid);
+  }
+
+  /** The key of a task by its msg_id text. */
+  resolve(msgId: string): number | undefined {
+    return this.#ids.resolve(msgId);
+  }
+
+  /** A task of a peer: `[rid, DELIM, …]`. */
+  fromClient(incoming: Incoming, core: SchedulerCore): void {
+    const frames = incoming.frames();
+    const rid = frames[0]!;
+    const message = this.#parse(frames, "client");
+    if (message === null) return;
+    this.#link.send("intask", frames);
+    const { client, n } = this.#ids.number(String(message.header.msg_id));
+    const peer: PeerTask = { rid, frames: frames.slice(1), header: message.header };
+    const options = this.#options(message, client);
+    if (options instanceof BadOption) return this.#reply(peer, "error", options.name, options.message);
+    if (this.#frame < 0) {
+      this.#frame = core.frames.add(new Uint8Array(0));
+      core.frames.hold(this.#frame);
+    }
+    Object.assign(this.#record, { client, n, definition: 0, buffers: 0 });
+    const at = now();
+    const taken = core.submit(this.#record, this.#frame, 0, 0, options, at, peer);
+    if (taken === "refused") {
+      this.#reply(peer, "error", "ValueError", "Cannot take the task: its msg_id counts too far ahead");
+    }
+    core.dispatch(at);
+  }
+
+  #options(message: Message, client: number): TaskOptions | BadOption {
+    try {
+      const metadata: Record<string, unknown> = { ...message.metadata };
+      if (Array.isArray(metadata.targets)) {
+        metadata.targets = metadata.targets.map((uuid) => this.#idOfUuid.get(String(uuid)) ?? 0x7fff_ffff);
+      }
+      return readTaskOptions(metadata, client, (msgId) => this.resolve(msgId));
+    } catch (error) {
+      return error instanceof BadOption ? error : new BadOption(String(error));
+    }
+  }
+
+  /** A peer's result: `[uuid, rid, DELIM, …]`. */
+  fromEngine(incoming: Incoming, uuid: string, engine: EngineState | undefined, core: SchedulerCore): void {
+    const frames = incoming.frames();
+    const message = this.#parse(frames, `engine ${uuid}`);
+    if (message === null || engine === undefined) return;
+    const parent = message.parentHeader?.msg_id;
+    if (typeof parent !== "string") return;
+    const { client, n } = this.#ids.number(parent);
+    const seq = core.seqOf(client, n);
+    const metadata: Record<string, unknown> = { ...message.metadata };
+    const at = now();
+    if (metadata.dependencies_met === false) core.unmet(engine, seq);
+    else {
+      const status = metadata.status === "ok"
+        ? STATUS.ok
+        : metadata.status === "aborted"
+        ? STATUS.aborted
+        : STATUS.error;
+      if (core.finishOne(engine, seq, client, n, status) === "relay") {
+        incoming.forward(this.#clients, [frames[1]!, frames[0]!], 2);
+        this.#link.send("outtask", [frames[1]!, frames[0]!, ...frames.slice(2)]);
+      }
+    }
+    core.dispatch(at);
+  }
+
+  /** Sends an assigned task to its engine and tells the hub where it went. */
+  assign(seq: number, ident: Uint8Array, core: SchedulerCore): void {
+    const peer = core.peerOf(seq);
+    if (!isPeerTask(peer)) return;
+    this.#engines.send([ident, peer.rid, ...peer.frames]);
+    const uuid = new TextDecoder().decode(ident);
+    const content = { msg_id: peer.header.msg_id, engine_id: uuid };
+    this.#link.send("tracktask", [
+      encoder.encode(this.#session.session),
+      ...this.#session.message("task_destination", content),
+    ]);
+  }
+
+  /** A failure that the scheduler itself decided. */
+  answer(action: Extract<Action, { kind: "answer" }>): void {
+    const { peer, ename, evalue, status } = action;
+    if (!isPeerTask(peer)) return;
+    const uuid = action.engine >= 0 ? this.#uuidOfId.get(action.engine) : undefined;
+    this.#reply(peer, status === STATUS.aborted ? "aborted" : "error", ename, evalue, uuid);
+  }
+
+  #reply(peer: PeerTask, status: string, ename: string, evalue: string, uuid?: string): void {
+    const content = status === "aborted"
+      ? { status: "aborted" as const }
+      : { status: "error" as const, ename, evalue, traceback: [], engine_info: {} };
+    const metadata = uuid === undefined ? {} : { status: "error", engine: uuid };
+    const frames = this.#session.message("apply_reply", content, { parent: peer.header, metadata });
+    this.#clients.send([peer.rid, ...frames]);
+    this.#link.send("outtask", [peer.rid, ...frames]);
+  }
+
+  #parse(frames: readonly Uint8Array[], peer: string): Message | null {
+    try {
+      return this.#session.parse(frames);
+    } catch (error) {
+      if (!this.#complained.has(peer)) {
+        this.#complained.add(peer);
+        this.#log.warn("Dropped a message on a task socket; later ones are not logged", {
+          peer,
+          why: String(error),
+        });
+      }
+      return null;
+    }
+  }
+}
+
+function isPeerTask(value: unknown): value is PeerTask {
+  return typeof value === "object" && value !== null && "frames" in value && "rid" in value;
+}
