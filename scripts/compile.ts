@@ -1,7 +1,7 @@
 /**
  * `deno task compile`: makes `dist/tsparallel`, one executable for this machine. Deno embeds the whole `node_modules` folder, most of which
  * is of no use at run time, so the program is compiled from a copy whose `node_modules` holds only what is: packages without their types,
- * source maps and papers, of libzmq this machine's builds, of the data sets the demo's one.
+ * source maps and manuals, of libzmq this machine's builds, of the data sets the demo's one.
  *
  * Deno downloads the base executable that it builds on; where that host is out of reach, DENORT_BIN names a file to take instead.
  */
@@ -20,8 +20,11 @@ const INCLUDED = ["profiles", "src/controller/scheduler_thread.ts", "src/engine/
 const UNUSED_PACKAGES =
   /^(fast-check|pure-rand|esbuild|@esbuild\+.*|@types\+.*|undici-types|cmake-ts|node-addon-api)@/;
 
+/** Licences go where the code goes. */
+const LICENCE = /(^|\/)(LICEN[CS]E|NOTICE)[^/]*$/i;
+
 /** Files that only people and type checkers read. */
-const UNUSED_FILES = /\.(d\.[cm]?ts|map|md|markdown|txt|flow)$|(^|\/)(LICEN[CS]E|CHANGELOG|HISTORY)[^/]*$/i;
+const UNUSED_FILES = /\.(d\.[cm]?ts|map|md|markdown|txt|flow)$|(^|\/)(CHANGELOG|HISTORY)[^/]*$/i;
 
 /** Packages of which few files are needed: all others of theirs are left out. */
 const NEEDED_FILES: Readonly<Record<string, RegExp>> = {
@@ -41,6 +44,7 @@ function libraryFolder(): string {
 
 /** Whether a file of an npm package goes into the executable. `path` is relative to the package's folder. */
 export function isNeeded(packageName: string, path: string): boolean {
+  if (LICENCE.test(path)) return true;
   const needed = NEEDED_FILES[packageName];
   return (path === "package.json" || needed === undefined || needed.test(path)) && !UNUSED_FILES.test(path);
 }

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { explain, isNeeded } from "../scripts/compile.ts";
 
-Deno.test("isNeeded() keeps code and data, and leaves out types, maps, papers and other machines' libraries", () => {
+Deno.test("isNeeded() keeps code and data, and leaves out types, maps, manuals and other machines' libraries", () => {
   assert.ok(isNeeded("commander", "lib/command.js"));
   assert.ok(isNeeded("vega-datasets", "package.json"));
+  assert.ok(isNeeded("vega-datasets", "LICENSE.md"));
   assert.ok(isNeeded("vega-datasets", "data/flights-3m.parquet"));
   assert.ok(!isNeeded("vega-datasets", "data/flights-200k.json"));
   assert.ok(!isNeeded("commander", "typings/index.d.ts"));

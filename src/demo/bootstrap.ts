@@ -34,11 +34,18 @@ export interface Estimate {
   readonly high: number;
 }
 
+/** All delays, as they were pushed into the namespace of each engine. */
+declare const flightDelays: Int16Array;
+
+/** The name under which `bootstrap` finds the delays on an engine. */
+export const DELAYS_NAME = "flightDelays";
+
 /**
- * Runs one task. It is sent to the engines as its source, so it uses nothing but its arguments.
+ * Runs one task. It is sent to the engines as its source, so it uses nothing but its arguments and what was pushed.
  * Delays are whole minutes, so a replicate is counted rather than sorted.
+ * @param delays all delays; on an engine, those that were pushed
  */
-export function bootstrap(delays: Int16Array, task: BootstrapTask): Replicates {
+export function bootstrap(task: BootstrapTask, delays: Int16Array = flightDelays): Replicates {
   const sample = delays.subarray(task.from, task.to);
   const size = sample.length;
   let least = 32767;
