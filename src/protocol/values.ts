@@ -22,13 +22,10 @@ import {
   hasOwn,
   isArray,
   keys,
-  mapForEach,
   ObjectPrototype,
   PrimordialUint8Array,
   regExpFlags,
   regExpSource,
-  setForEach,
-  stringSlice,
   typedArrayBuffer,
   typedArrayByteLength,
   typedArrayName,
@@ -37,26 +34,14 @@ import {
 } from "./primordials.ts";
 import { ByteSink, type Mark, Refusal } from "./values_bytes.ts";
 import { classify, holds, unbox } from "./values_classify.ts";
-import { cut, errorKind, errorLine, errorName, errorText, put, textOf } from "./values_error.ts";
+import { cut, errorKind, errorName, errorText, textOf } from "./values_error.ts";
+import { indexOf, isErrorOwn, isIndex, mapParts, setParts } from "./values_parts.ts";
+import { entryText, memberText, uncodable, type UncodableValue } from "./values_path.ts";
 import { Seen } from "./values_seen.ts";
 import * as tag from "./values_tags.ts";
 
+export { UncodableValue } from "./values_path.ts";
 export { readValue } from "./values_read.ts";
-
-/** A value, or something in it, that cannot be sent. */
-export class UncodableValue extends TypeError {
-  override readonly name = "UncodableValue";
-  /** Where it is: `args[0].options.cb`. */
-  readonly path: string;
-  /** What it is: `a function`. */
-  readonly reason: string;
-
-  constructor(path: string, reason: string, options?: ErrorOptions) {
-    super(`Cannot send ${path}: ${reason}`, options);
-    this.path = path;
-    this.reason = reason;
-  }
-}
 
 export interface ValueWriterOptions {
   /** Most bytes of body and buffers together. Default: 2^31. */
@@ -290,11 +275,7 @@ export class ValueWriter {
   }
 
   #map(map: object): void {
-    const parts: unknown[] = [];
-    mapForEach(map, (value, key) => {
-      put(parts, key);
-      put(parts, value);
-    });
+    const parts = mapParts(map);
     this.#out.byte(tag.MAP);
     this.#out.varint(parts.length / 2);
     for (let i = 0; i < parts.length; i += 2) {
@@ -306,8 +287,7 @@ export class ValueWriter {
   }
 
   #set(set: object): void {
-    const parts: unknown[] = [];
-    setForEach(set, (value) => put(parts, value));
+    const parts = setParts(set);
     this.#out.byte(tag.SET);
     this.#out.varint(parts.length);
     for (let i = 0; i < parts.length; i++) {
@@ -423,44 +403,4 @@ export function encodeError(thrown: unknown): Uint8Array {
     writer.write({ ename, evalue, traceback });
     return writer.bytes();
   }
-}
-
-function uncodable(path: string, thrown: unknown): UncodableValue {
-  const reason = Refusal.reasonOf(thrown);
-  if (reason !== undefined) return new UncodableValue(path, reason);
-  return new UncodableValue(path, `it cannot be read (${errorLine(thrown)})`, { cause: thrown });
-}
-
-function memberText(name: string): string {
-  return isIdentifier(name) ? `.${name}` : `["${stringSlice(name, 0, 100)}"]`;
-}
-
-function entryText(key: unknown, index: number): string {
-  if (typeof key === "string") return `.get("${stringSlice(key, 0, 100)}")`;
-  return typeof key === "number" ? `.get(${key})` : `.values()[${index}]`;
-}
-
-function isIdentifier(name: string): boolean {
-  for (let i = 0; i < name.length; i++) {
-    const c = name[i] as string;
-    const isLetter = (c >= "a" && c <= "z") || (c >= "A" && c <= "Z") || c === "_" || c === "$" || c > "\x7f";
-    if (!isLetter && !(i > 0 && c >= "0" && c <= "9")) return false;
-  }
-  return name !== "" && name.length <= 100;
-}
-
-/** Whether a key is an array's index; they come first among its keys. */
-function isIndex(name: string, length: number): boolean {
-  const index = +name;
-  return index >= 0 && index < length && `${index}` === name && index % 1 === 0;
-}
-
-/** Keys of an error that are written apart. */
-function isErrorOwn(name: string): boolean {
-  return name === "cause" || name === "errors" || name === "name" || name === "message" || name === "stack";
-}
-
-function indexOf(list: readonly string[], text: string): number {
-  for (let i = 0; i < list.length; i++) if (list[i] === text) return i;
-  return -1;
 }

@@ -12,15 +12,11 @@ import {
   defineProperty,
   ERROR_CLASSES,
   ERROR_NAMES,
-  fromCharCode,
-  isSafeInteger,
   mapSet,
   PrimordialArray,
-  PrimordialBigInt,
   PrimordialDate,
   PrimordialMap,
   PrimordialObject,
-  PrimordialRangeError,
   PrimordialRegExp,
   PrimordialSet,
   PrimordialUint8Array,
@@ -33,14 +29,8 @@ import {
   VIEW_CLASSES,
   VIEW_ELEMENT_BYTES,
 } from "./primordials.ts";
+import { ByteCursor } from "./values_cursor.ts";
 import * as tag from "./values_tags.ts";
-
-const scratch = new Float64Array(1);
-const scratchBytes = new Uint8Array(scratch.buffer);
-const scratchBig = new BigInt64Array(scratch.buffer);
-
-/** Most characters of a short string that are joined one by one; above it the runtime's decoder is faster. */
-const JOINED = 32;
 
 /**
  * Reads one value, which must fill `bytes`.
@@ -55,10 +45,8 @@ export function readValue(bytes: Uint8Array, buffers: readonly Uint8Array[] = []
 }
 
 class ValueReader {
-  readonly #bytes: Uint8Array;
-  readonly #end: number;
+  readonly #in: ByteCursor;
   readonly #buffers: readonly Uint8Array[];
-  #at = 0;
   #buffer = 0;
   #depth = 0;
   /** Objects by number, kept only if the body says that it refers to some. */
@@ -66,68 +54,22 @@ class ValueReader {
   #count = 0;
 
   constructor(bytes: Uint8Array, buffers: readonly Uint8Array[]) {
-    this.#bytes = bytes;
-    this.#end = typedArrayLength(bytes);
+    this.#in = new ByteCursor(bytes);
     this.#buffers = buffers;
   }
 
   read(): unknown {
-    const head = this.#byte();
+    const head = this.#in.byte();
     if (head !== tag.PLAIN && head !== tag.WITH_REFERENCES) this.#fail(`unknown format ${head}`);
     if (head === tag.WITH_REFERENCES) this.#objects = [];
     const value = this.#any();
     if (value === HOLE) this.#fail("a hole outside an array");
-    if (this.#at !== this.#end) this.#fail(`${this.#end - this.#at} bytes too many`);
+    if (this.#in.left > 0) this.#fail(`${this.#in.left} bytes too many`);
     return value;
   }
 
   #fail(reason: string): never {
-    throw new PrimordialRangeError(`Cannot read a value: ${reason} at byte ${this.#at} of ${this.#end}`);
-  }
-
-  #byte(): number {
-    if (this.#at >= this.#end) this.#fail("it is cut short");
-    return this.#bytes[this.#at++] as number;
-  }
-
-  /** Moves over `length` bytes that must be there; returns where they begin. */
-  #take(length: number): number {
-    const at = this.#at;
-    if (length > this.#end - at) this.#fail(`${length} bytes are declared`);
-    this.#at = at + length;
-    return at;
-  }
-
-  #varint(): number {
-    let byte = this.#byte();
-    if (byte < 128) return byte;
-    let value = byte & 127;
-    for (let scale = 128; byte >= 128; scale *= 128) {
-      byte = this.#byte();
-      value += (byte & 127) * scale;
-      if (!isSafeInteger(value)) this.#fail("a length is beyond all bounds");
-    }
-    return value;
-  }
-
-  /** A number of items each of which takes at least one byte. */
-  #items(): number {
-    const count = this.#varint();
-    if (count > this.#end - this.#at) this.#fail(`${count} items are declared`);
-    return count;
-  }
-
-  #u32(): number {
-    const at = this.#take(4);
-    const b = this.#bytes;
-    return ((b[at] as number) | ((b[at + 1] as number) << 8) | ((b[at + 2] as number) << 16)) +
-      (b[at + 3] as number) * 0x1000000;
-  }
-
-  /** Fills the scratch number from eight bytes. */
-  #eight(): void {
-    const at = this.#take(8);
-    for (let i = 0; i < 8; i++) scratchBytes[i] = this.#bytes[at + i] as number;
+    return this.#in.fail(reason);
   }
 
   /** Numbers an object before its parts are read, so that they can refer to it. */
@@ -137,9 +79,9 @@ class ValueReader {
   }
 
   #any(): unknown {
-    const first = this.#byte();
+    const first = this.#in.byte();
     if (first >= tag.SMALL_INT) return first - tag.SMALL_INT + tag.SMALL_INT_LEAST;
-    if (first >= tag.SHORT_ASCII) return this.#ascii(first - tag.SHORT_ASCII);
+    if (first >= tag.SHORT_ASCII) return this.#in.ascii(first - tag.SHORT_ASCII);
     return this.#tagged(first);
   }
 
@@ -153,19 +95,16 @@ class ValueReader {
         return false;
       case tag.TRUE:
         return true;
-      case tag.INT16: {
-        const at = this.#take(2);
-        return ((this.#bytes[at] as number) | ((this.#bytes[at + 1] as number) << 8)) << 16 >> 16;
-      }
+      case tag.INT16:
+        return this.#in.int16();
       case tag.INT32:
-        return this.#u32() | 0;
+        return this.#in.u32() | 0;
       case tag.FLOAT64:
-        this.#eight();
-        return scratch[0];
+        return this.#in.float();
       case tag.ASCII:
-        return this.#ascii(this.#u32());
+        return this.#in.ascii(this.#in.u32());
       case tag.UTF8:
-        return this.#utf8(this.#u32());
+        return this.#in.utf8(this.#in.u32());
       case tag.HOLE:
         return HOLE;
       default:
@@ -191,8 +130,7 @@ class ValueReader {
       case tag.SET:
         return this.#set();
       case tag.DATE:
-        this.#eight();
-        return this.#number(new PrimordialDate(scratch[0] as number));
+        return this.#number(new PrimordialDate(this.#in.float()));
       case tag.VIEW:
         return this.#view();
       case tag.OWN_VIEW:
@@ -200,7 +138,7 @@ class ValueReader {
       case tag.LARGE_VIEW:
         return this.#largeView();
       case tag.BUFFER:
-        return this.#number(typedArrayBuffer(this.#copy(this.#varint())));
+        return this.#number(typedArrayBuffer(this.#in.copy(this.#in.varint())));
       case tag.LARGE_BUFFER:
         return this.#number(wholeBuffer(this.#next()));
       case tag.ERROR:
@@ -215,12 +153,11 @@ class ValueReader {
   #rare(first: number): unknown {
     switch (first) {
       case tag.BIGINT64:
-        this.#eight();
-        return scratchBig[0];
+        return this.#in.bigint64();
       case tag.BIGINT:
-        return this.#bigint();
+        return this.#in.bigint();
       case tag.UTF16:
-        return this.#utf16(this.#u32());
+        return this.#in.utf16(this.#in.u32());
       case tag.LARGE_STRING:
         return decodeUtf8(this.#next());
       case tag.SPARSE_ARRAY:
@@ -232,60 +169,6 @@ class ValueReader {
       default:
         return this.#fail(`unknown tag ${first}`);
     }
-  }
-
-  #ascii(length: number): string {
-    let at = this.#take(length);
-    const b = this.#bytes;
-    if (length > JOINED) return decodeUtf8(part(b, at, length));
-    let text = "";
-    let left = length;
-    for (; left >= 8; left -= 8, at += 8) {
-      text += fromCharCode(
-        b[at] as number,
-        b[at + 1] as number,
-        b[at + 2] as number,
-        b[at + 3] as number,
-        b[at + 4] as number,
-        b[at + 5] as number,
-        b[at + 6] as number,
-        b[at + 7] as number,
-      );
-    }
-    if (left >= 4) {
-      text += fromCharCode(b[at] as number, b[at + 1] as number, b[at + 2] as number, b[at + 3] as number);
-      left -= 4;
-      at += 4;
-    }
-    for (; left > 0; left--) text += fromCharCode(b[at++] as number);
-    return text;
-  }
-
-  #utf8(length: number): string {
-    return decodeUtf8(part(this.#bytes, this.#take(length), length));
-  }
-
-  /** Text that is not well formed in Unicode: its units as they are. */
-  #utf16(units: number): string {
-    let at = this.#take(units * 2);
-    let text = "";
-    for (let i = 0; i < units; i++, at += 2) {
-      text += fromCharCode((this.#bytes[at] as number) | ((this.#bytes[at + 1] as number) << 8));
-    }
-    return text;
-  }
-
-  #bigint(): bigint {
-    const negative = this.#byte() === 1;
-    const digits = this.#varint();
-    const at = this.#take(digits);
-    if (digits === 0 || digits > tag.MAX_BIGINT_DIGITS) this.#fail(`a BigInt of ${digits} digits`);
-    for (let i = at; i < at + digits; i++) {
-      const c = this.#bytes[i] as number;
-      if (!((c >= 48 && c <= 57) || (c >= 97 && c <= 102))) this.#fail("a BigInt is not in digits");
-    }
-    const value = PrimordialBigInt("0x" + decodeUtf8(part(this.#bytes, at, digits)));
-    return negative ? -value : value;
   }
 
   #key(): string {
@@ -302,7 +185,7 @@ class ValueReader {
   }
 
   #plain(): object {
-    const count = this.#items();
+    const count = this.#in.items();
     const object: Record<string, unknown> = {};
     this.#number(object);
     for (let i = 0; i < count; i++) {
@@ -315,7 +198,7 @@ class ValueReader {
   }
 
   #array(): unknown[] {
-    const count = this.#items();
+    const count = this.#in.items();
     const array: unknown[] = this.#number([]);
     for (let i = 0; i < count; i++) {
       const value = this.#any();
@@ -327,12 +210,12 @@ class ValueReader {
 
   /** Few items in a long array: its length, then pairs of place and value. */
   #sparse(): unknown[] {
-    const length = this.#varint();
-    const count = this.#items();
+    const length = this.#in.varint();
+    const count = this.#in.items();
     if (length > 0xffff_ffff) this.#fail(`an array of length ${length}`);
     const array: unknown[] = this.#number(new PrimordialArray(length));
     for (let i = 0; i < count; i++) {
-      const index = this.#varint();
+      const index = this.#in.varint();
       if (index >= length) this.#fail(`item ${index} of an array of length ${length}`);
       array[index] = this.#value();
     }
@@ -340,7 +223,7 @@ class ValueReader {
   }
 
   #map(): Map<unknown, unknown> {
-    const count = this.#items();
+    const count = this.#in.items();
     const map = this.#number(new PrimordialMap<unknown, unknown>());
     for (let i = 0; i < count; i++) {
       const key = this.#value();
@@ -350,7 +233,7 @@ class ValueReader {
   }
 
   #set(): Set<unknown> {
-    const count = this.#items();
+    const count = this.#in.items();
     const set = this.#number(new PrimordialSet<unknown>());
     for (let i = 0; i < count; i++) setAdd(set, this.#value());
     return set;
@@ -375,7 +258,7 @@ class ValueReader {
   }
 
   #reference(): unknown {
-    const index = this.#varint();
+    const index = this.#in.varint();
     if (this.#objects === undefined || index >= this.#count) this.#fail(`unknown reference ${index}`);
     const object = this.#objects[index];
     if (object === undefined) this.#fail(`reference ${index} to what is not yet there`);
@@ -389,14 +272,6 @@ class ValueReader {
     return buffer;
   }
 
-  #copy(length: number): Uint8Array {
-    const at = this.#take(length);
-    const copy = new PrimordialUint8Array(length);
-    if (length <= 32) { for (let i = 0; i < length; i++) copy[i] = this.#bytes[at + i] as number; }
-    else typedArraySet(copy, part(this.#bytes, at, length));
-    return copy;
-  }
-
   #kind(byteLength: number, kind: number): NonNullable<typeof VIEW_CLASSES[number]> {
     const type = VIEW_CLASSES[kind];
     if (type === undefined) this.#fail(`unknown class ${kind} of views`);
@@ -405,16 +280,16 @@ class ValueReader {
   }
 
   #ownView(): ArrayBufferView {
-    const kind = this.#byte();
-    const length = this.#varint();
+    const kind = this.#in.byte();
+    const length = this.#in.varint();
     const type = this.#kind(length, kind);
-    const bytes = this.#copy(length);
+    const bytes = this.#in.copy(length);
     if (kind === 0) return this.#number(bytes);
     return this.#number(new type(typedArrayBuffer(bytes), 0, length / (VIEW_ELEMENT_BYTES[kind] as number)));
   }
 
   #largeView(): ArrayBufferView {
-    const kind = this.#byte();
+    const kind = this.#in.byte();
     const bytes = this.#next();
     const length = typedArrayByteLength(bytes);
     const type = this.#kind(length, kind);
@@ -426,9 +301,9 @@ class ValueReader {
 
   /** A view of a buffer that has a number of its own, so that several views can share it. */
   #view(): ArrayBufferView {
-    const kind = this.#byte();
-    const offset = this.#varint();
-    const length = this.#varint();
+    const kind = this.#in.byte();
+    const offset = this.#in.varint();
+    const length = this.#in.varint();
     const type = this.#kind(length, kind);
     const index = this.#count;
     this.#number(undefined);
@@ -443,7 +318,7 @@ class ValueReader {
   }
 
   #error(): object {
-    const kind = this.#byte();
+    const kind = this.#in.byte();
     const name = this.#key();
     const message = this.#any();
     const stack = this.#any();
@@ -481,10 +356,6 @@ function newError(kind: number, message: string | undefined, name: string): Erro
 const NOTHING: Iterable<never> = {
   [Symbol.iterator]: () => ({ next: () => ({ done: true, value: undefined }) }),
 };
-
-function part(bytes: Uint8Array, at: number, length: number): Uint8Array {
-  return new PrimordialUint8Array(typedArrayBuffer(bytes), typedArrayOffset(bytes) + at, length);
-}
 
 function copyOf(bytes: Uint8Array): Uint8Array {
   const copy = new PrimordialUint8Array(typedArrayLength(bytes));
