@@ -2,19 +2,16 @@
  * The process that houses hub and schedulers. The hub lives on the main thread, where signals and files are; the schedulers block their thread in their wait, so
  * they get a thread of their own, or a process (`layout`). Both speak over the same link, so nothing else differs.
  */
-import type { Logger, LogLevel } from "../base/log.ts";
-import { type Hub, type HubOptions, startHub } from "../hub/hub.ts";
+import type { Logger } from "../base/log.ts";
+import { type Hub, type HubOptions, type HubPorts, startHub } from "../hub/hub.ts";
+import type { ControllerOptions } from "./options.ts";
 
-/** Where the schedulers run. */
-export type Layout = "thread" | "process";
-
-export interface ControllerOptions {
-  readonly hub: HubOptions;
-  readonly layout: Layout;
-  /** Least grave lines that the schedulers' thread logs. */
-  readonly logLevel: LogLevel;
-  /** Command that starts `tsparallel scheduler` for the layout "process"; the hub's link is appended. */
-  readonly schedulerCommand: readonly string[];
+/** Where a controller runs, beside its options. */
+export interface ControllerPlace {
+  readonly profileDir: string;
+  readonly clusterId: string;
+  /** Command that starts `tsparallel scheduler`, for the layout "process". */
+  readonly schedulerCommand?: readonly string[];
 }
 
 /** A running scheduler part: `ended` tells the reason when it ends by itself. */
@@ -32,46 +29,125 @@ const STOP_MS = 3000;
  * @throws Error if it cannot start (profile in use, port taken, folder not writable …)
  */
 export async function runController(
-  options: ControllerOptions,
+  options: ControllerOptions & ControllerPlace,
   log: Logger,
   signal: AbortSignal,
 ): Promise<number> {
-  const hub = await startHub(options.hub, log);
-  const part = options.layout === "thread"
-    ? startThread(hub, options.logLevel, log)
-    : startProcess(hub, options.schedulerCommand);
-  const stopped = Promise.withResolvers<string>();
-  const onAbort = () => stopped.resolve("");
-  if (signal.aborted) onAbort();
-  signal.addEventListener("abort", onAbort);
+  const hub = await startHub(hubOptions(options), log);
+  const part = options.layout === "thread" ? startThread(hub.link, log) : startProcess(options);
   try {
-    const reason = await Promise.race([
-      stopped.promise,
-      hub.closed,
-      part.ended.then((why) => `The schedulers ended: ${why}`),
-    ]);
-    if (reason !== "") log.info("The controller ends", { reason });
-    return reason.startsWith("The schedulers ended") ? 1 : 0;
+    return await untilTheEnd(hub, part.ended, log, signal);
   } finally {
-    signal.removeEventListener("abort", onAbort);
     await hub.stop();
     await part.stop();
   }
 }
 
-function startThread(hub: Hub, level: LogLevel, log: Logger): SchedulerPart {
+/** Runs the hub alone; its schedulers are a process that somebody else starts. */
+export async function runHub(
+  options: ControllerOptions & ControllerPlace,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<number> {
+  const hub = await startHub({ ...hubOptions(options), schedulerTimeoutMs: 600_000 }, log);
+  try {
+    return await untilTheEnd(hub, new Promise(() => {}), log, signal);
+  } finally {
+    await hub.stop();
+  }
+}
+
+async function untilTheEnd(
+  hub: Hub,
+  ended: Promise<string>,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<number> {
+  const stopped = Promise.withResolvers<{ code: number; reason: string }>();
+  const onAbort = () => stopped.resolve({ code: 0, reason: "asked to" });
+  if (signal.aborted) onAbort();
+  signal.addEventListener("abort", onAbort);
+  hub.ready.catch((error) =>
+    stopped.resolve({ code: 1, reason: error instanceof Error ? error.message : String(error) })
+  );
+  hub.closed.then((reason) => stopped.resolve({ code: reason === "shutdown" ? 0 : 1, reason }));
+  ended.then((why) => stopped.resolve({ code: 1, reason: `the schedulers ended: ${why}` }));
+  try {
+    const { code, reason } = await stopped.promise;
+    if (code === 0) log.info("Controller ends", { reason });
+    else log.error("Controller ends", { reason });
+    return code;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+/** The hub's options out of the controller's. */
+function hubOptions(options: ControllerOptions & ControllerPlace): HubOptions {
+  const { profileDir, clusterId, ip, engineIp, location, scheme, hwm, database, durability, reuse } = options;
+  return {
+    profileDir,
+    clusterId,
+    clientIp: ip,
+    engineIp: engineIp ?? ip,
+    location: location ?? undefined,
+    ports: { ...portsFrom(options.ports), ...(options.port === 0 ? {} : { registration: options.port }) },
+    heartbeatPeriodMs: options.pingMs,
+    maxMisses: options.heartbeatMisses,
+    registrationTimeoutMs: options.registrationTimeoutMs,
+    scheme,
+    hwm,
+    database,
+    durability,
+    reuse,
+  };
+}
+
+/**
+ * The sockets' ports out of a range `first-last`, in the order in which they are bound.
+ * @throws RangeError if the range is too small or not one
+ */
+export function portsFrom(range: string | null): HubPorts {
+  if (range === null) return {};
+  const [first = NaN, last = NaN] = range.split("-").map(Number);
+  const names = ["registration", "notification", "hbPing", "hbPong"] as const;
+  const client = ["control", "mux", "task", "iopub", "broadcast"], engine = client;
+  const needed = names.length + client.length + engine.length;
+  if (!Number.isInteger(first) || !(last - first + 1 >= needed) || last > 65_535) {
+    throw new RangeError(
+      `Cannot use "${range}" for "--ports": it takes first-last with at least ${needed} ports`,
+    );
+  }
+  let next = first;
+  const take = (keys: readonly string[]) => Object.fromEntries(keys.map((key) => [key, next++]));
+  return { ...take(names), client: take(client), engine: take(engine) };
+}
+
+/** What the schedulers' thread says to the main thread. */
+export type ThreadNews =
+  | {
+    readonly kind: "log";
+    readonly level: "debug" | "info" | "warn" | "error";
+    readonly text: string;
+    readonly fields: Record<string, unknown>;
+  }
+  | { readonly kind: "ended"; readonly reason: string };
+
+function startThread(link: string, log: Logger): SchedulerPart {
   const worker = new Worker(new URL("./scheduler_thread.ts", import.meta.url), {
     type: "module",
     name: "scheduler",
   });
   const ended = Promise.withResolvers<string>();
-  worker.onmessage = ({ data }) => ended.resolve(String(data));
+  worker.onmessage = ({ data }: MessageEvent<ThreadNews>) => {
+    if (data.kind === "log") log[data.level](data.text, data.fields);
+    else ended.resolve(data.reason);
+  };
   worker.onerror = (event) => {
     event.preventDefault();
-    log.error("The schedulers' thread failed", { error: event.message });
     ended.resolve(event.message);
   };
-  worker.postMessage({ link: hub.link, level });
+  worker.postMessage({ link });
   return {
     ended: ended.promise,
     async stop() {
@@ -81,27 +157,29 @@ function startThread(hub: Hub, level: LogLevel, log: Logger): SchedulerPart {
   };
 }
 
-function startProcess(hub: Hub, command: readonly string[]): SchedulerPart {
-  const [file, ...args] = command;
-  if (file === undefined) throw new TypeError("Cannot start the schedulers: no command is given");
-  const child = new Deno.Command(file, { args: [...args, `--link=${hub.link}`], stdin: "null" }).spawn();
+function startProcess(place: ControllerPlace): SchedulerPart {
+  const [file, ...args] = place.schedulerCommand ?? [];
+  if (file === undefined) {
+    throw new TypeError("Cannot start the schedulers as a process: no command is given");
+  }
+  const where = [`--profile-dir=${place.profileDir}`, `--cluster-id=${place.clusterId}`];
+  const child = new Deno.Command(file, { args: [...args, ...where], stdin: "null" }).spawn();
   const ended = child.status.then(({ code, signal }) =>
     signal === null ? `exit code ${code}` : `signal ${signal}`
   );
   return {
     ended,
     async stop() {
-      if (await within(STOP_MS, ended) === null) {
-        child.kill("SIGKILL");
-        await ended;
-      }
+      if (await within(STOP_MS, ended) !== null) return;
+      child.kill("SIGKILL");
+      await ended;
     },
   };
 }
 
 /** The promise's value, or null if it takes longer. */
 async function within<T>(ms: number, promise: Promise<T>): Promise<T | null> {
-  let timer: number | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<null>((resolve) => timer = setTimeout(() => resolve(null), ms));
   try {
     return await Promise.race([promise, late]);

@@ -29,6 +29,7 @@ export const CONTROLLER_OPTIONS = {
   ),
   database: choice("sqlite", ["sqlite", "memory", "none"], "Where records of tasks are kept"),
   durability: choice("process", ["process", "power"], "What a committed record survives"),
+  layout: choice("thread", ["thread", "process"], "Where the schedulers run beside the hub"),
   reuse: flag("Keep ports, key and connection files of the run before"),
 } as const;
 

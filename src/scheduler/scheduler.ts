@@ -6,6 +6,7 @@
  */
 import { monotonic, now } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
+import { connectionPaths, readConnectionFile } from "../protocol/connection_file.ts";
 import { Session } from "../protocol/frames.ts";
 import { createMac } from "../protocol/mac.ts";
 import { Context } from "../wire/context.ts";
@@ -22,11 +23,10 @@ import { bindSockets, type SchedulerSockets } from "./ports.ts";
 import { PublishRelay, SwapRelay } from "./relay.ts";
 import { TaskScheduler } from "./task_scheduler.ts";
 
-/** How a scheduler finds its hub. */
-export interface SchedulerOptions {
-  /** Address of the hub's link, from the scheduler's connection file. */
-  readonly link: string;
-}
+/** How a scheduler finds its hub: by the address of its link, or by the file in which the hub wrote that down. */
+export type SchedulerOptions =
+  | { readonly link: string }
+  | { readonly profileDir: string; readonly clusterId: string; readonly file?: string | undefined };
 
 /** Longest time without a turn of the event loop, in ms. */
 const TURN_MS = 50;
@@ -44,9 +44,10 @@ export async function runScheduler(
   log: Logger,
   signal: AbortSignal,
 ): Promise<number> {
+  const address = "link" in options ? options.link : await linkFromFile(options, signal);
   const context = Context.open();
   const socket = context.socket("DEALER", { identity: "scheduler", lingerMs: 500 });
-  socket.connect(options.link);
+  socket.connect(address);
   const link = new HubLink(socket, log);
   link.tell({ kind: "scheduler_hello", version: 1 });
   try {
@@ -59,6 +60,23 @@ export async function runScheduler(
   } finally {
     socket.close();
     context.close();
+  }
+}
+
+/** Reads the hub's file, waiting a while for a hub that is just starting. */
+async function linkFromFile(
+  place: { readonly profileDir: string; readonly clusterId: string; readonly file?: string | undefined },
+  signal: AbortSignal,
+): Promise<string> {
+  const path = place.file ?? connectionPaths(place.profileDir, place.clusterId).scheduler;
+  const until = monotonic() + SETUP_MS;
+  for (;;) {
+    try {
+      return readConnectionFile(path, "scheduler").link;
+    } catch (error) {
+      if (signal.aborted || monotonic() > until) throw error;
+      await new Promise((resolve) => setTimeout(resolve, TURN_MS));
+    }
   }
 }
 

@@ -23,13 +23,14 @@ import { encodeValue } from "../protocol/values.ts";
 import { Incoming } from "../wire/incoming.ts";
 import type { Socket } from "../wire/socket.ts";
 import { BufferStore } from "./buffers.ts";
-import { type Action, SchedulerCore } from "./core.ts";
+import type { SchedulerCore } from "./core.ts";
+import type { Action } from "./events.ts";
 import { Definitions } from "./definitions.ts";
 import type { EngineState } from "./engine_table.ts";
-import { GroupDoor } from "./group_door.ts";
+import type { GroupDoor } from "./group_door.ts";
 import type { HubLink } from "./hub_link.ts";
 import { SCHEDULER_BOUNDS } from "./options.ts";
-import { PeerTasks } from "./peer_tasks.ts";
+import type { PeerTasks } from "./peer_tasks.ts";
 import { BadOption, readTaskOptions, type TaskOptions } from "./task_options.ts";
 
 /** What the shell keeps of an engine: its address and what waits to be sent. */

@@ -12,7 +12,8 @@ import {
   OP,
   STATUS,
 } from "../../src/protocol/groups.ts";
-import { type CoreOptions, SchedulerCore } from "../../src/scheduler/core.ts";
+import { SchedulerCore } from "../../src/scheduler/core.ts";
+import type { CoreOptions } from "../../src/scheduler/events.ts";
 import { POLICIES, type Scheme } from "../../src/scheduler/policies.ts";
 import { readTaskOptions } from "../../src/scheduler/task_options.ts";
 

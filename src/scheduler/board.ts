@@ -1,0 +1,133 @@
+/**
+ * The one owner of the place of every open task: table, frames, engines, what few tasks have besides, and what is remembered of finished ones.
+ *
+ * The rules (`waiting_room.ts`, `dependents.ts`, `core.ts`) work on it; a task leaves through `end` or `fail` here and nowhere else.
+ */
+import { STATUS } from "../protocol/groups.ts";
+import { type Dependency, type TaskKey, taskKey } from "./dependencies.ts";
+import { EngineTable } from "./engine_table.ts";
+import { Output } from "./events.ts";
+import { ClientHistory } from "./history.ts";
+import type { TaskOptions } from "./task_options.ts";
+import { FrameStore, NONE, TaskTable } from "./task_table.ts";
+
+/** What few tasks need: options, attempts, a peer's message. */
+export interface Rare {
+  readonly options: TaskOptions | null;
+  retriesLeft: number;
+  tries: number;
+  after: Dependency | null;
+  follow: Dependency | null;
+  /** Engines that had it and failed. */
+  readonly tried: Set<number>;
+  /** Its queue time-out has passed while an engine had it. */
+  timedOut: boolean;
+  readonly hasBuffers: boolean;
+  /** The shell's own: a peer's message and address. */
+  readonly peer: unknown;
+}
+
+/** A task that ended and whose dependents were not told yet. */
+export interface Settled {
+  readonly key: TaskKey;
+  readonly ok: boolean;
+  readonly engine: number;
+}
+
+interface KnownClient {
+  readonly history: ClientHistory;
+  /** Its greatest n so far. */
+  highest: number;
+}
+
+export class Board {
+  readonly table = new TaskTable();
+  readonly frames = new FrameStore();
+  readonly engines = new EngineTable();
+  readonly output = new Output();
+  readonly rare = new Map<number, Rare>();
+  /** Open tasks that wait for a task, by its key. */
+  readonly dependents = new Map<TaskKey, number[]>();
+  readonly settled: Settled[] = [];
+  /** Tasks accepted and not assigned. */
+  waiting = 0;
+  readonly #clients = new Map<number, KnownClient>();
+
+  client(index: number): KnownClient {
+    let known = this.#clients.get(index);
+    if (known === undefined) this.#clients.set(index, known = { history: new ClientHistory(), highest: 0 });
+    return known;
+  }
+
+  /** Whether this scheduler has ever seen the task. */
+  isKnown(key: TaskKey): boolean {
+    if (key < 0) return false;
+    const { client, n } = splitKey(key);
+    return this.#clients.get(client)?.history.seen(n) ?? false;
+  }
+
+  /** The number of an open task, 0 if it is not open. */
+  seqOf(client: number, n: number): number {
+    return this.#clients.get(client)?.history.open.get(n) ?? 0;
+  }
+
+  /** Engines that the task is bound to, or null for any. */
+  bound(rare: Rare): readonly number[] | null {
+    const targets = rare.options?.targets ?? null;
+    if (rare.follow === null) return targets;
+    const engines = [...rare.follow.engines];
+    return targets === null ? engines : engines.filter((id) => targets.includes(id));
+  }
+
+  /** Pool whose engines run the task: peers' tasks run on peers' engines if there are any, else on ours. */
+  pool(place: number): 0 | 1 {
+    return this.table.pool[place] === 1 && this.engines.has(1) ? 1 : 0;
+  }
+
+  /** The task is over; its dependents are told at the next dispatch. */
+  end(place: number, ok: boolean, engine: number): void {
+    const { table } = this;
+    const seq = table.seq[place]!, client = table.client[place]!, n = table.n[place]!;
+    const { history } = this.client(client);
+    history.finish(n, ok, engine);
+    history.open.delete(n);
+    this.frames.release(table.frame[place]!);
+    if (table.rare[place] === 1) {
+      if (this.rare.get(seq)?.hasBuffers) this.output.actions.push({ kind: "release", client, n });
+      this.rare.delete(seq);
+    }
+    table.remove(place);
+    if (this.dependents.size === 0) return;
+    const key = taskKey(client, n);
+    if (this.dependents.has(key)) this.settled.push({ key, ok, engine });
+  }
+
+  /** Ends a waiting task with an answer of our own. */
+  fail(place: number, status: number, ename: string, evalue: string): void {
+    const { table } = this;
+    const seq = table.seq[place]!;
+    this.output.actions.push({
+      kind: "answer",
+      client: table.client[place]!,
+      n: table.n[place]!,
+      seq,
+      engine: table.engine[place]!,
+      status,
+      ename,
+      evalue,
+      peer: this.rare.get(seq)?.peer,
+    });
+    this.waiting--;
+    this.end(place, false, NONE);
+  }
+
+  /** The task can never run. */
+  failImpossible(place: number, why: string): void {
+    this.fail(place, STATUS.error, "ImpossibleDependency", `Cannot run: ${why}`);
+  }
+}
+
+/** The client and n of a key. */
+export function splitKey(key: TaskKey): { readonly client: number; readonly n: number } {
+  return { client: Math.floor(key / 0x1_0000_0000), n: key % 0x1_0000_0000 };
+}

@@ -1,0 +1,198 @@
+/**
+ * Where ready tasks wait, and the rule by which engines with room get them.
+ *
+ * Most tasks may run anywhere and stand in one queue per pool. Tasks bound to engines (targets, follow) stand in those engines' own queues; tasks that failed somewhere
+ * stand apart, since their bound is an engine that they must not go to. Nothing ever scans the main queue.
+ */
+import type { Board, Rare } from "./board.ts";
+import type { EngineState } from "./engine_table.ts";
+import type { CoreOptions } from "./events.ts";
+import { ASSIGNED, NONE, SeqQueue, WAITING } from "./task_table.ts";
+
+/** Most tasks that one choice gives to one engine. */
+const MAX_RUN = 64;
+
+export class WaitingRoom {
+  readonly #board: Board;
+  readonly #options: CoreOptions;
+  /** Tasks that any engine of the pool may run. */
+  readonly #queues = [new SeqQueue(), new SeqQueue()] as const;
+  /** Tasks that any engine may run but those that failed them. */
+  #excluding: number[] = [];
+  /** Waiting tasks that are not in the main queues. */
+  #restricted = 0;
+  #loads = new Float64Array(16);
+
+  constructor(board: Board, options: CoreOptions) {
+    this.#board = board;
+    this.#options = options;
+  }
+
+  /** A plain task of our clients joins the queue. */
+  push(seq: number, place: number): void {
+    this.#board.table.state[place] = WAITING;
+    this.#queues[0].push(seq);
+  }
+
+  /** A task whose dependencies are met goes where it may wait for an engine, or fails if there is no such place. */
+  makeReady(seq: number, place: number, rare: Rare): void {
+    const { table, engines } = this.#board;
+    table.state[place] = WAITING;
+    const bound = this.#board.bound(rare);
+    if (bound === null && rare.tried.size === 0) {
+      this.#queues[this.#board.pool(place)].push(seq);
+      return;
+    }
+    if (bound === null) {
+      this.#restricted++;
+      this.#excluding.push(seq);
+      return;
+    }
+    const left = bound.filter((id) => engines.isAlive(id) && !rare.tried.has(id));
+    if (left.length === 0) {
+      this.#board.failImpossible(place, `no engine of ${JSON.stringify(bound)} is there to take it`);
+      return;
+    }
+    this.#restricted++;
+    for (const id of left) engines.get(id)!.wants.push(seq);
+  }
+
+  /** Back to its place: in front of everything that came later. */
+  requeue(seq: number, place: number): void {
+    const { table } = this.#board;
+    table.engine[place] = NONE;
+    this.#board.waiting++;
+    const rare = table.rare[place] === 1 ? this.#board.rare.get(seq) : undefined;
+    if (rare !== undefined && (rare.tried.size > 0 || this.#board.bound(rare) !== null)) {
+      this.makeReady(seq, place, rare);
+      return;
+    }
+    table.state[place] = WAITING;
+    this.#queues[this.#board.pool(place)].unshift(seq);
+  }
+
+  /** A waiting task is about to end without having been assigned. */
+  leave(seq: number, place: number): void {
+    const { table } = this.#board;
+    if (table.rare[place] !== 1 || table.state[place] !== WAITING) return;
+    const rare = this.#board.rare.get(seq)!;
+    if (this.#board.bound(rare) !== null) this.#restricted--;
+    else if (rare.tried.size > 0) {
+      this.#restricted--;
+      this.#excluding = this.#excluding.filter((other) => other !== seq);
+    }
+  }
+
+  /** Tasks that only waited for this engine (or others that are gone too) will never run. */
+  failStranded(engine: EngineState): void {
+    const { table, engines } = this.#board;
+    for (let seq = engine.wants.shift(); seq !== 0; seq = engine.wants.shift()) {
+      const place = table.at(seq);
+      if (place === NONE || table.state[place] !== WAITING) continue;
+      const rare = this.#board.rare.get(seq)!;
+      const hasOther = (this.#board.bound(rare) ?? []).some((id) =>
+        engines.isAlive(id) && !rare.tried.has(id)
+      );
+      if (hasOther) continue;
+      this.#restricted--;
+      this.#board.failImpossible(place, `engine ${engine.id}, which it was bound to, is gone`);
+    }
+  }
+
+  /** Gives waiting tasks to engines with room, into the output. */
+  dispatch(at: number): void {
+    if (this.#board.waiting === 0) return;
+    if (this.#restricted > 0) this.#dispatchRestricted(at);
+    this.#dispatchQueue(0, at);
+    if (this.#queues[1].length > 0) this.#dispatchQueue(1, at);
+  }
+
+  #hasRoom(engine: EngineState): boolean {
+    return engine.load < engine.limit(this.#options.hwm);
+  }
+
+  #dispatchQueue(pool: 0 | 1, at: number): void {
+    const queue = this.#queues[pool], { engines } = this.#board;
+    if (queue.length === 0) return;
+    const mayRun = pool === 1 && !engines.has(1) ? 0 : pool;
+    const candidates = engines.order.filter((engine) => engine.pool === mayRun && this.#hasRoom(engine));
+    if (this.#loads.length < candidates.length) this.#loads = new Float64Array(candidates.length * 2);
+    for (let i = 0; i < candidates.length; i++) this.#loads[i] = candidates[i]!.load;
+    const used = new Set<EngineState>();
+    const share = Math.ceil(queue.length / (2 * Math.max(1, candidates.length)));
+    while (candidates.length > 0 && queue.length > 0) {
+      const chosen = this.#options.policy(this.#loads, candidates.length, this.#options.random);
+      const engine = candidates[chosen]!;
+      used.add(engine);
+      const room = engine.limit(this.#options.hwm) - engine.load;
+      this.#assignRun(queue, engine, Math.min(room, share, MAX_RUN), at);
+      this.#loads[chosen] = engine.load;
+      if (!this.#hasRoom(engine)) {
+        candidates.splice(chosen, 1);
+        this.#loads.copyWithin(chosen, chosen + 1, candidates.length + 1);
+      }
+    }
+    engines.used(used);
+  }
+
+  /** Up to `most` tasks of the queue's front to one engine. */
+  #assignRun(queue: SeqQueue, engine: EngineState, most: number, at: number): void {
+    const { table } = this.#board;
+    for (let given = 0; given < most;) {
+      const seq = queue.shift();
+      if (seq === 0) return;
+      const place = table.at(seq);
+      if (place === NONE || table.state[place] !== WAITING) continue;
+      this.#assign(seq, place, engine, at);
+      given++;
+    }
+  }
+
+  #assign(seq: number, place: number, engine: EngineState, at: number): void {
+    const { table } = this.#board;
+    if (engine.load === 0) engine.progressAt = at;
+    table.state[place] = ASSIGNED;
+    table.engine[place] = engine.id;
+    engine.append(table, place);
+    this.#board.waiting--;
+    if (table.rare[place] === 1) this.#board.rare.get(seq)!.tries++;
+    this.#board.output.assign(seq, engine.id);
+  }
+
+  /** Tasks bound to certain engines come first there: they have fewer places to go. */
+  #dispatchRestricted(at: number): void {
+    for (const engine of [...this.#board.engines.order]) {
+      while (this.#hasRoom(engine)) {
+        const seq = this.#takeWanted(engine);
+        if (seq === 0) break;
+        this.#restricted--;
+        this.#assign(seq, this.#board.table.at(seq), engine, at);
+      }
+    }
+  }
+
+  #takeWanted(engine: EngineState): number {
+    const { table, rare } = this.#board;
+    for (let seq = engine.wants.shift(); seq !== 0; seq = engine.wants.shift()) {
+      const place = table.at(seq);
+      if (place !== NONE && table.state[place] === WAITING && !rare.get(seq)?.tried.has(engine.id)) {
+        return seq;
+      }
+    }
+    const index = this.#excluding.findIndex((seq) => this.#mayRetry(seq, engine));
+    return index < 0 ? 0 : this.#excluding.splice(index, 1)[0]!;
+  }
+
+  /** Whether a task that failed elsewhere may run here: where it has not been, or, for our clients, when it has been everywhere. */
+  #mayRetry(seq: number, engine: EngineState): boolean {
+    const { table, engines } = this.#board;
+    const place = table.at(seq);
+    if (place === NONE || table.state[place] !== WAITING || this.#board.pool(place) !== engine.pool) {
+      return false;
+    }
+    const rare = this.#board.rare.get(seq)!;
+    if (!rare.tried.has(engine.id)) return true;
+    return rare.peer === undefined &&
+      engines.order.every((other) => other.pool !== engine.pool || rare.tried.has(other.id));
+  }
+}
