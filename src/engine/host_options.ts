@@ -1,0 +1,76 @@
+/**
+ * What an engine host is started with: the engine's options as the command line chose them, where its controller is, and a few
+ * things that only tests set.
+ */
+import type { EngineConnection } from "../protocol/connection_file.ts";
+import { connectionPaths, parseConnection, readConnectionFile } from "../protocol/connection_file.ts";
+import type { EngineOptions } from "./options.ts";
+import type { SlotSettings } from "./slot_contract.ts";
+import type { TaskLimits } from "./task_limits.ts";
+
+/** Where the controller is, the first of these that is given; then the engine's options; then the rest. */
+export interface EngineHostOptions extends Partial<EngineOptions> {
+  readonly connection?: EngineConnection | undefined;
+  /** Text of a connection file, as it comes in the environment. */
+  readonly connectionInfo?: string | undefined;
+  /** Path of a connection file. */
+  readonly file?: string | undefined;
+  readonly profileDir?: string | undefined;
+  readonly clusterId?: string | undefined;
+  /** Ids to ask the hub for: of the first engine, the others get the next ones; or one for each. */
+  readonly id?: number | readonly number[] | undefined;
+  /** Children kept ready for an engine whose own one ends. Default 1. */
+  readonly spares?: number | undefined;
+  readonly walls?: SlotSettings["walls"] | undefined;
+  /** Pings that may stay away in a row before the host gives its controller up. Default 50. */
+  readonly patience?: number | undefined;
+  /** How long a registration waits for its reply, in ms. Default 5000. */
+  readonly registrationTimeoutMs?: number | undefined;
+  /** Program and arguments of a slot's child. Default: this very program. */
+  readonly childCommand?: readonly string[] | undefined;
+}
+
+/** Text beyond this is dropped with a note, if nothing else is said. */
+const OUTPUT_BYTES = 8 << 20;
+const RESULT_BYTES = 1 << 30;
+
+/** The limits of every task. Output beyond its limit is dropped, not punished, unless a task asks for its own. */
+export function limitsOf(options: EngineHostOptions): TaskLimits {
+  return {
+    runTimeoutMs: options.runTimeoutMs ?? Infinity,
+    deadlineMs: Infinity,
+    memoryLimitMB: options.memoryLimitMB ?? Infinity,
+    outputLimitBytes: options.outputLimitBytes ?? OUTPUT_BYTES,
+  };
+}
+
+/** What each child is started with. */
+export function slotSettingsOf(options: EngineHostOptions): SlotSettings {
+  return {
+    entries: 4096,
+    ringBytes: 4 << 20,
+    arenaBytes: 64 << 20,
+    walls: options.walls ?? { deno: true, landlock: true, seccomp: true },
+    resultLimitBytes: options.resultLimitBytes ?? RESULT_BYTES,
+  };
+}
+
+/**
+ * Finds the controller's sockets.
+ * @throws ConnectionFileError
+ */
+export function connectionOf(options: EngineHostOptions): EngineConnection {
+  if (options.connection !== undefined) return options.connection;
+  if (options.file !== undefined) return readConnectionFile(options.file, "engine");
+  if (options.connectionInfo !== undefined && options.connectionInfo !== "") {
+    return parseConnection(options.connectionInfo, "engine", "IPP_CONNECTION_INFO");
+  }
+  return readConnectionFile(connectionPaths(options.profileDir ?? ".", options.clusterId).engine, "engine");
+}
+
+/** The id that engine `index` of the host asks for. */
+export function requestedId(options: EngineHostOptions, index: number): number | undefined {
+  const { id } = options;
+  if (id === undefined) return undefined;
+  return typeof id === "number" ? id + index : id[index];
+}

@@ -1,0 +1,66 @@
+/**
+ * What only few tasks have: limits of their own, a deadline, a peer's request behind them; and the clock of all limits in time. Pure.
+ */
+import { DeadlineHeap } from "../base/heap.ts";
+import type { Rare } from "./core_types.ts";
+import { type LimitHit, NO_LIMITS, type TaskLimits } from "./task_limits.ts";
+
+export class RareTasks {
+  readonly #limits: TaskLimits;
+  readonly #byTicket = new Map<number, Rare>();
+  readonly #deadlines = new DeadlineHeap();
+
+  /** @param limits those of the engine, for every task */
+  constructor(limits: TaskLimits) {
+    this.#limits = limits;
+  }
+
+  /** When the next task's time may be over, Infinity if none is counted. */
+  get nextAt(): number {
+    return this.#deadlines.next;
+  }
+
+  add(ticket: number, rare: Rare): void {
+    this.#byTicket.set(ticket, rare);
+    const deadlineMs = rare.limits?.deadlineMs ?? Infinity;
+    if (deadlineMs !== Infinity) this.#deadlines.push(rare.submitted + deadlineMs, ticket);
+  }
+
+  get(ticket: number): Rare | undefined {
+    return this.#byTicket.size === 0 ? undefined : this.#byTicket.get(ticket);
+  }
+
+  delete(ticket: number): void {
+    if (this.#byTicket.size > 0) this.#byTicket.delete(ticket);
+  }
+
+  /** The stricter of the engine's limit and the task's own. */
+  limit(ticket: number, name: keyof TaskLimits): number {
+    return Math.min(this.#limits[name], this.ownLimits(ticket)[name]);
+  }
+
+  ownLimits(ticket: number): TaskLimits {
+    return this.get(ticket)?.limits ?? NO_LIMITS;
+  }
+
+  started(ticket: number, at: number): void {
+    const limit = this.limit(ticket, "runTimeoutMs");
+    if (limit !== Infinity) this.#deadlines.push(at + limit, ticket);
+  }
+
+  /** Takes out the next task whose time may be over by now, 0 if there is none. */
+  due(at: number): number {
+    return this.#deadlines.next <= at ? this.#deadlines.pop()! : 0;
+  }
+
+  /** The limit in time that the task has passed. `startedAt` 0: it has not started. */
+  timeHit(ticket: number, startedAt: number, at: number): LimitHit | null {
+    const runMax = this.limit(ticket, "runTimeoutMs");
+    if (startedAt > 0 && at >= startedAt + runMax) {
+      return { limit: "run time", value: at - startedAt, max: runMax };
+    }
+    const rare = this.get(ticket), max = rare?.limits?.deadlineMs ?? Infinity;
+    if (rare === undefined || at < rare.submitted + max) return null;
+    return { limit: "deadline", value: at - rare.submitted, max };
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * Limits of one task: those of the engine, made stricter by what the task itself asks for in its tail. Pure.
+ */
+
+/** Bounds that count from the task's start, `deadlineMs` from its submission. `Infinity` where there is none. */
+export interface TaskLimits {
+  readonly runTimeoutMs: number;
+  readonly deadlineMs: number;
+  readonly memoryLimitMB: number;
+  readonly outputLimitBytes: number;
+}
+
+/** A limit that was passed, as `LimitExceeded` and the result's tail tell it. */
+export interface LimitHit {
+  readonly limit: "run time" | "deadline" | "memory" | "output" | "result";
+  readonly value: number;
+  readonly max: number;
+}
+
+export const NO_LIMITS: TaskLimits = {
+  runTimeoutMs: Infinity,
+  deadlineMs: Infinity,
+  memoryLimitMB: Infinity,
+  outputLimitBytes: Infinity,
+};
+
+/**
+ * Reads `limits` of a task's tail; null if it sets none.
+ * @throws TypeError naming the field that is no positive number
+ */
+export function readLimits(tail: unknown): TaskLimits | null {
+  if (typeof tail !== "object" || tail === null || !("limits" in tail)) return null;
+  const { limits } = tail;
+  if (limits === null || limits === undefined) return null;
+  if (typeof limits !== "object") throw new TypeError(`Cannot read limits: "limits" is ${typeof limits}`);
+  const fields: Readonly<Record<string, unknown>> = { ...limits };
+  const read = (name: keyof TaskLimits) => {
+    const value = fields[name];
+    if (value === undefined || value === null) return Infinity;
+    if (typeof value !== "number" || !(value > 0)) {
+      throw new TypeError(`Cannot read limits: "${name}" is ${JSON.stringify(value)}, not a positive number`);
+    }
+    return value;
+  };
+  return {
+    runTimeoutMs: read("runTimeoutMs"),
+    deadlineMs: read("deadlineMs"),
+    memoryLimitMB: read("memoryLimitMB"),
+    outputLimitBytes: read("outputLimitBytes"),
+  };
+}
+
+const UNIT: Readonly<Record<LimitHit["limit"], string>> = {
+  "run time": "ms",
+  deadline: "ms",
+  memory: "MiB",
+  output: "bytes",
+  result: "bytes",
+};
+
+/** The sentence of a `LimitExceeded`. */
+export function limitText(hit: LimitHit): string {
+  const unit = UNIT[hit.limit];
+  const value = Number.isFinite(hit.value) ? `${Math.round(hit.value)} ${unit}` : "more than there is";
+  const max = Number.isFinite(hit.max) ? `${hit.max} ${unit}` : "what the runtime allows";
+  return `The task's ${hit.limit} passed its limit: ${value}, at most ${max}`;
+}

@@ -1,0 +1,65 @@
+/**
+ * Why a task is stopped or taken back, with the words that its client reads. Pure.
+ */
+import { STATUS } from "../protocol/groups.ts";
+import type { Why } from "./core_types.ts";
+import { type LimitHit, limitText } from "./task_limits.ts";
+
+const SILENT = { kill: false, status: 0, ename: "", evalue: "", limit: null } as const;
+
+/** The scheduler wants it back. */
+export const RECALLED: Why = { ...SILENT, then: "return" };
+/** Nobody waits for its answer any more. */
+export const FORGOTTEN: Why = { ...SILENT, then: "drop" };
+
+export function exceeded(hit: LimitHit): Why {
+  return {
+    then: "answer",
+    kill: true,
+    status: STATUS.error,
+    ename: "LimitExceeded",
+    evalue: limitText(hit),
+    limit: hit,
+  };
+}
+
+/** Its client stops it: in any state, or only before it starts. */
+export function cancelled(waitingOnly: boolean, isRunning: boolean): Why {
+  if (waitingOnly) {
+    return {
+      ...SILENT,
+      then: "answer",
+      status: STATUS.aborted,
+      ename: "TaskAborted",
+      evalue: "Aborted before it ran",
+    };
+  }
+  const evalue = isRunning
+    ? "Cancelled by its client while it ran: its process was killed, and the namespace with it"
+    : "Cancelled by its client";
+  return interrupted(evalue);
+}
+
+export function interrupted(evalue: string): Why {
+  return {
+    then: "answer",
+    kill: true,
+    status: STATUS.cancelled,
+    ename: "TaskCancelled",
+    evalue,
+    limit: null,
+  };
+}
+
+/** Its engine or child ended under it. `detail` says how. */
+export function lost(engine: string, detail: string, hasStarted: boolean): Why {
+  const what = hasStarted ? "ended while the task ran" : "ended before the task ran";
+  const evalue = `${engine} ${what} (${detail})${hasStarted ? ": it may have run" : ""}`;
+  return { ...SILENT, then: "answer", status: STATUS.lost, ename: "EngineError", evalue };
+}
+
+/** No child can be started for it. */
+export function unstartable(engine: string, detail: string): Why {
+  const evalue = `${engine} cannot start a process for tasks: ${detail}`;
+  return { ...SILENT, then: "answer", status: STATUS.error, ename: "EngineError", evalue };
+}
