@@ -1,0 +1,116 @@
+/**
+ * The command line. Only the subcommand that is asked for is loaded; of the others it knows name and summary.
+ */
+import { Command, CommanderError } from "commander";
+import { VERSION } from "../base/version.ts";
+import { EXIT, EXIT_HELP, exitCodeOf } from "./exit_codes.ts";
+
+interface Subcommand {
+  readonly summary: string;
+  /** Gives the command its options, help and action. */
+  load(): Promise<(command: Command) => void>;
+}
+
+const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
+  controller: {
+    summary: "run hub and schedulers",
+    load: async () => (await import("./controller.ts")).defineController,
+  },
+  hub: { summary: "run the hub alone", load: async () => (await import("./hub.ts")).defineHub },
+  scheduler: {
+    summary: "run the schedulers alone, beside a hub",
+    load: async () => (await import("./scheduler.ts")).defineScheduler,
+  },
+  engine: { summary: "run engines", load: async () => (await import("./engine.ts")).defineEngine },
+  cluster: {
+    summary: "start, stop or list whole clusters",
+    load: async () => (await import("./cluster.ts")).defineCluster,
+  },
+  status: {
+    summary: "show a cluster's engines and queues",
+    load: async () => (await import("./status.ts")).defineStatus,
+  },
+  exec: {
+    summary: "run code on engines and show what comes back",
+    load: async () => (await import("./exec.ts")).defineExec,
+  },
+  demo: {
+    summary: "see a cluster work on real data",
+    load: async () => (await import("./demo_command.ts")).defineDemo,
+  },
+};
+
+const EXAMPLES = `
+Examples:
+  tsparallel cluster start -n 4              start a controller and 4 engines here, until Ctrl-C
+  tsparallel cluster start -n 4 --daemonize  the same in the background
+  tsparallel exec 'navigator.hardwareConcurrency'
+  tsparallel status
+  tsparallel cluster stop
+`;
+
+/** Runs the program with these arguments and ends the process with the exit code. */
+export async function main(args: readonly string[]): Promise<void> {
+  Deno.exit(await run(args));
+}
+
+async function run(args: readonly string[]): Promise<number> {
+  try {
+    if (args.includes("--version") || args[0] === "-V") return await showVersion();
+    const program = await commandLine(args);
+    await program.parseAsync(args, { from: "user" });
+    return Deno.exitCode;
+  } catch (error) {
+    return explain(error);
+  }
+}
+
+async function commandLine(args: readonly string[]): Promise<Command> {
+  const program = new Command("tsparallel")
+    .description("Parallel computing with sandboxed engines: ipyparallel's architecture on Deno.")
+    .option("-V, --version", "show the versions of tsparallel, Deno and ZeroMQ")
+    .addHelpText("after", EXAMPLES + EXIT_HELP);
+  strict(program);
+  const wanted = args[0] === "help" ? args[1] : args.find((word) => !word.startsWith("-"));
+  for (const [name, subcommand] of Object.entries(SUBCOMMANDS)) {
+    const command = program.command(name).summary(subcommand.summary).description(
+      sentence(subcommand.summary),
+    );
+    if (name === wanted) (await subcommand.load())(command);
+    strict(command);
+    for (const inner of command.commands) strict(inner);
+  }
+  return program;
+}
+
+/** Errors are thrown, not exits, and point to the help. */
+function strict(command: Command): void {
+  command.exitOverride().showHelpAfterError("See --help").configureHelp({ showGlobalOptions: false });
+  command.configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "tsparallel: ")) });
+}
+
+function sentence(summary: string): string {
+  return `${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`;
+}
+
+async function showVersion(): Promise<number> {
+  console.log(`tsparallel ${VERSION} (deno ${Deno.version.deno}, zmq ${await zmqVersion()})`);
+  return EXIT.ok;
+}
+
+async function zmqVersion(): Promise<string> {
+  try {
+    const { libzmq } = await import("../native/libzmq.ts");
+    return libzmq().version;
+  } catch (error) {
+    return `not usable: ${error instanceof Error ? error.message : error}`;
+  }
+}
+
+/** Says what went wrong, in a sentence, and gives the exit code. */
+function explain(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  console.error(`tsparallel: ${error instanceof Error ? error.message : error}`);
+  if (Deno.env.has("TSPARALLEL_TRACE") && error instanceof Error) console.error(error.stack);
+  return exitCodeOf(error);
+}

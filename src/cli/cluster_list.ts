@@ -1,0 +1,85 @@
+/**
+ * `tsparallel cluster list`: the clusters of all profiles, running or left behind.
+ */
+import type { Command } from "commander";
+import { ipythonDir } from "../base/profile_dir.ts";
+import { type ClusterRecord, hasLiveParts, readClusterFile } from "../cluster/cluster_file.ts";
+import { addExamples, type Flags, textFlag } from "./command.ts";
+import { EXIT } from "./exit_codes.ts";
+import { tableText } from "./table_text.ts";
+
+/** Gives the command its options and action. */
+export function defineList(command: Command): void {
+  command.description("List the clusters of all profiles.");
+  command
+    .option("--ipython-dir <path>", "folder of the profiles' folders, or IPYTHONDIR")
+    .option("--profile-dir <path>", "only the clusters of this run's folder, or IPP_PROFILE_DIR")
+    .option("--json", "one JSON document");
+  addExamples(command, ["tsparallel cluster list", "tsparallel cluster list --json"]);
+  command.action((flags: Flags) => {
+    const clusters = folders(flags).flatMap(clustersIn);
+    console.log(flags["json"] === true ? JSON.stringify(clusters.map(jsonOf)) : listText(clusters));
+    Deno.exitCode = EXIT.ok;
+  });
+}
+
+function folders(flags: Flags): string[] {
+  const only = textFlag(flags, "profileDir") ??
+    (flags["ipythonDir"] === undefined ? Deno.env.get("IPP_PROFILE_DIR") : "");
+  if (only !== undefined && only !== "") return [only];
+  const root = ipythonDir(textFlag(flags, "ipythonDir"));
+  return names(root).filter((name) => name.startsWith("profile_")).map((name) => `${root}/${name}`);
+}
+
+function clustersIn(folder: string): ClusterRecord[] {
+  return names(`${folder}/security`)
+    .filter((name) => /^cluster-.*\.json$/.test(name))
+    .flatMap((name) => recordOf(`${folder}/security/${name}`));
+}
+
+function recordOf(path: string): ClusterRecord[] {
+  try {
+    return [readClusterFile(path)].filter((record) => record !== undefined);
+  } catch (error) {
+    console.error(`tsparallel: ${error instanceof Error ? error.message : error}`);
+    return [];
+  }
+}
+
+function names(folder: string): string[] {
+  try {
+    return [...Deno.readDirSync(folder)].map((entry) => entry.name).sort();
+  } catch {
+    return [];
+  }
+}
+
+function jsonOf(record: ClusterRecord) {
+  return { ...record, running: hasLiveParts(record), n: engineCount(record) };
+}
+
+function listText(clusters: readonly ClusterRecord[]): string {
+  if (clusters.length === 0) return "No clusters";
+  const rows = clusters.map((record) => [
+    record.profile,
+    record.clusterId,
+    hasLiveParts(record) ? "yes" : "no (stale file)",
+    String(engineCount(record)),
+    String(record.controller.pid),
+    record.launcher,
+    record.startedAt.slice(0, 19).replace("T", " "),
+  ]);
+  return tableText([
+    "profile",
+    "cluster id",
+    "running",
+    "engines",
+    "controller pid",
+    "launcher",
+    "started (UTC)",
+  ], rows);
+}
+
+function engineCount(record: ClusterRecord): number {
+  return record.engines.reduce((sum, set) => sum + set.n, 0);
+}

@@ -1,0 +1,191 @@
+/**
+ * `tsparallel cluster start`: in the foreground until Ctrl-C, or in the background with `--daemonize`. The process that stays is the
+ * cluster's watchman: a set of engines that dies is replaced, a controller that dies ends the whole.
+ */
+import type { Command } from "commander";
+import type { OptionValues } from "../base/options.ts";
+import { Cluster, ClusterError } from "../cluster/cluster.ts";
+import { pidFilePath, removeIfThere, writeWhole } from "../cluster/cluster_file.ts";
+import { connectionFile } from "../cluster/live_controller.ts";
+import { CLUSTER_OPTIONS } from "../cluster/options.ts";
+import { identify, lastLines, type Process, programCommand, startProcess } from "../cluster/process.ts";
+import { prepareRunFolder } from "../cluster/run_folder.ts";
+import { CONTROLLER_OPTIONS } from "../controller/options.ts";
+import { readConnectionFile } from "../protocol/connection_file.ts";
+import {
+  addExamples,
+  addRunFlags,
+  addTable,
+  clusterName,
+  type Flags,
+  openRun,
+  type Run,
+  tableValues,
+} from "./command.ts";
+import { EXIT } from "./exit_codes.ts";
+import { interruptible } from "./interrupt.ts";
+
+/** Engine sets that die more often than this within the period are not replaced any more. */
+const MAX_REPLACEMENTS = 5;
+const REPLACEMENT_PERIOD_MS = 60_000;
+
+/** Tells the background process that it is one. */
+const DAEMON_VARIABLE = "TSPARALLEL_DAEMON";
+
+type Settings = OptionValues<typeof CLUSTER_OPTIONS>;
+
+/** Gives the command its options and action. */
+export function defineStart(command: Command): void {
+  command.description("Start a controller and engines here; Ctrl-C ends them all.");
+  addRunFlags(command);
+  const { n: _, ...table } = CLUSTER_OPTIONS;
+  command.option("-n, --n <engines>", "how many engines to start (default: one per processor)");
+  addTable(command, table);
+  command.option("--daemonize", "go on in the background; return when the engines are there");
+  addExamples(command, [
+    "tsparallel cluster start -n 4",
+    "tsparallel cluster start -n 4 --daemonize",
+    "tsparallel cluster start -n 2 --profile untrusted --controller-args=--ping=250 --engine-args=--memory-limit-mb=512",
+  ]);
+  command.action(async (flags: Flags) => {
+    const run = await openRun(flags);
+    const settings = tableValues(CLUSTER_OPTIONS, { flags, run, section: "cluster" });
+    prepareRunFolder(run.dir);
+    Deno.exitCode = await interruptible((signal) =>
+      flags["daemonize"] === true
+        ? startInBackground(run, { settings, signal })
+        : startAndWatch(run, { settings, signal, name: flags })
+    );
+  });
+}
+
+interface Watch {
+  readonly settings: Settings;
+  readonly signal: AbortSignal;
+  readonly name: Flags;
+}
+
+async function startAndWatch(run: Run, watch: Watch): Promise<number> {
+  const { settings, signal } = watch;
+  const n = settings.n ?? navigator.hardwareConcurrency;
+  const pidFile = pidFilePath(run.dir, run.clusterId);
+  await using cluster = await Cluster.start({
+    ...clusterName(watch.name),
+    ...settings,
+    n,
+    signal,
+    isSupervisor: true,
+  });
+  const { pid, born } = identify(Deno.pid);
+  try {
+    show(startText(cluster, run));
+    writeWhole(pidFile, `${pid}\n${born ?? ""}\n`);
+    return await watchOver(cluster, signal);
+  } finally {
+    await cluster.stop();
+    removeIfThere(pidFile);
+  }
+}
+
+/** Until the signal: replaces engines that died; ends when the controller did. */
+async function watchOver(cluster: Cluster, signal: AbortSignal): Promise<number> {
+  const interrupted = new Promise<null>((resolve) => signal.addEventListener("abort", () => resolve(null)));
+  let replacements: number[] = [];
+  while (!signal.aborted) {
+    const end = await Promise.race([interrupted, cluster.partEnded()]);
+    if (end === null) break;
+    console.error(end.sentence);
+    if (end.part.saved.kind === "controller") return EXIT.failed;
+    replacements = [
+      ...replacements.filter((at) => at > performance.now() - REPLACEMENT_PERIOD_MS),
+      performance.now(),
+    ];
+    if (replacements.length > MAX_REPLACEMENTS) {
+      console.error(`Engines died ${replacements.length} times within a minute: the cluster ends`);
+      return EXIT.failed;
+    }
+    await cluster.startEngines(end.part.saved.n);
+    console.error(`Started ${end.part.saved.n} engines in their place`);
+  }
+  show(["Stopping the cluster"]);
+  return EXIT.ok;
+}
+
+/** What users of ipcluster and ipcontroller look for. */
+function startText(cluster: Cluster, run: Run): string[] {
+  const client = readConnectionFile(connectionFile(cluster.place, "client"), "client");
+  const controller = tableValues(CONTROLLER_OPTIONS, { flags: {}, run, section: "controller" });
+  const [first, ...engines] = cluster.parts;
+  const by = (pid: number | undefined) => `${cluster.launcherName} launcher, pid ${pid}`;
+  return [
+    `Cluster of profile "${run.profileName}"${
+      run.clusterId === "" ? "" : `, id "${run.clusterId}"`
+    } in ${run.dir}`,
+    `  hub          listening on ${client.interface}:${client.registration}`,
+    `  database     ${controller.database}`,
+    `  scheme       ${client.task_scheme}`,
+    `  controller   ${by(first?.saved.pid)}`,
+    `  engines      ${cluster.engineCount}, ${by(engines[0]?.saved.pid)}`,
+    `  client file  ${connectionFile(cluster.place, "client")}`,
+    `  engine file  ${connectionFile(cluster.place, "engine")}`,
+    `  pid file     ${pidFilePath(run.dir, run.clusterId)}`,
+    `  logs         ${run.dir}/log`,
+    Deno.env.has(DAEMON_VARIABLE)
+      ? "All engines are there. `tsparallel cluster stop` ends them"
+      : "All engines are there. Ctrl-C ends them",
+  ];
+}
+
+function show(lines: readonly string[]): void {
+  console.log(lines.join("\n"));
+}
+
+/** The same command without `--daemonize`, in a session of its own; resolves when its engines are there. */
+async function startInBackground(
+  run: Run,
+  start: { readonly settings: Settings; readonly signal: AbortSignal },
+): Promise<number> {
+  const suffix = run.clusterId === "" ? "" : `-${run.clusterId}`;
+  const logPath = `${run.dir}/log/ipcluster${suffix}.log`;
+  removeIfThere(logPath);
+  const program = programCommand();
+  const args = Deno.args.filter((word) => word !== "--daemonize");
+  const daemon = await startProcess({
+    command: program.command,
+    args: [...program.args, ...args],
+    environment: { [DAEMON_VARIABLE]: "1", NO_COLOR: "1" },
+    logPath,
+  });
+  const end = daemon.ended.then(({ code }) => ({ kind: "ended", code }) as const);
+  const ready = isReady(daemon, { pidFile: pidFilePath(run.dir, run.clusterId), ...start }).then((ok) =>
+    ({ kind: ok ? "ready" : "given up" }) as const
+  );
+  const outcome = await Promise.race([end, ready]);
+  const words = lastLines(logPath, 40).join("\n");
+  switch (outcome.kind) {
+    case "ready":
+      show([words]);
+      return EXIT.ok;
+    case "given up":
+      Deno.kill(daemon.id.pid, "SIGTERM");
+      await daemon.ended;
+      throw new ClusterError(`Cannot start the cluster: it was not ready in time; see ${logPath}`);
+    case "ended":
+      throw new ClusterError(
+        words.replace(/^tsparallel: /, "") || `Cannot start the cluster: see ${logPath}`,
+      );
+  }
+}
+
+/** Whether the pid file came to name this process before time was up. */
+async function isReady(
+  daemon: Process,
+  wait: { readonly pidFile: string; readonly settings: Settings; readonly signal: AbortSignal },
+): Promise<boolean> {
+  const deadline = performance.now() + wait.settings.startTimeoutMs + 5000;
+  while (performance.now() < deadline && !wait.signal.aborted) {
+    if (lastLines(wait.pidFile, 2)[0] === String(daemon.id.pid)) return true;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  return false;
+}

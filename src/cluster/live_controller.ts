@@ -1,0 +1,55 @@
+/**
+ * Whether a controller serves a profile and cluster id already, and what a dead one left behind.
+ */
+import { connectionPaths, type ConnectionRole } from "../protocol/connection_file.ts";
+import { removeIfThere } from "./cluster_file.ts";
+import type { ClusterPlace } from "./launcher.ts";
+import { isAlive, type ProcessId } from "./process.ts";
+
+/** The file that tells clients, engines or schedulers how to connect. */
+export function connectionFile(place: Omit<ClusterPlace, "profile">, role: ConnectionRole): string {
+  return connectionPaths(place.profileDir, place.clusterId)[role];
+}
+
+/** Says who serves this place, `controller with pid 7`; undefined if nobody does. */
+export async function liveController(place: ClusterPlace): Promise<string | undefined> {
+  const id = controllerId(place);
+  if (id !== undefined) return isAlive(id) ? `controller with pid ${id.pid}` : undefined;
+  const port = registrationPort(connectionFile(place, "client"));
+  return port !== undefined && await answers(port) ? `controller at port ${port}` : undefined;
+}
+
+/** What the controller's pid file says: pid, and start in ticks on the second line. */
+function controllerId(place: ClusterPlace): ProcessId | undefined {
+  const suffix = place.clusterId === "" ? "" : `-${place.clusterId}`;
+  try {
+    const [pid = "", born = ""] = Deno.readTextFileSync(`${place.profileDir}/pid/ipcontroller${suffix}.pid`)
+      .split("\n");
+    return Number(pid) > 0 ? { pid: Number(pid), born: born === "" ? null : born } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Removes connection files; only after their controller was found dead. */
+export function removeConnectionFiles(place: ClusterPlace): void {
+  for (const path of Object.values(connectionPaths(place.profileDir, place.clusterId))) removeIfThere(path);
+}
+
+function registrationPort(path: string): number | undefined {
+  try {
+    const port: unknown = JSON.parse(Deno.readTextFileSync(path)).registration;
+    return typeof port === "number" ? port : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function answers(port: number): Promise<boolean> {
+  try {
+    (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+    return true;
+  } catch {
+    return false;
+  }
+}

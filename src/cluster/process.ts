@@ -1,0 +1,154 @@
+/**
+ * Processes that outlive the call that made them: started in a session of their own with their words in a log file, recognised later
+ * by pid *and* birth (a pid alone comes round again), ended first politely, then not. The one door to processes of the cluster.
+ */
+import { spawn } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
+import nodeProcess from "node:process";
+
+/** One process, told from any later one with the same pid. */
+export interface ProcessId {
+  readonly pid: number;
+  /** Its start in ticks since the machine's; null where the system does not tell. */
+  readonly born: string | null;
+}
+
+/** How a process ended; `unknown` where it was not our own child. */
+export interface ProcessEnd {
+  readonly code: number | null;
+  readonly signal: string | null;
+}
+
+/** What to start. */
+export interface ProcessSpec {
+  readonly command: string;
+  readonly args: readonly string[];
+  /** Added to this process's own environment. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Both output streams are appended here. */
+  readonly logPath: string;
+}
+
+/** A process that was started, here or by someone who left. */
+export interface Process {
+  readonly id: ProcessId;
+  readonly logPath: string;
+  /** Settles when it has ended; pending for ever if the process is another's child and nobody waits for it. */
+  readonly ended: Promise<ProcessEnd>;
+}
+
+const LOOK_EVERY_MS = 15;
+
+/**
+ * Starts a process in a session of its own.
+ * @throws Error if the program cannot be started
+ */
+export async function startProcess(spec: ProcessSpec): Promise<Process> {
+  const log = openSync(spec.logPath, "a", 0o600);
+  try {
+    const child = spawn(spec.command, [...spec.args], {
+      detached: true,
+      stdio: ["ignore", log, log],
+      env: { ...nodeProcess.env, ...spec.environment },
+    });
+    const ended = new Promise<ProcessEnd>((resolve) => {
+      child.once("exit", (code, signal) => resolve({ code, signal }));
+    });
+    await new Promise<void>((resolve, reject) => {
+      child.once("spawn", resolve);
+      child.once("error", reject);
+    });
+    const pid = child.pid;
+    if (pid === undefined) throw new Error(`Cannot start "${spec.command}"`);
+    return { id: identify(pid), logPath: spec.logPath, ended };
+  } finally {
+    closeSync(log);
+  }
+}
+
+/** A process that someone else started, from what was written down about it. */
+export function adoptProcess(id: ProcessId, logPath: string): Process {
+  return { id, logPath, ended: new Promise(() => {}) };
+}
+
+/** The process that has this pid now. */
+export function identify(pid: number): ProcessId {
+  return { pid, born: birthOf(pid)?.born ?? null };
+}
+
+/** Whether this very process still runs. */
+export function isAlive(id: ProcessId): boolean {
+  if (Deno.build.os === "linux") {
+    const now = birthOf(id.pid);
+    return now !== undefined && now.state !== "Z" && (id.born === null || id.born === now.born);
+  }
+  try {
+    return nodeProcess.kill(id.pid, 0);
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
+}
+
+/** Ends a process: SIGTERM, after `patienceMs` SIGKILL to its group. Resolves when it is gone. */
+export async function stopProcess(id: ProcessId, patienceMs: number): Promise<"gone" | "ended" | "killed"> {
+  if (!isAlive(id)) return "gone";
+  sendSignal(id.pid, "SIGTERM");
+  if (await hasEnded(id, patienceMs)) return "ended";
+  if (isAlive(id)) {
+    sendSignal(-id.pid, "SIGKILL");
+    sendSignal(id.pid, "SIGKILL");
+  }
+  await hasEnded(id, 5000);
+  return "killed";
+}
+
+/** Waits until the process is gone, at most so long. */
+export async function hasEnded(id: ProcessId, patienceMs: number): Promise<boolean> {
+  const deadline = performance.now() + patienceMs;
+  while (isAlive(id)) {
+    if (performance.now() >= deadline) return false;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+  }
+  return true;
+}
+
+/** The last lines of a log file, empty if there is none. */
+export function lastLines(path: string, count: number): string[] {
+  try {
+    return Deno.readTextFileSync(path).trimEnd().split("\n").slice(-count);
+  } catch {
+    return [];
+  }
+}
+
+/** How to start this very program again: the executable itself if it is compiled, else Deno with main.ts. */
+export function programCommand(): { readonly command: string; readonly args: readonly string[] } {
+  const command = Deno.execPath();
+  if (Deno.build.standalone) return { command, args: [] };
+  const file = (name: string) => new URL(`../../${name}`, import.meta.url);
+  const path = (url: URL) => url.protocol === "file:" ? decodeURIComponent(url.pathname) : url.href;
+  return {
+    command,
+    args: ["run", "-A", "--no-prompt", "--quiet", "--config", path(file("deno.json")), path(file("main.ts"))],
+  };
+}
+
+function sendSignal(pid: number, signal: "SIGTERM" | "SIGKILL"): void {
+  try {
+    nodeProcess.kill(pid, signal);
+  } catch (error) {
+    const isGone = error instanceof Error && "code" in error && error.code === "ESRCH";
+    if (!isGone && pid > 0) throw error;
+  }
+}
+
+/** State and start time out of /proc, where the name in parentheses may hold anything. */
+function birthOf(pid: number): { readonly state: string; readonly born: string } | undefined {
+  try {
+    const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return { state: fields[0] ?? "", born: fields[19] ?? "" };
+  } catch {
+    return undefined;
+  }
+}
