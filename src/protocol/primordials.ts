@@ -53,7 +53,25 @@ export const setForEach = uncurry(Set.prototype.forEach);
 export const setSize: (self: unknown) => number = getter(Set.prototype, "size");
 export const dateTime = uncurry(Date.prototype.getTime);
 export const regExpSource: (self: unknown) => string = getter(RegExp.prototype, "source");
-export const regExpFlags: (self: unknown) => string = getter(RegExp.prototype, "flags");
+/** Letter and getter of each flag: the getter of `flags` itself would ask properties that can be replaced. */
+const FLAGS: readonly (readonly [string, (self: unknown) => boolean])[] = [
+  ["d", getter(RegExp.prototype, "hasIndices")],
+  ["g", getter(RegExp.prototype, "global")],
+  ["i", getter(RegExp.prototype, "ignoreCase")],
+  ["m", getter(RegExp.prototype, "multiline")],
+  ["s", getter(RegExp.prototype, "dotAll")],
+  ["u", getter(RegExp.prototype, "unicode")],
+  ["v", getter(RegExp.prototype, "unicodeSets")],
+  ["y", getter(RegExp.prototype, "sticky")],
+];
+export function regExpFlags(self: unknown): string {
+  let flags = "";
+  for (let i = 0; i < FLAGS.length; i++) {
+    const entry = FLAGS[i] as typeof FLAGS[number];
+    if (entry[1](self)) flags += entry[0];
+  }
+  return flags;
+}
 export const numberValue = uncurry(Number.prototype.valueOf);
 export const stringValue = uncurry(String.prototype.valueOf);
 export const booleanValue = uncurry(Boolean.prototype.valueOf);

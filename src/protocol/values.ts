@@ -58,6 +58,8 @@ const MAX_ERROR_BYTES = 1 << 20;
 const MAYBE_SPARSE = 4096;
 /** Properties of an error that may fail before the rest is given up. */
 const FAILED_PROPERTIES = 16;
+/** Errors within one another; a cause beyond is left out. Reading a stack takes much of the runtime's own. */
+const MAX_ERRORS = 100;
 /** Names of a path that an error message shows. */
 const SHOWN_PATH = 20;
 
@@ -67,6 +69,8 @@ export class ValueWriter {
   readonly #inline: boolean;
   readonly #seen = new Seen();
   #depth = 0;
+  /** How many errors are being written, each within the one before. */
+  #errors = 0;
   #isBusy = false;
   #hasReferences = false;
   /** Names on the way from the root, kept only when a failed value is written again to find the place. */
@@ -121,6 +125,7 @@ export class ValueWriter {
   #whole(value: unknown): void {
     const start = this.#out.length;
     this.#depth = 0;
+    this.#errors = 0;
     this.#hasReferences = false;
     this.#out.byte(tag.PLAIN);
     this.#any(value);
@@ -339,6 +344,7 @@ export class ValueWriter {
   }
 
   #error(error: object): void {
+    if (++this.#errors > MAX_ERRORS) throw new Refusal(`more than ${MAX_ERRORS} errors in one another`);
     const message = textOf(error, "message");
     const stack = textOf(error, "stack");
     this.#out.byte(tag.ERROR);
@@ -357,13 +363,14 @@ export class ValueWriter {
       if (!isErrorOwn(name)) failures += this.#errorProperty(error, name);
     }
     this.#out.byte(tag.UNDEFINED);
+    this.#errors--;
   }
 
   /** Writes a property of an error, or nothing if it cannot be sent: then 1. */
   #errorProperty(error: object, name: string): 0 | 1 {
     const mark: Mark = this.#out.mark();
     const seen = this.#seen.count;
-    const depth = this.#depth;
+    const { depth, errors } = { depth: this.#depth, errors: this.#errors };
     try {
       this.#out.string(name);
       this.#any((error as Readonly<Record<string, unknown>>)[name]);
@@ -372,6 +379,7 @@ export class ValueWriter {
       this.#out.rollBack(mark);
       this.#seen.rollBack(seen);
       this.#depth = depth;
+      this.#errors = errors;
       return 1;
     }
   }

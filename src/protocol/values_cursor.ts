@@ -48,6 +48,13 @@ export class ByteCursor {
     return this.#bytes[this.#at++] as number;
   }
 
+  /** Moves over the next byte if it is this one. */
+  skip(byte: number): boolean {
+    if (this.#at >= this.#end || this.#bytes[this.#at] !== byte) return false;
+    this.#at++;
+    return true;
+  }
+
   /** Moves over `length` bytes that must be there; returns where they begin. */
   take(length: number): number {
     const at = this.#at;

@@ -7,11 +7,14 @@ import {
   defineProperty,
   ERROR_NAMES,
   ERROR_PROTOTYPES,
+  getPrototypeOf,
+  hasOwn,
   isPrototypeOf,
   PrimordialString,
   stringIndexOf,
   stringSlice,
 } from "./primordials.ts";
+import { DOM_EXCEPTION } from "./values_tags.ts";
 
 /** Most characters of a message or a stack. */
 export const MAX_ERROR_TEXT = 64 << 10;
@@ -40,6 +43,8 @@ export function errorKind(error: object): number {
 
 /** The name of an error's class: what it calls itself, or its constructor's name if it only calls itself by a built-in one. */
 export function errorName(error: object): string {
+  const builtIn = builtInName(error);
+  if (builtIn !== undefined) return builtIn;
   const own = textOf(error, "name");
   if (own !== undefined && own !== "" && !isBuiltIn(own)) return cut(own, MAX_NAME);
   const constructor = textOf(propertyOf(error, "constructor"), "name");
@@ -47,6 +52,18 @@ export function errorName(error: object): string {
     return cut(constructor, MAX_NAME);
   }
   return own === undefined || own === "" ? "Error" : own;
+}
+
+/** The class of a plain instance of a built-in one, which needs no property of it. */
+function builtInName(error: object): string | undefined {
+  try {
+    if (hasOwn(error, "name")) return undefined;
+    const prototype = getPrototypeOf(error);
+    for (let i = 0; i < DOM_EXCEPTION; i++) if (ERROR_PROTOTYPES[i] === prototype) return ERROR_NAMES[i];
+    return undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Describes a thrown value. Never throws. */

@@ -63,7 +63,6 @@ class ValueReader {
     if (head !== tag.PLAIN && head !== tag.WITH_REFERENCES) this.#fail(`unknown format ${head}`);
     if (head === tag.WITH_REFERENCES) this.#objects = [];
     const value = this.#any();
-    if (value === HOLE) this.#fail("a hole outside an array");
     if (this.#in.left > 0) this.#fail(`${this.#in.left} bytes too many`);
     return value;
   }
@@ -82,10 +81,10 @@ class ValueReader {
     const first = this.#in.byte();
     if (first >= tag.SMALL_INT) return first - tag.SMALL_INT + tag.SMALL_INT_LEAST;
     if (first >= tag.SHORT_ASCII) return this.#in.ascii(first - tag.SHORT_ASCII);
-    return this.#tagged(first);
+    return first < tag.BIGINT64 ? this.#simple(first) : this.#nested(first);
   }
 
-  #tagged(first: number): unknown {
+  #simple(first: number): unknown {
     switch (first) {
       case tag.UNDEFINED:
         return undefined;
@@ -99,32 +98,28 @@ class ValueReader {
         return this.#in.int16();
       case tag.INT32:
         return this.#in.u32() | 0;
-      case tag.FLOAT64:
-        return this.#in.float();
-      case tag.ASCII:
-        return this.#in.ascii(this.#in.u32());
-      case tag.UTF8:
-        return this.#in.utf8(this.#in.u32());
-      case tag.HOLE:
-        return HOLE;
       default:
-        return this.#nested(first);
+        return this.#in.float();
     }
   }
 
+  /** What may hold values. Few calls a level, so that the deepest value fits into a Worker's stack. */
   #nested(first: number): unknown {
     if (++this.#depth > tag.MAX_DEPTH) this.#fail(`it is nested more than ${tag.MAX_DEPTH} deep`);
-    const value = this.#object(first);
+    let value: unknown;
+    if (first === tag.OBJECT) value = this.#plain();
+    else if (first === tag.ARRAY) value = this.#array();
+    else value = this.#other(first);
     this.#depth--;
     return value;
   }
 
-  #object(first: number): unknown {
+  #other(first: number): unknown {
     switch (first) {
-      case tag.OBJECT:
-        return this.#plain();
-      case tag.ARRAY:
-        return this.#array();
+      case tag.ASCII:
+        return this.#in.ascii(this.#in.u32());
+      case tag.UTF8:
+        return this.#in.utf8(this.#in.u32());
       case tag.MAP:
         return this.#map();
       case tag.SET:
@@ -166,6 +161,8 @@ class ValueReader {
         return this.#regExp();
       case tag.BOXED:
         return this.#boxed();
+      case tag.HOLE:
+        return this.#fail("a hole outside an array");
       default:
         return this.#fail(`unknown tag ${first}`);
     }
@@ -177,20 +174,13 @@ class ValueReader {
     return key;
   }
 
-  /** A value that is not a hole. */
-  #value(): unknown {
-    const value = this.#any();
-    if (value === HOLE) this.#fail("a hole outside an array");
-    return value;
-  }
-
   #plain(): object {
     const count = this.#in.items();
     const object: Record<string, unknown> = {};
     this.#number(object);
     for (let i = 0; i < count; i++) {
       const key = this.#key();
-      const value = this.#value();
+      const value = this.#any();
       if (key === "__proto__") define(object, key, value, true);
       else object[key] = value;
     }
@@ -201,8 +191,7 @@ class ValueReader {
     const count = this.#in.items();
     const array: unknown[] = this.#number([]);
     for (let i = 0; i < count; i++) {
-      const value = this.#any();
-      if (value !== HOLE) array[i] = value;
+      if (!this.#in.skip(tag.HOLE)) array[i] = this.#any();
     }
     if (array.length !== count) array.length = count;
     return array;
@@ -217,7 +206,7 @@ class ValueReader {
     for (let i = 0; i < count; i++) {
       const index = this.#in.varint();
       if (index >= length) this.#fail(`item ${index} of an array of length ${length}`);
-      array[index] = this.#value();
+      array[index] = this.#any();
     }
     return array;
   }
@@ -226,8 +215,8 @@ class ValueReader {
     const count = this.#in.items();
     const map = this.#number(new PrimordialMap<unknown, unknown>());
     for (let i = 0; i < count; i++) {
-      const key = this.#value();
-      mapSet(map, key, this.#value());
+      const key = this.#any();
+      mapSet(map, key, this.#any());
     }
     return map;
   }
@@ -235,7 +224,7 @@ class ValueReader {
   #set(): Set<unknown> {
     const count = this.#in.items();
     const set = this.#number(new PrimordialSet<unknown>());
-    for (let i = 0; i < count; i++) setAdd(set, this.#value());
+    for (let i = 0; i < count; i++) setAdd(set, this.#any());
     return set;
   }
 
@@ -250,7 +239,7 @@ class ValueReader {
   }
 
   #boxed(): object {
-    const value = this.#value();
+    const value = this.#any();
     if (value === null || value === undefined || typeof value === "object") {
       this.#fail("a box without a primitive");
     }
@@ -307,7 +296,7 @@ class ValueReader {
     const type = this.#kind(length, kind);
     const index = this.#count;
     this.#number(undefined);
-    const buffer = this.#value() as ArrayBuffer;
+    const buffer = this.#any() as ArrayBuffer;
     const size = VIEW_ELEMENT_BYTES[kind] as number;
     if (!isBuffer(buffer) || offset + length > bufferByteLength(buffer) || offset % size !== 0) {
       this.#fail(`a view of ${length} bytes at ${offset} outside its buffer`);
@@ -328,14 +317,11 @@ class ValueReader {
     define(error, "stack", typeof stack === "string" ? stack : undefined, false);
     for (let key = this.#any(); key !== undefined; key = this.#any()) {
       if (typeof key !== "string") this.#fail("a key is no string");
-      define(error, key, this.#value(), key !== "cause" && key !== "errors");
+      define(error, key, this.#any(), key !== "cause" && key !== "errors");
     }
     return error;
   }
 }
-
-/** Stands for an array's hole while it is on its way from the bytes to the array. */
-const HOLE: unique symbol = Symbol("hole");
 
 function define(object: object, key: string, value: unknown, enumerable: boolean): void {
   defineProperty(
