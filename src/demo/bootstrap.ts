@@ -23,6 +23,7 @@ export interface BootstrapTask {
 /** One task's result: the quantiles of each of its replicates, in minutes. */
 export interface Replicates {
   readonly slice: number;
+  readonly seed: number;
   readonly median: Int16Array;
   readonly high: Int16Array;
 }
@@ -75,7 +76,7 @@ export function bootstrap(task: BootstrapTask, delays: Int16Array = flightDelays
     while (seen < size * 0.9) seen += counts[++value - least]!;
     high[r] = value;
   }
-  return { slice: task.slice, median, high };
+  return { slice: task.slice, seed: task.seed, median, high };
 }
 
 /**

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Slice } from "../../src/demo/flights.ts";
 import { drawFlights } from "../../src/demo/plot.ts";
+import { millisecondsOf } from "../../src/demo/runs.ts";
 import {
   airportTable,
   effortOf,
@@ -34,9 +35,9 @@ Deno.test("findingsOf() joins the replicates of each slice", () => {
     to: 4,
   }];
   const found = findingsOf(slices, Int16Array.of(1, 3, 5, 9), [
-    { slice: 1, median: Int16Array.of(5, 6), high: Int16Array.of(9) },
-    { slice: 0, median: Int16Array.of(1), high: Int16Array.of(3) },
-    { slice: 1, median: Int16Array.of(4), high: Int16Array.of(8) },
+    { slice: 1, seed: 1, median: Int16Array.of(5, 6), high: Int16Array.of(9) },
+    { slice: 0, seed: 2, median: Int16Array.of(1), high: Int16Array.of(3) },
+    { slice: 1, seed: 3, median: Int16Array.of(4), high: Int16Array.of(8) },
   ]);
   assert.deepEqual(found, [
     { slice: slices[0], median: { value: 1, low: 1, high: 1 }, high: { value: 3, low: 3, high: 3 } },
@@ -87,4 +88,11 @@ Deno.test("drawFlights() makes an SVG with a cell for each airport and hour", as
   assert.match(svg, /^<svg [\s\S]*<\/svg>\s*$/);
   for (const label of ["ORD", "JFK", "hour of departure", "median"]) assert.ok(svg.includes(label), label);
   assert.equal(svg.match(/minutes: \d+/g)?.length ?? 0, 4);
+});
+
+Deno.test("millisecondsOf() keeps the microseconds of a record's times", () => {
+  assert.equal(millisecondsOf("2026-01-02T03:04:05.678901Z"), Date.UTC(2026, 0, 2, 3, 4, 5) + 678.901);
+  assert.equal(millisecondsOf("2026-01-02T03:04:05Z"), Date.UTC(2026, 0, 2, 3, 4, 5));
+  assert.equal(millisecondsOf(null), undefined);
+  assert.equal(millisecondsOf("never"), undefined);
 });
