@@ -1,17 +1,20 @@
 /**
- * libzmq 4.3 by FFI: the one door to it. The library is the prebuilt file of the `zeromq` npm package, which exports the C API on Linux and macOS; elsewhere, or to
- * use another one, name a file in `TSPARALLEL_LIBZMQ`.
+ * libzmq 4.3 by FFI: the one door to it. The library is the prebuilt file of the `zeromq` npm package, which exports the C API on Linux
+ * and macOS; elsewhere, or to use another one, name a file in `TSPARALLEL_LIBZMQ`.
+ *
+ * In a compiled executable the file is embedded. Opened in place it would leave a copy in the temp folder at every start, so it is
+ * extracted once into a cache folder under the hash of its content.
  */
-import { toHex } from "../base/ids.ts";
+import { createHash } from "node:crypto";
 
 const SYMBOLS = {
   zmq_version: { parameters: ["buffer", "buffer", "buffer"], result: "void" },
+  zmq_has: { parameters: ["buffer"], result: "i32" },
   zmq_errno: { parameters: [], result: "i32" },
   zmq_strerror: { parameters: ["i32"], result: "pointer" },
   zmq_ctx_new: { parameters: [], result: "pointer" },
   zmq_ctx_set: { parameters: ["pointer", "i32", "i32"], result: "i32" },
-  zmq_ctx_shutdown: { parameters: ["pointer"], result: "i32" },
-  zmq_ctx_term: { parameters: ["pointer"], result: "i32", nonblocking: true },
+  zmq_ctx_term: { parameters: ["pointer"], result: "i32" },
   zmq_socket: { parameters: ["pointer", "i32"], result: "pointer" },
   zmq_close: { parameters: ["pointer"], result: "i32" },
   zmq_setsockopt: { parameters: ["pointer", "i32", "buffer", "usize"], result: "i32" },
@@ -22,7 +25,7 @@ const SYMBOLS = {
   zmq_disconnect: { parameters: ["pointer", "buffer"], result: "i32" },
   zmq_send: { parameters: ["pointer", "buffer", "usize", "i32"], result: "i32" },
   zmq_msg_init: { parameters: ["buffer"], result: "i32" },
-  zmq_msg_init_size: { parameters: ["buffer", "usize"], result: "i32" },
+  zmq_msg_copy: { parameters: ["buffer", "buffer"], result: "i32" },
   zmq_msg_data: { parameters: ["buffer"], result: "pointer" },
   zmq_msg_size: { parameters: ["buffer"], result: "usize" },
   zmq_msg_more: { parameters: ["buffer"], result: "i32" },
@@ -37,81 +40,118 @@ const SYMBOLS = {
 /** The C functions, typed. */
 export type LibZmq = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
 
+/** A library that is open. */
+export interface OpenLibZmq {
+  readonly symbols: LibZmq;
+  /** What it was opened from. */
+  readonly file: string;
+  /** Like `4.3.5`. */
+  readonly version: string;
+}
+
 /** Environment variable that names another library file. */
 const VARIABLE = "TSPARALLEL_LIBZMQ";
 
-let opened: { readonly symbols: LibZmq; readonly file: string; readonly version: string } | undefined;
+/** The version that we know; later ones of the same interface will do. */
+const WANTED = [4, 3, 5] as const;
+
+/** The build that the package has for every processor and C library: tried first. */
+const FAVOURITE = "-127-";
+
+let opened: OpenLibZmq | undefined;
 
 /**
- * Opens the library once per process.
+ * Opens the library, once per thread.
  * @param file a library to use instead of the one found by itself
  * @throws Error naming all files that were looked for
  */
-export function libzmq(
-  file?: string,
-): { readonly symbols: LibZmq; readonly file: string; readonly version: string } {
+export function libzmq(file?: string): OpenLibZmq {
   if (opened !== undefined) return opened;
-  const candidates = file === undefined ? candidateFiles() : [file];
   const failures: string[] = [];
-  for (const candidate of candidates) {
+  for (const candidate of candidates(file)) {
     try {
-      const path = Deno.build.standalone ? extracted(candidate) : candidate;
-      const symbols = Deno.dlopen(path, SYMBOLS).symbols;
-      return opened = { symbols, file: candidate, version: versionOf(symbols) };
+      return opened = open(candidate);
     } catch (error) {
-      failures.push(`  ${candidate}: ${error instanceof Error ? error.message.split("\n")[0] : error}`);
+      const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
+      failures.push(`  ${candidate.file}: ${reason}`);
     }
   }
   throw new Error(
-    `Cannot open libzmq; name a libzmq 4.3 file in the environment variable ${VARIABLE}. Looked for:\n${
-      failures.join("\n")
-    }`,
+    `Cannot open libzmq; name a libzmq ${WANTED.join(".")} file in the environment variable ${VARIABLE}. ` +
+      `Looked for:\n${failures.join("\n")}`,
   );
 }
 
-function versionOf(symbols: LibZmq): string {
-  const numbers = new Int32Array(3);
+interface Candidate {
+  readonly file: string;
+  /** Whether it may lie inside the executable. */
+  readonly isPackaged: boolean;
+}
+
+function open({ file, isPackaged }: Candidate): OpenLibZmq {
+  const library = Deno.dlopen(isPackaged && Deno.build.standalone ? extracted(file) : file, SYMBOLS);
+  const numbers = versionOf(library.symbols);
+  const version = numbers.join(".");
+  if (numbers[0] === WANTED[0] && numbers[1] === WANTED[1] && numbers[2]! >= WANTED[2]) {
+    return { symbols: library.symbols, file, version };
+  }
+  library.close();
+  throw new Error(`its version is ${version}`);
+}
+
+function versionOf(symbols: LibZmq): number[] {
+  const numbers = new Int32Array(new ArrayBuffer(128), 0, 3);
   const part = (i: number) => new Uint8Array(numbers.buffer, i * 4, 4);
   symbols.zmq_version(part(0), part(1), part(2));
-  if (numbers[0] !== 4 || numbers[1]! < 3) throw new Error(`libzmq ${numbers.join(".")} is not 4.3`);
-  return numbers.join(".");
+  return [...numbers];
 }
 
-function candidateFiles(): string[] {
-  const named = Deno.env.get(VARIABLE);
-  if (named !== undefined && named !== "") return [named];
-  const folder = packageFolder();
+function candidates(file: string | undefined): Candidate[] {
+  const named = file ?? Deno.env.get(VARIABLE);
+  if (named !== undefined && named !== "") return [{ file: named, isPackaged: false }];
+  const packaged = packagedFiles().map((file) => ({ file, isPackaged: true }));
+  return [...packaged, { file: systemLibrary(), isPackaged: false }];
+}
+
+function systemLibrary(): string {
+  if (Deno.build.os === "windows") return "libzmq.dll";
+  return Deno.build.os === "darwin" ? "libzmq.5.dylib" : "libzmq.so.5";
+}
+
+/** The package's files for this machine, the likeliest first; if there are none, the pattern that was looked for. */
+function packagedFiles(): string[] {
   const { os, arch } = Deno.build;
-  const system = os === "darwin" ? "darwin" : os === "windows" ? "win32" : os;
-  const base = `${folder}/build/${system}/${arch === "aarch64" ? "arm64" : "x64"}/node`;
-  const files: string[] = [];
-  try {
-    for (const entry of Deno.readDirSync(base)) {
-      const path = `${base}/${entry.name}/addon.node`;
-      if (entry.isDirectory && exists(path)) files.push(path);
-    }
-  } catch {
-    // No build for this system: the message below names where one was looked for.
-  }
-  if (files.length === 0) {
-    return [`${base}/*/addon.node`, system === "darwin" ? "libzmq.5.dylib" : "libzmq.so.5"];
-  }
-  const libc = exists("/lib/ld-musl-x86_64.so.1") || exists("/lib/ld-musl-aarch64.so.1") ? "musl" : "glibc";
-  const other = libc === "musl" ? "glibc" : "musl";
-  const rank = (path: string) =>
-    path.includes(`/${libc}-`) || path.includes("/libc-") ? 0 : path.includes(`/${other}-`) ? 2 : 1;
-  return files.sort((a, b) => rank(a) - rank(b) || b.localeCompare(a));
+  const system = os === "windows" ? "win32" : os;
+  const folder = `build/${system}/${arch === "aarch64" ? "arm64" : "x64"}/node`;
+  const base = packageFolder(folder);
+  if (base === undefined) return [`node_modules/zeromq/${folder}/*/addon.node`];
+  const musl = isMusl();
+  const rank = (name: string) =>
+    (name.startsWith("musl-") === musl ? 0 : 2) + (name.includes(FAVOURITE) ? 0 : 1);
+  return [...Deno.readDirSync(base)]
+    .filter((entry) => entry.isDirectory && exists(`${base}/${entry.name}/addon.node`))
+    .map((entry) => entry.name)
+    .sort((a, b) => rank(a) - rank(b) || b.localeCompare(a))
+    .map((name) => `${base}/${name}/addon.node`);
 }
 
-/** Folder of the zeromq package, upwards from here: also inside a compiled executable. */
-function packageFolder(): string {
-  let folder = new URL(".", import.meta.url).pathname;
-  for (let up = 0; up < 8; up++) {
-    const path = `${folder}node_modules/zeromq`;
-    if (exists(`${path}/package.json`) || exists(`${path}/build`)) return path;
-    folder = new URL("..", `file://${folder}`).pathname;
+/** `folder` of the zeromq package in the nearest `node_modules` upwards from this file, which may lie inside an executable. */
+function packageFolder(folder: string): string | undefined {
+  const here = import.meta.dirname;
+  for (let up = here; up !== undefined; up = parentOf(up)) {
+    const path = `${up}/node_modules/zeromq/${folder}`;
+    if (exists(path)) return path;
   }
-  return "node_modules/zeromq";
+  return undefined;
+}
+
+function parentOf(folder: string): string | undefined {
+  const end = Math.max(folder.lastIndexOf("/"), folder.lastIndexOf("\\"));
+  return end < 0 ? undefined : folder.slice(0, end);
+}
+
+function isMusl(): boolean {
+  return exists("/lib/ld-musl-x86_64.so.1") || exists("/lib/ld-musl-aarch64.so.1");
 }
 
 function exists(path: string): boolean {
@@ -123,45 +163,38 @@ function exists(path: string): boolean {
   }
 }
 
-/**
- * A file of the executable's own, as a real file: written once into a cache folder under its content's hash, since an embedded library
- * that is opened in place leaves a copy in the temp folder at every start.
- */
+/** A file of the executable's own as a real one, written once. Written aside and renamed, so that nobody ever opens half a file. */
 function extracted(path: string): string {
   const bytes = Deno.readFileSync(path);
-  const folder = cacheFolder();
-  const target = `${folder}/libzmq-${fingerprint(bytes)}.so`;
-  if (exists(target)) return target;
-  const part = `${target}.${Deno.pid}.part`;
-  Deno.writeFileSync(part, bytes, { mode: 0o700 });
+  const hash = createHash("sha256").update(bytes).digest("hex").slice(0, 32);
+  const target = `${cacheFolder()}/libzmq-${hash}${Deno.build.os === "darwin" ? ".dylib" : ".so"}`;
+  if (sizeOf(target) === bytes.length) return target;
+  const part = `${target}.${crypto.randomUUID()}.part`;
+  Deno.writeFileSync(part, bytes, { mode: 0o700, createNew: true });
   Deno.renameSync(part, target);
   return target;
 }
 
+function sizeOf(path: string): number {
+  try {
+    return Deno.statSync(path).size;
+  } catch {
+    return -1;
+  }
+}
+
+/** A folder of this user alone, the same one at every start where there is a home. */
 function cacheFolder(): string {
-  const home = Deno.env.get("HOME");
-  const roots = [
-    Deno.env.get("XDG_CACHE_HOME"),
-    home === undefined ? undefined : `${home}/.cache`,
-  ];
-  for (const root of roots) {
+  const home = Deno.env.get("HOME"), xdg = Deno.env.get("XDG_CACHE_HOME");
+  for (const root of [xdg, home && `${home}/.cache`]) {
     if (root === undefined || root === "") continue;
     try {
-      Deno.mkdirSync(`${root}/tsparallel`, { recursive: true, mode: 0o700 });
-      return `${root}/tsparallel`;
+      const folder = `${root}/tsparallel`;
+      Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
+      return folder;
     } catch {
-      // Not writable: the next.
+      // Not writable: the next one.
     }
   }
   return Deno.makeTempDirSync({ prefix: "tsparallel-" });
-}
-
-/** 128 bits of FNV-1a in four lanes: names a file's content among our own files, no more. */
-function fingerprint(bytes: Uint8Array): string {
-  const lanes = new Uint32Array([0x811c9dc5, 0x01234567, 0x89abcdef, bytes.length]);
-  for (let i = 0; i < bytes.length; i++) {
-    const lane = i & 3;
-    lanes[lane] = Math.imul(lanes[lane]! ^ bytes[i]!, 0x01000193);
-  }
-  return toHex(new Uint8Array(lanes.buffer));
 }

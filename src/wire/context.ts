@@ -2,11 +2,19 @@
  * A libzmq context: the owner of sockets and of their I/O threads. One per process or thread of ours is enough.
  */
 import { type LibZmq, libzmq } from "../native/libzmq.ts";
-import { wireError } from "./errors.ts";
+import { EINTR, WireError, wireError } from "./errors.ts";
 import { Socket, type SocketOptions, type SocketType } from "./socket.ts";
 
 const IO_THREADS = 1;
 const MAX_SOCKETS = 2;
+
+/** How a context is opened. */
+export interface ContextOptions {
+  /** Threads that move bytes; 1 by default, which carries about a gigabyte per second. */
+  readonly ioThreads?: number;
+  /** A libzmq file to use instead of the one found by itself. */
+  readonly library?: string;
+}
 
 export class Context {
   readonly #zmq: LibZmq;
@@ -22,7 +30,7 @@ export class Context {
    * Opens libzmq and makes a context.
    * @throws Error naming what was looked for if the library cannot be opened
    */
-  static open(options: { readonly ioThreads?: number; readonly library?: string } = {}): Context {
+  static open(options: ContextOptions = {}): Context {
     const zmq = libzmq(options.library).symbols;
     const handle = zmq.zmq_ctx_new();
     if (handle === null) throw wireError("make a ZeroMQ context", zmq);
@@ -36,20 +44,36 @@ export class Context {
     return libzmq().version;
   }
 
+  /**
+   * Opens a socket.
+   * @throws WireError if an option is refused, no descriptors are left or the context is closed
+   */
   socket(type: SocketType, options: SocketOptions = {}): Socket {
-    if (this.#handle === null) throw new Error(`Cannot open a ${type} socket: its context is closed`);
-    const socket = new Socket(this.#zmq, this.#handle, type, options, () => this.#sockets.delete(socket));
+    if (this.#handle === null) {
+      throw new WireError(`Cannot open a ${type} socket: the context is closed`, "ETERM");
+    }
+    const socket: Socket = new Socket({
+      zmq: this.#zmq,
+      context: this.#handle,
+      type,
+      options,
+      onClose: () => this.#sockets.delete(socket),
+    });
     this.#sockets.add(socket);
     return socket;
   }
 
-  /** Closes all its sockets. What they have still to send goes out as long as their linger says. Harmless twice. */
+  get closed(): boolean {
+    return this.#handle === null;
+  }
+
+  /** Closes all its sockets, and blocks until what they had still to send is gone, as long as their linger allows. Harmless twice. */
   close(): void {
-    if (this.#handle === null) return;
-    for (const socket of [...this.#sockets]) socket.close();
-    // Termination waits for the linger of its sockets on a thread of its own; nobody has to wait for that.
-    this.#zmq.zmq_ctx_term(this.#handle).catch(() => {});
+    const handle = this.#handle;
+    if (handle === null) return;
     this.#handle = null;
+    for (const socket of [...this.#sockets]) socket.close();
+    while (this.#zmq.zmq_ctx_term(handle) !== 0 && this.#zmq.zmq_errno() === EINTR);
   }
 
   [Symbol.dispose](): void {

@@ -1,30 +1,41 @@
 /**
- * One received message, reused from message to message: its frames stay libzmq's own memory, so that a relay copies nothing.
+ * One received message, reused from message to message. Its frames stay in libzmq's own memory until somebody looks at them, so that
+ * a relay copies nothing: small ones are then copied into one reused buffer, large ones are seen where they lie.
  */
 import { type LibZmq, libzmq } from "../native/libzmq.ts";
 import type { Socket } from "./socket.ts";
 
 const MSG_BYTES = 64;
-/** Frames up to this size are copied into one reused buffer, larger ones are viewed in place. */
-const COPY_BYTES = 4096;
+/** Structs that are allocated together. */
+const CHUNK = 32;
+/** Above this size a view in place is cheaper than a copy. */
+const COPY_BYTES = 8192;
+const SCRATCH_BYTES = 16 << 10;
 
+/** One frame's place. */
 interface Part {
-  /** The zmq_msg_t. */
+  /** The zmq_msg_t; always initialised. */
   readonly msg: Uint8Array<ArrayBuffer>;
   size: number;
   /** The frame's bytes once somebody asked for them. */
   bytes: Uint8Array | null;
+  /** Whether `bytes` lie in libzmq's memory. */
+  isInPlace: boolean;
 }
 
+/** A message that was received with `Socket.receiveInto`. */
 export class Incoming {
   readonly #zmq: LibZmq;
   readonly #parts: Part[] = [];
-  #scratch = new Uint8Array(16 << 10);
+  readonly #copy: Uint8Array<ArrayBuffer>;
+  #scratch = new Uint8Array(SCRATCH_BYTES);
   #used = 0;
   #count = 0;
+  #filled = 0;
 
   constructor() {
     this.#zmq = libzmq().symbols;
+    this.#copy = new Uint8Array(new ArrayBuffer(CHUNK * MSG_BYTES), 0, MSG_BYTES);
   }
 
   /** Number of frames. */
@@ -32,7 +43,11 @@ export class Incoming {
     return this.#count;
   }
 
-  /** Bytes of frame `i`, valid until the next message is received into this object or it is forwarded. */
+  /**
+   * Bytes of frame `i`, not to be written to. Valid until the next `receiveInto` with this object: then large ones become empty and
+   * small ones are overwritten.
+   * @throws RangeError if there is no such frame
+   */
   frame(i: number): Uint8Array {
     const part = this.#part(i);
     if (part.bytes === null) part.bytes = this.#read(part);
@@ -55,8 +70,9 @@ export class Incoming {
   }
 
   /**
-   * Sends `prefix` and then the frames from `from` on, as they are. They are gone from here afterwards.
-   * @returns false if nothing was sent: no such peer, or it would block
+   * Sends `prefix` and then the frames from `from` on. Large frames are shared with libzmq, not copied. The message stays as it is, and
+   * can be forwarded again.
+   * @returns false if nothing was sent: it would block, or no such peer is there
    */
   forward(to: Socket, prefix: readonly Uint8Array[], from: number): boolean {
     const last = this.#count - 1;
@@ -64,60 +80,109 @@ export class Incoming {
       if (!to.sendPart(prefix[i]!, i < prefix.length - 1 || from <= last)) return false;
     }
     for (let i = from; i <= last; i++) {
-      if (!to.sendMessage(this.#parts[i]!.msg, i < last)) return false;
+      if (!this.#share(to, this.#parts[i]!, i < last)) return false;
     }
-    for (let i = from; i <= last; i++) this.#parts[i]!.bytes = null;
     return true;
+  }
+
+  /** Gives back the memory of the last message. Harmless twice. */
+  release(): void {
+    this.begin();
+    this.#releaseFrom(0);
+  }
+
+  #share(to: Socket, part: Part, more: boolean): boolean {
+    this.#zmq.zmq_msg_init(this.#copy);
+    this.#zmq.zmq_msg_copy(this.#copy, part.msg);
+    const isSent = to.sendMessage(this.#copy, more);
+    if (!isSent) this.#zmq.zmq_msg_close(this.#copy);
+    return isSent;
   }
 
   #part(i: number): Part {
     const part = this.#parts[i];
     if (part === undefined || i >= this.#count) {
-      throw new RangeError(`Cannot take frame ${i} of ${this.#count}`);
+      throw new RangeError(`Cannot take frame ${i} of a message of ${this.#count}`);
     }
     return part;
   }
 
   #read(part: Part): Uint8Array {
-    const pointer = this.#zmq.zmq_msg_data(part.msg);
-    if (pointer === null || part.size === 0) return new Uint8Array(0);
-    const view = new Deno.UnsafePointerView(pointer);
+    const pointer = part.size === 0 ? null : this.#zmq.zmq_msg_data(part.msg);
+    if (pointer === null) return new Uint8Array(0);
     if (part.size > COPY_BYTES) {
+      part.isInPlace = true;
       return new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(pointer, part.size));
     }
-    // 8-byte steps keep group records aligned for whoever reads them with typed arrays.
-    const at = this.#used;
-    if (at + part.size > this.#scratch.length) {
-      this.#scratch = new Uint8Array(this.#scratch.length * 2);
-      this.#used = 0;
-      return this.#read(part);
-    }
-    this.#used = (at + part.size + 7) & ~7;
-    const bytes = this.#scratch.subarray(at, at + part.size);
-    view.copyInto(bytes);
+    const bytes = this.#room(part.size);
+    Deno.UnsafePointerView.copyInto(pointer, bytes);
     return bytes;
+  }
+
+  /** A place in the scratch buffer, at a multiple of 8. Views of a buffer that became too small stay good. */
+  #room(size: number): Uint8Array<ArrayBuffer> {
+    if (this.#used + size > this.#scratch.length) {
+      this.#scratch = new Uint8Array(Math.max(this.#scratch.length * 2, size));
+      this.#used = 0;
+    }
+    const at = this.#used;
+    this.#used = (at + size + 7) & ~7;
+    return this.#scratch.subarray(at, at + size);
   }
 
   /** For Socket: forgets the last message. */
   begin(): void {
+    for (let i = 0; i < this.#count; i++) {
+      const part = this.#parts[i]!;
+      if (part.isInPlace) detach(part);
+      part.bytes = null;
+    }
     this.#count = 0;
     this.#used = 0;
   }
 
   /** For Socket: the struct that the next frame is received into. */
   next(): Uint8Array<ArrayBuffer> {
-    let part = this.#parts[this.#count];
-    if (part === undefined) {
-      part = { msg: new Uint8Array(MSG_BYTES), size: 0, bytes: null };
-      this.#zmq.zmq_msg_init(part.msg);
-      this.#parts.push(part);
-    }
-    part.bytes = null;
-    return part.msg;
+    if (this.#count === this.#parts.length) this.#grow();
+    return this.#parts[this.#count]!.msg;
   }
 
   /** For Socket: the frame has arrived. */
   took(size: number): void {
-    this.#parts[this.#count++]!.size = size;
+    const part = this.#parts[this.#count++]!;
+    // The result of a receive is an int: a frame beyond 2 GiB says its size only when asked.
+    part.size = size < 0x7fffffff ? size : Number(this.#zmq.zmq_msg_size(part.msg));
   }
+
+  /** For Socket: no frame follows. What the last, longer message left behind is given back. */
+  end(): void {
+    if (this.#filled > this.#count) this.#releaseFrom(this.#count);
+    this.#filled = this.#count;
+  }
+
+  #releaseFrom(first: number): void {
+    for (let i = first; i < this.#filled; i++) {
+      const { msg } = this.#parts[i]!;
+      this.#zmq.zmq_msg_close(msg);
+      this.#zmq.zmq_msg_init(msg);
+    }
+    this.#filled = first;
+  }
+
+  /** The structs must not move, so they are never kept in a buffer that grows. */
+  #grow(): void {
+    const chunk = new ArrayBuffer(CHUNK * MSG_BYTES);
+    for (let i = 0; i < CHUNK; i++) {
+      const msg = new Uint8Array(chunk, i * MSG_BYTES, MSG_BYTES);
+      this.#zmq.zmq_msg_init(msg);
+      this.#parts.push({ msg, size: 0, bytes: null, isInPlace: false });
+    }
+  }
+}
+
+/** Takes the memory away from who still holds the view: it reads nothing then, instead of what was freed. */
+function detach(part: Part): void {
+  const buffer = part.bytes?.buffer;
+  if (buffer instanceof ArrayBuffer) buffer.transfer(0);
+  part.isInPlace = false;
 }

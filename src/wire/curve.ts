@@ -1,0 +1,34 @@
+/**
+ * CURVE, libzmq's encryption: keys for the options of a socket.
+ */
+import { libzmq } from "../native/libzmq.ts";
+import { wireError } from "./errors.ts";
+import { cString } from "./options.ts";
+
+/** Two keys in Z85, 40 characters each. */
+export interface CurveKeypair {
+  readonly publicKey: string;
+  readonly secretKey: string;
+}
+
+const KEY_CHARACTERS = 40;
+
+/** Whether this libzmq was built with CURVE. */
+export function hasCurve(): boolean {
+  return libzmq().symbols.zmq_has(cString("curve")) === 1;
+}
+
+/**
+ * Makes a new pair of keys.
+ * @throws WireError if this libzmq was built without CURVE
+ */
+export function curveKeypair(): CurveKeypair {
+  const zmq = libzmq().symbols;
+  const publicKey = new Uint8Array(KEY_CHARACTERS + 1), secretKey = new Uint8Array(KEY_CHARACTERS + 1);
+  if (zmq.zmq_curve_keypair(publicKey, secretKey) !== 0) throw wireError("make a pair of CURVE keys", zmq);
+  return { publicKey: textOf(publicKey), secretKey: textOf(secretKey) };
+}
+
+function textOf(key: Uint8Array): string {
+  return new TextDecoder().decode(key.subarray(0, KEY_CHARACTERS));
+}
