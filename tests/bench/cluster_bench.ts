@@ -1,0 +1,171 @@
+/**
+ * What a cluster of two engines does, as its users have it: default profile, sandboxed engines, records in SQLite. Every result is checked
+ * while the clock runs.
+ */
+
+import type { Client } from "../../src/client/client.ts";
+import type { DirectView } from "../../src/client/direct_view.ts";
+import type { LoadBalancedView } from "../../src/client/load_balanced_view.ts";
+import { Cluster } from "../../src/cluster/cluster.ts";
+import { type Figures, quantile } from "./figures.ts";
+import { pssOfTrees } from "./memory.ts";
+import type { Plan } from "./run.ts";
+
+const ENGINES = 2;
+const WARM_UP = 200;
+const BUFFER_BYTES = 64 << 20;
+/** Between these numbers of finished tasks the controller's memory must not grow. */
+const GROWTH_FROM = 20_000;
+const GROWTH_TO = 200_000;
+/** Tasks submitted and awaited at once while memory is filled up. */
+const BATCH = 20_000;
+
+const increment = (n: number) => n + 1;
+
+/** Measures what is wanted on one cluster. */
+export async function benchCluster({ quick, wants }: Plan): Promise<Figures> {
+  const profileDir = await Deno.makeTempDir({ prefix: "tsparallel-bench-" });
+  try {
+    await using cluster = await Cluster.start({ profileDir, clusterId: "bench", n: ENGINES });
+    await using client = await cluster.client();
+    const view = client.loadBalanced();
+    await latencies(view, WARM_UP);
+    const figures: Figures = {};
+    if (wants("task_latency_median_us") || wants("task_latency_p99_us")) {
+      const times = await latencies(view, quick ? 1000 : 5000);
+      figures.task_latency_median_us = quantile(times, 0.5);
+      figures.task_latency_p99_us = quantile(times, 0.99);
+    }
+    if (wants("direct_latency_median_us")) {
+      figures.direct_latency_median_us = quantile(await latencies(engine(client), quick ? 1000 : 5000), 0.5);
+    }
+    Object.assign(figures, await memoryAndRates({ cluster, view }, { quick, wants }));
+    if (wants("push_MBps") || wants("pull_MBps")) {
+      Object.assign(figures, await transfers(client, quick ? 3 : 7));
+    }
+    return figures;
+  } finally {
+    await Deno.remove(profileDir, { recursive: true });
+  }
+}
+
+/** One engine's view. */
+function engine(client: Client): DirectView {
+  return client.direct([client.ids[0]!]);
+}
+
+/** Microseconds of single round trips, one after the other. */
+async function latencies(view: LoadBalancedView | DirectView, count: number): Promise<number[]> {
+  const times: number[] = [];
+  for (let i = 0; i < count; i++) {
+    const began = performance.now();
+    const result = await view.apply(increment, i);
+    times.push((performance.now() - began) * 1000);
+    check([result].flat()[0], i + 1);
+  }
+  return times;
+}
+
+interface Running {
+  readonly cluster: Cluster;
+  readonly view: LoadBalancedView;
+}
+
+/** Rates, and the memory that is used after them: in the full bench after 200,000 tasks. */
+async function memoryAndRates({ cluster, view }: Running, { quick, wants }: Plan): Promise<Figures> {
+  const names = [
+    "tasks_submitted_per_s",
+    "tasks_map_per_s",
+    "controller_pss_MB",
+    "engine_pss_MB",
+    "controller_growth_MB",
+  ];
+  if (!names.some((name) => wants(name as Name))) return {};
+  const submitted = [await submitRate(view, BATCH)];
+  const mapped: number[] = [];
+  const before = pssOfTrees(controllerPids(cluster));
+  const rounds = quick ? 1 : (GROWTH_TO - GROWTH_FROM) / BATCH / 2;
+  for (let round = 0; round < rounds; round++) {
+    submitted.push(await submitRate(view, BATCH));
+    mapped.push(await mapRate(view, BATCH));
+  }
+  const after = pssOfTrees(controllerPids(cluster));
+  if (quick && wants("controller_growth_MB")) {
+    console.error("Skipped controller_growth_MB: not in a quick run");
+  }
+  return {
+    tasks_submitted_per_s: quantile(submitted, 0.5),
+    tasks_map_per_s: quantile(mapped, 0.5),
+    controller_pss_MB: after,
+    engine_pss_MB: pssOfTrees(enginePids(cluster)),
+    ...(quick ? {} : { controller_growth_MB: after - before }),
+  };
+}
+
+function controllerPids(cluster: Cluster): number[] {
+  return cluster.parts.filter(({ saved }) => saved.kind === "controller").map(({ saved }) => saved.pid);
+}
+
+function enginePids(cluster: Cluster): number[] {
+  return cluster.parts.filter(({ saved }) => saved.kind !== "controller").map(({ saved }) => saved.pid);
+}
+
+/** Tasks per second, one `apply` call each, from the first call to the last result. */
+async function submitRate(view: LoadBalancedView, count: number): Promise<number> {
+  const began = performance.now();
+  const results = Array.from({ length: count }, (_, i) => view.apply(increment, i));
+  for (let i = 0; i < count; i++) check(await results[i], i + 1);
+  return count / (performance.now() - began) * 1000;
+}
+
+/** Tasks per second of a map in which every item is a task of its own. */
+async function mapRate(view: LoadBalancedView, count: number): Promise<number> {
+  const began = performance.now();
+  let i = 0;
+  for await (const result of view.map(increment, Array(count).keys(), { chunkSize: 1, ordered: true })) {
+    check(result, ++i);
+  }
+  check(i, count);
+  return count / (performance.now() - began) * 1000;
+}
+
+/** MB per second of 64 MiB into and out of an engine's namespace. */
+async function transfers(client: Client, rounds: number): Promise<Figures> {
+  const view = engine(client);
+  const pushes: number[] = [];
+  const pulls: number[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const data = new Uint8Array(BUFFER_BYTES);
+    for (let at = 0; at < data.length; at += 4096) data[at] = at / 4096 + round;
+    pushes.push(await rateOf(async () => void await view.push({ benchData: data })));
+    pulls.push(
+      await rateOf(async () => {
+        const [pulled] = [await view.pull("benchData")].flat();
+        checkBuffer(pulled, round);
+      }),
+    );
+  }
+  return { push_MBps: quantile(pushes, 0.5), pull_MBps: quantile(pulls, 0.5) };
+}
+
+async function rateOf(transfer: () => Promise<void>): Promise<number> {
+  const began = performance.now();
+  await transfer();
+  return BUFFER_BYTES / 1000 / (performance.now() - began);
+}
+
+/** One byte of each page is looked at, as one was written. */
+function checkBuffer(found: unknown, round: number): void {
+  if (!(found instanceof Uint8Array) || found.length !== BUFFER_BYTES) {
+    throw new Error(
+      `Cannot trust the cluster: ${BUFFER_BYTES} bytes came back as ${Deno.inspect(found).slice(0, 80)}`,
+    );
+  }
+  for (let at = 0; at < found.length; at += 4096) check(found[at], (at / 4096 + round) & 0xff);
+}
+
+function check(found: unknown, expected: number): void {
+  if (found !== expected) {
+    throw new Error(`Cannot trust the cluster: ${found} came back in place of ${expected}`);
+  }
+}

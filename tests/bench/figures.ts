@@ -1,0 +1,83 @@
+/** What the bench reports: names, units, and how both are written. */
+
+import Table from "cli-table3";
+
+/** Unit of every figure, in the order in which they are reported. */
+export const UNITS = {
+  raw_relay_msgs_per_s: "messages/s",
+  slot_tasks_per_s: "tasks/s",
+  slot_latency_median_us: "µs",
+  records_per_s: "tasks/s",
+  cluster_start_s: "s",
+  cluster_start_compiled_s: "s",
+  task_latency_median_us: "µs",
+  task_latency_p99_us: "µs",
+  direct_latency_median_us: "µs",
+  tasks_submitted_per_s: "tasks/s",
+  tasks_map_per_s: "tasks/s",
+  push_MBps: "MB/s",
+  pull_MBps: "MB/s",
+  controller_pss_MB: "MB",
+  engine_pss_MB: "MB",
+  controller_growth_MB: "MB",
+} as const;
+
+export type Name = keyof typeof UNITS;
+
+/** What was measured. */
+export type Figures = Partial<Record<Name, number>>;
+
+/** A figure as it is reported. */
+export interface Figure {
+  readonly name: string;
+  readonly value: number;
+  readonly unit: string;
+}
+
+export const NAMES: readonly Name[] = Object.keys(UNITS) as Name[];
+
+/** The measured figures in their order, then the ratio of each rate to what this machine relays at all. */
+export function reportOf(figures: Figures): Figure[] {
+  const measured = NAMES.flatMap((name): Figure[] => {
+    const value = figures[name];
+    return value === undefined ? [] : [{ name, value: rounded(value), unit: UNITS[name] }];
+  });
+  const relay = figures.raw_relay_msgs_per_s;
+  if (relay === undefined) return measured;
+  const rates = measured.filter(({ name, unit }) => unit.endsWith("s/s") && name !== "raw_relay_msgs_per_s");
+  const ratios = rates.map(({ name, value }) => ({
+    name: `${name}_ratio`,
+    value: rounded(value / relay),
+    unit: "1",
+  }));
+  return [...measured, ...ratios];
+}
+
+/** Four digits that count. */
+function rounded(value: number): number {
+  return value >= 1000 ? Math.round(value) : Number(value.toPrecision(4));
+}
+
+/** One line of JSON for each figure. */
+export function jsonLines(report: readonly Figure[]): string {
+  return report.map((figure) => JSON.stringify(figure)).join("\n");
+}
+
+/** A table to read. */
+export function tableOf(report: readonly Figure[]): string {
+  const table = new Table({
+    head: ["figure", "value", "unit"],
+    colAligns: ["left", "right", "left"],
+    style: { head: [], border: [], compact: true },
+  });
+  for (const { name, value, unit } of report) {
+    table.push([name, value.toLocaleString("en"), unit === "1" ? "" : unit]);
+  }
+  return table.toString();
+}
+
+/** The value that the share `quantile` of the values does not exceed. */
+export function quantile(values: readonly number[], quantile: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(sorted.length * quantile) - 1)] ?? NaN;
+}

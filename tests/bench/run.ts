@@ -1,0 +1,80 @@
+/**
+ * `deno task bench [--json] [--quick] [--only name,name]`: measures this machine, our parts and a whole cluster, and reports each figure.
+ * What is skipped, and why, is said on stderr.
+ */
+
+import { parseArgs } from "node:util";
+import { type Figures, jsonLines, type Name, NAMES, reportOf, tableOf } from "./figures.ts";
+
+/** A measurement that gives some figures at once. */
+interface Bench {
+  readonly names: readonly Name[];
+  run(plan: Plan): Promise<Figures>;
+}
+
+/** What to measure. */
+export interface Plan {
+  /** Shorter runs. */
+  readonly quick: boolean;
+  readonly wants: (name: Name) => boolean;
+}
+
+const BENCHES: readonly Bench[] = [
+  {
+    names: ["raw_relay_msgs_per_s"],
+    run: async (plan) => await (await import("./relay_bench.ts")).benchRelay(plan),
+  },
+  {
+    names: ["slot_tasks_per_s", "slot_latency_median_us"],
+    run: async (plan) => await (await import("./slot_bench.ts")).benchSlot(plan),
+  },
+  { names: ["records_per_s"], run: async (plan) => (await import("./records_bench.ts")).benchRecords(plan) },
+  {
+    names: ["cluster_start_s", "cluster_start_compiled_s"],
+    run: async (plan) => await (await import("./start_bench.ts")).benchStart(plan),
+  },
+  {
+    names: [
+      "task_latency_median_us",
+      "task_latency_p99_us",
+      "direct_latency_median_us",
+      "tasks_submitted_per_s",
+      "tasks_map_per_s",
+      "push_MBps",
+      "pull_MBps",
+      "controller_pss_MB",
+      "engine_pss_MB",
+      "controller_growth_MB",
+    ],
+    run: async (plan) => await (await import("./cluster_bench.ts")).benchCluster(plan),
+  },
+];
+
+async function main(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: { json: { type: "boolean" }, quick: { type: "boolean" }, only: { type: "string" } },
+  });
+  const wanted = wantedNames(values.only);
+  const plan: Plan = { quick: values.quick === true, wants: (name) => wanted.has(name) };
+  const figures: Figures = {};
+  for (const { names, run } of BENCHES) {
+    if (names.some(plan.wants)) Object.assign(figures, await run(plan));
+  }
+  const report = reportOf(Object.fromEntries(Object.entries(figures).filter(([name]) => wanted.has(name))));
+  console.log(values.json === true ? jsonLines(report) : tableOf(report));
+}
+
+/** @throws Error naming all figures if one is asked for that there is not */
+function wantedNames(only: string | undefined): ReadonlySet<string> {
+  if (only === undefined) return new Set(NAMES);
+  const names = only.split(",");
+  for (const name of names) {
+    if (!NAMES.some((known) => known === name)) {
+      throw new Error(`Cannot measure "${name}": there are ${NAMES.join(", ")}`);
+    }
+  }
+  return new Set(names);
+}
+
+if (import.meta.main) await main(Deno.args);
