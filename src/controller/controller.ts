@@ -3,7 +3,8 @@
  * they get a thread of their own, or a process (`layout`). Both speak over the same link, so nothing else differs.
  */
 import type { Logger } from "../base/log.ts";
-import { type Hub, type HubOptions, type HubPorts, startHub } from "../hub/hub.ts";
+import { type Hub, startHub } from "../hub/hub.ts";
+import type { HubOptions, HubPorts } from "../hub/options.ts";
 import type { ControllerOptions } from "./options.ts";
 
 /** Where a controller runs, beside its options. */
@@ -20,6 +21,9 @@ interface SchedulerPart {
   stop(): Promise<void>;
 }
 
+/** The hub's reason after a client's shutdown request. */
+const ASKED = "a client asked for it";
+
 /** How long the schedulers get to stop, in ms. */
 const STOP_MS = 3000;
 
@@ -34,7 +38,7 @@ export async function runController(
   signal: AbortSignal,
 ): Promise<number> {
   const hub = await startHub(hubOptions(options), log);
-  const part = options.layout === "thread" ? startThread(hub.link, log) : startProcess(options);
+  const part = options.layout === "thread" ? startThread(hub.schedulerFile, log) : startProcess(options);
   try {
     return await untilTheEnd(hub, part.ended, log, signal);
   } finally {
@@ -70,7 +74,7 @@ async function untilTheEnd(
   hub.ready.catch((error) =>
     stopped.resolve({ code: 1, reason: error instanceof Error ? error.message : String(error) })
   );
-  hub.closed.then((reason) => stopped.resolve({ code: reason === "shutdown" ? 0 : 1, reason }));
+  hub.closed.then((reason) => stopped.resolve({ code: reason === ASKED ? 0 : 1, reason }));
   ended.then((why) => stopped.resolve({ code: 1, reason: `the schedulers ended: ${why}` }));
   try {
     const { code, reason } = await stopped.promise;
@@ -133,7 +137,7 @@ export type ThreadNews =
   }
   | { readonly kind: "ended"; readonly reason: string };
 
-function startThread(link: string, log: Logger): SchedulerPart {
+function startThread(file: string, log: Logger): SchedulerPart {
   const worker = new Worker(new URL("./scheduler_thread.ts", import.meta.url), {
     type: "module",
     name: "scheduler",
@@ -147,7 +151,7 @@ function startThread(link: string, log: Logger): SchedulerPart {
     event.preventDefault();
     ended.resolve(event.message);
   };
-  worker.postMessage({ link });
+  worker.postMessage({ file });
   return {
     ended: ended.promise,
     async stop() {

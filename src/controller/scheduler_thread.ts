@@ -1,5 +1,5 @@
 /**
- * The schedulers' thread inside a controller: the first message says where the hub's link is; log lines and the reason of its end go back.
+ * The schedulers' thread inside a controller: the first message says where the hub's file is; log lines and the reason of its end go back.
  */
 /// <reference no-default-lib="true" />
 /// <reference lib="deno.worker" />
@@ -29,7 +29,7 @@ function plain(value: unknown): unknown {
 self.onmessage = async ({ data }) => {
   try {
     const code = await runScheduler(
-      { link: String(data.link) },
+      { file: String(data.file) },
       forwardingLogger({}),
       new AbortController().signal,
     );

@@ -162,6 +162,14 @@ export class SchedulerCore {
     else this.#room.makeReady(seq, place, rare);
   }
 
+  /** A task whose options cannot be understood ends with an error. */
+  refuse(seq: number, ename: string, evalue: string): void {
+    const place = this.table.at(seq);
+    if (place === NONE) return;
+    this.#room.leave(seq, place);
+    this.#board.fail(place, STATUS.error, ename, evalue);
+  }
+
   /** What the shell gave along with a peer's task. */
   peerOf(seq: number): unknown {
     return this.#board.rare.get(seq)?.peer;

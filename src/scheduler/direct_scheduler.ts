@@ -4,7 +4,6 @@
  */
 import { now } from "../base/clock.ts";
 import {
-  ANY,
   emptyResult,
   emptyTask,
   type GroupHeader,
@@ -14,10 +13,10 @@ import {
   ORIGIN,
   STATUS,
 } from "../protocol/groups.ts";
-import type { Mac } from "../protocol/mac.ts";
 import { encodeValue } from "../protocol/values.ts";
 import { Incoming } from "../wire/incoming.ts";
 import type { Socket } from "../wire/socket.ts";
+import { seal, type Sealing } from "./engine_ends.ts";
 import { DirectCore, type Stranded } from "./direct_core.ts";
 import type { GroupDoor } from "./group_door.ts";
 import type { HubLink } from "./hub_link.ts";
@@ -28,8 +27,7 @@ export interface DirectSchedulerParts {
   readonly engines: Socket;
   readonly link: HubLink;
   readonly door: GroupDoor;
-  readonly mac: Mac;
-  readonly nonce: bigint;
+  readonly sealing: Sealing;
   readonly isJupyter: (frame: Uint8Array) => boolean;
 }
 
@@ -195,15 +193,6 @@ export class DirectScheduler {
   }
 
   #close(client: number): Uint8Array {
-    return this.#writer.close({
-      kind: KIND.results,
-      origin: ORIGIN.scheduler,
-      seq: ++this.#seq,
-      target: client ?? ANY,
-      nonce: this.#parts.nonce,
-      acked: 0,
-      committed: 0,
-      window: 0,
-    }, this.#parts.mac.sign);
+    return seal(this.#parts.sealing, this.#writer, { kind: KIND.results, target: client, seq: ++this.#seq });
   }
 }

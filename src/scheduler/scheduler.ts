@@ -23,9 +23,9 @@ import { bindSockets, type SchedulerSockets } from "./ports.ts";
 import { PublishRelay, SwapRelay } from "./relay.ts";
 import { TaskScheduler } from "./task_scheduler.ts";
 
-/** How a scheduler finds its hub: by the address of its link, or by the file in which the hub wrote that down. */
+/** How a scheduler finds its hub: by the file in which the hub wrote down its link. */
 export type SchedulerOptions =
-  | { readonly link: string }
+  | { readonly file: string }
   | { readonly profileDir: string; readonly clusterId: string; readonly file?: string | undefined };
 
 /** Longest time without a turn of the event loop, in ms. */
@@ -44,7 +44,7 @@ export async function runScheduler(
   log: Logger,
   signal: AbortSignal,
 ): Promise<number> {
-  const address = "link" in options ? options.link : await linkFromFile(options, signal);
+  const address = await linkFromFile(fileOf(options), signal);
   const context = Context.open();
   const socket = context.socket("DEALER", { identity: "scheduler", lingerMs: 500 });
   socket.connect(address);
@@ -63,12 +63,14 @@ export async function runScheduler(
   }
 }
 
+function fileOf(options: SchedulerOptions): string {
+  if (options.file !== undefined) return options.file;
+  const { profileDir, clusterId } = { profileDir: "", clusterId: "", ...options };
+  return connectionPaths(profileDir, clusterId).scheduler;
+}
+
 /** Reads the hub's file, waiting a while for a hub that is just starting. */
-async function linkFromFile(
-  place: { readonly profileDir: string; readonly clusterId: string; readonly file?: string | undefined },
-  signal: AbortSignal,
-): Promise<string> {
-  const path = place.file ?? connectionPaths(place.profileDir, place.clusterId).scheduler;
+async function linkFromFile(path: string, signal: AbortSignal): Promise<string> {
   const until = monotonic() + SETUP_MS;
   for (;;) {
     try {
@@ -165,17 +167,19 @@ class SchedulerLoop {
       graceMs: SCHEDULER_BOUNDS.graceMs,
       random: Math.random,
     });
-    const shared = { link, door, mac, nonce };
     this.#tasks = new TaskScheduler({
-      ...shared,
       clients: sockets.taskIn,
       engines: sockets.taskOut,
       core: this.#core,
+      sealing: { mac, nonce },
+      link,
+      door,
       peers,
-      log,
     });
     this.#direct = new DirectScheduler({
-      ...shared,
+      link,
+      door,
+      sealing: { mac, nonce },
       clients: sockets.muxIn,
       engines: sockets.muxOut,
       isJupyter: (frame) => peers.isJupyter(frame),

@@ -1,0 +1,98 @@
+/**
+ * The task scheduler's ends towards our clients: where each was heard from last, and what this turn of the loop has for it: acceptances and answers of our own.
+ */
+import { GroupWriter, KIND } from "../protocol/groups.ts";
+import type { Socket } from "../wire/socket.ts";
+import { seal, type Sealing } from "./engine_ends.ts";
+import type { HubLink } from "./hub_link.ts";
+
+export interface ClientEnd {
+  readonly index: number;
+  rid: Uint8Array;
+  /** Last sequence number received from it. */
+  lastSeq: number;
+  /** Our own number towards it. */
+  seq: number;
+  owesAcceptance: boolean;
+  /** Results that go out at the end of this turn. */
+  answers: GroupWriter | null;
+  isDirty: boolean;
+}
+
+export class ClientEnds {
+  readonly #socket: Socket;
+  readonly #link: HubLink;
+  readonly #sealing: Sealing;
+  readonly #byIndex = new Map<number, ClientEnd>();
+  readonly #dirty: ClientEnd[] = [];
+  readonly #scratch = new GroupWriter(256);
+
+  constructor(parts: { socket: Socket; link: HubLink; sealing: Sealing }) {
+    this.#socket = parts.socket;
+    this.#link = parts.link;
+    this.#sealing = parts.sealing;
+  }
+
+  get(index: number): ClientEnd | undefined {
+    return this.#byIndex.get(index);
+  }
+
+  /** Notes that a group came; null if it is a replay. */
+  heard(index: number, seq: number, rid: Uint8Array): ClientEnd | null {
+    let end = this.#byIndex.get(index);
+    if (end === undefined) {
+      end = { index, rid, lastSeq: 0, seq: 0, owesAcceptance: false, answers: null, isDirty: false };
+      this.#byIndex.set(index, end);
+    }
+    if (seq <= end.lastSeq) return null;
+    end.lastSeq = seq;
+    end.rid = rid;
+    return end;
+  }
+
+  /** Its groups so far are accepted: it is told at the end of this turn. */
+  accept(end: ClientEnd): void {
+    end.owesAcceptance = true;
+    this.#mark(end);
+  }
+
+  /** Where results for a client are gathered in this turn, null if it has never spoken to this run. */
+  answersTo(index: number): GroupWriter | null {
+    const end = this.#byIndex.get(index);
+    if (end === undefined) return null;
+    end.answers ??= new GroupWriter(4 << 10);
+    this.#mark(end);
+    return end.answers;
+  }
+
+  #mark(end: ClientEnd): void {
+    if (end.isDirty) return;
+    end.isDirty = true;
+    this.#dirty.push(end);
+  }
+
+  flushAll(): void {
+    for (const end of this.#dirty) {
+      end.isDirty = false;
+      this.#flush(end);
+    }
+    this.#dirty.length = 0;
+  }
+
+  #flush(end: ClientEnd): void {
+    if (end.answers !== null) {
+      const group = this.#seal(end, end.answers, KIND.results);
+      this.#link.send("results", [group]);
+      this.#socket.send([end.rid, group]);
+      end.answers = null;
+    }
+    if (!end.owesAcceptance) return;
+    end.owesAcceptance = false;
+    this.#scratch.reset();
+    this.#socket.send([end.rid, this.#seal(end, this.#scratch, KIND.accepted)]);
+  }
+
+  #seal(end: ClientEnd, writer: GroupWriter, kind: number): Uint8Array {
+    return seal(this.#sealing, writer, { kind, target: end.index, seq: ++end.seq, acked: end.lastSeq });
+  }
+}
