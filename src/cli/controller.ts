@@ -4,7 +4,6 @@
 import { type Command, Option } from "commander";
 import { programCommand } from "../cluster/process.ts";
 import { prepareRunFolder } from "../cluster/run_folder.ts";
-import { runController } from "../controller/controller.ts";
 import { CONTROLLER_OPTIONS, type ControllerOptions } from "../controller/options.ts";
 import {
   addExamples,
@@ -39,6 +38,7 @@ export function defineController(command: Command): void {
     prepareRunFolder(run.dir);
     const program = programCommand();
     const schedulerCommand = [program.command, ...program.args, "scheduler"];
+    const { runController } = await import("../controller/controller.ts");
     Deno.exitCode = await interruptible((signal) =>
       runController(
         { ...options, profileDir: run.dir, clusterId: run.clusterId, schedulerCommand },

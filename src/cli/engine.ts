@@ -3,7 +3,9 @@
  */
 import type { Command } from "commander";
 import { number } from "../base/options.ts";
-import { runEngineHost } from "../engine/engine.ts";
+import { connectionFile } from "../cluster/live_controller.ts";
+import { parseConnection } from "../protocol/connection_file.ts";
+import { awaitConnectionFile } from "./await_file.ts";
 import { ENGINE_OPTIONS } from "../engine/options.ts";
 import {
   addExamples,
@@ -18,6 +20,9 @@ import {
 } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
 import { endWithParent } from "./parent.ts";
+
+/** How long the controller's file may take to appear. */
+const FILE_PATIENCE_MS = 30_000;
 
 const ID = number(0, { unit: "id", max: 2 ** 31 - 1 }, "Id of the first engine");
 
@@ -44,10 +49,19 @@ export function defineEngine(command: Command): void {
     const options = tableValues(ENGINE_OPTIONS, { flags, run, section: "engine" });
     const id = flags["id"] === undefined ? undefined : ID.read(flags["id"], "--id");
     const logger = openLog(flags, { name: "engine", dir: run.dir });
-    const place = { profileDir: run.dir, clusterId: run.clusterId, file: textFlag(flags, "file") };
     const connectionInfo = Deno.env.get("IPP_CONNECTION_INFO");
-    Deno.exitCode = await interruptible((signal) =>
-      runEngineHost({ ...options, ...place, id, connectionInfo }, logger, signal)
-    );
+    const file = textFlag(flags, "file");
+    const place = { profileDir: run.dir, clusterId: run.clusterId };
+    const { runEngineHost } = await import("../engine/engine.ts");
+    Deno.exitCode = await interruptible(async (signal) => {
+      const isTold = file === undefined && connectionInfo !== undefined && connectionInfo !== "";
+      const connection = isTold
+        ? parseConnection(connectionInfo, "engine", "IPP_CONNECTION_INFO")
+        : await awaitConnectionFile(file ?? connectionFile(place, "engine"), "engine", {
+          signal,
+          patienceMs: FILE_PATIENCE_MS,
+        });
+      return await runEngineHost({ ...options, connection, id }, logger, signal);
+    });
   });
 }

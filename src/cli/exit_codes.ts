@@ -18,7 +18,7 @@ export const EXIT_HELP = `
 Exit codes: 0 done · 1 failed · 2 wrong usage · 3 no cluster or no connection · 4 a task ended with an error ·
 130 interrupted`;
 
-const NO_CLUSTER: readonly string[] = ["ConnectionFileError", "NoEnginesRegistered", "ConnectError"];
+const NO_CLUSTER: readonly string[] = ["ConnectionFileError", "NoEnginesRegistered", "NoClusterError"];
 const USAGE: readonly string[] = ["RangeError"];
 
 /** The exit code that fits an error. */

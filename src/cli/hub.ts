@@ -3,7 +3,6 @@
  */
 import type { Command } from "commander";
 import { prepareRunFolder } from "../cluster/run_folder.ts";
-import { runHub } from "../controller/controller.ts";
 import { addExamples, type Flags, openLog, openRun } from "./command.ts";
 import { addControllerFlags, controllerValues } from "./controller.ts";
 import { interruptible } from "./interrupt.ts";
@@ -22,6 +21,7 @@ export function defineHub(command: Command): void {
     const options = controllerValues(flags, run);
     const logger = openLog(flags, { name: "hub", dir: run.dir });
     prepareRunFolder(run.dir);
+    const { runHub } = await import("../controller/controller.ts");
     Deno.exitCode = await interruptible((signal) =>
       runHub({ ...options, profileDir: run.dir, clusterId: run.clusterId }, logger, signal)
     );

@@ -3,16 +3,13 @@
  */
 import type { Command } from "commander";
 import { connectionFile } from "../cluster/live_controller.ts";
-import { readConnectionFile, type SchedulerConnection } from "../protocol/connection_file.ts";
-import { runScheduler } from "../scheduler/scheduler.ts";
-import { ConnectionFileError } from "../protocol/errors.ts";
+import { awaitConnectionFile } from "./await_file.ts";
 import { addExamples, addLogFlags, addRunFlags, type Flags, openLog, openRun, textFlag } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
 import { endWithParent } from "./parent.ts";
 
 /** How long the hub's file may take to appear. */
 const FILE_PATIENCE_MS = 30_000;
-const FILE_POLL_MS = 20;
 
 /** Gives the command its options and action. */
 export function defineScheduler(command: Command): void {
@@ -32,27 +29,10 @@ export function defineScheduler(command: Command): void {
     const logger = openLog(flags, { name: "scheduler", dir: run.dir });
     const path = textFlag(flags, "file") ??
       connectionFile({ profileDir: run.dir, clusterId: run.clusterId }, "scheduler");
+    const { runScheduler } = await import("../scheduler/scheduler.ts");
     Deno.exitCode = await interruptible(async (signal) => {
-      const { link } = await hubFile(path, { signal, patienceMs: FILE_PATIENCE_MS });
+      const { link } = await awaitConnectionFile(path, "scheduler", { signal, patienceMs: FILE_PATIENCE_MS });
       return await runScheduler({ link }, logger, signal);
     });
   });
-}
-
-/** The hub's file, as soon as it is there. */
-async function hubFile(
-  path: string,
-  wait: { readonly signal: AbortSignal; readonly patienceMs: number },
-): Promise<SchedulerConnection> {
-  const deadline = performance.now() + wait.patienceMs;
-  for (;;) {
-    wait.signal.throwIfAborted();
-    try {
-      return readConnectionFile(path, "scheduler");
-    } catch (error) {
-      const isMissing = error instanceof ConnectionFileError && error.kind === "missing";
-      if (!isMissing || performance.now() > deadline) throw error;
-    }
-    await new Promise((resolve) => setTimeout(resolve, FILE_POLL_MS));
-  }
 }

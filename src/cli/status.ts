@@ -1,0 +1,99 @@
+/**
+ * `tsparallel status`: engines, queues, records and versions, as the hub knows them now.
+ */
+import type { Command } from "commander";
+import { CLIENT_OPTIONS } from "../client/options.ts";
+import { addExamples, addRunFlags, addTable, type Flags, openRun, type Run } from "./command.ts";
+import { connect } from "./connect.ts";
+import { EXIT } from "./exit_codes.ts";
+import { interruptible } from "./interrupt.ts";
+import { tableText } from "./table_text.ts";
+
+/** Gives the command its options and action. */
+export function defineStatus(command: Command): void {
+  command.description("Show a cluster's engines, queues, records and versions.");
+  addRunFlags(command);
+  addTable(command, CLIENT_OPTIONS);
+  command.option("--json", "one JSON document");
+  addExamples(command, ["tsparallel status", "tsparallel status --profile untrusted --json"]);
+  command.action(async (flags: Flags) => {
+    const run = await openRun(flags);
+    Deno.exitCode = await interruptible(async (signal) => {
+      await using client = await connect(run, { flags, signal });
+      const status = await client.hubStatus({ signal });
+      console.log(
+        flags["json"] === true ? JSON.stringify({ ...placeOf(run), ...status }) : statusText(status, run),
+      );
+      return EXIT.ok;
+    });
+  });
+}
+
+function placeOf(run: Run) {
+  return { profile: run.profileName, profileDir: run.dir, clusterId: run.clusterId };
+}
+
+/** The hub's answer, as far as it is shown here; what it lacks is left out. */
+export type Status = Readonly<Record<string, unknown>>;
+
+/** Tables and lines for people. */
+export function statusText(status: Status, run: Run): string {
+  const queue = objectOf(status["queue"]);
+  const scheduler = objectOf(queue["scheduler"]);
+  const versions = Object.entries(objectOf(status["versions"])).map(([name, version]) =>
+    `${name} ${version}`
+  );
+  const engines = listOf(status["engines"]);
+  const lines = [
+    `Cluster of profile "${run.profileName}"${
+      run.clusterId === "" ? "" : `, id "${run.clusterId}"`
+    } in ${run.dir}`,
+    `  up for     ${duration(Number(status["uptimeMs"] ?? 0))}`,
+    `  database   ${text(status["database"])}, records ${text(status["records"])}`,
+    `  tasks      ${text(scheduler["waiting"])} waiting, ${text(scheduler["assigned"])} assigned, ` +
+    `${text(queue["open"])} open, ${text(queue["finished"])} finished`,
+    `  dropped    ${text(status["dropped"])} messages`,
+    `  versions   ${versions.join(", ")}`,
+    `  engines    ${engines.length}`,
+  ];
+  return engines.length === 0 ? lines.join("\n") : `${lines.join("\n")}\n\n${engineTable(engines)}`;
+}
+
+function engineTable(engines: readonly Status[]): string {
+  const heading = ["id", "host", "pid", "kind", "sandbox", "direct", "tasks", "completed"];
+  return tableText(
+    heading,
+    engines.map((engine) => [
+      text(engine["id"]),
+      text(engine["host"]),
+      text(engine["pid"]),
+      engine["ours"] === true ? "tsparallel" : "python",
+      text(engine["sandbox"]),
+      text(engine["queue"]),
+      text(engine["tasks"]),
+      text(engine["completed"]),
+    ]),
+  );
+}
+
+function text(value: unknown): string {
+  return value === null || value === undefined ? "-" : String(value);
+}
+
+function objectOf(value: unknown): Status {
+  return typeof value === "object" && value !== null ? Object.fromEntries(Object.entries(value)) : {};
+}
+
+function listOf(value: unknown): Status[] {
+  return Array.isArray(value) ? value.map(objectOf) : [];
+}
+
+/** `2 h 5 min`, `12 s`. */
+function duration(ms: number): string {
+  const seconds = Math.floor(ms / 1000);
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.floor(seconds / 60);
+  return minutes < 60
+    ? `${minutes} min ${seconds % 60} s`
+    : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
