@@ -21,9 +21,9 @@ export class ClientTable {
   }
 
   /** The client and number that a msg_id stands for, if the client is one of ours. */
-  find(msgId: string): { card: ClientCard; n: number } | undefined {
+  nameOf(msgId: string): { client: number; n: number } | undefined {
     const parts = splitMsgId(msgId);
     const card = parts && this.#byName.get(`${parts.session}_${parts.pid}`);
-    return card && parts ? { card, n: parts.n } : undefined;
+    return card && parts ? { client: card.index, n: parts.n } : undefined;
   }
 }

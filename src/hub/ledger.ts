@@ -163,6 +163,18 @@ export class Ledger {
     return true;
   }
 
+  /** Forgets the direct tasks of groups at an engine that left: their results will not come. */
+  dropDirect(engine: number): void {
+    for (const [client, open] of this.#groups) {
+      for (const [n, code] of open) {
+        if (code % 2 === 0 || engineOf(code) !== engine) continue;
+        open.delete(n);
+        this.#end(code, engine, false);
+      }
+      if (open.size === 0) this.#groups.delete(client);
+    }
+  }
+
   /** Where a peer's open task is. */
   peer(msgId: string): Place | undefined {
     const code = this.#peers.get(msgId);

@@ -107,6 +107,8 @@ export interface RecordStore {
   /** The index of (session, pid), a new one the first time. */
   clientIndex(session: string, pid: number, username: string): number;
   client(index: number): ClientCard | undefined;
+  /** The client and number that a msg_id stands for, if it is a group's. */
+  nameOf(msgId: string): { readonly client: number; readonly n: number } | undefined;
   /** Engine `id` is `uuid` from now on: groups name engines by id. */
   engine(id: number, uuid: string): void;
 

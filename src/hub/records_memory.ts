@@ -86,6 +86,10 @@ export class MemoryRecords implements RecordStore {
     return this.#clients.card(index);
   }
 
+  nameOf(msgId: string): { client: number; n: number } | undefined {
+    return this.#clients.nameOf(msgId);
+  }
+
   engine(id: number, uuid: string): void {
     this.#engines.set(id, uuid);
   }
@@ -170,7 +174,7 @@ export class MemoryRecords implements RecordStore {
 
   output(msgId: string, output: TaskOutput): void {
     const entry = this.#entry(msgId);
-    if (!entry.peer && !this.#clients.find(msgId)) entry.peer = { msg_id: msgId };
+    if (!entry.peer && !this.#clients.nameOf(msgId)) entry.peer = { msg_id: msgId };
     if (entry.outputBytes + output.text.length > this.#limits.maxOutputBytes) return;
     entry.outputBytes += output.text.length;
     const isStream = output.kind === "stdout" || output.kind === "stderr";

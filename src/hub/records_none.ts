@@ -17,6 +17,10 @@ export class NoRecords implements RecordStore {
     return this.#clients.card(index);
   }
 
+  nameOf(msgId: string): { client: number; n: number } | undefined {
+    return this.#clients.nameOf(msgId);
+  }
+
   engine(): void {}
   takeTasks(): void {}
   takeResults(): void {}

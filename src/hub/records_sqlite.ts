@@ -4,7 +4,6 @@
  */
 
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { createHash } from "node:crypto";
 import { ANY, emptyResult, emptyTask, GroupReader, OP } from "../protocol/groups.ts";
 import { ChunkAssembler, ROW_BYTES } from "./chunk_assembler.ts";
 import type { Route } from "./ledger.ts";
@@ -16,13 +15,13 @@ import {
   type PeerFields,
   type RecordContext,
   type RecordStore,
-  splitMsgId,
   type StoredRecord,
   type TaskOutput,
 } from "./records.ts";
 import { RequestError } from "./request_error.ts";
 import { checkSchema, JSON_COLUMNS, PLAIN_COLUMNS, SCHEMA, SCHEMA_VERSION } from "./sqlite_schema.ts";
-import { type Database, SqliteReader, type TaskKey } from "./sqlite_reader.ts";
+import { SqliteNames, type SqlValue, taskKey } from "./sqlite_names.ts";
+import { SqliteReader, type TaskKey } from "./sqlite_reader.ts";
 import { toMicros } from "./times.ts";
 
 export interface SqliteOptions {
@@ -36,16 +35,12 @@ export interface SqliteOptions {
   readonly maxOutputBytes?: number | undefined;
 }
 
-type Value = string | number | null | Uint8Array;
-
 /** A statement to run at the next commit. */
 interface Operation {
   readonly sql: string;
-  readonly values: readonly Value[];
+  readonly values: readonly SqlValue[];
 }
 
-/** Client indexes above would make a task's number inexact. */
-const MAX_CLIENT = 2 ** 21 - 1;
 /** Rows that one INSERT writes; more gained nothing. */
 const ROWS = 10;
 const SUBMISSION_COLUMNS = 7;
@@ -62,19 +57,13 @@ export class SqliteRecords implements RecordStore {
   readonly #chunks: ChunkAssembler;
   readonly #options: SqliteOptions;
   readonly #statements = new Map<string, StatementSync>();
-  readonly #cards = new Map<number, ClientCard>();
-  readonly #cardsByName = new Map<string, ClientCard | null>();
-  readonly #engineRows = new Map<number, number>();
-  readonly #definitions = new Map<string, number>();
-  readonly #newDefinitions = new Map<string, number>();
+  readonly #names: SqliteNames;
   readonly #outputBytes = new Map<TaskKey, number>();
   readonly #group = new GroupReader();
-  #submissions: Value[] = [];
-  #results: Value[] = [];
+  #submissions: SqlValue[] = [];
+  #results: SqlValue[] = [];
   #operations: Operation[] = [];
   #heldBytes = 0;
-  #nextDefinition: number;
-  #nextEngineRow: number;
 
   /**
    * Opens or makes the database.
@@ -85,15 +74,18 @@ export class SqliteRecords implements RecordStore {
     this.#db = open(options);
     const folder = options.file === ":memory:" ? null : `${options.file}.buffers`;
     this.#chunks = new ChunkAssembler(folder);
-    const database: Database = {
+    this.#names = new SqliteNames({
+      get: (sql, ...values) => this.#prepare(sql).get(...values),
+      insert: (sql, ...values) => Number(this.#prepare(sql).run(...values).lastInsertRowid),
+      later: (sql, values) => this.#later(sql, values),
+      commit: () => this.commit(),
+    });
+    this.#reader = new SqliteReader({
       prepare: (sql) => this.#prepare(sql),
-      card: (index) => this.client(index),
-      keyOf: (msgId) => this.#keyOf(msgId),
+      card: (index) => this.#names.card(index),
+      keyOf: (msgId) => this.#names.keyOf(msgId),
       folder,
-    };
-    this.#reader = new SqliteReader(database, context);
-    this.#nextDefinition = this.#count("SELECT coalesce(max(id), 0) + 1 AS value FROM definitions");
-    this.#nextEngineRow = this.#count("SELECT coalesce(max(id), 0) + 1 AS value FROM engines");
+    }, context);
   }
 
   get waiting(): number {
@@ -102,45 +94,24 @@ export class SqliteRecords implements RecordStore {
   }
 
   clientIndex(session: string, pid: number, username: string): number {
-    const known = this.#findCard(session, pid);
-    if (known) return known.index;
-    const insert = this.#prepare("INSERT INTO clients (session, pid, username) VALUES (?, ?, ?)");
-    const index = Number(insert.run(session, pid, username).lastInsertRowid);
-    if (index > MAX_CLIENT) throw new RangeError(`Cannot number client ${index}: ${MAX_CLIENT} is the last`);
-    const card = { index, session, pid, username };
-    this.#cards.set(index, card);
-    this.#cardsByName.set(`${session}_${pid}`, card);
-    return index;
+    return this.#names.clientIndex(session, pid, username);
   }
 
   client(index: number): ClientCard | undefined {
-    const known = this.#cards.get(index);
-    if (known) return known;
-    const row = this.#prepare("SELECT session, pid, username FROM clients WHERE id = ?").get(index);
-    if (!row) return undefined;
-    const card = {
-      index,
-      session: String(row["session"]),
-      pid: Number(row["pid"]),
-      username: String(row["username"]),
-    };
-    if (this.#cards.size >= MAX_CACHED) this.#cards.clear();
-    this.#cards.set(index, card);
-    return card;
+    return this.#names.card(index);
+  }
+
+  nameOf(msgId: string): { client: number; n: number } | undefined {
+    return this.#names.nameOf(msgId);
   }
 
   engine(id: number, uuid: string): void {
-    const known = this.#prepare("SELECT id FROM engines WHERE uuid = ?").get(uuid);
-    const row = known ? Number(known["id"]) : this.#nextEngineRow++;
-    this.#engineRows.set(id, row);
-    if (!known) this.#later("INSERT OR IGNORE INTO engines (id, uuid) VALUES (?, ?)", [row, uuid]);
+    this.#names.engine(id, uuid);
   }
 
   takeTasks(frame: Uint8Array, route: Route): void {
     const header = this.#group.open(frame);
-    const engine = route === "mux" && header.target !== ANY
-      ? this.#engineRows.get(header.target) ?? null
-      : null;
+    const engine = route === "mux" && header.target !== ANY ? this.#names.engineRow(header.target) : null;
     const word = route === "mux" ? 1 << 8 : 0;
     const task = emptyTask();
     while (this.#group.task(task)) {
@@ -151,9 +122,9 @@ export class SqliteRecords implements RecordStore {
         continue;
       }
       this.#submissions.push(
-        keyOf(task.client, task.n),
+        taskKey(task.client, task.n),
         task.op | word | (task.buffers << 16),
-        task.op === OP.apply ? this.#definitionRow(task.client, task.definition) : null,
+        task.op === OP.apply ? this.#names.definitionRow(task.client, task.definition) : null,
         engine,
         toMicros(task.submitted),
         frame.subarray(task.bodyOffset, bodyEnd),
@@ -170,9 +141,9 @@ export class SqliteRecords implements RecordStore {
       const end = result.bodyOffset + result.bodyLength;
       const bodyEnd = end - result.tailLength;
       this.#results.push(
-        keyOf(result.client, result.n),
+        taskKey(result.client, result.n),
         result.status | (result.buffers << 16),
-        this.#engineRows.get(result.engine) ?? null,
+        this.#names.engineRow(result.engine),
         result.epoch,
         toMicros(result.started),
         toMicros(result.completed),
@@ -187,14 +158,14 @@ export class SqliteRecords implements RecordStore {
   takeChunk(frame: Uint8Array, piece: Uint8Array): void {
     const whole = this.#chunks.take(frame, piece);
     if (!whole) return;
-    const key = keyOf(whole.client, whole.n);
+    const key = taskKey(whole.client, whole.n);
     this.#keepBuffer(key, whole.side, whole.index, whole.size, whole.bytes, whole.file);
   }
 
   put(msgId: string, fields: PeerFields): void {
-    const key = this.#keyOf(msgId) ?? msgId;
+    const key = this.#names.keyOf(msgId) ?? msgId;
     const columns: string[] = [];
-    const values: Value[] = [];
+    const values: SqlValue[] = [];
     for (const column of JSON_COLUMNS) {
       const value = fields[column];
       if (value === undefined) continue;
@@ -219,7 +190,7 @@ export class SqliteRecords implements RecordStore {
   }
 
   output(msgId: string, output: TaskOutput): void {
-    const key = this.#keyOf(msgId);
+    const key = this.#names.keyOf(msgId);
     const task = key ?? msgId;
     const before = this.#outputBytes.get(task) ?? this.#storedOutput(task);
     const after = before + output.text.length;
@@ -250,7 +221,7 @@ export class SqliteRecords implements RecordStore {
     this.#results = [];
     this.#operations = [];
     this.#heldBytes = 0;
-    this.#newDefinitions.clear();
+    this.#names.committed();
     return { kind: "committed" };
   }
 
@@ -274,7 +245,7 @@ export class SqliteRecords implements RecordStore {
       const mark = this.#prepare("INSERT INTO doomed (task) VALUES (?)");
       for (const msgId of msgIds) {
         mark.run(msgId);
-        const key = this.#keyOf(msgId);
+        const key = this.#names.keyOf(msgId);
         if (key !== undefined) mark.run(key);
       }
     });
@@ -314,7 +285,7 @@ export class SqliteRecords implements RecordStore {
   }
 
   /** Rows of values, ten to a statement and the rest one by one; of a task that is there already the first stays. */
-  #insert(table: string, columns: number, values: readonly Value[]): void {
+  #insert(table: string, columns: number, values: readonly SqlValue[]): void {
     const row = `(${Array(columns).fill("?").join(", ")})`;
     const one = this.#prepare(`INSERT OR IGNORE INTO ${table} VALUES ${row}`);
     const ten = this.#prepare(`INSERT OR IGNORE INTO ${table} VALUES ${Array(ROWS).fill(row).join(", ")}`);
@@ -324,7 +295,7 @@ export class SqliteRecords implements RecordStore {
     for (; at < values.length; at += columns) one.run(...values.slice(at, at + columns));
   }
 
-  #later(sql: string, values: readonly Value[]): void {
+  #later(sql: string, values: readonly SqlValue[]): void {
     this.#operations.push({ sql, values });
     this.#heldBytes += ROW_OVERHEAD;
     for (const value of values) {
@@ -332,43 +303,10 @@ export class SqliteRecords implements RecordStore {
     }
   }
 
+  /** A body too large for its record came ahead as a buffer. */
   #define(client: number, n: number, definition: number, body: Uint8Array): void {
-    const bytes = body.length > 0 ? body : this.#reader.lastBuffer(keyOf(client, n), () => this.commit());
-    const hash = createHash("sha256").update(bytes).digest();
-    const name = hash.toString("hex");
-    let row = this.#newDefinitions.get(name) ?? this.#knownDefinition(hash);
-    if (row === undefined) {
-      row = this.#nextDefinition++;
-      this.#newDefinitions.set(name, row);
-      this.#later("INSERT INTO definitions (id, hash, body) VALUES (?, ?, ?)", [row, hash, bytes]);
-    }
-    if (this.#definitions.size >= MAX_CACHED) {
-      this.commit();
-      this.#definitions.clear();
-    }
-    this.#definitions.set(`${client} ${definition}`, row);
-    this.#later("INSERT OR REPLACE INTO client_definitions (client, definition, body) VALUES (?, ?, ?)", [
-      client,
-      definition,
-      row,
-    ]);
-  }
-
-  #knownDefinition(hash: Uint8Array): number | undefined {
-    const row = this.#prepare("SELECT id FROM definitions WHERE hash = ?").get(hash);
-    return row ? Number(row["id"]) : undefined;
-  }
-
-  /** The row of a client's definition; what is not in the cache is in the database, or was never sent. */
-  #definitionRow(client: number, definition: number): number | null {
-    const name = `${client} ${definition}`;
-    const known = this.#definitions.get(name);
-    if (known !== undefined) return known;
-    const row = this.#prepare("SELECT body FROM client_definitions WHERE client = ? AND definition = ?")
-      .get(client, definition);
-    if (!row) return null;
-    this.#definitions.set(name, Number(row["body"]));
-    return Number(row["body"]);
+    const bytes = body.length > 0 ? body : this.#reader.lastBuffer(taskKey(client, n), () => this.commit());
+    this.#names.define(client, definition, bytes);
   }
 
   #putBuffer(key: TaskKey, side: number, index: number, buffer: Uint8Array): void {
@@ -404,23 +342,6 @@ export class SqliteRecords implements RecordStore {
     return Number(row?.["bytes"] ?? 0);
   }
 
-  #keyOf(msgId: string): number | undefined {
-    const parts = splitMsgId(msgId);
-    const card = parts && this.#findCard(parts.session, parts.pid);
-    return card && parts ? keyOf(card.index, parts.n) : undefined;
-  }
-
-  #findCard(session: string, pid: number): ClientCard | undefined {
-    const name = `${session}_${pid}`;
-    const known = this.#cardsByName.get(name);
-    if (known !== undefined) return known ?? undefined;
-    const row = this.#prepare("SELECT id FROM clients WHERE session = ? AND pid = ?").get(session, pid);
-    const card = row ? this.client(Number(row["id"])) : undefined;
-    if (this.#cardsByName.size >= MAX_CACHED) this.#cardsByName.clear();
-    this.#cardsByName.set(name, card ?? null);
-    return card;
-  }
-
   /** @throws RequestError if the disk refuses */
   #dropMarked(mark: () => void): void {
     this.commit();
@@ -446,19 +367,11 @@ export class SqliteRecords implements RecordStore {
     this.#reader.removeUnused(files);
   }
 
-  #count(sql: string): number {
-    return Number(this.#prepare(sql).get()?.["value"]);
-  }
-
   #prepare(sql: string): StatementSync {
     let statement = this.#statements.get(sql);
     if (!statement) this.#statements.set(sql, statement = this.#db.prepare(sql));
     return statement;
   }
-}
-
-function keyOf(client: number, n: number): number {
-  return client * 2 ** 32 + n;
 }
 
 function upsert(columns: readonly string[]): string {

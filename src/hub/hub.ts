@@ -1,0 +1,434 @@
+/**
+ * The hub: who is there, and what happened. It binds the sockets for registration, notification and heartbeats and the link to the
+ * schedulers, hands what it hears to `core.ts` (presence), `intake.ts` (records) and `request_door.ts` (questions), and carries out
+ * what they decide. It has its own thread, so that no transaction stands in a task's way.
+ */
+
+import { monotonic, now } from "../base/clock.ts";
+import { newKey, newNonce } from "../base/ids.ts";
+import type { Logger } from "../base/log.ts";
+import { type ParentHeader, Session } from "../protocol/frames.ts";
+import { createMac, type Mac } from "../protocol/mac.ts";
+import type { ClientAnnouncement } from "../protocol/messages.ts";
+import { loadPacker, type Packer } from "../protocol/packers.ts";
+import { Context } from "../wire/context.ts";
+import { AsyncPoller } from "../wire/poll.ts";
+import { type Claim, claimProfile } from "./claim.ts";
+import { type HubAction, HubCore, type HubEvent } from "./core.ts";
+import { bindHub, type HubSockets } from "./hub_sockets.ts";
+import { Intake } from "./intake.ts";
+import { Ledger } from "./ledger.ts";
+import { HubFiles } from "./hub_files.ts";
+import { HUB_BOUNDS, type HubOptions } from "./options.ts";
+import { PeerIntake } from "./peer_intake.ts";
+import { Queries } from "./queries.ts";
+import type { RecordStore } from "./records.ts";
+import { MemoryRecords } from "./records_memory.ts";
+import { NoRecords } from "./records_none.ts";
+import { SqliteRecords } from "./records_sqlite.ts";
+import { RequestDoor } from "./request_door.ts";
+import { RequestError } from "./request_error.ts";
+import { Resubmitter } from "./resubmit.ts";
+import { SchedulerLink, type SchedulerPorts } from "./scheduler_link.ts";
+import { cardStatus, type HubStatus } from "./status.ts";
+import { timeText } from "./times.ts";
+
+/** A running hub. */
+export interface Hub extends AsyncDisposable {
+  /** The scheduler file's path, which is written when `startHub` returns: start the schedulers with it. */
+  readonly schedulerFile: string;
+  /** Both connection files are written. Rejects if the schedulers do not come up. */
+  readonly ready: Promise<void>;
+  /** Settles with the reason when the hub has ended. */
+  readonly closed: Promise<string>;
+  /** Ends the hub and removes its files. Harmless twice. */
+  stop(reason?: string): Promise<void>;
+  status(): HubStatus;
+}
+
+/**
+ * Starts a hub: claims the profile, opens the records, binds the sockets and writes the scheduler file.
+ * @throws Error if another controller runs on the profile and cluster id, or the records cannot be used; WireError if a port is taken
+ */
+export async function startHub(options: HubOptions, log: Logger): Promise<Hub> {
+  const packer = await loadPacker(options.packer ?? "json", options.unpacker);
+  return new RunningHub(options, packer, log);
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+class RunningHub implements Hub {
+  readonly ready: Promise<void>;
+  readonly closed: Promise<string>;
+  readonly #options: HubOptions;
+  readonly #log: Logger;
+  readonly #startedAt = now();
+  readonly #startedTick = monotonic();
+  readonly #nonce = newNonce();
+  readonly #stack = new DisposableStack();
+  readonly #files: HubFiles;
+  readonly #key: string;
+  readonly #mac: Mac;
+  readonly #session: Session;
+  readonly #context: Context;
+  readonly #poller: AsyncPoller;
+  readonly #sockets: HubSockets;
+  readonly #link: SchedulerLink;
+  readonly #ledger = new Ledger();
+  readonly #store: RecordStore;
+  readonly #core: HubCore;
+  readonly #peers: PeerIntake;
+  readonly #intake: Intake;
+  readonly #door: RequestDoor;
+  readonly #readyGate = Promise.withResolvers<void>();
+  readonly #closedGate = Promise.withResolvers<string>();
+  #ports: SchedulerPorts | undefined;
+  #resubmitter: Resubmitter | undefined;
+  #clients = 0;
+  #schedulerQueue = { waiting: 0, assigned: 0 };
+  #tick: ReturnType<typeof setTimeout> | undefined;
+  #shutdown: ReturnType<typeof setTimeout> | undefined;
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: HubOptions, packer: Packer, log: Logger) {
+    this.#options = options;
+    this.#log = log;
+    this.ready = this.#readyGate.promise;
+    this.closed = this.#closedGate.promise;
+    // Whoever does not wait for it need not handle it.
+    this.ready.catch(() => {});
+    try {
+      this.#files = this.#prepareFiles();
+      this.#key = options.key ?? this.#files.oldKey ?? newKey();
+      this.#mac = createMac(this.#key);
+      this.#session = new Session({ key: this.#key, mac: this.#mac, username: "hub", pid: Deno.pid, packer });
+      this.#store = this.#openStore();
+      this.#stack.defer(() => this.#store.close());
+      this.#context = this.#stack.use(Context.open());
+      this.#poller = new AsyncPoller(this.#context);
+      this.#sockets = bindHub(this.#context, options, this.#files.oldPorts);
+      this.#core = this.#makeCore();
+      this.#peers = this.#makePeers();
+      this.#link = new SchedulerLink(this.#context, this.#poller, this.#linkEvents(), log);
+      this.#stack.defer(() => this.#link.close());
+      this.#intake = this.#makeIntake();
+      this.#door = this.#makeDoor();
+    } catch (error) {
+      this.#stack.dispose();
+      throw error;
+    }
+    this.#listen();
+  }
+
+  get schedulerFile(): string {
+    return this.#files.paths.scheduler;
+  }
+
+  status(): HubStatus {
+    const { registry } = this.#core;
+    const engines = [...registry.engines].map((engine) => ({
+      id: engine.id,
+      uuid: engine.uuid,
+      ...cardStatus(engine.ours),
+      registered: timeText(Math.round(engine.since * 1000)),
+      ...this.#ledger.numbers(engine.id),
+    }));
+    const { unassigned, open, finished } = this.#ledger;
+    const refusal = this.#intake.refusal;
+    return {
+      engines,
+      clients: this.#clients,
+      queue: { unassigned, open, finished, scheduler: this.#schedulerQueue },
+      records: refusal === undefined ? "written" : `refused: ${refusal}`,
+      database: this.#store.name,
+      versions: { deno: Deno.version.deno, v8: Deno.version.v8, libzmq: Context.version() },
+      uptimeMs: Math.round(monotonic() - this.#startedTick),
+      dropped: this.#door.dropped + this.#intake.malformed,
+    };
+  }
+
+  stop(reason = "it was stopped"): Promise<void> {
+    return this.#stopping ??= this.#stop(reason);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  async #stop(reason: string): Promise<void> {
+    clearTimeout(this.#tick);
+    clearTimeout(this.#shutdown);
+    this.#readyGate.reject(new Error(`Cannot wait for the controller: ${reason}`));
+    this.#files.remove();
+    this.#link.tell({ kind: "stop" });
+    this.#intake.commit();
+    this.#intake.close();
+    this.#resubmitter?.close();
+    for (const socket of Object.values(this.#sockets.all)) this.#poller.remove(socket);
+    await this.#poller.close();
+    this.#stack.dispose();
+    this.#log.info("Hub ended", { reason });
+    this.#closedGate.resolve(reason);
+  }
+
+  #prepareFiles(): HubFiles {
+    const { profileDir, clusterId = "" } = this.#options;
+    const claim: Claim = claimProfile(profileDir, clusterId);
+    this.#stack.use(claim);
+    const files = new HubFiles(this.#options, this.#log);
+    this.#stack.defer(() => files.remove());
+    return files;
+  }
+
+  #openStore(): RecordStore {
+    const { database = "sqlite", profileDir, clusterId = "", durability } = this.#options;
+    const context = {
+      engineOf: (client: number, n: number) => {
+        const engine = this.#ledger.group(client, n)?.engine;
+        return engine === undefined || engine === null
+          ? null
+          : this.#core.registry.byId(engine)?.uuid ?? null;
+      },
+    };
+    const file = this.#options.databaseFile ??
+      `${profileDir}/tsparallel${clusterId === "" ? "" : `-${clusterId}`}.db`;
+    const store = database === "none"
+      ? new NoRecords()
+      : database === "memory"
+      ? new MemoryRecords(context)
+      : new SqliteRecords(context, { file, durability });
+    this.#log.info(`Hub using DB backend: '${store.name}'`, database === "sqlite" ? { file } : {});
+    return store;
+  }
+
+  #makeCore(): HubCore {
+    const periodMs = this.#options.heartbeatPeriodMs ?? 3000;
+    return new HubCore({
+      periodMs,
+      maxMisses: this.#options.maxMisses ?? 10,
+      registrationTimeoutMs: this.#options.registrationTimeoutMs ?? Math.max(30_000, 10 * periodMs),
+      startedAt: this.#startedAt,
+      connectionInfo: () => this.#files.engineInfo ?? {},
+      extension: { version: 1, nonce: this.#nonceText },
+    });
+  }
+
+  #makePeers(): PeerIntake {
+    return new PeerIntake({
+      session: this.#session,
+      ledger: this.#ledger,
+      registry: this.#core.registry,
+      store: this.#store,
+      onGoodbye: (uuid) => this.#step({ kind: "engine_said_goodbye", at: now(), uuid }),
+    });
+  }
+
+  #makeIntake(): Intake {
+    return new Intake({
+      ledger: this.#ledger,
+      store: this.#store,
+      peers: this.#peers,
+      acknowledge: (taken) => this.#link.acknowledge(taken),
+      log: this.#log,
+    });
+  }
+
+  #makeDoor(): RequestDoor {
+    const queries = new Queries({ registry: this.#core.registry, ledger: this.#ledger, store: this.#store });
+    return new RequestDoor({
+      socket: this.#sockets.all.registration,
+      session: this.#session,
+      queries,
+      log: this.#log,
+      step: (event) => this.#step(event),
+      welcome: (announcement) => this.#welcome(announcement),
+      resubmit: (msgIds) => this.#resubmit(msgIds),
+      status: () => this.status(),
+      onShutdown: (request) => this.#onShutdown(request),
+      onChange: () => this.#intake.touch(),
+    });
+  }
+
+  get #nonceText(): string {
+    return this.#nonce.toString(16).padStart(16, "0");
+  }
+
+  #listen(): void {
+    const { registration, hbPing, hbPong } = this.#sockets.all;
+    this.#poller.add(registration, () => this.#door.read());
+    this.#poller.add(hbPong, () => this.#readPongs());
+    this.#poller.add(hbPing, () => this.#readSubscriptions());
+    this.#log.info(`Hub listening on ${this.#sockets.registrationUrl} for registration`);
+    this.#log.info(`task scheme '${this.#options.scheme ?? "leastload"}'`);
+    this.#files.writeScheduler({
+      version: 1,
+      link: this.#link.url,
+      key: this.#key,
+      nonce: this.#nonceText,
+      pid: Deno.pid,
+    });
+    this.#tick = setTimeout(() => this.#onTick(), 0);
+    const patienceMs = this.#options.schedulerTimeoutMs ?? 15_000;
+    this.#shutdown = setTimeout(() => {
+      void this.stop(`the schedulers were not ready in ${patienceMs / 1000} s`);
+    }, patienceMs);
+  }
+
+  #linkEvents() {
+    return {
+      onHello: () => this.#setUp(),
+      onReady: (ports: SchedulerPorts) => this.#onReady(ports),
+      onFailed: (reason: string) => void this.stop(`the schedulers failed: ${reason}`),
+      onQueue: (waiting: number, assigned: number) => {
+        this.#schedulerQueue = { waiting, assigned };
+      },
+      onData: (topic: string, frames: readonly Uint8Array[]) => this.#intake.take(topic, frames),
+    };
+  }
+
+  /** A scheduler that comes after another one takes over its ports. */
+  #setUp(): Readonly<Record<string, unknown>> {
+    this.#intake.restart();
+    const { ports, scheme = "leastload", hwm = null } = this.#options;
+    const wanted = this.#ports ?? this.#files.oldSchedulerPorts ?? { client: {}, engine: {} };
+    return {
+      clientInterface: this.#sockets.clientInterface,
+      engineInterface: this.#sockets.engineInterface,
+      ports: {
+        client: { ...wanted.client, ...ports?.client },
+        engine: { ...wanted.engine, ...ports?.engine },
+      },
+      nonce: this.#nonceText,
+      key: this.#key,
+      scheme,
+      hwm,
+    };
+  }
+
+  #onReady(ports: SchedulerPorts): void {
+    clearTimeout(this.#shutdown);
+    this.#ports = ports;
+    for (const engine of this.#core.registry.engines) {
+      const { id, uuid, ours } = engine;
+      this.#link.tell({ kind: "engine_registered", id, uuid, ours: ours !== null });
+    }
+    this.#files.writeConnections(this.#key, this.#sockets, ports);
+    this.#readyGate.resolve();
+  }
+
+  #onTick(): void {
+    this.#step({ kind: "ticked", at: now() });
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    clearTimeout(this.#tick);
+    if (this.#stopping) return;
+    this.#tick = setTimeout(() => this.#onTick(), Math.max(1, Math.ceil(this.#core.nextAt - now())));
+  }
+
+  #readPongs(): void {
+    const { hbPong } = this.#sockets.all;
+    for (let left = 1000; left > 0 && !hbPong.closed; left--) {
+      const frames = hbPong.receive();
+      if (!frames) return;
+      const [uuid, payload] = frames;
+      if (!uuid || !payload || frames.length !== 2 || payload.length > 64) continue;
+      this.#step({ kind: "ponged", at: now(), uuid: decoder.decode(uuid), payload: decoder.decode(payload) });
+    }
+  }
+
+  #readSubscriptions(): void {
+    const { hbPing } = this.#sockets.all;
+    let isSubscribed = false;
+    for (let frames = hbPing.receive(); frames; frames = hbPing.receive()) {
+      if (frames[0]?.[0] === 1) isSubscribed = true;
+    }
+    if (!isSubscribed) return;
+    this.#step({ kind: "heart_subscribed", at: now() });
+    this.#schedule();
+  }
+
+  #step(event: HubEvent): void {
+    for (const action of this.#core.step(event)) this.#act(action);
+  }
+
+  #act(action: HubAction): void {
+    switch (action.kind) {
+      case "reply_registration":
+        return this.#door.tell(action.uuid, "registration_reply", action.content);
+      case "ping":
+        this.#sockets.all.hbPing.send([encoder.encode(action.payload)]);
+        return;
+      case "announce_engine": {
+        const { id, uuid, ours } = action.engine;
+        this.#ledger.numbers(id);
+        this.#store.engine(id, uuid);
+        this.#link.tell({ kind: "engine_registered", id, uuid, ours: ours !== null });
+        return this.#notify("registration_notification", id, uuid, ours !== null);
+      }
+      case "announce_departure": {
+        const { id, uuid, ours } = action.engine;
+        this.#link.tell({ kind: "engine_unregistered", id, uuid, reason: action.reason });
+        return this.#notify("unregistration_notification", id, uuid, ours !== null);
+      }
+      case "tell_given_up":
+        return this.#door.tell(action.uuid, "unregistration_notification", {
+          id: action.id,
+          uuid: action.uuid,
+        });
+      case "fail_requests":
+        this.#peers.failRequests(action.engine, Math.round(now() * 1000));
+        this.#ledger.dropDirect(action.engine.id);
+        return this.#intake.touch();
+      case "log":
+        return this.#log[action.level](action.text, action.fields);
+    }
+  }
+
+  #notify(type: string, id: number, uuid: string, isOurs: boolean): void {
+    const content = { id, uuid, ...(isOurs ? { tsparallel: { version: 1 } } : {}) };
+    this.#sockets.all.notification.send(this.#session.message(type, content));
+  }
+
+  #welcome(announcement: ClientAnnouncement | undefined): Readonly<Record<string, unknown>> {
+    const engines = [...this.#core.registry.engines];
+    const content = {
+      status: "ok",
+      engines: Object.fromEntries(engines.map(({ id, uuid }) => [String(id), uuid])),
+    };
+    if (!announcement) {
+      this.#clients++;
+      return content;
+    }
+    const { session, pid, username } = announcement;
+    const client = this.#store.clientIndex(session, pid, username);
+    this.#clients++;
+    const ours = engines.filter((engine) => engine.ours !== null).map((engine) => engine.id);
+    return { ...content, tsparallel: { version: 1, client, nonce: this.#nonceText, engines: ours } };
+  }
+
+  #resubmit(msgIds: readonly string[]): Record<string, string> {
+    if (!this.#ports) throw new RequestError("RuntimeError", "the schedulers are not ready");
+    this.#resubmitter ??= new Resubmitter({
+      context: this.#context,
+      poller: this.#poller,
+      session: this.#session,
+      mac: this.#mac,
+      nonce: this.#nonce,
+      store: this.#store,
+      ledger: this.#ledger,
+      url: this.#sockets.localUrl("client", this.#ports.client.task),
+    });
+    return this.#resubmitter.resubmit(msgIds);
+  }
+
+  #onShutdown(request: ParentHeader): void {
+    const frames = this.#session.message("shutdown_notification", { status: "ok" }, { parent: request });
+    this.#sockets.all.notification.send(frames);
+    this.#log.info("A client asked the controller to shut down");
+    clearTimeout(this.#shutdown);
+    this.#shutdown = setTimeout(() => void this.stop("a client asked for it"), HUB_BOUNDS.shutdownMs);
+  }
+}

@@ -1,0 +1,137 @@
+/** The hub's files: connection files for clients, engines and schedulers, written whole and removed at the end. */
+
+import type { Logger } from "../base/log.ts";
+import {
+  type ClientConnection,
+  connectionPaths,
+  type EngineConnection,
+  readConnectionFile,
+  removeConnectionFile,
+  type SchedulerConnection,
+  writeConnectionFile,
+} from "../protocol/connection_file.ts";
+import { ConnectionFileError } from "../protocol/errors.ts";
+import type { HubSockets, OldPorts } from "./hub_sockets.ts";
+import type { HubOptions } from "./options.ts";
+import type { SchedulerPorts } from "./scheduler_link.ts";
+
+export class HubFiles {
+  readonly paths: ReturnType<typeof connectionPaths>;
+  readonly #options: HubOptions;
+  readonly #log: Logger;
+  readonly #old: { readonly client: ClientConnection; readonly engine: EngineConnection } | undefined;
+  #engineInfo: Readonly<Record<string, unknown>> | undefined;
+
+  /** Looks at what is there: with `reuse` to go on with it, else to remove it, since nobody listens there. */
+  constructor(options: HubOptions, log: Logger) {
+    this.#options = options;
+    this.#log = log;
+    this.paths = connectionPaths(options.profileDir, options.clusterId ?? "");
+    Deno.mkdirSync(`${options.profileDir}/security`, { recursive: true, mode: 0o700 });
+    this.#old = options.reuse ? this.#read() : undefined;
+    if (!options.reuse) this.remove();
+  }
+
+  /** Key of the run before. */
+  get oldKey(): string | undefined {
+    return this.#old?.client.key;
+  }
+
+  get oldPorts(): OldPorts {
+    if (!this.#old) return {};
+    const { client, engine } = this.#old;
+    return {
+      registration: client.registration,
+      notification: client.notification,
+      hbPing: engine.hb_ping,
+      hbPong: engine.hb_pong,
+    };
+  }
+
+  get oldSchedulerPorts(): SchedulerPorts | undefined {
+    return this.#old && { client: this.#old.client, engine: this.#old.engine };
+  }
+
+  /** What engines are told in the reply: addresses without key and packers. */
+  get engineInfo(): Readonly<Record<string, unknown>> | undefined {
+    return this.#engineInfo;
+  }
+
+  writeScheduler(info: SchedulerConnection): void {
+    writeConnectionFile(this.paths.scheduler, info);
+  }
+
+  /** Client file first: whoever waits for the engine file finds both. */
+  writeConnections(key: string, sockets: HubSockets, scheduler: SchedulerPorts): void {
+    const { packer = "json", unpacker = packer, location = Deno.hostname() } = this.#options;
+    const ending = {
+      key,
+      curve_serverkey: null,
+      location,
+      pack: packer,
+      unpack: unpacker,
+      signature_scheme: "hmac-sha256",
+    };
+    const { registration, notification, hbPing, hbPong } = sockets.ports;
+    const client: ClientConnection = {
+      ssh: this.#options.clientSsh ?? "",
+      interface: sockets.clientInterface,
+      registration,
+      ...pick(scheduler.client),
+      broadcast: scheduler.client.broadcast,
+      task_scheme: this.#options.scheme ?? "leastload",
+      notification,
+      ...ending,
+    };
+    const engineInfo = {
+      ssh: this.#options.engineSsh ?? "",
+      interface: sockets.engineInterface,
+      registration,
+      ...pick(scheduler.engine),
+      hb_ping: hbPing,
+      hb_pong: hbPong,
+      broadcast: scheduler.engine.broadcast,
+    };
+    this.#engineInfo = engineInfo;
+    for (
+      const [path, info] of [[this.paths.client, client], [this.paths.engine, {
+        ...engineInfo,
+        ...ending,
+      }]] as const
+    ) {
+      this.#log.info(`writing connection info to ${path}`);
+      writeConnectionFile(path, info);
+    }
+  }
+
+  /** Removes the files; those for clients and engines stay with `reuse`. */
+  remove(): void {
+    removeConnectionFile(this.paths.scheduler);
+    if (this.#options.reuse) return;
+    removeConnectionFile(this.paths.client);
+    removeConnectionFile(this.paths.engine);
+  }
+
+  /** @throws ConnectionFileError if the files are there and cannot be used, or do not agree */
+  #read(): { client: ClientConnection; engine: EngineConnection } | undefined {
+    try {
+      const client = readConnectionFile(this.paths.client, "client");
+      const engine = readConnectionFile(this.paths.engine, "engine");
+      for (const name of ["key", "registration", "pack", "unpack", "signature_scheme"] as const) {
+        if (client[name] === engine[name]) continue;
+        const text = `Cannot reuse "${this.paths.client}": "${name}" differs in the engine's file`;
+        throw new ConnectionFileError(this.paths.client, "incomplete", text);
+      }
+      return { client, engine };
+    } catch (error) {
+      if (error instanceof ConnectionFileError && error.kind === "missing") return undefined;
+      throw error;
+    }
+  }
+}
+
+function pick<T extends Record<"control" | "mux" | "task" | "iopub", number>>(
+  { control, mux, task, iopub }: T,
+) {
+  return { control, mux, task, iopub };
+}

@@ -1,0 +1,86 @@
+/** The hub's own sockets and the addresses that peers are told. */
+
+import type { Context } from "../wire/context.ts";
+import type { Socket, SocketOptions, SocketType } from "../wire/socket.ts";
+import { HUB_BOUNDS, type HubOptions } from "./options.ts";
+
+export interface HubSockets {
+  readonly all: {
+    readonly registration: Socket;
+    readonly notification: Socket;
+    readonly hbPing: Socket;
+    readonly hbPong: Socket;
+  };
+  readonly ports: Readonly<Record<"registration" | "notification" | "hbPing" | "hbPong", number>>;
+  /** `tcp://127.0.0.1`: without a port. */
+  readonly clientInterface: string;
+  readonly engineInterface: string;
+  readonly registrationUrl: string;
+  /** The address by which this process reaches a port on one of the interfaces. */
+  localUrl(side: "client" | "engine", port: number): string;
+}
+
+/** Ports of a run before, for `reuse`. */
+export type OldPorts = Partial<HubSockets["ports"]>;
+
+/** Missed notifications beyond this many are a reader's own fault: it does not read. */
+const NOTIFICATION_HWM = 100_000;
+
+/** Binds all of the hub's sockets. @throws WireError that names the address that is taken */
+export function bindHub(context: Context, options: HubOptions, old: OldPorts): HubSockets {
+  const clientInterface = `tcp://${address(options.clientIp)}`;
+  const engineInterface = `tcp://${address(options.engineIp ?? options.clientIp)}`;
+  const wanted = { ...old, ...defined(options.ports) };
+  const open = (type: SocketType, more: SocketOptions, base: string, port: number | undefined) => {
+    const socket = context.socket(type, {
+      lingerMs: HUB_BOUNDS.lingerMs,
+      maxMessageBytes: HUB_BOUNDS.maxMessageBytes,
+      ...more,
+    });
+    const url = socket.bind(`${base}:${port === undefined || port === 0 ? "*" : port}`);
+    return { socket, port: Number(url.slice(url.lastIndexOf(":") + 1)) };
+  };
+  const registration = open("ROUTER", { handover: true }, clientInterface, wanted.registration);
+  if (!covers(clientInterface, engineInterface)) {
+    registration.socket.bind(`${engineInterface}:${registration.port}`);
+  }
+  const notification = open("PUB", { sendHwm: NOTIFICATION_HWM }, clientInterface, wanted.notification);
+  const hbPing = open("XPUB", { verbose: true }, engineInterface, wanted.hbPing);
+  const hbPong = open("ROUTER", { handover: true, maxMessageBytes: 1 << 16 }, engineInterface, wanted.hbPong);
+  return {
+    all: {
+      registration: registration.socket,
+      notification: notification.socket,
+      hbPing: hbPing.socket,
+      hbPong: hbPong.socket,
+    },
+    ports: {
+      registration: registration.port,
+      notification: notification.port,
+      hbPing: hbPing.port,
+      hbPong: hbPong.port,
+    },
+    clientInterface,
+    engineInterface,
+    registrationUrl: `${clientInterface}:${registration.port}`,
+    localUrl: (side, port) => {
+      const host = (side === "client" ? clientInterface : engineInterface).slice("tcp://".length);
+      return `tcp://${host === "*" || host === "0.0.0.0" ? "127.0.0.1" : host}:${port}`;
+    },
+  };
+}
+
+function address(ip: string | undefined): string {
+  return ip === undefined || ip === "" || ip === "localhost" ? "127.0.0.1" : ip;
+}
+
+/** Whether what listens on one interface is reached through the other, too. */
+function covers(one: string, other: string): boolean {
+  return one === other || one === "tcp://*" || one === "tcp://0.0.0.0";
+}
+
+function defined(ports: HubOptions["ports"]): OldPorts {
+  const { registration, notification, hbPing, hbPong } = ports ?? {};
+  const entries = Object.entries({ registration, notification, hbPing, hbPong });
+  return Object.fromEntries(entries.filter(([, port]) => port !== undefined && port !== 0));
+}

@@ -1,0 +1,139 @@
+/**
+ * What comes over the link: groups and peers' messages go into the ledger and the store, and are acknowledged when the store has
+ * committed them. The scheduler's window of unacknowledged messages is what keeps it from running away from a slow disk.
+ */
+
+import { now } from "../base/clock.ts";
+import type { Logger } from "../base/log.ts";
+import type { Ledger } from "./ledger.ts";
+import { HUB_BOUNDS } from "./options.ts";
+import type { PeerIntake, PeerTopic } from "./peer_intake.ts";
+import type { CommitReport, RecordStore } from "./records.ts";
+
+export interface IntakeParts {
+  readonly ledger: Ledger;
+  readonly store: RecordStore;
+  readonly peers: PeerIntake;
+  /** Tells the scheduler how many of its messages are safe. */
+  readonly acknowledge: (taken: number) => void;
+  readonly log: Logger;
+}
+
+export class Intake {
+  readonly #parts: IntakeParts;
+  #taken = 0;
+  #acknowledged = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #refused: Extract<CommitReport, { kind: "refused" }> | undefined;
+  #malformed = 0;
+  #closed = false;
+
+  constructor(parts: IntakeParts) {
+    this.#parts = parts;
+  }
+
+  /** Why records are not written just now, or undefined if they are. */
+  get refusal(): string | undefined {
+    return this.#refused?.reason;
+  }
+
+  /** Messages that could not be read. */
+  get malformed(): number {
+    return this.#malformed;
+  }
+
+  /** Takes one data message; nothing in it can make this throw. */
+  take(topic: string, frames: readonly Uint8Array[]): void {
+    this.#taken = (this.#taken + 1) >>> 0;
+    try {
+      this.#read(topic, frames);
+    } catch (error) {
+      if (this.#malformed++ === 0) {
+        this.#parts.log.warn("A message from the scheduler cannot be recorded", {
+          topic,
+          error: String(error),
+        });
+      }
+    }
+    if (this.#parts.store.waiting >= HUB_BOUNDS.commitRows && !this.#refused) this.commit();
+    else this.#soon(this.#refused ? HUB_BOUNDS.retryMs : HUB_BOUNDS.commitMs);
+  }
+
+  /** A new scheduler counts its messages from the start. */
+  restart(): void {
+    this.#taken = 0;
+    this.#acknowledged = 0;
+  }
+
+  /** Other parts put something into the store that is to be written soon. */
+  touch(): void {
+    this.#soon(this.#refused ? HUB_BOUNDS.retryMs : HUB_BOUNDS.commitMs);
+  }
+
+  /** Writes what waits and acknowledges it. What the disk refuses is held, up to the store's bound. */
+  commit(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const report = this.#parts.store.commit();
+    const before = this.#refused;
+    this.#refused = report.kind === "refused" ? report : undefined;
+    if (this.#refused && !before) {
+      this.#parts.log.error("Records cannot be written; they are held", { reason: this.#refused.reason });
+    } else if (before && !this.#refused) {
+      this.#parts.log.info("Records are written again");
+    }
+    if (this.#refused) this.#soon(HUB_BOUNDS.retryMs);
+    if (this.#refused?.isFull || this.#acknowledged === this.#taken) return;
+    this.#acknowledged = this.#taken;
+    this.#parts.acknowledge(this.#taken);
+  }
+
+  /** Writes what waits; afterwards no timer is left. */
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+  }
+
+  #soon(ms: number): void {
+    if (this.#timer !== undefined || this.#closed) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.commit();
+    }, ms);
+  }
+
+  #read(topic: string, frames: readonly Uint8Array[]): void {
+    const { ledger, store, peers } = this.#parts;
+    const [frame, piece] = frames;
+    if (!frame) throw new RangeError("it has no frames");
+    switch (topic) {
+      case "tasks":
+      case "direct": {
+        const route = topic === "tasks" ? "task" : "mux";
+        ledger.tasks(frame, route);
+        return store.takeTasks(frame, route);
+      }
+      case "assigned":
+        ledger.assigned(frame);
+        return;
+      case "results":
+        ledger.results(frame);
+        return store.takeResults(frame, Math.round(now() * 1000));
+      case "chunk":
+        if (!piece) throw new RangeError("the chunk has no piece");
+        return store.takeChunk(frame, piece);
+      case "incontrol":
+      case "outcontrol":
+        return;
+      default:
+        if (!isPeerTopic(topic)) throw new RangeError(`its topic is unknown`);
+        return peers.take(topic, frames, Math.round(now() * 1000));
+    }
+  }
+}
+
+function isPeerTopic(topic: string): topic is PeerTopic {
+  return topic === "in" || topic === "out" || topic === "intask" || topic === "tracktask" ||
+    topic === "outtask" ||
+    topic === "iopub";
+}

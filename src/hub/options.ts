@@ -1,0 +1,77 @@
+/**
+ * What a hub is started with. The command line's names and texts are in `controller/options.ts`; the bounds that nobody has needed
+ * to change are here as constants.
+ */
+
+/** Port numbers that are wanted; 0 or absent takes any free one. */
+export interface HubPorts {
+  readonly registration?: number | undefined;
+  readonly notification?: number | undefined;
+  readonly hbPing?: number | undefined;
+  readonly hbPong?: number | undefined;
+  /** The schedulers' ports, as `scheduler_setup` hands them on. */
+  readonly client?: Readonly<Record<string, number>> | undefined;
+  readonly engine?: Readonly<Record<string, number | readonly number[]>> | undefined;
+}
+
+export interface HubOptions {
+  /** The profile's folder; made if it is not there. */
+  readonly profileDir: string;
+  /** Default empty: the profile's one cluster without an id. */
+  readonly clusterId?: string | undefined;
+  /** Key of all signatures; default a new one, or the one of the old files with `reuse`. */
+  readonly key?: string | undefined;
+  /** Address that clients connect to, default 127.0.0.1. `*` is all. */
+  readonly clientIp?: string | undefined;
+  /** Address that engines connect to, default 127.0.0.1. */
+  readonly engineIp?: string | undefined;
+  /** Host name that the files name, default this host's. */
+  readonly location?: string | undefined;
+  readonly ports?: HubPorts | undefined;
+  /** SSH servers that the files name, default none. */
+  readonly clientSsh?: string | undefined;
+  readonly engineSsh?: string | undefined;
+  /** Time between two pings, default 3000. */
+  readonly heartbeatPeriodMs?: number | undefined;
+  /** Pings in a row that an engine may miss, default 10. */
+  readonly maxMisses?: number | undefined;
+  /** How long a registration may be unfinished, default 30 s or 10 periods, whichever is more. */
+  readonly registrationTimeoutMs?: number | undefined;
+  /** Default `leastload`. */
+  readonly scheme?: string | undefined;
+  /** Tasks that an engine may have at a time, 0 for any number; default null: the scheduler chooses. */
+  readonly hwm?: number | null | undefined;
+  /** Default `sqlite`. */
+  readonly database?: "sqlite" | "memory" | "none" | undefined;
+  /** Default `<profile folder>/tsparallel[-<cluster id>].db`. */
+  readonly databaseFile?: string | undefined;
+  readonly durability?: "process" | "power" | undefined;
+  /** Keep key and ports of the connection files that are there, and leave the files at the end. Default false. */
+  readonly reuse?: boolean | undefined;
+  /** Serializer names that the files name, default `json`. */
+  readonly packer?: string | undefined;
+  readonly unpacker?: string | undefined;
+  /** How long the schedulers may take to be ready, default 15 s. */
+  readonly schedulerTimeoutMs?: number | undefined;
+}
+
+/** Bounds of the hub. */
+export const HUB_BOUNDS = {
+  /** Longest frame that a client or engine may send. */
+  maxMessageBytes: 1 << 30,
+  /** Records that one answer may have. */
+  maxAnswerRecords: 100_000,
+  /** Rows that wait before they are committed, and how long they wait. */
+  commitRows: 1000,
+  commitMs: 5,
+  /** How often a refused commit is tried again. */
+  retryMs: 1000,
+  /** How long the link is read before others have a turn. */
+  turnMs: 8,
+  /** Peers that are remembered for having been complained about. */
+  maxComplaints: 1000,
+  /** How long replies may take to leave when the hub ends. */
+  lingerMs: 500,
+  /** From a shutdown_request to the end: clients are told meanwhile. */
+  shutdownMs: 1000,
+} as const;

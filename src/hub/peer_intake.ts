@@ -1,0 +1,194 @@
+/**
+ * Peers' messages as the schedulers copy them to the hub: each becomes a change of the ledger and of a record. They come in any order
+ * (IOPub before the request, results of tasks that nobody knows); what is not known is ignored.
+ */
+
+import type { Message, Session } from "../protocol/frames.ts";
+import type { Ledger } from "./ledger.ts";
+import { isObject } from "./query_match.ts";
+import { OUTPUT_KINDS, type OutputKind, type PeerFields, type RecordStore } from "./records.ts";
+import type { Engine, Registry } from "./registry.ts";
+import { parseTime, timeText } from "./times.ts";
+
+/** Topics of the link that carry a peer's message. */
+export type PeerTopic = "in" | "out" | "intask" | "tracktask" | "outtask" | "iopub";
+
+export interface PeerIntakeParts {
+  readonly session: Session;
+  readonly ledger: Ledger;
+  readonly registry: Registry;
+  readonly store: RecordStore;
+  /** An engine said on IOPub that it shuts down. */
+  readonly onGoodbye: (uuid: string) => void;
+}
+
+const decoder = new TextDecoder();
+
+export class PeerIntake {
+  readonly #parts: PeerIntakeParts;
+
+  constructor(parts: PeerIntakeParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Takes a message in. @param now microseconds since 1970
+   * @throws BadMessage if it is none, or its signature is wrong or was seen before
+   */
+  take(topic: PeerTopic, frames: readonly Uint8Array[], now: number): void {
+    const message = this.#parts.session.parse(frames);
+    switch (topic) {
+      case "in":
+        return this.#direct(message);
+      case "out":
+        return this.#directResult(message, now);
+      case "intask":
+        return this.#task(message);
+      case "tracktask":
+        return this.#assigned(message);
+      case "outtask":
+        return this.#taskResult(message, now);
+      case "iopub":
+        return this.#output(message);
+    }
+  }
+
+  /** The direct requests that an engine had when it left end with an error in their records. */
+  failRequests(engine: Engine, now: number): number {
+    const { ledger, store } = this.#parts;
+    let failed = 0;
+    for (const [msgId, place] of [...ledger.peers()]) {
+      if (place.engine !== engine.id || place.route !== "mux") continue;
+      ledger.closePeer(msgId, engine.id, false);
+      const evalue = `Engine '${engine.uuid}' died while running task '${msgId}'`;
+      store.put(msgId, {
+        result_header: { engine: engine.uuid, date: timeText(now) },
+        result_content: {
+          status: "error",
+          ename: "EngineError",
+          evalue,
+          traceback: [`EngineError: ${evalue}`],
+          engine_info: {},
+        },
+        result_buffers: [],
+        completed: now,
+      });
+      failed++;
+    }
+    return failed;
+  }
+
+  #direct(message: Message): void {
+    const { ledger, registry, store } = this.#parts;
+    const engine = registry.byUuid(text(message.idents[0]));
+    const msgId = requestId(message);
+    if (!engine || msgId === undefined || !ledger.openPeer(msgId, "mux", engine.id)) return;
+    store.put(msgId, { ...submission(message), engine_uuid: engine.uuid, queue: "mux" });
+  }
+
+  #directResult(message: Message, now: number): void {
+    const { ledger, registry, store } = this.#parts;
+    const engine = registry.byUuid(text(message.idents[1]));
+    const msgId = parentId(message);
+    if (!engine || msgId === undefined || !ledger.closePeer(msgId, engine.id, true)) return;
+    store.put(msgId, result(message, now));
+  }
+
+  #task(message: Message): void {
+    const { ledger, store } = this.#parts;
+    const msgId = requestId(message);
+    if (msgId === undefined) return;
+    ledger.openPeer(msgId, "task", null);
+    store.put(msgId, { ...submission(message), queue: "task" });
+  }
+
+  #assigned({ content }: Message): void {
+    const { ledger, registry, store } = this.#parts;
+    const { msg_id: msgId, engine_id: uuid } = content;
+    if (typeof msgId !== "string" || typeof uuid !== "string") return;
+    const engine = registry.byUuid(uuid);
+    if (engine) ledger.assignPeer(msgId, engine.id);
+    if (ledger.peer(msgId)) store.put(msgId, { engine_uuid: uuid });
+  }
+
+  #taskResult(message: Message, now: number): void {
+    const { ledger, registry, store } = this.#parts;
+    const msgId = parentId(message);
+    if (msgId === undefined) return;
+    const { engine, status } = message.metadata;
+    const uuid = typeof engine === "string" ? engine : "";
+    const id = registry.byUuid(uuid)?.id ?? null;
+    if (!ledger.closePeer(msgId, id, status !== "aborted")) return;
+    store.put(msgId, { ...result(message, now), engine_uuid: uuid });
+  }
+
+  #output(message: Message): void {
+    const { store, onGoodbye } = this.#parts;
+    const type = message.header["msg_type"];
+    const msgId = parentId(message);
+    if (type === "shutdown_reply") {
+      const { session } = message.header;
+      if (typeof session === "string") onGoodbye(session);
+    }
+    if (msgId === undefined) return;
+    const { content } = message;
+    if (type === "stream") {
+      const kind = content["name"] === "stderr" ? "stderr" : "stdout";
+      store.output(msgId, { kind, text: String(content["text"] ?? "") });
+    } else if (type === "execute_input") {
+      store.output(msgId, { kind: "execute_input", text: String(content["code"] ?? "") });
+    } else if (isOutputKind(type)) {
+      store.output(msgId, { kind: type, text: JSON.stringify(content) });
+    }
+  }
+}
+
+function isOutputKind(type: unknown): type is OutputKind {
+  return OUTPUT_KINDS.some((kind) => kind === type);
+}
+
+function text(frame: Uint8Array | undefined): string {
+  return frame === undefined ? "" : decoder.decode(frame);
+}
+
+/** The id of a request that gets a reply; comm messages get none, and would wait for ever. */
+function requestId({ header }: Message): string | undefined {
+  const { msg_id: msgId, msg_type: type } = header;
+  const isRequest = typeof type === "string" && type.endsWith("_request");
+  return isRequest && typeof msgId === "string" && msgId !== "" ? msgId : undefined;
+}
+
+function parentId({ parentHeader }: Message): string | undefined {
+  const msgId = parentHeader?.["msg_id"];
+  return typeof msgId === "string" && msgId !== "" ? msgId : undefined;
+}
+
+function micros(time: unknown): number | null {
+  return typeof time === "string" ? parseTime(time) ?? null : null;
+}
+
+function submission(message: Message): PeerFields {
+  const { header, metadata, content, buffers } = message;
+  const session = header["session"];
+  return {
+    header: { ...header },
+    metadata,
+    content,
+    submitted: micros(header["date"]),
+    client_uuid: typeof session === "string" ? session : null,
+    buffers,
+  };
+}
+
+function result(message: Message, now: number): PeerFields {
+  const { header, metadata, content, buffers } = message;
+  return {
+    result_header: { ...header },
+    result_metadata: metadata,
+    result_content: isObject(content) ? content : {},
+    result_buffers: buffers,
+    received: now,
+    started: micros(metadata["started"]),
+    completed: micros(header["date"]) ?? now,
+  };
+}

@@ -1,0 +1,184 @@
+/**
+ * The registration socket: requests of clients and engines come in here, and every one gets its reply. Nothing that is sent to it
+ * can end the hub: what is not signed is counted and dropped, what is malformed gets an error that names the field.
+ */
+
+import { monotonic, now } from "../base/clock.ts";
+import type { Logger } from "../base/log.ts";
+import type { Message, ParentHeader, Session } from "../protocol/frames.ts";
+import type {
+  ClientAnnouncement,
+  EngineAnnouncement,
+  HubRequests,
+  HubRequestType,
+} from "../protocol/messages.ts";
+import { replyType } from "../protocol/messages.ts";
+import { hubRequest, isHubRequest } from "../protocol/shapes.ts";
+import type { Socket } from "../wire/socket.ts";
+import type { HubEvent } from "./core.ts";
+import { HUB_BOUNDS } from "./options.ts";
+import type { Answer, Queries } from "./queries.ts";
+import { errorContent, keyError, RequestError } from "./request_error.ts";
+import type { HubStatus } from "./status.ts";
+
+export interface DoorParts {
+  readonly socket: Socket;
+  readonly session: Session;
+  readonly queries: Queries;
+  readonly log: Logger;
+  /** Hands an event to the core. */
+  step(event: HubEvent): void;
+  /** Engines by id and uuid; for a client of ours its index and what else it is told. */
+  welcome(announcement: ClientAnnouncement | undefined): Readonly<Record<string, unknown>>;
+  resubmit(msgIds: readonly string[]): Record<string, string>;
+  status(): HubStatus;
+  /** A client asks the whole controller to end; the reply has gone. */
+  onShutdown(request: ParentHeader): void;
+  /** Records may have changed. */
+  onChange(): void;
+}
+
+const decoder = new TextDecoder();
+
+type Handler<Type extends HubRequestType> = (content: HubRequests[Type]) => Answer;
+type Questions = Exclude<
+  HubRequestType,
+  "registration_request" | "unregistration_request" | "shutdown_request"
+>;
+
+export class RequestDoor {
+  readonly #parts: DoorParts;
+  readonly #handlers: { readonly [Type in Questions]: Handler<Type> };
+  readonly #complaints = new Set<string>();
+  #dropped = 0;
+
+  constructor(parts: DoorParts) {
+    this.#parts = parts;
+    const { queries } = parts;
+    this.#handlers = {
+      connection_request: (content) => ({ content: parts.welcome(content.tsparallel) }),
+      queue_request: (content) => queries.queue(content),
+      load_request: (content) => queries.load(content),
+      result_request: (content) => queries.result(content),
+      history_request: () => queries.history(),
+      db_request: (content) => queries.db(content),
+      purge_request: (content) => queries.purge(content),
+      resubmit_request: (content) => ({
+        content: { status: "ok", resubmitted: parts.resubmit(content.msg_ids) },
+      }),
+      become_dask_request: () => {
+        throw new RequestError("NotImplementedError", "this controller runs no dask scheduler");
+      },
+      stop_distributed_request: () => ({ content: { status: "ok" } }),
+    };
+  }
+
+  /** Messages that were dropped. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /** Reads what is there, within one turn's time. */
+  read(): void {
+    const { socket } = this.#parts;
+    const until = monotonic() + HUB_BOUNDS.turnMs;
+    while (!socket.closed && monotonic() < until) {
+      const frames = socket.receive();
+      if (!frames) return;
+      this.#take(frames);
+    }
+  }
+
+  /** Says something to an engine or client without having been asked. */
+  tell(uuid: string, type: string, content: object, parent?: ParentHeader): void {
+    const frames = this.#parts.session.message(type, content, parent ? { parent } : {});
+    this.#parts.socket.send([encode(uuid), ...frames]);
+  }
+
+  #take(frames: readonly Uint8Array[]): void {
+    const rid = frames[0];
+    if (!rid) return;
+    let message: Message;
+    try {
+      message = this.#parts.session.parse(frames, 1);
+    } catch (error) {
+      return this.#drop(rid, error);
+    }
+    try {
+      this.#answer(rid, message);
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      this.#refuse(rid, message, error);
+    }
+  }
+
+  #answer(rid: Uint8Array, message: Message): void {
+    const { parts, type } = { parts: this.#parts, type: message.header.msg_type };
+    if (type === "status_request") {
+      return this.#reply(rid, message, "status_reply", { content: { status: "ok", ...parts.status() } });
+    }
+    if (!isHubRequest(type)) throw keyError(type);
+    switch (type) {
+      case "registration_request":
+        return this.#register(message);
+      case "unregistration_request": {
+        const { id } = hubRequest(type, message.content);
+        if (id !== null) parts.step({ kind: "unregistration_requested", at: now(), id });
+        return;
+      }
+      case "shutdown_request":
+        this.#reply(rid, message, "shutdown_reply", { content: { status: "ok" } });
+        return parts.onShutdown(message.header);
+      default: {
+        const answer = this.#ask(type, message.content);
+        this.#reply(rid, message, replyType(type), answer);
+        return parts.onChange();
+      }
+    }
+  }
+
+  #ask<Type extends Questions>(type: Type, content: unknown): Answer {
+    return this.#handlers[type](hubRequest(type, content));
+  }
+
+  /** An engine's reply goes to its uuid, which is its routing id, and has no parent: so do Python's. */
+  #register(message: Message): void {
+    const { uuid, id, tsparallel } = hubRequest("registration_request", message.content);
+    this.#parts.step({ kind: "registration_requested", at: now(), uuid, id, ours: cardOf(tsparallel) });
+  }
+
+  #reply(rid: Uint8Array, message: Message, type: string, { content, buffers }: Answer): void {
+    const frames = this.#parts.session.message(type, content, { parent: message.header, buffers });
+    this.#parts.socket.send([rid, ...frames]);
+  }
+
+  #refuse(rid: Uint8Array, message: Message, error: Error): void {
+    const type = message.header.msg_type;
+    if (!(error instanceof RequestError) && !(error instanceof TypeError)) {
+      this.#parts.log.error("A request could not be answered", { type, error: error.stack ?? String(error) });
+    }
+    // Python's hub answers a bad database query in the reply itself, everything else as hub_error.
+    const name = type === "db_request" ? "db_reply" : "hub_error";
+    this.#reply(rid, message, name, { content: errorContent(error) });
+  }
+
+  #drop(rid: Uint8Array, error: unknown): void {
+    this.#dropped++;
+    const peer = decoder.decode(rid);
+    if (this.#complaints.has(peer)) return;
+    if (this.#complaints.size >= HUB_BOUNDS.maxComplaints) this.#complaints.clear();
+    this.#complaints.add(peer);
+    const reason = error instanceof Error ? error.message : String(error);
+    this.#parts.log.warn("A message is dropped", { peer: JSON.stringify(peer), reason });
+  }
+}
+
+function cardOf(announcement: EngineAnnouncement | undefined) {
+  if (!announcement) return null;
+  const { host, pid, sandbox } = announcement;
+  return { host, pid, sandbox };
+}
+
+function encode(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}

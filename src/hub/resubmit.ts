@@ -1,0 +1,183 @@
+/**
+ * Runs tasks again from their records. The hub does it as a client of its own cluster: a DEALER on the task socket, a client index in
+ * the store. Answers to that client are read and dropped; the link brings them to the records like any other's.
+ */
+
+import { createHash } from "node:crypto";
+import { now } from "../base/clock.ts";
+import type { Session } from "../protocol/frames.ts";
+import { ANY, GroupWriter, INLINE_BODY_BYTES, KIND, OP, TASK_FLAG } from "../protocol/groups.ts";
+import type { Mac } from "../protocol/mac.ts";
+import { encodeValue } from "../protocol/values.ts";
+import type { Context } from "../wire/context.ts";
+import type { AsyncPoller } from "../wire/poll.ts";
+import type { Socket } from "../wire/socket.ts";
+import type { Ledger } from "./ledger.ts";
+import { isObject } from "./query_match.ts";
+import type { GroupReplay, RecordStore, StoredRecord } from "./records.ts";
+import { RequestError } from "./request_error.ts";
+import { parseTime } from "./times.ts";
+
+export interface ResubmitParts {
+  readonly context: Context;
+  readonly poller: AsyncPoller;
+  readonly session: Session;
+  readonly mac: Mac;
+  readonly nonce: bigint;
+  readonly store: RecordStore;
+  readonly ledger: Ledger;
+  /** Address of the task socket's client side. */
+  readonly url: string;
+}
+
+const decoder = new TextDecoder();
+const encoder = new TextEncoder();
+const EMPTY = new Uint8Array(0);
+
+export class Resubmitter {
+  readonly #parts: ResubmitParts;
+  readonly #writer = new GroupWriter();
+  readonly #definitions = new Map<string, number>();
+  #socket: Socket | undefined;
+  #client = 0;
+  #seq = 0;
+
+  constructor(parts: ResubmitParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Submits tasks again; all or, if one of them cannot be, none.
+   * @returns old msg_ids and their new ones
+   * @throws RequestError (KeyError) if there is no record of one, or it lacks what running it again takes
+   */
+  resubmit(msgIds: readonly string[]): Record<string, string> {
+    const { store } = this.#parts;
+    const records = msgIds.map((msgId) => store.get(msgId));
+    const missing = msgIds.filter((_, i) => records[i] === undefined);
+    if (missing.length > 0) {
+      throw new RequestError("KeyError", `"No such msg(s): [${missing.map((id) => `'${id}'`).join(", ")}]"`);
+    }
+    const known = records.filter((record) => record !== undefined);
+    for (const record of known) checkReplayable(record);
+    const renamed: Record<string, string> = {};
+    for (const record of known) {
+      const { replay } = record;
+      renamed[record.msgId] = replay ? this.#resubmitGroup(replay) : this.#resubmitPeer(record);
+    }
+    for (const [old, renewed] of Object.entries(renamed)) store.put(old, { resubmitted: renewed });
+    return renamed;
+  }
+
+  close(): void {
+    if (!this.#socket) return;
+    this.#parts.poller.remove(this.#socket);
+    this.#socket.close();
+  }
+
+  #open(): Socket {
+    if (this.#socket) return this.#socket;
+    const { context, poller, session, url, store } = this.#parts;
+    const socket = context.socket("DEALER", { lingerMs: 500 });
+    socket.connect(url);
+    poller.add(socket, () => {
+      while (socket.receive() !== undefined);
+    });
+    this.#client = store.clientIndex(session.session, session.pid, session.username);
+    this.#socket = socket;
+    return socket;
+  }
+
+  /** The same header, the original sender's session and name included, under a new id and date; metadata is lost. */
+  #resubmitPeer(record: StoredRecord): string {
+    const { session, store, ledger } = this.#parts;
+    const fresh = session.header("apply_request");
+    const stored = record.field("header");
+    const header = {
+      ...fresh,
+      ...(isObject(stored) ? stored : {}),
+      msg_id: fresh.msg_id,
+      date: fresh.date,
+    };
+    const asked = record.field("content");
+    const content = isObject(asked) ? asked : {};
+    const buffers = record.buffers();
+    ledger.openPeer(header.msg_id, "task", null);
+    store.put(header.msg_id, {
+      header,
+      metadata: {},
+      content,
+      submitted: parseTime(header.date) ?? null,
+      client_uuid: header.session,
+      queue: "task",
+      buffers,
+    });
+    this.#open().send(session.pack(header, content, { parent: header, buffers }));
+    return header.msg_id;
+  }
+
+  #resubmitGroup(replay: GroupReplay): string {
+    const { session, mac, nonce } = this.#parts;
+    const socket = this.#open();
+    const writer = this.#writer;
+    writer.reset();
+    if (this.#seq === 0) this.#introduce();
+    const definition = replay.op === OP.apply ? this.#define(replay.definition ?? EMPTY) : 0;
+    const tail = keptOptions(replay.tail);
+    const body = new Uint8Array(replay.body.length + tail.length);
+    body.set(replay.body);
+    body.set(tail, replay.body.length);
+    const n = session.nextNumber();
+    const flags = tail.length > 0 ? TASK_FLAG.tail : 0;
+    writer.task(n, this.#client, definition, replay.op, flags, 0, tail.length, 0, now(), body);
+    const header = {
+      kind: KIND.tasks,
+      origin: this.#client,
+      seq: ++this.#seq,
+      target: ANY,
+      nonce,
+      acked: 0,
+      committed: 0,
+      window: 0,
+    };
+    socket.send([writer.close(header, (bytes, from, to, at) => mac.sign(bytes, from, to, at))]);
+    return session.msgId(n);
+  }
+
+  /** The client's card: the first record on a path. */
+  #introduce(): void {
+    const { session, pid, username } = this.#parts.session;
+    const card = encodeValue({ kind: "client", session, username, pid }).body;
+    this.#writer.task(0, this.#client, 0, OP.define, 0, 0, 0, 0, now(), card);
+  }
+
+  #define(body: Uint8Array): number {
+    const hash = createHash("sha256").update(body).digest("hex");
+    const known = this.#definitions.get(hash);
+    if (known !== undefined) return known;
+    const id = this.#definitions.size + 1;
+    this.#definitions.set(hash, id);
+    this.#writer.task(0, this.#client, id, OP.define, 0, 0, 0, 0, now(), body);
+    return id;
+  }
+}
+
+/** @throws RequestError naming the task */
+function checkReplayable({ msgId, replay }: StoredRecord): void {
+  if (!replay) return;
+  const size = Math.max(replay.body.length, replay.definition?.length ?? 0);
+  if (replay.isReplayable && size <= INLINE_BODY_BYTES) return;
+  throw new RequestError(
+    "ValueError",
+    `task '${msgId}' cannot be run again: its large arguments were not kept`,
+  );
+}
+
+/** What still means something for the hub's own client: dependencies and engines named by id do not. */
+function keptOptions(tail: Uint8Array): Uint8Array {
+  if (tail.length === 0) return EMPTY;
+  const options: unknown = JSON.parse(decoder.decode(tail));
+  if (!isObject(options)) return EMPTY;
+  const { after: _after, follow: _follow, targets: _targets, ...kept } = options;
+  return Object.keys(kept).length === 0 ? EMPTY : encoder.encode(JSON.stringify(kept));
+}

@@ -1,0 +1,124 @@
+/**
+ * The hub's end of the link to the schedulers: a ROUTER on a Unix socket in a folder that only this user can enter. The schedulers
+ * come to it, are set up, say their ports, and may be replaced: who says hello last is the one.
+ */
+
+import { monotonic } from "../base/clock.ts";
+import type { Logger } from "../base/log.ts";
+import type { Context } from "../wire/context.ts";
+import type { AsyncPoller } from "../wire/poll.ts";
+import type { Socket } from "../wire/socket.ts";
+import { HUB_BOUNDS } from "./options.ts";
+import { isObject } from "./query_match.ts";
+
+/** Ports of the schedulers' sockets, as the connection files name them. */
+export interface SchedulerPorts {
+  readonly client: Readonly<Record<"control" | "mux" | "task" | "iopub" | "broadcast", number>>;
+  readonly engine:
+    & Readonly<Record<"control" | "mux" | "task" | "iopub", number>>
+    & { readonly broadcast: readonly number[] };
+}
+
+/** What the schedulers do that concerns the hub. */
+export interface LinkEvents {
+  /** They want to be set up; the answer is sent to them. */
+  onHello(): Readonly<Record<string, unknown>>;
+  onReady(ports: SchedulerPorts): void;
+  onFailed(reason: string): void;
+  onQueue(waiting: number, assigned: number): void;
+  /** A data message. */
+  onData(topic: string, frames: readonly Uint8Array[]): void;
+}
+
+const decoder = new TextDecoder();
+const encoder = new TextEncoder();
+const SCHEDULER = encoder.encode("scheduler");
+const JSON_TOPIC = encoder.encode("json");
+const ACK_TOPIC = encoder.encode("ack");
+
+export class SchedulerLink {
+  readonly url: string;
+  readonly #folder: string;
+  readonly #socket: Socket;
+  readonly #poller: AsyncPoller;
+  readonly #events: LinkEvents;
+  readonly #log: Logger;
+
+  constructor(context: Context, poller: AsyncPoller, events: LinkEvents, log: Logger) {
+    this.#events = events;
+    this.#log = log;
+    this.#poller = poller;
+    this.#folder = privateFolder();
+    this.#socket = context.socket("ROUTER", { handover: true, lingerMs: HUB_BOUNDS.lingerMs });
+    this.url = this.#socket.bind(`ipc://${this.#folder}/link`);
+    poller.add(this.#socket, () => this.#read());
+  }
+
+  /** Says something to the schedulers; without effect as long as none is there. */
+  tell(message: Readonly<Record<string, unknown>>): void {
+    this.#socket.send([SCHEDULER, JSON_TOPIC, encoder.encode(JSON.stringify(message))]);
+  }
+
+  /** Data messages up to the `taken`-th are safe. */
+  acknowledge(taken: number): void {
+    const frame = new Uint8Array(8);
+    new DataView(frame.buffer).setUint32(0, taken, true);
+    this.#socket.send([SCHEDULER, ACK_TOPIC, frame]);
+  }
+
+  close(): void {
+    this.#poller.remove(this.#socket);
+    this.#socket.close();
+    Deno.removeSync(this.#folder, { recursive: true });
+  }
+
+  #read(): void {
+    const until = monotonic() + HUB_BOUNDS.turnMs;
+    while (!this.#socket.closed && monotonic() < until) {
+      const frames = this.#socket.receive();
+      if (!frames) return;
+      const topic = decoder.decode(frames[1]);
+      if (topic === "json") this.#hear(frames[2]);
+      else this.#events.onData(topic, frames.slice(2));
+    }
+  }
+
+  #hear(frame: Uint8Array | undefined): void {
+    let message: unknown;
+    try {
+      message = JSON.parse(decoder.decode(frame));
+    } catch {
+      message = null;
+    }
+    if (!isObject(message)) return this.#log.warn("The schedulers sent something that is no JSON object");
+    const { kind, ports, reason, waiting, assigned } = message;
+    if (kind === "scheduler_hello") this.tell({ kind: "scheduler_setup", ...this.#events.onHello() });
+    else if (kind === "scheduler_failed") this.#events.onFailed(String(reason));
+    else if (kind === "queue") this.#events.onQueue(Number(waiting) || 0, Number(assigned) || 0);
+    else if (kind === "scheduler_ready") {
+      if (isPorts(ports)) this.#events.onReady(ports);
+      else this.#events.onFailed("the schedulers did not name all their ports");
+    }
+  }
+}
+
+/** A folder of mode 0700 whose path leaves room for a Unix socket's (108 bytes). */
+function privateFolder(): string {
+  const folder = Deno.makeTempDirSync({ prefix: "tsp-" });
+  if (folder.length <= 90) return folder;
+  Deno.removeSync(folder);
+  return Deno.makeTempDirSync({ dir: "/tmp", prefix: "tsp-" });
+}
+
+function isPorts(value: unknown): value is SchedulerPorts {
+  if (!isObject(value) || !isObject(value["client"]) || !isObject(value["engine"])) return false;
+  const { client, engine } = { client: value["client"], engine: value["engine"] };
+  const leaves = engine["broadcast"];
+  return ["control", "mux", "task", "iopub", "broadcast"].every((name) => isPort(client[name])) &&
+    ["control", "mux", "task", "iopub"].every((name) => isPort(engine[name])) &&
+    Array.isArray(leaves) && leaves.length > 0 && leaves.every(isPort);
+}
+
+function isPort(value: unknown): boolean {
+  return typeof value === "number" && Number.isInteger(value) && value > 0 && value <= 65_535;
+}

@@ -1,0 +1,51 @@
+/** The hub's state at a moment, for `tsparallel status` and for the process that houses the hub. */
+
+import type { EngineCard } from "./registry.ts";
+
+/** One registered engine. */
+export interface EngineStatus {
+  readonly id: number;
+  readonly uuid: string;
+  /** Whether it speaks our extension. */
+  readonly ours: boolean;
+  readonly host: string | null;
+  readonly pid: number | null;
+  readonly sandbox: string | null;
+  /** When it was registered, ISO text. */
+  readonly registered: string;
+  readonly queue: number;
+  readonly tasks: number;
+  readonly completed: number;
+}
+
+export interface HubStatus {
+  readonly engines: readonly EngineStatus[];
+  /** Clients that connected since the hub started. */
+  readonly clients: number;
+  readonly queue: {
+    readonly unassigned: number;
+    /** Tasks that wait or run. */
+    readonly open: number;
+    /** Tasks that ended since the hub started. */
+    readonly finished: number;
+    /** The task scheduler's own numbers. */
+    readonly scheduler: { readonly waiting: number; readonly assigned: number };
+  };
+  /** `written`, or `refused: …` with the disk's reason. */
+  readonly records: string;
+  readonly database: string;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly uptimeMs: number;
+  /** Messages that were dropped: bad signatures, broken frames. */
+  readonly dropped: number;
+}
+
+/** The fields of an engine's card, null where it is a peer's. */
+export function cardStatus(card: EngineCard | null): Pick<EngineStatus, "ours" | "host" | "pid" | "sandbox"> {
+  return {
+    ours: card !== null,
+    host: card?.host ?? null,
+    pid: card?.pid ?? null,
+    sandbox: card?.sandbox ?? null,
+  };
+}
