@@ -111,7 +111,7 @@ export interface SlotHandle {
   look(sink: SlotSink): void;
   /** Bytes of memory that the child uses now (resident, arena included), 0 if it is gone. */
   memory(): number;
-  /** SIGKILL to its group; the next `look()` reports finished results first and then `ended`. */
+  /** SIGKILL to its group. The `look()` after its end (`fds` tell) reports finished results first and then `ended`. */
   kill(): void;
   /** SIGSTOP or SIGCONT to its group. */
   pause(stopped: boolean): void;

@@ -143,12 +143,25 @@ export function writeFd(fd: number, bytes: Uint8Array<ArrayBuffer>): number {
  * @returns how many are ready; 0 after the time or a signal
  */
 export function pollFds(fds: readonly number[], timeoutMs: number): number {
-  const table = new DataView(new ArrayBuffer(fds.length * 8));
-  fds.forEach((fd, i) => {
-    table.setInt32(i * 8, fd, true);
-    table.setInt16(i * 8 + 4, POLL_IN, true);
-  });
-  return Math.max(0, libc().poll(new Uint8Array(table.buffer), BigInt(fds.length), timeoutMs));
+  return Math.max(0, pollTable(fds, timeoutMs).count);
+}
+
+/** Which of the descriptors can be read now, or have ended. */
+export function readyFds(fds: readonly number[]): boolean[] {
+  const { table } = pollTable(fds, 0);
+  return fds.map((_, i) => table[i * 4 + 3] !== 0);
+}
+
+/** The poll table as 16-bit words: descriptor (two), wanted, ready. */
+function pollTable(fds: readonly number[], timeoutMs: number): { count: number; table: Int16Array } {
+  const table = new Int16Array(fds.length * 4);
+  const words = new Int32Array(table.buffer);
+  for (let i = 0; i < fds.length; i++) {
+    words[i * 2] = fds[i]!;
+    table[i * 4 + 2] = POLL_IN;
+  }
+  const count = libc().poll(new Uint8Array(table.buffer), BigInt(fds.length), timeoutMs);
+  return { count, table };
 }
 
 /** A descriptor that becomes readable when the process ends (and is reaped by its parent only). */
@@ -255,7 +268,14 @@ export function spawn(options: SpawnOptions): number {
   options.stdio.forEach((fd, index) => c.posix_spawn_file_actions_adddup2(actions, fd, index));
   c.posix_spawn_file_actions_addclosefrom_np?.(actions, 3);
   const program = cString(options.command[0] ?? "");
-  const error = c.posix_spawn(new Uint8Array(pid.buffer), program, actions, attributes, argv.bytes, envp.bytes);
+  const error = c.posix_spawn(
+    new Uint8Array(pid.buffer),
+    program,
+    actions,
+    attributes,
+    argv.bytes,
+    envp.bytes,
+  );
   c.posix_spawn_file_actions_destroy(actions);
   c.posix_spawnattr_destroy(attributes);
   if (error !== 0) throw new Error(`Cannot start "${options.command[0]}": error number ${error}`);
@@ -281,3 +301,30 @@ export function residentBytes(pid: number): number {
 
 /** Of the systems that we run on; arm64 kernels with 64 KiB pages would show a sixteenth. */
 const PAGE_BYTES = 4096;
+
+const SIGXFSZ = 25;
+const SIG_IGN = 1n;
+const PR_SET_PDEATHSIG = 1;
+const RLIMIT_FSIZE = 1;
+const RLIMIT_CORE = 4;
+
+/** From now on a write beyond the limit of file sizes fails instead of ending the process. */
+export function ignoreFileSizeSignal(): void {
+  libc().signal(SIGXFSZ, SIG_IGN);
+}
+
+/**
+ * Makes the kernel kill this process when its parent ends; false if that has happened already. It follows the parent's *thread* that
+ * started this process, so a host starts its children on its main thread.
+ */
+export function refuseToOutlive(parent: number): boolean {
+  libc().prctl(PR_SET_PDEATHSIG, BigInt(SIGNAL.kill), 0n, 0n, 0n);
+  return libc().getppid() === parent;
+}
+
+/** No file can be written from here on, and no core dumped. */
+export function limitResources(): void {
+  const zero = new Uint8Array(16);
+  libc().setrlimit(RLIMIT_FSIZE, zero);
+  libc().setrlimit(RLIMIT_CORE, zero);
+}

@@ -1,0 +1,126 @@
+/**
+ * Functions in the Worker, rebuilt from their text. A definition is kept as it came and built at its first use: its source becomes
+ * an expression inside a function whose parameters are what it captured, in strict mode as every module is, and with the user's
+ * namespace as its globals.
+ */
+import { defineProperty, hasOwn, keys } from "../protocol/primordials.ts";
+import { isIdentifier } from "./namespace.ts";
+
+const MakeFunction = Function;
+const { apply } = Reflect;
+const PrimordialTypeError = TypeError;
+const PrimordialReferenceError = ReferenceError;
+const PrimordialSyntaxError = SyntaxError;
+const PrimordialMap = Map;
+const mapGet = Function.prototype.call.bind(Map.prototype.get) as (map: unknown, key: number) => unknown;
+const mapSet = Function.prototype.call.bind(Map.prototype.set) as (
+  map: unknown,
+  key: number,
+  v: unknown,
+) => void;
+
+/** Most functions that one function may capture in a row: a captures b captures c … */
+const MAX_NESTING = 50;
+
+/** A function on its way: what a define's body is. */
+export interface FunctionText {
+  readonly kind: "function";
+  readonly source: string;
+  /** Values of free names. */
+  readonly captures?: Readonly<Record<string, unknown>>;
+  /** Free names that are functions themselves. */
+  readonly functions?: Readonly<Record<string, FunctionText>>;
+  /** The name under which the function can call itself. */
+  readonly name?: string;
+}
+
+type AnyFunction = (...args: unknown[]) => unknown;
+
+/** What is known of one number: read at its first use, from `read`. */
+interface Definition {
+  read: (() => unknown) | undefined;
+  built: AnyFunction | undefined;
+}
+
+export class Definitions {
+  readonly #byNumber = new PrimordialMap<number, Definition>();
+
+  /** Keeps a definition; one of the same number is replaced. */
+  define(number: number, read: () => unknown): void {
+    mapSet(this.#byNumber, number, { read, built: undefined });
+  }
+
+  /** Calls a function. @throws what it throws, or why it cannot be built */
+  call(number: number, args: readonly unknown[]): unknown {
+    const definition = mapGet(this.#byNumber, number) as Definition | undefined;
+    if (definition === undefined) {
+      throw new PrimordialReferenceError(`Cannot apply function ${number}: it was not defined`);
+    }
+    return apply(definition.built ?? build(definition), undefined, args);
+  }
+}
+
+function build(definition: Definition): AnyFunction {
+  const built = buildFunction(definition.read?.(), 0);
+  definition.read = undefined;
+  return definition.built = built;
+}
+
+function buildFunction(text: unknown, depth: number): AnyFunction {
+  if (!isFunctionText(text)) throw new PrimordialTypeError("Cannot build a function: it has no source");
+  if (depth > MAX_NESTING) {
+    throw new PrimordialTypeError("Cannot build a function: its captures nest too deep");
+  }
+  const values: unknown[] = [];
+  const captured = addAll(text.captures, values, (value) => value);
+  const functions = addAll(text.functions, values, (value) => buildFunction(value, depth + 1));
+  const parameters = captured === "" || functions === "" ? captured + functions : `${captured},${functions}`;
+  const isCaptured = hasName(text.captures, text.name) || hasName(text.functions, text.name);
+  const name = text.name ?? "";
+  const wrapper = makeWrapper(parameters, text.source, isCaptured || !isIdentifier(name) ? "" : name);
+  const built: unknown = apply(wrapper, undefined, values);
+  if (typeof built !== "function") {
+    throw new PrimordialTypeError("Cannot build a function: its source is none");
+  }
+  return built as AnyFunction;
+}
+
+/** Appends the values of an object, and returns its names as a list of parameters. */
+function addAll(from: object | undefined, values: unknown[], convert: (value: unknown) => unknown): string {
+  let names = "";
+  const own = keys(from ?? {});
+  for (let i = 0; i < own.length; i++) {
+    const name = own[i] as string;
+    const value = convert((from as Readonly<Record<string, unknown>>)[name]);
+    names += i === 0 ? name : `,${name}`;
+    const property = { __proto__: null, value, writable: true, enumerable: true, configurable: true };
+    defineProperty(values, values.length, property as PropertyDescriptor);
+  }
+  return names;
+}
+
+function hasName(object: object | undefined, name: string | undefined): boolean {
+  return object !== undefined && name !== undefined && hasOwn(object, name);
+}
+
+function makeWrapper(parameters: string, source: string, name: string): AnyFunction {
+  const plain = `"use strict";return (${source}\n)`;
+  if (name === "") return makeFunction(parameters, plain);
+  try {
+    return makeFunction(parameters, `"use strict";const ${name} = (${source}\n);return ${name}`);
+  } catch (error) {
+    // The name may be a reserved word; if it is the source that is wrong, this says so.
+    if (error instanceof PrimordialSyntaxError) return makeFunction(parameters, plain);
+    throw error;
+  }
+}
+
+function makeFunction(parameters: string, body: string): AnyFunction {
+  return MakeFunction(parameters, body) as AnyFunction;
+}
+
+function isFunctionText(value: unknown): value is FunctionText {
+  if (typeof value !== "object" || value === null) return false;
+  const { kind, source } = value as Partial<FunctionText>;
+  return kind === "function" && typeof source === "string";
+}

@@ -1,0 +1,54 @@
+/**
+ * Takes the runtime's back doors out of a realm before user code loads: internal operations and interfaces that ask for no
+ * permission. Care, not a wall: the walls hold without it.
+ */
+
+/** The runtime's own maker of console objects. */
+export type ConsoleMaker = new (print: (text: string, level: number) => void) => Record<string, unknown>;
+
+/** Takes the runtime's Console class out of its internals. To be called before `closeBackDoors`. */
+export function consoleMaker(): ConsoleMaker | undefined {
+  const key: unknown = Reflect.get(Deno, "internal");
+  const internals: unknown = typeof key === "symbol" ? Reflect.get(Deno, key) : undefined;
+  const found: unknown = typeof internals === "object" && internals !== null &&
+    Reflect.get(internals, "Console");
+  return typeof found === "function" ? found as ConsoleMaker : undefined;
+}
+
+/**
+ * Must need nothing from outside itself: its text is also the first module of each nested Worker.
+ */
+export function closeBackDoors(): void {
+  const drop = (object: object, key: PropertyKey) => {
+    try {
+      delete (object as Record<PropertyKey, unknown>)[key];
+    } catch {
+      // What cannot be deleted stays; it is no wall.
+    }
+  };
+  const key: unknown = Reflect.get(Deno, "internal");
+  if (typeof key === "symbol") drop(Deno, key);
+  for (const name of ["internal", "openKv", "jupyter", "createHttpClient", "telemetry", "bundle"]) {
+    drop(Deno, name);
+  }
+  for (const name of ["caches", "localStorage", "sessionStorage", "indexedDB", "GPU", "BroadcastChannel"]) {
+    drop(globalThis, name);
+  }
+  drop(Object.getPrototypeOf(navigator), "gpu");
+  const Original = globalThis.Worker;
+  if (Original === undefined) return;
+  const text = `(${closeBackDoors.toString()})()`;
+  const prelude = "data:text/javascript," + encodeURIComponent(text);
+  const { stringify } = JSON,
+    encode = encodeURIComponent,
+    text_ = String,
+    startsWith = String.prototype.startsWith;
+  const call = Function.prototype.call.bind(startsWith) as (self: string, start: string) => boolean;
+  globalThis.Worker = class Worker extends Original {
+    constructor(specifier: string | URL, options?: WorkerOptions) {
+      const url = text_(specifier);
+      const first = `import ${stringify(prelude)};import ${stringify(url)};`;
+      super(call(url, "data:") ? "data:text/javascript," + encode(first) : url, options);
+    }
+  };
+}

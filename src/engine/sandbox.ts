@@ -1,0 +1,111 @@
+/**
+ * The main thread of a slot's child: raises the walls, then starts the Worker behind them. The order of the steps is the point; each
+ * has its reason beside it. This is where `child_bundle.js` begins (`bundle_build.ts` makes it).
+ */
+import {
+  closeFd,
+  cString,
+  ignoreFileSizeSignal,
+  libc,
+  limitResources,
+  openShared,
+  refuseToOutlive,
+} from "../native/libc.ts";
+import { noNewPrivileges, raiseLandlock } from "../native/landlock.ts";
+import { buildSeccomp, raiseSeccomp } from "../native/seccomp.ts";
+import { ringLayout } from "./ring.ts";
+import type { SlotSettings } from "./slot_contract.ts";
+import type { WorkerStart } from "./sandbox_worker.ts";
+
+/** The Worker's module as a `data:` URL, and the text of its tools for cells; the build puts them in. */
+declare const WORKER_URL: string;
+declare const CELL_TOOLS_TEXT: string;
+
+/** What the host says on fd 0, as one line of JSON. */
+export interface Job extends SlotSettings {
+  readonly hostPid: number;
+  /** The host's descriptor of the shared memory. */
+  readonly ringFd: number;
+}
+
+type Walls = WorkerStart["walls"];
+
+function readJob(): Job {
+  const bytes: number[] = [], one = new Uint8Array(1);
+  // Byte by byte: what follows the line is the Worker's.
+  while (Deno.stdin.readSync(one) === 1 && one[0] !== 10) bytes.push(one[0] ?? 0);
+  return JSON.parse(new TextDecoder().decode(new Uint8Array(bytes)));
+}
+
+/** Takes every right of this process, and what the Worker would inherit of them. */
+function revokeRights(): void {
+  const names = ["run", "write", "net", "env", "sys", "import", "ffi", "read"] as const;
+  for (const name of names) Deno.permissions.revokeSync({ name });
+}
+
+/** Whether the kernel lets this process do something that the walls should refuse. */
+function isOpen(attempt: () => number): boolean {
+  const fd = attempt();
+  if (fd >= 0) closeFd(fd);
+  return fd >= 0;
+}
+
+function raiseWalls(job: Job): Walls {
+  const { walls } = job;
+  // 2.9 opens a socketpair when it first needs signals, and panics if the filter forbids it.
+  const nothing = () => {};
+  Deno.addSignalListener("SIGWINCH", nothing);
+  Deno.removeSignalListener("SIGWINCH", nothing);
+  // Pointers need the right to FFI, which is about to go.
+  const filter = walls.seccomp ? buildSeccomp(Deno.pid) : undefined;
+  const executable = cString("/proc/self/exe");
+  const { open, socket } = libc();
+  if (walls.deno) revokeRights();
+  const isPrivate = noNewPrivileges();
+  const landlock = walls.landlock && isPrivate ? raiseLandlock() : 0;
+  const seccomp = filter !== undefined && isPrivate && raiseSeccomp(filter);
+  const missing: string[] = [];
+  if (landlock === 0 || isOpen(() => open(executable, 0o2000000))) missing.push("files (no Landlock)");
+  if (landlock < 4 && !seccomp) missing.push("TCP (Landlock older than version 4)");
+  if (!seccomp || isOpen(() => socket(2, 2, 0))) {
+    missing.push("datagrams, Unix sockets, signals (no seccomp)");
+  }
+  return { landlock, seccomp, missing };
+}
+
+function startWorker(job: Job, memory: ArrayBuffer, walls: Walls): void {
+  // From a `data:` URL: a file would need the right to read that is gone.
+  const permissions = job.walls.deno ? "none" : "inherit";
+  const worker = new Worker(WORKER_URL, { type: "module", name: "", deno: { permissions } });
+  // What gets here ended the Worker; this process ends with it, as nothing else keeps it alive.
+  worker.addEventListener("error", (event) => {
+    event.preventDefault();
+    console.error(event.message);
+    Deno.exit(1);
+  });
+  const start: WorkerStart = {
+    memory,
+    entries: job.entries,
+    ringBytes: job.ringBytes,
+    arenaBytes: job.arenaBytes,
+    resultLimitBytes: job.resultLimitBytes,
+    cellTools: CELL_TOOLS_TEXT,
+    walls,
+  };
+  worker.postMessage(start, [memory]);
+}
+
+function main(): void {
+  const job = readJob();
+  // A write beyond the limit shall fail, not end the process.
+  ignoreFileSizeSignal();
+  if (!refuseToOutlive(job.hostPid)) Deno.exit(0);
+  const layout = ringLayout(job.entries, job.ringBytes, job.arenaBytes);
+  const memory = openShared(`/proc/${job.hostPid}/fd/${job.ringFd}`, layout.total);
+  // A compiled program's loader looks upwards from here for a package.json, and dies of the wall where there is one.
+  Deno.chdir("/");
+  limitResources();
+  startWorker(job, memory, raiseWalls(job));
+}
+
+main();

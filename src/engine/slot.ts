@@ -1,0 +1,391 @@
+/**
+ * One slot at the engine host: starts the child, hands it tasks, reads what comes back, sees it end, and kills it when asked to.
+ *
+ * It does nothing by itself: the host waits for `fds` in its own poll, calls `look()` when one is ready, and every few milliseconds
+ * while anything is open. Whatever the child does, no call here waits for it.
+ */
+import { now } from "../base/clock.ts";
+import {
+  closeFd,
+  createShared,
+  destroyShared,
+  type ExitStatus,
+  kill,
+  pidfdOpen,
+  pipe,
+  pollFds,
+  punchHole,
+  readyFds,
+  residentBytes,
+  setNonBlocking,
+  type SharedMemory,
+  SIGNAL,
+  spawn,
+  waitpid,
+  writeFd,
+} from "../native/libc.ts";
+import { BELL, type RingLayout, ringLayout } from "./ring.ts";
+import type { Job } from "./sandbox.ts";
+import { Nonsense, type RingSink } from "./slot_checks.ts";
+import type { ChildEnd, Offer, SlotHandle, SlotSettings, SlotSink } from "./slot_contract.ts";
+import { HostRing } from "./slot_ring.ts";
+import { TextStream } from "./slot_text.ts";
+
+/** A child that is not ready by then is killed. */
+const READY_MS = 10_000;
+/** A bell that led to nothing is rung again after so long, then after twice that, and so on. */
+const RING_AGAIN_MS = 10;
+/** A child that takes no task for so long, although none runs, is killed. */
+const STUCK_MS = 5_000;
+/** An arena that lay unused for so long gives its memory back. */
+const ARENA_IDLE_MS = 1_000;
+/** How much of the last text is kept for the report of the end. */
+const LAST_WORDS_BYTES = 4096;
+
+/** Nothing else is in the child's environment. Without DENO_DIR Deno finds a cache through the password file, and writes to it. */
+const ENVIRONMENT = { DENO_DIR: "/dev/null/none", NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" };
+
+/** What the runtime says when its own limit of memory is reached. */
+const OUT_OF_MEMORY =
+  /Fatal JavaScript out of memory|JavaScript heap out of memory|Fatal process out of memory/;
+/** Signals by which the runtime then ends: illegal instruction, trap, abort. */
+const FATAL_SIGNALS = [4, 5, 6];
+
+/** The command that starts a child: this executable itself, which in a compiled program has the child's code in it. */
+export function childCommand(): string[] {
+  const program = Deno.execPath();
+  if (Deno.build.standalone) return [program, "slot-child"];
+  const flags = [
+    "--no-prompt",
+    "--no-config",
+    "--no-lock",
+    "--no-remote",
+    "--no-npm",
+    "--unstable-worker-options",
+  ];
+  return [program, "run", "-A", ...flags, `${import.meta.dirname}/child_bundle.js`];
+}
+
+interface Pipes {
+  /** The host's ends. */
+  readonly bell: number;
+  readonly stdout: number;
+  readonly stderr: number;
+}
+
+interface Started {
+  readonly pid: number;
+  readonly pidfd: number;
+  readonly pipes: Pipes;
+  readonly memory: SharedMemory;
+  readonly layout: RingLayout;
+  readonly settings: SlotSettings;
+}
+
+export class Slot implements SlotHandle {
+  readonly pid: number;
+  readonly fds: readonly number[];
+  readonly #pipes: Pipes;
+  readonly #pidfd: number;
+  readonly #memory: SharedMemory;
+  readonly #layout: RingLayout;
+  readonly #ring: HostRing;
+  readonly #stdout: TextStream;
+  readonly #stderr: TextStream;
+  readonly #startedAt = now();
+  #state: SlotHandle["state"] = "starting";
+  #isClosed = false;
+  #isLooking = false;
+  #isPaused = false;
+  #needsBell = false;
+  /** Why this side killed the child, if it did. */
+  #verdict: { readonly reason: ChildEnd["reason"]; readonly detail: string } | undefined;
+  #lastWords = "";
+  /** The same with what was attributed to tasks: the runtime's own last message is. */
+  #lastText = "";
+  /** When the Worker last did something, or had nothing to do. */
+  #progressAt = now();
+  #progress = 0;
+  #ringAgainAt = 0;
+  #ringAgainMs = RING_AGAIN_MS;
+  /** Use of the arenas since their memory was given back. */
+  #arenaBytes = 0;
+  #arenaAt = 0;
+
+  /**
+   * Starts a child. Call it on the program's main thread: the child dies with the thread that started it.
+   * @param command from `childCommand()`
+   * @throws Error if it cannot be started
+   */
+  static start(settings: SlotSettings, command: readonly string[]): Slot {
+    return new Slot(startChild(settings, command));
+  }
+
+  private constructor(started: Started) {
+    const { pid, pidfd, pipes, memory, layout, settings } = started;
+    this.pid = pid;
+    this.#pidfd = pidfd;
+    this.#pipes = pipes;
+    this.#memory = memory;
+    this.#layout = layout;
+    this.fds = [pipes.stdout, pipes.stderr, pidfd];
+    this.#ring = new HostRing(memory.buffer, layout, settings.resultLimitBytes);
+    this.#stdout = new TextStream(pipes.stdout, true);
+    this.#stderr = new TextStream(pipes.stderr, false);
+  }
+
+  get state(): SlotHandle["state"] {
+    return this.#state;
+  }
+
+  get open(): number {
+    return this.#ring.open;
+  }
+
+  offer(offer: Offer): boolean {
+    if (this.#state === "ended") return false;
+    if (!this.#ring.isBehind) this.#madeProgress();
+    const isTaken = this.#ring.offer(offer);
+    this.#needsBell ||= isTaken;
+    return isTaken;
+  }
+
+  chunk(ticket: number, index: number, total: number, offset: number, bytes: Uint8Array): boolean {
+    if (this.#state === "ended") return false;
+    if (!this.#ring.isBehind) this.#madeProgress();
+    const isTaken = this.#ring.chunk(ticket, index, total, offset, bytes);
+    this.#needsBell ||= isTaken;
+    if (isTaken) this.#usedArena(bytes.length);
+    return isTaken;
+  }
+
+  ring(): void {
+    if (!this.#needsBell) return;
+    this.#needsBell = false;
+    this.#ringBell();
+  }
+
+  #ringBell(): void {
+    // A full pipe has bells enough.
+    if (!this.#isClosed) writeFd(this.#pipes.bell, BELL_BYTES);
+  }
+
+  withdraw(ticket: number): boolean {
+    return this.#state !== "ended" && this.#ring.withdraw(ticket);
+  }
+
+  look(sink: SlotSink): void {
+    if (this.#state === "ended" || this.#isLooking) return;
+    this.#isLooking = true;
+    try {
+      this.#lookOnce(sink);
+    } finally {
+      this.#isLooking = false;
+    }
+    if (this.#isClosed) this.#release();
+  }
+
+  #lookOnce(sink: SlotSink): void {
+    const before = now();
+    const [hasText, hasErrors, hasEnded] = readyFds(this.fds);
+    if (hasText) this.#stdout.fill();
+    if (hasErrors) this.#stderr.fill();
+    this.#collect(sink, before);
+    if (hasEnded) return this.#end(sink);
+    if (this.#ring.wantsRoom) this.#ringBell();
+    this.#checkPatience(before);
+    this.#trimArena(before);
+  }
+
+  /** Ring and text, in the order in which things happened. */
+  #collect(sink: SlotSink, before: number): void {
+    if (this.#verdict?.reason === "protocol") return;
+    try {
+      this.#ring.collect(this.#ringSink(sink), before);
+    } catch (error) {
+      if (!(error instanceof Nonsense)) throw error;
+      return this.#condemn("protocol", error.message);
+    }
+    const { running } = this.#ring;
+    this.#stdout.live((text) => running >= 0 && sink.output(running, "stdout", text));
+    this.#stderr.live((text) => this.#errorText(sink, running, text));
+    if (this.#ring.open > 0) return;
+    this.#stdout.resync(this.#ring.counted("stdout"));
+    this.#stderr.resync(this.#ring.counted("stderr"));
+  }
+
+  #ringSink(sink: SlotSink): RingSink {
+    return {
+      ready: (walls) => {
+        this.#state = "ready";
+        this.#madeProgress();
+        sink.ready(walls);
+      },
+      started: (ticket, at) => sink.started(ticket, at),
+      chunk: (ticket, index, total, offset, bytes) => {
+        this.#usedArena(bytes.length);
+        sink.chunk(ticket, index, total, offset, bytes);
+      },
+      event: (ticket, body) => sink.event(ticket, body),
+      text: (ticket, stdout, stderr) => {
+        this.#stdout.settle(stdout, (text) => sink.output(ticket, "stdout", text));
+        this.#stderr.settle(stderr, (text) => this.#errorText(sink, ticket, text));
+      },
+      result: (ticket, status, body, buffers, startedAt, finishedAt) =>
+        sink.result(ticket, status, body, buffers, startedAt, finishedAt),
+    };
+  }
+
+  #errorText(sink: SlotSink, ticket: number, text: Uint8Array): void {
+    const words = DECODER.decode(text.subarray(-LAST_WORDS_BYTES));
+    this.#lastText = (this.#lastText + words).slice(-LAST_WORDS_BYTES);
+    if (ticket >= 0) sink.output(ticket, "stderr", text);
+    else this.#lastWords = (this.#lastWords + words).slice(-LAST_WORDS_BYTES);
+  }
+
+  /** A child that does nothing although it should is rung again, and killed in the end. */
+  #checkPatience(time: number): void {
+    if (this.#state === "starting") {
+      if (time - this.#startedAt > READY_MS) {
+        this.#condemn("never ready", `It was not ready within ${READY_MS} ms`);
+      }
+      return;
+    }
+    const { progress, running } = this.#ring;
+    const isWaiting = this.#ring.isBehind && running < 0 && !this.#isPaused;
+    if (!isWaiting || progress !== this.#progress) return this.#madeProgress(time);
+    if (time - this.#progressAt > STUCK_MS) {
+      return this.#condemn("protocol", `It took no task for ${STUCK_MS} ms, although none ran`);
+    }
+    if (time < this.#ringAgainAt) return;
+    this.#ringAgainAt = time + this.#ringAgainMs;
+    this.#ringAgainMs *= 2;
+    this.#ringBell();
+  }
+
+  #madeProgress(time = now()): void {
+    this.#progress = this.#ring.progress;
+    this.#progressAt = time;
+    this.#ringAgainMs = RING_AGAIN_MS;
+    this.#ringAgainAt = time + RING_AGAIN_MS;
+  }
+
+  #usedArena(bytes: number): void {
+    this.#arenaBytes += bytes;
+    this.#arenaAt = 0;
+  }
+
+  /** Gives the arenas' memory back once nothing large came through for a while. */
+  #trimArena(time: number): void {
+    if (this.#arenaBytes === 0) return;
+    if (this.#arenaAt === 0) this.#arenaAt = time;
+    const isIdle = this.#ring.arenaUsed === 0 && this.#ring.open === 0;
+    if (!isIdle || time - this.#arenaAt < ARENA_IDLE_MS) return;
+    this.#arenaBytes = 0;
+    punchHole(this.#memory, this.#layout.arenaIn, 2 * this.#layout.arenaBytes);
+  }
+
+  /** The child has ended: reaps it, and everything of its group. */
+  #end(sink: SlotSink): void {
+    kill(-this.pid, SIGNAL.kill);
+    const status = waitpid(this.pid) ?? { code: null, signal: null };
+    this.#drain(sink);
+    const open = this.#ring.unfinished();
+    this.#state = "ended";
+    sink.ended(this.#report(status), open);
+  }
+
+  /** What came between the look and the end. */
+  #drain(sink: SlotSink): void {
+    this.#stdout.fill();
+    this.#stderr.fill();
+    this.#collect(sink, now());
+  }
+
+  #report(status: ExitStatus): ChildEnd {
+    const lastWords = this.#lastWords;
+    if (this.#verdict !== undefined) return { ...status, ...this.#verdict, lastWords };
+    const how = status.signal === null ? `exit code ${status.code}` : `signal ${status.signal}`;
+    if (
+      status.signal !== null && FATAL_SIGNALS.includes(status.signal) && OUT_OF_MEMORY.test(this.#lastText)
+    ) {
+      return {
+        ...status,
+        reason: "out of memory",
+        detail: `The runtime ran out of memory (${how})`,
+        lastWords,
+      };
+    }
+    return { ...status, reason: "exited", detail: `The slot's process ended by itself (${how})`, lastWords };
+  }
+
+  memory(): number {
+    return this.#state === "ended" ? 0 : residentBytes(this.pid);
+  }
+
+  kill(): void {
+    this.#condemn("killed by host", "The engine killed the slot's process");
+  }
+
+  /** The first reason is the one that is told. */
+  #condemn(reason: ChildEnd["reason"], detail: string): void {
+    if (this.#state === "ended") return;
+    this.#verdict ??= { reason, detail };
+    this.#signal(SIGNAL.kill);
+  }
+
+  pause(stopped: boolean): void {
+    if (this.#state === "ended") return;
+    this.#isPaused = stopped;
+    this.#signal(stopped ? SIGNAL.stop : SIGNAL.cont);
+  }
+
+  #signal(signal: number): void {
+    if (!kill(-this.pid, signal)) kill(this.pid, signal);
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    if (this.#state !== "ended") {
+      this.#signal(SIGNAL.kill);
+      pollFds([this.#pidfd], -1);
+      kill(-this.pid, SIGNAL.kill);
+      waitpid(this.pid, "block");
+      this.#state = "ended";
+    }
+    // A sink that closes the slot that it is told of: the look still stands in the memory.
+    if (!this.#isLooking) this.#release();
+  }
+
+  #release(): void {
+    this.#ring.detach();
+    for (const fd of [this.#pipes.bell, ...this.fds]) closeFd(fd);
+    destroyShared(this.#memory);
+  }
+}
+
+const BELL_BYTES = new Uint8Array([BELL]);
+const DECODER = new TextDecoder();
+
+function startChild(settings: SlotSettings, command: readonly string[]): Started {
+  const layout = ringLayout(settings.entries, settings.ringBytes, settings.arenaBytes);
+  const memory = createShared(layout.total);
+  const stdin = pipe(), stdout = pipe(), stderr = pipe();
+  try {
+    for (const fd of [stdin.write, stdout.read, stderr.read]) setNonBlocking(fd);
+    const stdio = [stdin.read, stdout.write, stderr.write] as const;
+    const pid = spawn({ command, env: ENVIRONMENT, stdio });
+    const pidfd = pidfdOpen(pid);
+    const job: Job = { ...settings, hostPid: Deno.pid, ringFd: memory.fd };
+    writeFd(stdin.write, new TextEncoder().encode(JSON.stringify(job) + "\n"));
+    const pipes = { bell: stdin.write, stdout: stdout.read, stderr: stderr.read };
+    return { pid, pidfd, pipes, memory, layout, settings };
+  } catch (error) {
+    for (const fd of [stdin.write, stdout.read, stderr.read]) closeFd(fd);
+    destroyShared(memory);
+    throw error;
+  } finally {
+    for (const fd of [stdin.read, stdout.write, stderr.write]) closeFd(fd);
+  }
+}
