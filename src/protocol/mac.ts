@@ -1,44 +1,50 @@
 /**
  * The cluster's HMAC-SHA256, in two forms: 32 raw bytes for groups, lower-case hexadecimal for Jupyter messages.
  */
-import { Buffer } from "node:buffer";
 import { createHmac } from "node:crypto";
-import { type LibCrypto, libcrypto, SHA256_CTX_BYTES } from "../native/libcrypto.ts";
 import { toHex } from "../base/ids.ts";
+import { type LibCrypto, libcrypto, sha256, SHA256_CTX_BYTES } from "../native/libcrypto.ts";
 
+/** Its functions may be passed on alone: they need no `this`. */
 export interface Mac {
-  /** Writes the 32 bytes of the MAC over `bytes[from, to)` to `bytes[at …]`. With an empty key they are zero. */
+  /**
+   * Writes the 32 bytes of the MAC over `bytes[from, to)` to `bytes[at …]`. With an empty key they are zero.
+   * @throws RangeError if there is no room at `at`
+   */
   sign(bytes: Uint8Array, from: number, to: number, at: number): void;
-  /** Whether the 32 bytes at `at` are the MAC of `bytes[from, to)`; always true with an empty key. Takes the same time wherever they differ. */
+  /** Whether the 32 bytes at `at` are the MAC of `bytes[from, to)`; always true with an empty key. Takes as long wherever they differ. */
   verify(bytes: Uint8Array, from: number, to: number, at: number): boolean;
   /** Hexadecimal MAC over the frames behind one another; "" with an empty key. */
   hex(frames: readonly Uint8Array[]): string;
 }
 
-/** Computes the digest of parts behind one another into `out` (32 bytes). */
-type Digest = (parts: readonly Uint8Array[], out: Uint8Array) => void;
+/** Computes the MAC of parts behind one another into `out` (32 bytes). */
+type Digest = (parts: readonly Uint8Array[], out: Uint8Array<ArrayBuffer>) => void;
 
 const SIZE = 32;
 const BLOCK = 64;
 
 /**
  * @param key the cluster's key as in the connection files; "" means that nothing is signed
- * @param implementation for tests: which one to use
+ * @param implementation for tests: which one to use. Default: libcrypto where there is one
  */
 export function createMac(key: string, implementation?: "libcrypto" | "node"): Mac {
   if (key === "") return UNSIGNED;
   const bytes = new TextEncoder().encode(key);
   const crypto = implementation === "node" ? null : libcrypto();
+  if (crypto === null && implementation === "libcrypto") throw new Error("Cannot open libcrypto");
   const digest = crypto === null ? nodeDigest(bytes) : libcryptoDigest(crypto, bytes);
-  const out = new Uint8Array(SIZE);
+  const out = new Uint8Array(SIZE), one: Uint8Array[] = [out];
   return {
     sign(bytes, from, to, at) {
-      digest([bytes.subarray(from, to)], out);
+      one[0] = bytes.subarray(from, to);
+      digest(one, out);
       bytes.set(out, at);
     },
     verify(bytes, from, to, at) {
-      if (at + SIZE > bytes.length) return false;
-      digest([bytes.subarray(from, to)], out);
+      if (at < 0 || at + SIZE > bytes.length) return false;
+      one[0] = bytes.subarray(from, to);
+      digest(one, out);
       let difference = 0;
       for (let i = 0; i < SIZE; i++) difference |= out[i]! ^ bytes[at + i]!;
       return difference === 0;
@@ -51,7 +57,7 @@ export function createMac(key: string, implementation?: "libcrypto" | "node"): M
 }
 
 const UNSIGNED: Mac = {
-  sign: (bytes, _from, _to, at) => void bytes.fill(0, at, at + SIZE),
+  sign: (bytes, _from, _to, at) => bytes.set(new Uint8Array(SIZE), at),
   verify: () => true,
   hex: () => "",
 };
@@ -60,15 +66,14 @@ function nodeDigest(key: Uint8Array): Digest {
   return (parts, out) => {
     const hmac = createHmac("sha256", key);
     for (const part of parts) hmac.update(part);
-    out.set(Buffer.from(hmac.digest()));
+    out.set(hmac.digest());
   };
 }
 
 /** HMAC on copies of two prepared states: the key's blocks are hashed once. */
 function libcryptoDigest(crypto: LibCrypto, key: Uint8Array): Digest {
   const block = new Uint8Array(BLOCK);
-  if (key.length > BLOCK) block.set(createHash(crypto, key));
-  else block.set(key);
+  block.set(key.length > BLOCK ? sha256(crypto, key) : key);
   const inner = prepared(crypto, block, 0x36), outer = prepared(crypto, block, 0x5c);
   const context = new Uint8Array(SHA256_CTX_BYTES), middle = new Uint8Array(SIZE);
   return (parts, out) => {
@@ -79,21 +84,14 @@ function libcryptoDigest(crypto: LibCrypto, key: Uint8Array): Digest {
     crypto.SHA256_Final(middle, context);
     context.set(outer);
     crypto.SHA256_Update(context, middle, 32n);
-    crypto.SHA256_Final(out as Uint8Array<ArrayBuffer>, context);
+    crypto.SHA256_Final(out, context);
   };
 }
 
-function createHash(crypto: LibCrypto, bytes: Uint8Array): Uint8Array {
-  const context = new Uint8Array(SHA256_CTX_BYTES), out = new Uint8Array(SIZE);
-  crypto.SHA256_Init(context);
-  crypto.SHA256_Update(context, bytes as Uint8Array<ArrayBuffer>, BigInt(bytes.length));
-  crypto.SHA256_Final(out, context);
-  return out;
-}
-
+/** The state after one block of the key. */
 function prepared(crypto: LibCrypto, block: Uint8Array, pad: number): Uint8Array {
   const context = new Uint8Array(SHA256_CTX_BYTES);
   crypto.SHA256_Init(context);
-  crypto.SHA256_Update(context, block.map((byte) => byte ^ pad), 64n);
+  crypto.SHA256_Update(context, block.map((byte) => byte ^ pad) as Uint8Array<ArrayBuffer>, BigInt(BLOCK));
   return context;
 }
