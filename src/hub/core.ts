@@ -12,6 +12,8 @@ export type HubEvent =
   | {
     readonly kind: "registration_requested";
     readonly at: number;
+    /** Who asks; an engine's routing id is its uuid, but a second one with its uuid has another. */
+    readonly rid: Uint8Array;
     readonly uuid: string;
     readonly id?: number | undefined;
     readonly ours: EngineCard | null;
@@ -31,7 +33,7 @@ export type HubEvent =
 export type HubAction =
   | {
     readonly kind: "reply_registration";
-    readonly uuid: string;
+    readonly rid: Uint8Array;
     readonly content: Readonly<Record<string, unknown>>;
   }
   | { readonly kind: "ping"; readonly payload: string }
@@ -112,7 +114,7 @@ export class HubCore {
   }
 
   #requested(event: Extract<HubEvent, { kind: "registration_requested" }>): HubAction[] {
-    const { uuid, ours } = event;
+    const { rid, uuid, ours } = event;
     const id = isEngineId(event.id) ? event.id : undefined;
     const grant = this.registry.request({ at: event.at, uuid, id, ours });
     if (grant.kind === "refused") {
@@ -120,7 +122,7 @@ export class HubCore {
       const evalue = ename === "KeyError" ? `"${text}"` : text;
       const content = { status: "error", ename, evalue, traceback: [`${ename}: ${evalue}`], engine_info: {} };
       return [
-        { kind: "reply_registration", uuid, content },
+        { kind: "reply_registration", rid, content },
         log("warn", "Registration refused", { uuid, reason: text }),
       ];
     }
@@ -132,7 +134,7 @@ export class HubCore {
       ...(ours ? { tsparallel: this.#options.extension } : {}),
     };
     return [
-      { kind: "reply_registration", uuid, content },
+      { kind: "reply_registration", rid, content },
       log("debug", "Engine asks to be registered", { id: grant.id, uuid, again: grant.isAgain }),
     ];
   }

@@ -357,7 +357,7 @@ class RunningHub implements Hub {
   #act(action: HubAction): void {
     switch (action.kind) {
       case "reply_registration":
-        return this.#door.tell(action.uuid, "registration_reply", action.content);
+        return this.#door.tell(action.rid, "registration_reply", action.content);
       case "ping":
         this.#sockets.all.hbPing.send([encoder.encode(action.payload)]);
         return;
@@ -374,7 +374,7 @@ class RunningHub implements Hub {
         return this.#notify("unregistration_notification", id, uuid, ours !== null);
       }
       case "tell_given_up":
-        return this.#door.tell(action.uuid, "unregistration_notification", {
+        return this.#door.tell(encoder.encode(action.uuid), "unregistration_notification", {
           id: action.id,
           uuid: action.uuid,
         });

@@ -89,10 +89,9 @@ export class RequestDoor {
     }
   }
 
-  /** Says something to an engine or client without having been asked. */
-  tell(uuid: string, type: string, content: object, parent?: ParentHeader): void {
-    const frames = this.#parts.session.message(type, content, parent ? { parent } : {});
-    this.#parts.socket.send([encode(uuid), ...frames]);
+  /** Sends a message without a parent: news, and replies to registrations, as Python's hub has them. */
+  tell(rid: Uint8Array, type: string, content: object): void {
+    this.#parts.socket.send([rid, ...this.#parts.session.message(type, content)]);
   }
 
   #take(frames: readonly Uint8Array[]): void {
@@ -120,7 +119,7 @@ export class RequestDoor {
     if (!isHubRequest(type)) throw keyError(type);
     switch (type) {
       case "registration_request":
-        return this.#register(message);
+        return this.#register(rid, message);
       case "unregistration_request": {
         const { id } = hubRequest(type, message.content);
         if (id !== null) parts.step({ kind: "unregistration_requested", at: now(), id });
@@ -141,10 +140,9 @@ export class RequestDoor {
     return this.#handlers[type](hubRequest(type, content));
   }
 
-  /** An engine's reply goes to its uuid, which is its routing id, and has no parent: so do Python's. */
-  #register(message: Message): void {
+  #register(rid: Uint8Array, message: Message): void {
     const { uuid, id, tsparallel } = hubRequest("registration_request", message.content);
-    this.#parts.step({ kind: "registration_requested", at: now(), uuid, id, ours: cardOf(tsparallel) });
+    this.#parts.step({ kind: "registration_requested", at: now(), rid, uuid, id, ours: cardOf(tsparallel) });
   }
 
   #reply(rid: Uint8Array, message: Message, type: string, { content, buffers }: Answer): void {
@@ -177,8 +175,4 @@ function cardOf(announcement: EngineAnnouncement | undefined) {
   if (!announcement) return null;
   const { host, pid, sandbox } = announcement;
   return { host, pid, sandbox };
-}
-
-function encode(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
 }

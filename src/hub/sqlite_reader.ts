@@ -119,12 +119,12 @@ export class SqliteReader {
       return;
     }
     const groups = where(conditions.flatMap((condition) => this.#groupPart(condition)));
-    for (const row of this.#db.prepare(GROUPS + groups.sql).all(...groups.values)) {
+    for (const row of this.#db.prepare(GROUPS + groups.sql).iterate(...groups.values)) {
       const record = this.#groupRecord(row);
       if (record) yield record;
     }
     const peers = where(conditions.flatMap(peerPart));
-    for (const row of this.#db.prepare(`SELECT * FROM messages${peers.sql}`).all(...peers.values)) {
+    for (const row of this.#db.prepare(`SELECT * FROM messages${peers.sql}`).iterate(...peers.values)) {
       yield this.#peerRecord(row);
     }
   }
@@ -136,6 +136,10 @@ export class SqliteReader {
       if (op === "$eq" && argument === null) return [{ sql: "r.task IS NULL", values: [] }];
       if (op === "$ne" && argument === null) return [{ sql: "r.task IS NOT NULL", values: [] }];
       return timePart("coalesce(r.completed, r.received)", op, argument);
+    }
+    // A label that is there stands in the tail.
+    if (key === "label" && (op === "$glob" || (op === "$eq" && argument !== null))) {
+      return [{ sql: "s.tail IS NOT NULL", values: [] }];
     }
     if (op !== "$eq" || typeof argument !== "string") return [];
     if (key === "client_uuid") {

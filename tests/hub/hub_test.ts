@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
 import { Session } from "../../src/protocol/frames.ts";
 import { connectionPaths } from "../../src/protocol/connection_file.ts";
 import { silentLogger } from "../../src/base/log.ts";
@@ -119,8 +120,8 @@ test("hub lets anybody unregister an engine and does not use its id again", asyn
   await client.notified("unregistration_notification", 0);
   assert.equal(hub.scheduler.heard("engine_unregistered")?.["uuid"] ?? "a", "a");
   assert.equal(await hub.engine("b").join(), 1);
-  const refused = await hub.engine("b2").request({ uuid: "b" }).catch(() => undefined);
-  assert.equal(refused, undefined);
+  const refused = await hub.engine("b2").request({ uuid: "b" });
+  assert.equal(refused.content["evalue"], `"uuid 'b' in use"`);
 });
 
 test("hub answers malformed and unknown requests with errors and drops what is not signed", async (hub) => {
@@ -338,4 +339,38 @@ Deno.test("hub whose schedulers do not come ends and says so", async () => {
   await assert.rejects(hub.ready, /the schedulers were not ready in 0.05 s/);
   assert.match(await hub.closed, /not ready/);
   Deno.removeSync(folder, { recursive: true });
+});
+
+test("hub holds records that the disk refuses, says so, stops acknowledging at the bound, and writes them later", async (hub) => {
+  const client = hub.client();
+  const announcement = { version: 1, session: "s", username: "me", pid: 7 };
+  const { content } = await client.ask("connection_request", { tsparallel: announcement });
+  const index = (content["tsparallel"] as { client: number }).client;
+  const blocker = new DatabaseSync(`${hub.folder}/tsparallel.db`);
+  blocker.exec("BEGIN IMMEDIATE");
+  hub.scheduler.data("tasks", [tasksGroup(index, 1, 10)]);
+  await until("the refusal", () => hub.hub.status().records.startsWith("refused: ") || undefined);
+  assert.equal(hub.scheduler.acknowledged, 1);
+  assert.equal(hub.lines.filter((line) => line.includes("Records cannot be written")).length, 1);
+  const large = new GroupWriter();
+  large.task(11, index, 0, 2, 0, 0, 0, 1, 1, new Uint8Array(7 << 20));
+  const header = {
+    kind: KIND.tasks,
+    origin: 1,
+    seq: 1,
+    target: ANY,
+    nonce: 1n,
+    acked: 0,
+    committed: 0,
+    window: 0,
+  };
+  const group = large.close(header, () => {}).slice();
+  for (let i = 0; i < 10; i++) hub.scheduler.data("tasks", [group]);
+  await until("all of it", () => hub.hub.status().queue.open === 11 || undefined);
+  blocker.exec("COMMIT");
+  blocker.close();
+  await until("everything on disk", () => hub.hub.status().records === "written" || undefined);
+  await until("the acknowledgements", () => hub.scheduler.acknowledged === 11 || undefined);
+  const history = await client.ask("history_request");
+  assert.equal((history.content["history"] as string[]).length, 11);
 });
