@@ -1,0 +1,92 @@
+/**
+ * Puts the pieces of large result buffers together, each into one array of its full size.
+ *
+ * Pieces come in order and only for tasks that are open; whatever contradicts that is refused, so that a wrong peer can neither
+ * fill our memory nor write behind an array.
+ */
+import type { ChunkRecord } from "../protocol/groups.ts";
+
+interface Partial {
+  readonly bytes: Uint8Array;
+  filled: number;
+}
+
+/** Most buffers of one result; the count has 16 bits on the wire. */
+const MAX_BUFFERS = 65_535;
+
+export class Assembler {
+  readonly #byTask = new Map<number, Partial[]>();
+  readonly #maxBytes: number;
+  #bytes = 0;
+
+  /** @param maxBytes most bytes of all unfinished results together */
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** Bytes set aside for results that are not complete. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /**
+   * Takes one piece.
+   * @throws RangeError if it does not follow what came before, or there is no room; the task's buffers are then dropped
+   */
+  add({ n, index, offset, length, total }: ChunkRecord, piece: Uint8Array): void {
+    try {
+      const partial = this.#partial(n, index, total);
+      if (piece.length !== length || partial.bytes.length !== total || partial.filled !== offset) {
+        throw new RangeError(
+          `Cannot take ${piece.length} bytes at ${offset} of buffer ${index} of task ${n}`,
+        );
+      }
+      partial.bytes.set(piece, offset);
+      partial.filled += length;
+    } catch (error) {
+      this.drop(n);
+      throw error;
+    }
+  }
+
+  #partial(n: number, index: number, total: number): Partial {
+    const list = this.#byTask.get(n) ?? [];
+    const known = list[index];
+    if (known !== undefined) return known;
+    if (index !== list.length || index >= MAX_BUFFERS) {
+      throw new RangeError(`Cannot take buffer ${index} of task ${n}: ${list.length} came before`);
+    }
+    if (this.#bytes + total > this.#maxBytes) {
+      throw new RangeError(
+        `Cannot take a buffer of ${total} bytes for task ${n}: at most ${this.#maxBytes} bytes may be under way`,
+      );
+    }
+    const partial = { bytes: new Uint8Array(total), filled: 0 };
+    this.#bytes += total;
+    list.push(partial);
+    this.#byTask.set(n, list);
+    return partial;
+  }
+
+  /**
+   * Takes out the buffers of a task.
+   * @throws RangeError if not all of them have come
+   */
+  take(n: number, count: number): Uint8Array[] {
+    const list = this.#byTask.get(n) ?? [];
+    this.drop(n);
+    const complete = list.filter((partial) => partial.filled === partial.bytes.length);
+    if (list.length !== count || complete.length !== count) {
+      throw new RangeError(
+        `Cannot read the result of task ${n}: ${complete.length} of ${count} buffers have come`,
+      );
+    }
+    return list.map((partial) => partial.bytes);
+  }
+
+  /** Forgets what came for a task: it begins anew, or is over. */
+  drop(n: number): void {
+    for (const { bytes } of this.#byTask.get(n) ?? []) this.#bytes -= bytes.length;
+    this.#byTask.delete(n);
+  }
+}

@@ -1,0 +1,253 @@
+/**
+ * The promise of one or many results.
+ *
+ * A promise object exists only once somebody asks for it: a result that nobody awaits costs nothing more and cannot end the
+ * process with an unhandled rejection.
+ */
+import { CompositeError } from "../protocol/errors.ts";
+import { abortError, type WaitOptions, withinTime } from "./waiting.ts";
+import type { TaskMetadata, TaskNames, TaskOwner, TaskState } from "./task_state.ts";
+
+/** Whether a call is made for one engine or task, or for several in order. */
+export type Shape = "one" | "all";
+
+/** A value, or one for each. */
+export type Shaped<S extends Shape, T> = S extends "one" ? T : T[];
+
+/** How an AsyncResult is made. */
+export interface ResultPlan<T, S extends Shape> {
+  readonly shape: S;
+  /** How many tasks. */
+  readonly count: number;
+  /** What a CompositeError calls it: `apply on 4 engines`. */
+  readonly what: string;
+  readonly names: TaskNames;
+  /** Turns a task's value into what the caller gets; default: as it is. */
+  readonly read?: ((value: unknown) => T) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** One result (`S` = "one"), or several in the order of their targets (`S` = "all"). Awaitable and iterable. */
+export class AsyncResult<T, S extends Shape = "one">
+  implements PromiseLike<Shaped<S, T>>, AsyncIterable<T>, TaskOwner {
+  readonly #plan: ResultPlan<T, S>;
+  readonly #tasks: TaskState[] = [];
+  readonly #values: unknown[] = [];
+  /** By place; empty while none failed. */
+  #errors: Map<number, Error> | undefined;
+  #left: number;
+  /** Places in the order in which they finished; kept once somebody iterates. */
+  #order: number[] | undefined;
+  #listeners: (() => void)[] | undefined;
+  #promise: Promise<Shaped<S, T>> | undefined;
+  #unlisten: (() => void) | undefined;
+  readonly #made = Date.now();
+  #doneAt = 0;
+
+  /** Made by views; there is no use in making one. */
+  constructor(plan: ResultPlan<T, S>) {
+    this.#plan = plan;
+    this.#left = plan.count;
+    const { signal } = plan;
+    if (signal === undefined) return;
+    const cancel = () => this.cancel(signal.reason);
+    signal.addEventListener("abort", cancel, { once: true });
+    this.#unlisten = () => signal.removeEventListener("abort", cancel);
+  }
+
+  /** For views: a task of this result, in the order of the places. */
+  started(task: TaskState): void {
+    this.#tasks.push(task);
+  }
+
+  /** For the connection. */
+  fulfilled(task: TaskState, value: unknown): void {
+    const { read } = this.#plan;
+    try {
+      this.#values[task.index] = read === undefined ? value : read(value);
+    } catch (error) {
+      return this.rejected(task, error instanceof Error ? error : new Error(String(error)));
+    }
+    this.#finished(task.index);
+  }
+
+  /** For the connection. */
+  rejected(task: TaskState, error: Error): void {
+    this.#errors ??= new Map();
+    this.#errors.set(task.index, error);
+    this.#finished(task.index);
+  }
+
+  #finished(index: number): void {
+    this.#left--;
+    this.#order?.push(index);
+    if (this.#left === 0) {
+      this.#doneAt = Date.now();
+      this.#unlisten?.();
+    }
+    const listeners = this.#listeners;
+    if (listeners === undefined) return;
+    this.#listeners = undefined;
+    for (const listener of listeners) listener();
+  }
+
+  #next(listener: () => void): void {
+    (this.#listeners ??= []).push(listener);
+  }
+
+  // ── state ──────────────────────────────────────────────────────────────────────────────────
+
+  /** Whether all tasks have ended. */
+  get done(): boolean {
+    return this.#left === 0;
+  }
+
+  /** How many tasks have ended. */
+  get progress(): number {
+    return this.#plan.count - this.#left;
+  }
+
+  /** How many tasks there are. */
+  get count(): number {
+    return this.#plan.count;
+  }
+
+  /** Milliseconds from the call to the end, or until now. */
+  get elapsed(): number {
+    return (this.#doneAt === 0 ? Date.now() : this.#doneAt) - this.#made;
+  }
+
+  /** The msg_id of each task. */
+  get msgIds(): string[] {
+    return this.#tasks.map((task) => this.#plan.names.msgId(task.n));
+  }
+
+  /** For `after` and `follow`: numbers of the tasks. */
+  get numbers(): number[] {
+    return this.#tasks.map((task) => task.n);
+  }
+
+  /** What is known of the task, or of each. */
+  get metadata(): Shaped<S, TaskMetadata> {
+    const all = this.#tasks.map((task) => task.metadata(this.#plan.names));
+    return shaped(this.#plan.shape, all);
+  }
+
+  // ── waiting ────────────────────────────────────────────────────────────────────────────────
+
+  /** The value, or the values in order. Rejects with the task's error, or a CompositeError where there are several tasks. */
+  then<A = Shaped<S, T>, B = never>(
+    onFulfilled?: ((value: Shaped<S, T>) => A | PromiseLike<A>) | null,
+    onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    return this.#settled().then(onFulfilled, onRejected);
+  }
+
+  catch<B = never>(onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<Shaped<S, T> | B> {
+    return this.#settled().catch(onRejected);
+  }
+
+  finally(onFinally?: (() => void) | null): Promise<Shaped<S, T>> {
+    return this.#settled().finally(onFinally);
+  }
+
+  #settled(): Promise<Shaped<S, T>> {
+    return this.#promise ??= this.#ended().then(() => this.#outcome());
+  }
+
+  #ended(): Promise<void> {
+    if (this.#left === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const look = () => this.#left === 0 ? resolve() : this.#next(look);
+      this.#next(look);
+    });
+  }
+
+  #outcome(): Shaped<S, T> {
+    if (this.#errors === undefined) return shaped(this.#plan.shape, this.#values as T[]);
+    const failures = [...this.#errors].sort(([a], [b]) => a - b);
+    const [first] = failures;
+    if (this.#plan.shape === "one" && first !== undefined) throw first[1];
+    throw new CompositeError(
+      this.#plan.what,
+      failures.map(([index, error]) => ({ error, engine: this.#engineOf(index) })),
+    );
+  }
+
+  #engineOf(index: number): number | undefined {
+    const engine = this.#tasks[index]?.engine ?? -1;
+    return engine < 0 ? undefined : engine;
+  }
+
+  /**
+   * Waits here until all tasks have ended, well or not; the tasks themselves know nothing of it.
+   * @throws DOMException TimeoutError after `timeoutMs`, or the signal's reason
+   */
+  wait(options: WaitOptions = {}): Promise<void> {
+    return withinTime(this.#ended(), options, () => `${this.#left} of ${this.#plan.count} tasks are open`);
+  }
+
+  /**
+   * Waits until all tasks have ended and everything that they wrote is in `metadata`.
+   * @param options.timeoutMs default 10,000
+   * @throws DOMException TimeoutError
+   */
+  outputReady(options: WaitOptions = {}): Promise<void> {
+    return withinTime(this.#outputEnded(), { timeoutMs: 10_000, ...options }, () => "output is missing");
+  }
+
+  async #outputEnded(): Promise<void> {
+    await this.#ended();
+    for (const { output } of this.#tasks) {
+      if (output !== undefined) await new Promise<void>((resolve) => output.whenComplete(resolve));
+    }
+  }
+
+  /** The values as their tasks finish; throws the error of a task where it comes up. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
+    const order = this.#order ??= this.#finishedPlaces();
+    for (let i = 0; i < this.#plan.count; i++) {
+      while (order.length <= i) await new Promise<void>((resolve) => this.#next(resolve));
+      const index = order[i] ?? 0;
+      const error = this.#errors?.get(index);
+      if (error !== undefined) throw error;
+      yield this.#values[index] as T;
+    }
+  }
+
+  #finishedPlaces(): number[] {
+    return this.#tasks.filter((task) => !task.isOpen)
+      .sort((a, b) => a.completed - b.completed)
+      .map((task) => task.index);
+  }
+
+  // ── stopping ───────────────────────────────────────────────────────────────────────────────
+
+  /** Refuses the tasks that have not started; they end with TaskAborted. */
+  abort(): void {
+    this.#stop("abort", undefined);
+  }
+
+  /** Stops the tasks in any state; they end with TaskCancelled. A running one is stopped by force. */
+  cancel(reason?: unknown): void {
+    this.#stop("cancel", reason);
+  }
+
+  #stop(how: "abort" | "cancel", reason: unknown): void {
+    const byRoute = Map.groupBy(this.#tasks.filter((task) => task.isOpen), (task) => task.route);
+    for (const [route, tasks] of byRoute) route.stop(tasks, how, reason);
+  }
+
+  get [Symbol.toStringTag](): string {
+    return "AsyncResult";
+  }
+}
+
+function shaped<S extends Shape, T>(shape: S, all: T[]): Shaped<S, T> {
+  return (shape === "one" ? all[0] : all) as Shaped<S, T>;
+}
+
+/** Refuses a call whose signal has fired already. */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw abortError(signal);
+}

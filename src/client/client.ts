@@ -1,0 +1,243 @@
+/**
+ * The client: what a user holds in hand of a cluster, and the door to the library.
+ *
+ * ```ts
+ * await using client = await Client.connect();
+ * await client.waitForEngines(4);
+ * const view = client.loadBalanced();
+ * console.log(await view.apply((x: number) => x * 2, 21));
+ * ```
+ */
+import { NoEnginesRegistered } from "../protocol/errors.ts";
+import type { Dictionary } from "../protocol/frames.ts";
+import type { Shape } from "./async_result.ts";
+import { Connection } from "./connection.ts";
+import { DirectView } from "./direct_view.ts";
+import { type ClusterPlace, findConnection } from "./find_connection.ts";
+import * as hub from "./hub_queries.ts";
+import { LoadBalancedView } from "./load_balanced_view.ts";
+import type { RequestOptions } from "./requests.ts";
+import { type StopReference, stopTasks } from "./stop.ts";
+import { checkIds, type Targets } from "./targets.ts";
+import type { Transport } from "./transport.ts";
+import type { BalancedOptions, ViewOptions } from "./view_options.ts";
+import { waitForEngines } from "./wait_for_engines.ts";
+import type { WaitOptions } from "./waiting.ts";
+
+/** Which cluster, and how patiently. */
+export interface ConnectOptions extends ClusterPlace {
+  /** For the handshake and later requests to the hub. Default 10,000. */
+  readonly timeoutMs?: number | undefined;
+  /** Under which name tasks are recorded. */
+  readonly username?: string | undefined;
+  /** Most bytes of large results under way at once. Default 4 GiB. */
+  readonly maxResultBytes?: number | undefined;
+  /** Sockets; default: libzmq under Deno. */
+  readonly transport?: Transport | undefined;
+}
+
+const TIMEOUT_MS = 10_000;
+const MAX_RESULT_BYTES = 2 ** 32;
+
+/** A connection to a cluster. `client[3]` is the view on engine 3. Close it, best with `await using`. */
+export class Client {
+  readonly [engine: number]: DirectView<"one">;
+  readonly #connection: Connection;
+
+  private constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  /**
+   * Connects to a running cluster.
+   * @throws ConnectionFileError if there is no cluster; Error if its controller does not answer or is not ours
+   */
+  static async connect(options: ConnectOptions = {}): Promise<Client> {
+    const info = await findConnection(options);
+    const transport = options.transport ?? (await import("./deno_transport.ts")).denoTransport();
+    const { timeoutMs = TIMEOUT_MS, username = "tsparallel", maxResultBytes = MAX_RESULT_BYTES, signal } =
+      options;
+    const open = { timeoutMs, username, pid: undefined, maxResultBytes, signal };
+    return indexed(new Client(await Connection.open(info, transport, open)));
+  }
+
+  /** Ids of the registered engines, ascending. */
+  get ids(): readonly number[] {
+    return this.#connection.engines.ids;
+  }
+
+  /** The session of this client: the beginning of its msg_ids. */
+  get session(): string {
+    return this.#connection.session.session;
+  }
+
+  /** How many tasks of this client are open. */
+  get pending(): number {
+    return this.#connection.pending.count;
+  }
+
+  /** The uuid of an engine; null if there never was one of this id. */
+  engineUuid(id: number): string | null {
+    return this.#connection.engines.uuidOf(id);
+  }
+
+  /**
+   * A view on engines: a number or "any" for one engine and plain values; a list, "all" or a range `{ from, to, step }` for
+   * arrays of values. "all", "any" and ranges are looked up at each call.
+   * @throws RangeError for an unknown id
+   */
+  direct(targets: number | "any", options?: ViewOptions): DirectView<"one">;
+  direct(targets?: Exclude<Targets, number | "any">, options?: ViewOptions): DirectView<"all">;
+  direct(targets: Targets = "all", options: ViewOptions = {}): DirectView<Shape> {
+    if (typeof targets === "number") checkIds(this.#connection.engines, [targets]);
+    else if (Array.isArray(targets)) checkIds(this.#connection.engines, targets);
+    const shape = typeof targets === "number" || targets === "any" ? "one" : "all";
+    return new DirectView<Shape>(this.#connection, targets, shape, options);
+  }
+
+  /** A view whose tasks go wherever there is room. */
+  loadBalanced(options: BalancedOptions = {}): LoadBalancedView {
+    return new LoadBalancedView(this.#connection, options);
+  }
+
+  /**
+   * Waits until so many engines are registered.
+   * @throws DOMException TimeoutError naming how many there are
+   */
+  waitForEngines(count = 1, options: WaitOptions = {}): Promise<readonly number[]> {
+    return waitForEngines(this.#connection, count, options);
+  }
+
+  /** Refuses tasks that have not started: those of these results, or of these msg_ids. */
+  abort(...tasks: StopReference[]): void {
+    stopTasks(this.#connection, tasks, "abort");
+  }
+
+  /** Stops tasks in any state. */
+  cancel(...tasks: StopReference[]): void {
+    stopTasks(this.#connection, tasks, "cancel");
+  }
+
+  /** How many tasks wait or run, by engine. */
+  queueStatus(options: Parameters<typeof hub.queueStatus>[1] = {}): Promise<hub.QueueStatus> {
+    return hub.queueStatus(this.#connection, options);
+  }
+
+  /** The result of any task of the cluster by its msg_id, from the hub's records; waits until it is there. */
+  result(msgId: string, options: WaitOptions = {}): Promise<unknown> {
+    return hub.hubResult(this.#connection, msgId, options);
+  }
+
+  /** Which of these tasks are through. */
+  resultStatus(msgIds: readonly string[], options: RequestOptions = {}): Promise<hub.ResultStatus> {
+    return hub.resultStatus(this.#connection, msgIds, options);
+  }
+
+  /** msg_ids of all tasks that the hub has records of. */
+  history(options: RequestOptions = {}): Promise<readonly string[]> {
+    return hub.history(this.#connection, options);
+  }
+
+  /**
+   * Records of tasks that meet a query: `client.query({ completed: null }, ["submitted", "label"])`.
+   * @param keys which fields; default all
+   */
+  query(
+    conditions: Dictionary,
+    keys: readonly string[] | null = null,
+    options: RequestOptions = {},
+  ): Promise<hub.TaskRecord[]> {
+    return hub.query(this.#connection, conditions, keys, options);
+  }
+
+  /** Drops records: `{ msgIds: "all" }` all finished ones, or those of msg_ids or engines. */
+  purge(what: Parameters<typeof hub.purge>[1], options: RequestOptions = {}): Promise<void> {
+    return hub.purge(this.#connection, what, options);
+  }
+
+  /** Submits tasks again; gives the new msg_id of each. Their results are in the records: `client.result(newId)`. */
+  resubmit(
+    msgIds: readonly string[],
+    options: RequestOptions = {},
+  ): Promise<Readonly<Record<string, string>>> {
+    return hub.resubmit(this.#connection, msgIds, options);
+  }
+
+  /** The controller's state: engines, queues, records, versions. */
+  async status(options: RequestOptions = {}): Promise<Dictionary> {
+    return (await this.#connection.request("status_request", {}, options)).content;
+  }
+
+  /**
+   * Ends engines, and with `hub` the controller too.
+   * @param options.targets which engines; default all
+   */
+  async shutdown(
+    options: RequestOptions & {
+      readonly hub?: boolean | undefined;
+      readonly targets?: readonly number[] | undefined;
+    } = {},
+  ): Promise<void> {
+    const { engines } = this.#connection;
+    const { targets = engines.ids } = options;
+    checkIds(engines, targets);
+    const uuids = targets.map((id) => engines.get(id)?.uuid ?? "");
+    const asking = uuids.map((uuid) =>
+      this.#connection.control(uuid, "shutdown_request", { restart: false }, options)
+    );
+    const replies = await Promise.allSettled(asking);
+    if (options.hub === true) await this.#connection.request("shutdown_request", {}, options);
+    const failed = replies.find((reply) => reply.status === "rejected");
+    if (failed !== undefined && options.hub !== true) throw failed.reason;
+  }
+
+  /** Closes the sockets. What is still awaited is rejected; tasks that were sent go on in the cluster. Harmless twice. */
+  close(): Promise<void> {
+    return this.#connection.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+/** Lets `client[3]` stand for `client.direct(3)`. */
+function indexed(client: Client): Client {
+  return new Proxy(client, {
+    get(target, name) {
+      if (typeof name === "string" && /^\d+$/.test(name)) return target.direct(Number(name));
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
+// The library's one door: what users name in their own code.
+export { task } from "./functions.ts";
+export { AsyncResult } from "./async_result.ts";
+export { MapResult } from "./map.ts";
+export { DirectView, LoadBalancedView, NoEnginesRegistered };
+export {
+  CompositeError,
+  ConnectionFileError,
+  EngineError,
+  ImpossibleDependency,
+  InvalidDependency,
+  LimitExceeded,
+  NamespaceLost,
+  PermissionDenied,
+  RemoteError,
+  TaskAborted,
+  TaskCancelled,
+  TaskTimeout,
+  UnmetDependency,
+} from "../protocol/errors.ts";
+export type { Runnable, Task } from "./functions.ts";
+export type { ExecuteResult } from "./load_balanced_view.ts";
+export type { MapOptions } from "./map.ts";
+export type { AnyIterable } from "./map_source.ts";
+export type { TaskMetadata } from "./task_state.ts";
+export type { Channel, ChannelOptions, Transport } from "./transport.ts";
+export type { BalancedOptions, Dependency, TaskLimits, ViewOptions } from "./view_options.ts";
+export type { WaitOptions } from "./waiting.ts";
+export type { Targets } from "./targets.ts";

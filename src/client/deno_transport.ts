@@ -1,0 +1,83 @@
+/**
+ * Sockets of the client under Deno: libzmq through `src/wire`, waited for on the event loop.
+ */
+import { Context } from "../wire/context.ts";
+import { Incoming } from "../wire/incoming.ts";
+import { AsyncPoller } from "../wire/poll.ts";
+import type { CurveOptions, Socket } from "../wire/socket.ts";
+import type { Channel, ChannelOptions, Transport } from "./transport.ts";
+
+/** Messages of one socket between two turns of the event loop. */
+const MESSAGES_PER_TURN = 256;
+/** How long unsent messages survive `close`. */
+const LINGER_MS = 1000;
+const SOCKET_BUFFER_BYTES = 1 << 20;
+
+/** Opens libzmq. One transport serves one client. */
+export function denoTransport(): Transport {
+  return new DenoTransport();
+}
+
+class DenoTransport implements Transport {
+  readonly #context = Context.open();
+  readonly #poller = new AsyncPoller(this.#context);
+
+  connect(options: ChannelOptions): Channel {
+    const socket = this.#context.socket(options.type, {
+      lingerMs: LINGER_MS,
+      sendBufferBytes: SOCKET_BUFFER_BYTES,
+      receiveBufferBytes: SOCKET_BUFFER_BYTES,
+      ...(options.type === "SUB" ? { subscribe: [""] } : {}),
+      ...(options.serverKey === undefined ? {} : { curve: curveFor(options.serverKey) }),
+    });
+    socket.connect(options.url);
+    return new DenoChannel(socket, this.#poller, options);
+  }
+
+  async close(): Promise<void> {
+    await this.#poller.close();
+    this.#context.close();
+  }
+}
+
+class DenoChannel implements Channel {
+  readonly #socket: Socket;
+  readonly #poller: AsyncPoller;
+  readonly #incoming = new Incoming();
+
+  constructor(socket: Socket, poller: AsyncPoller, { onMessage }: ChannelOptions) {
+    this.#socket = socket;
+    this.#poller = poller;
+    poller.add(socket, () => {
+      for (let i = 0; i < MESSAGES_PER_TURN; i++) {
+        if (socket.closed || !socket.receiveInto(this.#incoming)) return;
+        onMessage(framesOf(this.#incoming));
+      }
+    });
+  }
+
+  send(frames: readonly Uint8Array[]): void {
+    this.#socket.send(frames);
+  }
+
+  sendLarge(frames: readonly Uint8Array[], from: number): void {
+    this.#socket.sendLarge(frames, from);
+  }
+
+  close(): void {
+    this.#poller.remove(this.#socket);
+    this.#socket.close();
+  }
+}
+
+function framesOf(incoming: Incoming): Uint8Array[] {
+  const frames: Uint8Array[] = [];
+  for (let i = 0; i < incoming.count; i++) frames.push(incoming.frame(i));
+  return frames;
+}
+
+function curveFor(_serverKey: string): CurveOptions {
+  throw new Error(
+    "Cannot connect: the cluster uses CURVE, which this client cannot do yet; start the controller without it",
+  );
+}

@@ -1,0 +1,224 @@
+/**
+ * The view on engines that are named: one, several, or all that are registered when a call is made.
+ */
+import { OP } from "../protocol/groups.ts";
+import { AsyncResult, type Shape, throwIfAborted } from "./async_result.ts";
+import type { Connection } from "./connection.ts";
+import type { Engine } from "./engines.ts";
+import { type Definition, definitionOf, type Runnable } from "./functions.ts";
+import type { ExecuteResult } from "./load_balanced_view.ts";
+import type { MapOptions, MapResult } from "./map.ts";
+import type { AnyIterable } from "./map_source.ts";
+import { startMap } from "./map_start.ts";
+import type { TaskPath } from "./path.ts";
+import { joinParts, partsFor, type Scatterable } from "./scatter.ts";
+import { type StopReference, stopTasks } from "./stop.ts";
+import { resolveTargets, type Targets } from "./targets.ts";
+import { type TaskRoute, TaskState } from "./task_state.ts";
+import { tailOf, type ViewOptions } from "./view_options.ts";
+
+/** Options of `DirectView.with`. */
+export interface DirectOptions extends ViewOptions {
+  readonly targets?: Targets | undefined;
+}
+
+interface Request {
+  readonly op: number;
+  readonly root: string;
+  readonly definition?: Definition;
+  readonly what: string;
+}
+
+/** Immutable. `S` says what calls give: the value of the one engine, or an array in the order of the targets. */
+export class DirectView<S extends Shape = "all"> {
+  readonly #connection: Connection;
+  readonly #targets: Targets;
+  readonly #shape: S;
+  readonly #options: ViewOptions;
+  readonly #tail: Uint8Array | null;
+
+  /** Use `client.direct` or `client[id]`. */
+  constructor(connection: Connection, targets: Targets, shape: S, options: ViewOptions = {}) {
+    this.#connection = connection;
+    this.#targets = targets;
+    this.#shape = shape;
+    this.#options = options;
+    const { label, limits } = options;
+    this.#tail = tailOf({ label, limits });
+  }
+
+  /** Ids of the engines that a call would go to now. */
+  get targets(): number[] {
+    return this.#engines().map(({ id }) => id);
+  }
+
+  /** The options that hold for its tasks. */
+  get options(): ViewOptions {
+    return this.#options;
+  }
+
+  /** The same view with other options or, of the same shape, other targets; those not named stay. */
+  with(options: DirectOptions): DirectView<S> {
+    const { targets = this.#targets, ...rest } = options;
+    return new DirectView(this.#connection, targets, this.#shape, { ...this.#options, ...rest });
+  }
+
+  /**
+   * Calls a function with these arguments on each engine. Large binary arguments are read until they have left: change
+   * them only after the result has come.
+   * @throws TypeError if the function or an argument cannot be sent; RangeError for an unknown engine; NoEnginesRegistered
+   */
+  apply<Args extends unknown[], R>(run: Runnable<Args, R>, ...args: Args): AsyncResult<Awaited<R>, S> {
+    return this.#toAll({ op: OP.apply, root: "args", definition: definitionOf(run), what: "apply" }, args);
+  }
+
+  /** Runs a piece of code in each engine's namespace. */
+  execute(
+    code: string,
+    options: { readonly silent?: boolean | undefined } = {},
+  ): AsyncResult<ExecuteResult, S> {
+    return this.#toAll({ op: OP.execute, root: "code", what: "execute" }, {
+      code,
+      silent: options.silent ?? false,
+    });
+  }
+
+  /** Sets variables in each engine's namespace. */
+  push(values: Readonly<Record<string, unknown>>): AsyncResult<null, S> {
+    return this.#toAll({ op: OP.push, root: "push", what: "push" }, { ...values }, () => null);
+  }
+
+  /** Gets a variable, or several, from each engine's namespace. */
+  pull(name: string): AsyncResult<unknown, S>;
+  pull(names: readonly string[]): AsyncResult<unknown[], S>;
+  pull(names: string | readonly string[]): AsyncResult<unknown, S> {
+    const isOne = typeof names === "string";
+    const request = { op: OP.pull, root: "names", what: "pull" };
+    return this.#toAll(request, isOne ? [names] : [...names], (values) => isOne ? firstOf(values) : values);
+  }
+
+  /** Forgets everything in each engine's namespace. */
+  clear(): AsyncResult<null, S> {
+    return this.#toAll({ op: OP.clear, root: "clear", what: "clear" }, null, () => null);
+  }
+
+  /**
+   * Cuts an array or typed array into one part for each engine, in order and of like size, and sets it there as `name`.
+   * @param options.flatten an engine that gets one element gets the element and not an array of it
+   */
+  scatter(
+    name: string,
+    array: Scatterable,
+    options: { readonly flatten?: boolean | undefined } = {},
+  ): AsyncResult<null, S> {
+    const engines = this.#engines();
+    const parts = partsFor(array, engines.length, options.flatten ?? false);
+    return this.#send({ op: OP.push, root: name, what: "scatter" }, {
+      engines,
+      valueFor: (i) => ({ [name]: parts[i] }),
+      read: () => null,
+    });
+  }
+
+  /** Gets the parts of a scattered array and joins them in the order of the targets. */
+  async gather(name: string): Promise<Scatterable> {
+    const request = { op: OP.pull, root: "names", what: "gather" };
+    const parts = new DirectView(this.#connection, this.#targets, "all", this.#options).#toAll(
+      request,
+      [name],
+      firstOf,
+    );
+    return joinParts(await parts);
+  }
+
+  /** Calls a function for each item, lazily; each task goes to the engine that has the fewest of ours. */
+  map<A, R>(run: Runnable<[A], R>, items: AnyIterable<A>, options?: MapOptions): MapResult<Awaited<R>>;
+  map<A, B, R>(
+    run: Runnable<[A, B], R>,
+    a: AnyIterable<A>,
+    b: AnyIterable<B>,
+    options?: MapOptions,
+  ): MapResult<Awaited<R>>;
+  map<A, B, C, R>(
+    run: Runnable<[A, B, C], R>,
+    a: AnyIterable<A>,
+    b: AnyIterable<B>,
+    c: AnyIterable<C>,
+    options?: MapOptions,
+  ): MapResult<Awaited<R>>;
+  map<R>(run: Runnable<never[], R>, ...rest: unknown[]): MapResult<Awaited<R>> {
+    const connection = this.#connection;
+    const { label, signal } = this.#options;
+    const paths = this.#engines().map((engine) => connection.enginePath(engine));
+    return startMap(
+      { connection, tail: this.#tail, label, signal, nextPath: () => leastLoaded(paths) },
+      run,
+      rest,
+    );
+  }
+
+  /** Refuses tasks that have not started: those of these results or msg_ids; with none named, all of ours on these engines. */
+  abort(...tasks: StopReference[]): void {
+    if (tasks.length > 0) return stopTasks(this.#connection, tasks, "abort");
+    const routes = new Set<TaskRoute>(this.#engines().map((engine) => this.#connection.enginePath(engine)));
+    const open = [...this.#connection.pending.tasks()].filter(({ route }) => routes.has(route));
+    for (const [route, own] of Map.groupBy(open, (task) => task.route)) route.stop(own, "abort");
+  }
+
+  #engines(): Engine[] {
+    return resolveTargets(this.#connection.engines, this.#targets);
+  }
+
+  /** The same for each engine. */
+  #toAll<R>(request: Request, value: unknown, read?: (value: unknown) => R): AsyncResult<R, S> {
+    return this.#send(request, { engines: this.#engines(), valueFor: () => value, isSame: true, read });
+  }
+
+  #send<R>(
+    { op, root, definition, what }: Request,
+    { engines, valueFor, isSame = false, read }: {
+      readonly engines: readonly Engine[];
+      readonly valueFor: (i: number) => unknown;
+      readonly isSame?: boolean;
+      readonly read?: ((value: unknown) => R) | undefined;
+    },
+  ): AsyncResult<R, S> {
+    const { label, signal } = this.#options;
+    throwIfAborted(signal);
+    const connection = this.#connection;
+    const paths = engines.map((engine) => connection.enginePath(engine));
+    const encode = (i: number) =>
+      connection.encode(op, valueFor(i), { definition: definition ?? null, tail: this.#tail, root });
+    let encoded = encode(0);
+    const result = new AsyncResult<R, S>({
+      shape: this.#shape,
+      count: engines.length,
+      what: `${what} on ${engines.length} ${engines.length === 1 ? "engine" : "engines"}`,
+      names: connection,
+      read,
+      signal,
+    });
+    paths.forEach((path, i) => {
+      if (i > 0 && !isSame) encoded = encode(i);
+      const task = new TaskState(result, i, path, label);
+      result.started(task);
+      path.submit(task, encoded);
+    });
+    return result;
+  }
+}
+
+function firstOf(values: unknown): unknown {
+  return Array.isArray(values) ? values[0] : undefined;
+}
+
+function leastLoaded(paths: readonly TaskPath[]): TaskPath {
+  let [best] = paths;
+  let least = Infinity;
+  for (const path of paths) {
+    const { sent, waiting } = path.load;
+    if (sent + waiting < least) [best, least] = [path, sent + waiting];
+  }
+  if (best === undefined) throw new RangeError("Cannot choose an engine: there is none");
+  return best;
+}

@@ -1,0 +1,182 @@
+/**
+ * Functions travel as their source text and are rebuilt where they run, so they see only their arguments and their captures.
+ *
+ * The coded text of a function is made once and kept with the function object; equal texts share one definition on a path.
+ */
+import { ValueWriter } from "../protocol/values.ts";
+
+/** A function with what it takes along; make it with `task`. */
+export interface Task<Args extends unknown[], R> {
+  readonly run: (...args: Args) => R;
+  /** Values that the function's text refers to, by name. */
+  readonly captures: Readonly<Record<string, unknown>>;
+  /** How errors and records call it. */
+  readonly name: string;
+}
+
+/** A function as the views take it. */
+export type Runnable<Args extends unknown[], R> = ((...args: Args) => R) | Task<Args, R>;
+
+/** Options of `task`. */
+export interface TaskOptions {
+  /** Values that the function's text refers to, by name; they are copied when it is first sent. */
+  readonly captures?: Readonly<Record<string, unknown>> | undefined;
+  /** Default: the function's own name. */
+  readonly name?: string | undefined;
+}
+
+/** What goes to the engines of a function. */
+export interface Definition {
+  /** Equal for equal bodies. */
+  readonly key: string;
+  /** Codec bytes of `{kind: "function", source, captures, name}`. */
+  readonly body: Uint8Array;
+}
+
+/** Most bytes of a function with its captures. */
+const MAX_DEFINITION_BYTES = 4 << 20;
+
+const definitions = new WeakMap<object, Definition>();
+const mappers = new WeakMap<object, Definition>();
+
+/**
+ * Gives a function the values that its text refers to.
+ *
+ * ```ts
+ * const scale = 3;
+ * await view.apply(task((x: number) => x * scale, { captures: { scale } }), 14);
+ * ```
+ */
+export function task<Args extends unknown[], R>(
+  run: (...args: Args) => R,
+  options: TaskOptions = {},
+): Task<Args, R> {
+  return Object.freeze({ run, captures: { ...options.captures }, name: options.name ?? run.name });
+}
+
+/**
+ * The coded form of a function.
+ * @throws TypeError if it has no text that can be rebuilt elsewhere, or its captures cannot be sent
+ */
+export function definitionOf<Args extends unknown[], R>(runnable: Runnable<Args, R>): Definition {
+  return cached(definitions, runnable, (source) => source);
+}
+
+/** The coded form of a function that takes many arguments and returns its results for each of them, in order. */
+export function mapperOf<Args extends unknown[], R>(runnable: Runnable<Args, R>): Definition {
+  return cached(mappers, runnable, mapperSource);
+}
+
+/** Calls the function item by item and waits only for what is a promise. */
+function mapperSource(source: string): string {
+  return `async (...items) => {
+const run = (${source}
+);
+const results = [];
+for (const item of items) {
+  const result = run(...item);
+  results.push(typeof result?.then === "function" ? await result : result);
+}
+return results;
+}`;
+}
+
+function cached(
+  cache: WeakMap<object, Definition>,
+  runnable: Runnable<never[], unknown>,
+  shape: (source: string) => string,
+): Definition {
+  const known = isWeakKey(runnable) ? cache.get(runnable) : undefined;
+  if (known !== undefined) return known;
+  const { run, captures, name } = partsOf(runnable);
+  const body = encode(shape(sourceOf(run)), captures, name);
+  const definition = { key: textOfBytes(body), body };
+  cache.set(runnable, definition);
+  return definition;
+}
+
+function isWeakKey(value: unknown): value is object {
+  return typeof value === "function" || (typeof value === "object" && value !== null);
+}
+
+function partsOf(runnable: unknown): Task<never[], unknown> {
+  if (typeof runnable === "function") {
+    return { run: runnable as (...args: never[]) => unknown, captures: {}, name: runnable.name };
+  }
+  if (
+    typeof runnable === "object" && runnable !== null && "run" in runnable &&
+    typeof runnable.run === "function"
+  ) {
+    const { captures, name } = runnable as Partial<Task<never[], unknown>>;
+    return {
+      run: runnable.run as (...args: never[]) => unknown,
+      captures: captures ?? {},
+      name: name ?? runnable.run.name,
+    };
+  }
+  throw new TypeError(
+    `Cannot send ${describe(runnable)} as a function: pass a function or task(function, { captures })`,
+  );
+}
+
+function describe(value: unknown): string {
+  return value === null
+    ? "null"
+    : typeof value === "string"
+    ? `"${value.slice(0, 40)}"`
+    : `a value of type ${typeof value}`;
+}
+
+function encode(source: string, captures: Readonly<Record<string, unknown>>, name: string): Uint8Array {
+  checkNames(captures);
+  const writer = new ValueWriter(1024, { inline: true, maxBytes: MAX_DEFINITION_BYTES });
+  writer.write({ kind: "function", source, captures: { ...captures }, name }, "function");
+  return writer.bytes().slice();
+}
+
+function checkNames(captures: Readonly<Record<string, unknown>>): void {
+  for (const name of Object.keys(captures)) {
+    if (!/^[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*$/u.test(name)) {
+      throw new TypeError(`Cannot capture "${name}": it is no name of a variable`);
+    }
+  }
+}
+
+/** The text of a function as an expression. */
+function sourceOf(run: (...args: never[]) => unknown): string {
+  const source = Function.prototype.toString.call(run);
+  const name = run.name === "" ? "the function" : `function "${run.name}"`;
+  if (/\{\s*\[native code\]\s*\}\s*$/.test(source)) {
+    throw new TypeError(
+      `Cannot send ${name}: it is built in or bound, and has no text; wrap it in an arrow function`,
+    );
+  }
+  if (/^class\b/.test(source)) {
+    throw new TypeError(`Cannot send ${name}: it is a class; wrap its use in an arrow function`);
+  }
+  if (!isExpression(source)) {
+    throw new TypeError(
+      `Cannot send ${name}: its text is no expression of its own (a method, getter or setter, or it uses super); ` +
+        "write it as an arrow function or with the word function",
+    );
+  }
+  return source;
+}
+
+/** Whether the text compiles as an expression; true where the runtime forbids to try. */
+function isExpression(source: string): boolean {
+  try {
+    new Function(`return (${source}\n);`);
+    return true;
+  } catch (error) {
+    return !(error instanceof SyntaxError);
+  }
+}
+
+function textOfBytes(bytes: Uint8Array): string {
+  let text = "";
+  for (let from = 0; from < bytes.length; from += 8192) {
+    text += String.fromCharCode(...bytes.subarray(from, from + 8192));
+  }
+  return text;
+}

@@ -1,0 +1,331 @@
+/**
+ * Maps: one function over many items, lazily and with a bounded number of tasks under way.
+ *
+ * There is no promise per item, only slots and counters. Items are taken from their source as results leave: whoever iterates
+ * sets the pace, whoever awaits takes all. Before either, one window of tasks runs.
+ */
+import { Queue } from "../base/queue.ts";
+import { TaskAborted } from "../protocol/errors.ts";
+import type { ItemSource } from "./map_source.ts";
+import type { TaskMetadata, TaskNames, TaskOwner, TaskState } from "./task_state.ts";
+import { abortError, type WaitOptions, withinTime } from "./waiting.ts";
+
+/** Options of a map. */
+export interface MapOptions {
+  /** Items in one task. Default 1. */
+  readonly chunkSize?: number | undefined;
+  /** Results in the order of the items (default) or as they come. */
+  readonly ordered?: boolean | undefined;
+  /** Most tasks under way, counting those whose results nobody has taken while iterating. Default 4096. */
+  readonly window?: number | undefined;
+  /** Stops the map and its tasks. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** How a map is made. */
+export interface MapPlan {
+  readonly source: ItemSource;
+  readonly chunkSize: number;
+  readonly ordered: boolean;
+  readonly window: number;
+  readonly signal: AbortSignal | undefined;
+  readonly names: TaskNames;
+  /** Sends a task with these arguments: those of the one item, or one list of arguments for each item. */
+  readonly submit: (owner: TaskOwner, index: number, args: unknown[]) => TaskState;
+  /** Whether tasks wait for room on the way, so that more would only fill memory. */
+  readonly isCrowded: () => boolean;
+}
+
+/** Most tasks whose metadata is kept. */
+const MAX_METADATA = 65_536;
+
+type Mode = "undecided" | "collect" | "iterate";
+
+/** The results of a map: await them all, or iterate. */
+export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwner {
+  readonly #plan: MapPlan;
+  #mode: Mode = "undecided";
+  /** Results by task, not taken yet. */
+  readonly #ready = new Map<number, unknown>();
+  /** Tasks in the order of their ends, if results are wanted as they come. */
+  readonly #ended = new Queue<number>();
+  #collected: unknown[] = [];
+  readonly #open = new Map<number, TaskState>();
+  #recent: TaskState[] = [];
+  #submitted = 0;
+  #finished = 0;
+  #items = 0;
+  #isExhausted = false;
+  #isPumping = false;
+  #isScheduled = false;
+  #error: { readonly error: unknown } | undefined;
+  #listeners: (() => void)[] = [];
+  #promise: Promise<R[]> | undefined;
+  #unlisten: (() => void) | undefined;
+  readonly #made = Date.now();
+  #doneAt = 0;
+
+  /** Made by views. */
+  constructor(plan: MapPlan) {
+    this.#plan = plan;
+    const { signal } = plan;
+    if (signal !== undefined) {
+      const cancel = () => this.#fail(abortError(signal), "cancel");
+      signal.addEventListener("abort", cancel, { once: true });
+      this.#unlisten = () => signal.removeEventListener("abort", cancel);
+    }
+    this.#pump();
+  }
+
+  // ── sending ────────────────────────────────────────────────────────────────────────────────
+
+  #schedule(): void {
+    if (this.#isScheduled || this.#isPumping || this.#isExhausted || this.#error !== undefined) return;
+    this.#isScheduled = true;
+    queueMicrotask(() => {
+      this.#isScheduled = false;
+      this.#pump();
+    });
+  }
+
+  #hasRoom(): boolean {
+    if (this.#isExhausted || this.#error !== undefined) return false;
+    const kept = this.#mode === "collect" ? 0 : this.#ready.size;
+    if (this.#open.size + kept >= this.#plan.window) return false;
+    return this.#open.size === 0 || !this.#plan.isCrowded();
+  }
+
+  /** Takes items and sends them while there is room; goes on by itself where the source makes it wait. */
+  #pump(): void {
+    if (this.#isPumping) return;
+    this.#isPumping = true;
+    try {
+      while (this.#hasRoom()) {
+        const taken = this.#plan.source.take(this.#plan.chunkSize);
+        if (taken instanceof Promise) {
+          this.#goOn(taken);
+          return;
+        }
+        this.#take(taken);
+      }
+    } catch (error) {
+      this.#fail(error, "abort");
+    }
+    this.#isPumping = false;
+    this.#wake();
+  }
+
+  async #goOn(taking: Promise<readonly unknown[][]>): Promise<void> {
+    try {
+      const taken = await taking;
+      if (this.#error === undefined) this.#take(taken);
+    } catch (error) {
+      this.#fail(error, "abort");
+    }
+    this.#isPumping = false;
+    this.#pump();
+  }
+
+  #take(items: readonly unknown[][]): void {
+    if (items.length < this.#plan.chunkSize) this.#isExhausted = true;
+    const [first] = items;
+    if (first === undefined) return;
+    this.#items += items.length;
+    const index = this.#submitted++;
+    const task = this.#plan.submit(this, index, this.#plan.chunkSize === 1 ? first : [...items]);
+    if (task.isOpen) this.#open.set(index, task);
+    this.#recent.push(task);
+    if (this.#recent.length > MAX_METADATA * 2) this.#recent = this.#recent.slice(-MAX_METADATA);
+  }
+
+  // ── results ────────────────────────────────────────────────────────────────────────────────
+
+  /** For the connection. */
+  fulfilled(task: TaskState, value: unknown): void {
+    this.#open.delete(task.index);
+    this.#finished++;
+    if (this.#error === undefined) {
+      if (this.#mode === "collect") this.#collected[task.index] = value;
+      else this.#ready.set(task.index, value);
+      if (!this.#plan.ordered) this.#ended.push(task.index);
+      this.#schedule();
+    }
+    if (this.#mode !== "collect" || this.#isEnd) this.#wake();
+  }
+
+  /** For the connection. */
+  rejected(task: TaskState, error: Error): void {
+    this.#open.delete(task.index);
+    this.#finished++;
+    this.#fail(error, "abort");
+  }
+
+  /** Ends the map: no more items, and what is under way is stopped. */
+  #fail(error: unknown, how: "abort" | "cancel"): void {
+    if (this.#error === undefined && !this.done) {
+      this.#error = { error };
+      this.#isExhausted = true;
+      this.#plan.source.stop();
+      this.#stop(how, error);
+    }
+    this.#wake();
+  }
+
+  get #isEnd(): boolean {
+    return this.#isExhausted && this.#open.size === 0 && (!this.#isPumping || this.#error !== undefined);
+  }
+
+  #wake(): void {
+    if (this.#isEnd && this.#doneAt === 0) {
+      this.#doneAt = Date.now();
+      this.#unlisten?.();
+    }
+    if (this.#listeners.length === 0) return;
+    for (const listener of this.#listeners.splice(0)) listener();
+  }
+
+  #change(): Promise<void> {
+    return new Promise((resolve) => this.#listeners.push(resolve));
+  }
+
+  // ── state ──────────────────────────────────────────────────────────────────────────────────
+
+  /** Whether all items are through, or the map has failed and nothing is under way. */
+  get done(): boolean {
+    return this.#doneAt > 0;
+  }
+
+  /** How many tasks have ended. */
+  get progress(): number {
+    return this.#finished;
+  }
+
+  /** How many items were taken from the source so far. */
+  get taken(): number {
+    return this.#items;
+  }
+
+  /** Milliseconds from the call to the end, or until now. */
+  get elapsed(): number {
+    return (this.#doneAt === 0 ? Date.now() : this.#doneAt) - this.#made;
+  }
+
+  /** What is known of the tasks; of very many only the last 65,536. */
+  get metadata(): TaskMetadata[] {
+    return this.#recent.slice(-MAX_METADATA).map((task) => task.metadata(this.#plan.names));
+  }
+
+  /** The msg_ids of the tasks, within the same bound. */
+  get msgIds(): string[] {
+    return this.#recent.slice(-MAX_METADATA).map((task) => this.#plan.names.msgId(task.n));
+  }
+
+  // ── waiting ────────────────────────────────────────────────────────────────────────────────
+
+  /** All results in the order of the items, whatever `ordered` says. Rejects with the first error; the rest is then aborted. */
+  then<A = R[], B = never>(
+    onFulfilled?: ((value: R[]) => A | PromiseLike<A>) | null,
+    onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    return this.#all().then(onFulfilled, onRejected);
+  }
+
+  catch<B = never>(onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<R[] | B> {
+    return this.#all().catch(onRejected);
+  }
+
+  finally(onFinally?: (() => void) | null): Promise<R[]> {
+    return this.#all().finally(onFinally);
+  }
+
+  #all(): Promise<R[]> {
+    return this.#promise ??= this.#collect();
+  }
+
+  async #collect(): Promise<R[]> {
+    this.#begin("collect");
+    while (!this.#isEnd && this.#error === undefined) await this.#change();
+    if (this.#error !== undefined) throw this.#error.error;
+    return (this.#plan.chunkSize === 1 ? this.#collected : this.#collected.flat(1)) as R[];
+  }
+
+  #begin(mode: "collect" | "iterate"): void {
+    if (this.#mode === mode && mode === "collect") return;
+    if (this.#mode !== "undecided") {
+      throw new TypeError("Cannot take the results of a map twice: await it, or iterate once");
+    }
+    this.#mode = mode;
+    if (mode === "collect") {
+      for (const [index, value] of this.#ready) this.#collected[index] = value;
+      this.#ready.clear();
+    }
+    this.#pump();
+  }
+
+  /**
+   * Waits until all items are through, or the map has failed; takes all results like `await`.
+   * @throws DOMException TimeoutError after `timeoutMs`; the map goes on
+   */
+  wait(options: WaitOptions = {}): Promise<void> {
+    const ended = this.#all().then(() => {}, () => {});
+    return withinTime(ended, options, () => `${this.#open.size} tasks of the map are open`);
+  }
+
+  /** The results one by one. Leaving the loop aborts what has not started. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<R, void, undefined> {
+    this.#begin("iterate");
+    try {
+      for (let next = 0;; next++) {
+        const value = await this.#nextReady(next);
+        if (value === undefined) return;
+        if (this.#plan.chunkSize === 1) yield value.value as R;
+        else yield* value.value as R[];
+      }
+    } finally {
+      this.#leave();
+    }
+  }
+
+  /** The result whose turn it is; undefined at the end. */
+  async #nextReady(next: number): Promise<{ readonly value: unknown } | undefined> {
+    for (;;) {
+      if (this.#error !== undefined) throw this.#error.error;
+      const index = this.#plan.ordered ? next : this.#ended.peek() ?? -1;
+      if (this.#ready.has(index)) {
+        const value = this.#ready.get(index);
+        this.#ready.delete(index);
+        this.#ended.shift();
+        this.#schedule();
+        return { value };
+      }
+      if (this.#isEnd && this.#ready.size === 0) return undefined;
+      await this.#change();
+    }
+  }
+
+  #leave(): void {
+    if (this.done && this.#ready.size === 0) return;
+    this.#fail(new DOMException("The loop over the map was left", "AbortError"), "abort");
+  }
+
+  // ── stopping ───────────────────────────────────────────────────────────────────────────────
+
+  /** Takes no more items and aborts the tasks that have not started; the map then fails with TaskAborted. */
+  abort(): void {
+    this.#fail(new TaskAborted(), "abort");
+  }
+
+  /** Takes no more items and stops all tasks; the map fails with the reason. */
+  cancel(reason: unknown = new DOMException("The map was cancelled", "AbortError")): void {
+    this.#fail(reason, "cancel");
+  }
+
+  #stop(how: "abort" | "cancel", reason: unknown): void {
+    const byRoute = Map.groupBy(this.#open.values(), (task) => task.route);
+    for (const [route, tasks] of byRoute) route.stop(tasks, how, reason);
+  }
+
+  get [Symbol.toStringTag](): string {
+    return "MapResult";
+  }
+}

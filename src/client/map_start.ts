@@ -1,0 +1,76 @@
+/**
+ * How views begin a map: what was given is checked once, then `MapResult` takes over.
+ */
+import { OP } from "../protocol/groups.ts";
+import { throwIfAborted } from "./async_result.ts";
+import type { Connection } from "./connection.ts";
+import { definitionOf, mapperOf, type Runnable } from "./functions.ts";
+import { type MapOptions, MapResult } from "./map.ts";
+import { isIterable, itemSource } from "./map_source.ts";
+import type { TaskPath } from "./path.ts";
+import { TaskState } from "./task_state.ts";
+
+const WINDOW = 4096;
+
+/** What a view gives to a map. */
+export interface MapView {
+  readonly connection: Connection;
+  readonly tail: Uint8Array | null;
+  readonly label: unknown;
+  readonly signal: AbortSignal | undefined;
+  /** The way that the next task takes. */
+  readonly nextPath: () => TaskPath;
+}
+
+/**
+ * Starts a map over the iterables in `rest`, whose last entry may be options.
+ * @throws TypeError if there is nothing to iterate or the function cannot be sent; RangeError for options out of range
+ */
+export function startMap<R>(
+  view: MapView,
+  run: Runnable<never[], unknown>,
+  rest: readonly unknown[],
+): MapResult<R> {
+  const { iterables, options } = divided(rest);
+  const { chunkSize = 1, ordered = true, window = WINDOW, signal = view.signal } = options;
+  checkCount("chunkSize", chunkSize);
+  checkCount("window", window);
+  throwIfAborted(signal);
+  const definition = chunkSize === 1 ? definitionOf(run) : mapperOf(run);
+  const { connection, tail, label } = view;
+  let path = view.nextPath();
+  return new MapResult<R>({
+    source: itemSource(iterables),
+    chunkSize,
+    ordered,
+    window,
+    signal,
+    names: connection,
+    isCrowded: () => path.load.waiting > 0,
+    submit: (owner, index, args) => {
+      path = view.nextPath();
+      const task = new TaskState(owner, index, path, label);
+      path.submit(task, connection.encode(OP.apply, args, { definition, tail, root: "args" }));
+      return task;
+    },
+  });
+}
+
+function divided(rest: readonly unknown[]) {
+  const iterables = rest.filter(isIterable);
+  const last = rest.at(-1);
+  const options = isIterable(last) ? undefined : last;
+  const expected = iterables.length + (options === undefined ? 0 : 1);
+  if (iterables.length === 0 || rest.filter((one) => one !== undefined).length !== expected) {
+    throw new TypeError(
+      "Cannot map: pass a function, then one or more iterables (no text), then perhaps options",
+    );
+  }
+  return { iterables, options: (options ?? {}) as MapOptions };
+}
+
+function checkCount(name: string, value: number): void {
+  if (!Number.isInteger(value) || value < 1) {
+    throw new RangeError(`Cannot use ${value} for "${name}": it takes a whole number of 1 or more`);
+  }
+}

@@ -1,0 +1,394 @@
+/**
+ * The way of tasks to one socket: the task scheduler's, or one engine's by mux. Puts tasks into groups, sends definitions ahead of
+ * their first use and large buffers ahead of their task, and keeps back what the window has no room for.
+ *
+ * Everything leaves in the order in which it was submitted: a task that waits for room holds those behind it.
+ */
+import { now } from "../base/clock.ts";
+import { Queue } from "../base/queue.ts";
+import {
+  CHUNK_PIECE_BYTES,
+  type GroupHeader,
+  GroupWriter,
+  INLINE_BODY_BYTES,
+  KIND,
+  OP,
+  TASK_FLAG,
+} from "../protocol/groups.ts";
+import type { Definition } from "./functions.ts";
+import type { StopWord, TaskRoute, TaskState } from "./task_state.ts";
+
+/** What a path needs of the connection. */
+export interface PathHost {
+  readonly client: number;
+  /** The coded card of this client, definition 0. */
+  readonly card: Uint8Array;
+  nextN(): number;
+  /** Completes a group and signs it; valid until the writer's next use. */
+  seal(writer: GroupWriter, kind: GroupHeader["kind"], target: number): Uint8Array;
+  /** Has `flush` called at the end of the current microtask turn. */
+  flushLater(path: TaskPath): void;
+  opened(task: TaskState): void;
+  /** Ends a task that was never sent. */
+  refuse(task: TaskState, how: StopWord, reason: unknown): void;
+  /** Ends a task that could not be sent. */
+  failed(task: TaskState, error: unknown): void;
+  /** Nothing may be sent any more. */
+  readonly isEnded: boolean;
+  /** Lets the event loop have a turn. */
+  turn(): Promise<void>;
+}
+
+/** Where a path leads. */
+export interface PathEnd {
+  /** Engine id, or ANY for the scheduler. */
+  readonly target: number;
+  /** Frames in front of each group: the engine's uuid on mux. */
+  readonly prefix: readonly Uint8Array[];
+  /** Whether the other end confirms groups; where it does not, results are what frees the window. */
+  readonly confirms: boolean;
+  send(frames: readonly Uint8Array[]): void;
+  sendLarge(frames: readonly Uint8Array[], from: number): void;
+}
+
+/** A task as bytes. */
+export interface EncodedTask {
+  readonly op: number;
+  readonly definition: Definition | null;
+  /** A view; copied before `submit` returns. */
+  readonly body: Uint8Array;
+  readonly buffers: readonly Uint8Array[];
+  /** JSON options, or null. */
+  readonly tail: Uint8Array | null;
+}
+
+/** Bounds of one path (PROTOCOL.md, "What is bounded"). */
+export const PATH_BOUNDS = {
+  windowTasks: 65_536,
+  windowBytes: 64 << 20,
+  /** A group leaves with this many records or bytes. */
+  groupTasks: 500,
+  groupBytes: 64 << 10,
+  definitions: 4096,
+  /** Bytes of large buffers between two turns of the event loop. */
+  burstBytes: 8 << 20,
+  /** Names in one cancel group. */
+  groupNames: 65_536,
+} as const;
+
+const NO_BODY = new Uint8Array(0);
+
+interface Known {
+  readonly id: number;
+  open: number;
+  sent: boolean;
+}
+
+interface Waiting {
+  readonly task: TaskState;
+  readonly op: number;
+  readonly definition: Definition | null;
+  readonly body: Uint8Array;
+  readonly buffers: readonly Uint8Array[];
+  readonly tailLength: number;
+  stopped: StopWord | null;
+}
+
+interface SentGroup {
+  readonly seq: number;
+  readonly tasks: number;
+  readonly bytes: number;
+}
+
+export class TaskPath implements TaskRoute {
+  readonly #host: PathHost;
+  readonly #end: PathEnd;
+  readonly #writer = new GroupWriter(PATH_BOUNDS.groupBytes * 2);
+  readonly #scratch = new GroupWriter(1 << 10);
+  readonly #known = new Map<string, Known>();
+  readonly #byId: (Known | undefined)[] = [];
+  readonly #waiting = new Queue<Waiting>();
+  readonly #sent = new Queue<SentGroup>();
+  #sending: Waiting | null = null;
+  #hasCard = false;
+  #scheduled = false;
+  #groupTasks = 0;
+  #groupBytes = 0;
+  #openTasks = 0;
+  #openBytes = 0;
+
+  constructor(host: PathHost, end: PathEnd) {
+    this.#host = host;
+    this.#end = end;
+  }
+
+  /** Tasks that were sent and count in the window, and those that wait for room. */
+  get load(): { readonly sent: number; readonly waiting: number } {
+    return { sent: this.#openTasks, waiting: this.#waiting.length + (this.#sending === null ? 0 : 1) };
+  }
+
+  /** Gives the task its number and sends it with the current group, or keeps it until there is room. */
+  submit(task: TaskState, encoded: EncodedTask): void {
+    task.n = this.#host.nextN();
+    task.submitted = now();
+    this.#host.opened(task);
+    const { op, definition, body, buffers, tail } = encoded;
+    const isLarge = buffers.length > 0 || body.length > INLINE_BODY_BYTES;
+    const isFree = !isLarge && this.#sending === null && this.#waiting.length === 0 &&
+      this.#hasRoom(body.length);
+    const whole = tail === null || isLarge ? body : joined(body, tail);
+    const tailLength = tail === null ? 0 : tail.length;
+    if (isFree && this.#append(task, op, definition, whole, tailLength, 0)) return;
+    this.#waiting.push(
+      isLarge
+        ? large(task, encoded, tail ?? NO_BODY)
+        : { task, op, definition, body: whole.slice(), buffers: [], tailLength, stopped: null },
+    );
+    this.#pump();
+  }
+
+  finished(task: TaskState): void {
+    if (task.definition !== 0) {
+      const known = this.#byId[task.definition];
+      if (known !== undefined) known.open--;
+    }
+    if (!this.#end.confirms && task.isSent) this.#release(1, task.bytes);
+    if (this.#waiting.length > 0) this.#pump();
+  }
+
+  /** The other end has accepted all groups up to `seq`. */
+  accepted(seq: number): void {
+    for (let group = this.#sent.peek(); group !== undefined && group.seq <= seq; group = this.#sent.peek()) {
+      this.#sent.shift();
+      this.#release(group.tasks, group.bytes);
+    }
+    if (this.#waiting.length > 0) this.#pump();
+  }
+
+  stop(tasks: readonly TaskState[], how: StopWord, reason?: unknown): void {
+    const open = new Set(tasks.filter((task) => task.isOpen));
+    for (const waiting of this.#waiting) {
+      if (!open.delete(waiting.task)) continue;
+      waiting.stopped = how;
+      this.#host.refuse(waiting.task, how, reason);
+    }
+    if (this.#sending !== null && open.delete(this.#sending.task)) this.#sending.stopped = how;
+    if (open.size > 0) this.#sendStop([...open], how);
+  }
+
+  /** The engine came anew and knows nothing of what was defined. */
+  reset(): void {
+    this.#hasCard = false;
+    for (const known of this.#known.values()) known.sent = false;
+  }
+
+  /** Sends the group that has gathered. */
+  flush(): void {
+    this.#scheduled = false;
+    if (this.#writer.count === 0) return;
+    const group = this.#host.seal(this.#writer, KIND.tasks, this.#end.target);
+    this.#end.send([...this.#end.prefix, group]);
+    if (this.#end.confirms) {
+      const seq = new DataView(group.buffer, group.byteOffset).getUint32(48, true);
+      this.#sent.push({ seq, tasks: this.#groupTasks, bytes: this.#groupBytes });
+    }
+    this.#groupTasks = 0;
+    this.#groupBytes = 0;
+    this.#writer.reset();
+  }
+
+  #release(tasks: number, bytes: number): void {
+    this.#openTasks -= tasks;
+    this.#openBytes -= bytes;
+  }
+
+  #hasRoom(bytes: number): boolean {
+    if (this.#openTasks === 0) return true;
+    return this.#openTasks < PATH_BOUNDS.windowTasks && this.#openBytes + bytes <= PATH_BOUNDS.windowBytes;
+  }
+
+  /** Puts the task into the group; false if its function has to wait for a free id. */
+  #append(
+    task: TaskState,
+    op: number,
+    definition: Definition | null,
+    body: Uint8Array,
+    tailLength: number,
+    buffers: number,
+  ): boolean {
+    if (!this.#hasCard) {
+      this.#define(0, this.#host.card);
+      this.#hasCard = true;
+    }
+    if (definition !== null) {
+      const known = this.#use(definition);
+      if (known === null) return false;
+      known.open++;
+      task.definition = known.id;
+    }
+    const flags = (tailLength > 0 ? TASK_FLAG.tail : 0) | (buffers > 0 ? TASK_FLAG.buffers : 0);
+    const { client } = this.#host;
+    this.#writer.task(
+      task.n,
+      client,
+      task.definition,
+      op,
+      flags,
+      buffers,
+      tailLength,
+      0,
+      task.submitted,
+      body,
+    );
+    task.isSent = true;
+    task.bytes += body.length;
+    this.#openTasks++;
+    this.#openBytes += task.bytes;
+    this.#groupTasks++;
+    this.#groupBytes += task.bytes;
+    this.#gathered();
+    return true;
+  }
+
+  #gathered(): void {
+    if (this.#writer.count >= PATH_BOUNDS.groupTasks || this.#writer.length >= PATH_BOUNDS.groupBytes) {
+      this.flush();
+    } else if (!this.#scheduled) {
+      this.#scheduled = true;
+      this.#host.flushLater(this);
+    }
+  }
+
+  #define(id: number, body: Uint8Array): void {
+    if (this.#writer.length + body.length > PATH_BOUNDS.groupBytes) this.flush();
+    this.#writer.task(0, this.#host.client, id, OP.define, 0, 0, 0, 0, now(), body);
+  }
+
+  /** The function's id here, defined if it was not; null if all ids have open tasks. */
+  #use(definition: Definition): Known | null {
+    let known = this.#known.get(definition.key);
+    if (known === undefined) {
+      const id = this.#freeId();
+      if (id === 0) return null;
+      known = { id, open: 0, sent: false };
+      this.#known.set(definition.key, known);
+      this.#byId[id] = known;
+    }
+    if (!known.sent) {
+      this.#define(known.id, definition.body);
+      known.sent = true;
+    }
+    return known;
+  }
+
+  /** A new id, or that of the oldest function without open tasks; 0 if there is none. */
+  #freeId(): number {
+    if (this.#known.size < PATH_BOUNDS.definitions) return this.#known.size + 1;
+    for (const [key, { id, open }] of this.#known) {
+      if (open > 0) continue;
+      this.#known.delete(key);
+      return id;
+    }
+    return 0;
+  }
+
+  /** Sends what waits, as far as there is room. */
+  #pump(): void {
+    while (this.#sending === null && !this.#host.isEnded) {
+      const waiting = this.#waiting.peek();
+      if (waiting === undefined) return;
+      if (waiting.stopped === null) {
+        if (!this.#hasRoom(size(waiting))) return;
+        if (waiting.buffers.length > 0) {
+          this.#waiting.shift();
+          this.#sending = waiting;
+          this.#sendPieces(waiting).then(() => this.#pump(), (error) => this.#sendingFailed(waiting, error));
+          return;
+        }
+        const { task, op, definition, body, tailLength } = waiting;
+        if (!this.#append(task, op, definition, body, tailLength, 0)) return;
+      }
+      this.#waiting.shift();
+    }
+  }
+
+  #sendingFailed(waiting: Waiting, error: unknown): void {
+    this.#sending = null;
+    this.#host.failed(waiting.task, error);
+    this.#pump();
+  }
+
+  async #sendPieces(waiting: Waiting): Promise<void> {
+    const { task, buffers } = waiting;
+    let burst = 0;
+    for (let index = 0; index < buffers.length; index++) {
+      const buffer = buffers[index];
+      if (buffer === undefined) continue;
+      for (let offset = 0; offset < buffer.length; offset += CHUNK_PIECE_BYTES) {
+        const piece = buffer.subarray(offset, offset + CHUNK_PIECE_BYTES);
+        this.#sendPiece(task, { index, offset, total: buffer.length, piece });
+        burst += piece.length;
+        if (burst < PATH_BOUNDS.burstBytes) continue;
+        burst = 0;
+        await this.#host.turn();
+      }
+      task.bytes += buffer.length;
+    }
+    await this.#appendLarge(waiting);
+  }
+
+  #sendPiece(
+    task: TaskState,
+    { index, offset, total, piece }: { index: number; offset: number; total: number; piece: Uint8Array },
+  ): void {
+    const { client } = this.#host;
+    this.#scratch.reset();
+    this.#scratch.chunk({ n: task.n, client, index, side: 0, offset, length: piece.length, total });
+    const group = this.#host.seal(this.#scratch, KIND.chunk, this.#end.target);
+    const { prefix } = this.#end;
+    this.#end.sendLarge([...prefix, group, piece], prefix.length + 1);
+  }
+
+  /** The record behind its buffers. */
+  async #appendLarge(waiting: Waiting): Promise<void> {
+    const { task, op, definition, body, tailLength, buffers } = waiting;
+    while (!this.#host.isEnded && !this.#append(task, op, definition, body, tailLength, buffers.length)) {
+      await this.#host.turn();
+    }
+    this.#sending = null;
+    if (waiting.stopped !== null) this.#sendStop([task], waiting.stopped);
+  }
+
+  #sendStop(tasks: readonly TaskState[], how: StopWord): void {
+    this.flush();
+    for (let from = 0; from < tasks.length; from += PATH_BOUNDS.groupNames) {
+      this.#scratch.reset();
+      for (const task of tasks.slice(from, from + PATH_BOUNDS.groupNames)) {
+        this.#scratch.name(this.#host.client, task.n, 0, how === "abort" ? 1 : 0);
+      }
+      const group = this.#host.seal(this.#scratch, KIND.cancel, this.#end.target);
+      this.#end.send([...this.#end.prefix, group]);
+    }
+  }
+}
+
+function large(task: TaskState, encoded: EncodedTask, tail: Uint8Array): Waiting {
+  const { op, definition, body } = encoded;
+  const isBodyLarge = body.length > INLINE_BODY_BYTES;
+  const buffers = isBodyLarge ? [...encoded.buffers, body.slice()] : [...encoded.buffers];
+  const inline = isBodyLarge ? tail : joined(body, tail);
+  return { task, op, definition, body: inline, buffers, tailLength: tail.length, stopped: null };
+}
+
+function size({ body, buffers }: Waiting): number {
+  let bytes = body.length;
+  for (const buffer of buffers) bytes += buffer.length;
+  return bytes;
+}
+
+function joined(body: Uint8Array, tail: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(body.length + tail.length);
+  bytes.set(body);
+  bytes.set(tail, body.length);
+  return bytes;
+}

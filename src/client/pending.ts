@@ -1,0 +1,133 @@
+/**
+ * What is awaited: open tasks by number, their results as they come, and the output that may come later than its result.
+ */
+import {
+  type ChunkRecord,
+  emptyResult,
+  type GroupReader,
+  ORIGIN,
+  type ResultRecord,
+  STATUS,
+} from "../protocol/groups.ts";
+import { Assembler } from "./assembler.ts";
+import { type Outcome, readOutcome, readTail } from "./result_reader.ts";
+import { TaskOutput, type TaskState } from "./task_state.ts";
+
+/** Most finished tasks whose output is still expected. */
+const MAX_LATE = 65_536;
+const NO_BUFFERS: readonly Uint8Array[] = [];
+
+export class Pending {
+  readonly #open = new Map<number, TaskState>();
+  readonly #late = new Map<number, TaskState>();
+  readonly #assembler: Assembler;
+  readonly #record = emptyResult();
+
+  /** @param maxResultBytes most bytes of unfinished large results */
+  constructor(maxResultBytes: number) {
+    this.#assembler = new Assembler(maxResultBytes);
+  }
+
+  /** How many tasks are open. */
+  get count(): number {
+    return this.#open.size;
+  }
+
+  /** An open task by its number. */
+  get(n: number): TaskState | undefined {
+    return this.#open.get(n);
+  }
+
+  /** All open tasks. */
+  tasks(): Iterable<TaskState> {
+    return this.#open.values();
+  }
+
+  add(task: TaskState): void {
+    this.#open.set(task.n, task);
+  }
+
+  /** Ends a task here, without an answer. */
+  fail(task: TaskState, status: number, error: Error): void {
+    if (!this.#open.delete(task.n)) return;
+    this.#assembler.drop(task.n);
+    task.status = status;
+    task.completed = Date.now();
+    task.route.finished(task);
+    task.owner.rejected(task, error);
+  }
+
+  /** Ends all tasks. */
+  failAll(error: Error): void {
+    for (const task of [...this.#open.values()]) this.fail(task, STATUS.lost, error);
+    for (const task of this.#late.values()) task.output?.expect(0, 0);
+    this.#late.clear();
+  }
+
+  /** Takes a checked group of results that `reader` stands in front of. Unknown tasks are skipped: they were answered before. */
+  results(reader: GroupReader, client: number): void {
+    const record = this.#record;
+    const { bytes } = reader;
+    while (reader.result(record)) {
+      if (record.client !== client) continue;
+      const task = this.#open.get(record.n);
+      if (task !== undefined) this.#finish(task, bytes, record);
+    }
+  }
+
+  #finish(task: TaskState, bytes: Uint8Array, record: ResultRecord): void {
+    this.#open.delete(record.n);
+    task.status = record.status;
+    task.started = record.started;
+    task.completed = record.completed;
+    if (record.engine < ORIGIN.engineBit) task.engine = record.engine;
+    const outcome = this.#outcome(task, bytes, record);
+    task.route.finished(task);
+    if (outcome.kind === "value") task.owner.fulfilled(task, outcome.value);
+    else task.owner.rejected(task, outcome.error);
+  }
+
+  #outcome(task: TaskState, bytes: Uint8Array, record: ResultRecord): Outcome {
+    const tail = readTail(bytes, record);
+    if (tail.tries !== undefined) task.tries = tail.tries;
+    if (tail.out !== undefined) this.#expectOutput(task, tail.out);
+    if (record.buffers === 0) {
+      this.#assembler.drop(record.n);
+      return readOutcome(bytes, record, tail, NO_BUFFERS);
+    }
+    try {
+      return readOutcome(bytes, record, tail, this.#assembler.take(record.n, record.buffers));
+    } catch (error) {
+      return { kind: "error", error: error instanceof Error ? error : new Error(String(error)) };
+    }
+  }
+
+  /** A piece of a result that is to come. A new first piece means that the task was started again elsewhere. */
+  chunk(record: ChunkRecord, piece: Uint8Array): void {
+    if (record.side !== 1 || !this.#open.has(record.n)) return;
+    if (record.index === 0 && record.offset === 0) this.#assembler.drop(record.n);
+    this.#assembler.add(record, piece);
+  }
+
+  /** The output of a task, open or just finished; undefined if it is neither. */
+  outputOf(n: number): TaskOutput | undefined {
+    const task = this.#open.get(n) ?? this.#late.get(n);
+    if (task === undefined) return undefined;
+    return task.output ??= new TaskOutput();
+  }
+
+  #expectOutput(task: TaskState, [stdout, stderr]: readonly [number, number]): void {
+    if (stdout === 0 && stderr === 0) return;
+    const output = task.output ??= new TaskOutput();
+    output.expect(stdout, stderr);
+    if (output.isComplete) return;
+    if (this.#late.size >= MAX_LATE) {
+      for (const oldest of this.#late.keys()) {
+        this.#late.delete(oldest);
+        break;
+      }
+    }
+    this.#late.set(task.n, task);
+    output.whenComplete(() => this.#late.delete(task.n));
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * A result's bytes as what the caller gets: the value, or the error that says how the task ended.
+ */
+import { type ResultRecord, STATUS } from "../protocol/groups.ts";
+import {
+  EngineError,
+  type EngineInfo,
+  errorFromContent,
+  type Limit,
+  TaskAborted,
+  TaskCancelled,
+} from "../protocol/errors.ts";
+import { readValue } from "../protocol/values.ts";
+
+/** The end of a result's body, where it has one. */
+export interface ResultTail {
+  /** Bytes that the task wrote: stdout, stderr. */
+  readonly out?: readonly [number, number];
+  readonly engine?: EngineInfo;
+  readonly limit?: Limit;
+  readonly tries?: number;
+}
+
+/** How a task ended. */
+export type Outcome =
+  | { readonly kind: "value"; readonly value: unknown }
+  | { readonly kind: "error"; readonly error: Error };
+
+const NO_TAIL: ResultTail = {};
+const decoder = new TextDecoder();
+
+/** The JSON at the end of a result's body; nothing if it is missing or cannot be read. */
+export function readTail(
+  bytes: Uint8Array,
+  { bodyOffset, bodyLength, tailLength }: ResultRecord,
+): ResultTail {
+  if (tailLength === 0) return NO_TAIL;
+  const end = bodyOffset + bodyLength;
+  try {
+    const fields = dictionary(JSON.parse(decoder.decode(bytes.subarray(end - tailLength, end))));
+    return {
+      ...outOf(fields.out),
+      ...(isObject(fields.engine_info) ? { engine: fields.engine_info } : {}),
+      ...limitOf(fields.limit),
+      ...(typeof fields.tries === "number" ? { tries: fields.tries } : {}),
+    };
+  } catch {
+    return NO_TAIL;
+  }
+}
+
+/**
+ * Reads a result's body.
+ * @param buffers its large buffers, all there; the last is the body itself if the record's own is empty
+ */
+export function readOutcome(
+  bytes: Uint8Array,
+  record: ResultRecord,
+  tail: ResultTail,
+  buffers: readonly Uint8Array[],
+): Outcome {
+  const length = record.bodyLength - record.tailLength;
+  const isLast = length === 0 && buffers.length > 0;
+  const body = isLast
+    ? buffers[buffers.length - 1]
+    : bytes.subarray(record.bodyOffset, record.bodyOffset + length);
+  try {
+    const value = body === undefined || body.length === 0
+      ? undefined
+      : readValue(body, isLast ? buffers.slice(0, -1) : buffers);
+    return record.status === STATUS.ok
+      ? { kind: "value", value }
+      : { kind: "error", error: endError(record.status, value, tail) };
+  } catch (cause) {
+    const text = cause instanceof Error ? cause.message : String(cause);
+    return {
+      kind: "error",
+      error: new Error(`Cannot read the result of task ${record.n}: ${text}`, { cause }),
+    };
+  }
+}
+
+/** The error of a task that did not end well. */
+function endError(status: number, said: unknown, tail: ResultTail): Error {
+  const { engine, limit } = tail;
+  if (isObject(said) && typeof said.ename === "string" && typeof said.evalue === "string") {
+    const traceback = Array.isArray(said.traceback) ? said.traceback.map(String) : [];
+    const content = {
+      ename: said.ename,
+      evalue: said.evalue,
+      traceback,
+      ...("error" in said ? { error: said.error } : {}),
+      ...(engine === undefined ? {} : { engine_info: engine }),
+      ...(limit === undefined ? {} : { limit }),
+    };
+    return errorFromContent(content, status === STATUS.error ? undefined : false);
+  }
+  if (status === STATUS.aborted) return new TaskAborted();
+  if (status === STATUS.cancelled) return new TaskCancelled();
+  return new EngineError("The engine died while it had the task: it may have run", { engine });
+}
+
+function outOf(value: unknown): { out?: readonly [number, number] } {
+  if (!Array.isArray(value)) return {};
+  const [stdout, stderr]: unknown[] = value;
+  return typeof stdout === "number" && typeof stderr === "number" ? { out: [stdout, stderr] } : {};
+}
+
+function limitOf(value: unknown): { limit?: Limit } {
+  if (!isObject(value)) return {};
+  const { limit, value: measured, max } = value;
+  if (typeof limit !== "string" || typeof measured !== "number" || typeof max !== "number") return {};
+  return { limit: { limit, value: measured, max } };
+}
+
+function dictionary(value: unknown): Record<string, unknown> {
+  return isObject(value) ? value : {};
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

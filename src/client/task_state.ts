@@ -1,0 +1,177 @@
+/**
+ * One task from its submission to its end: what `pending.ts` keeps while it is open, and what its owner shows as metadata afterwards.
+ */
+import { STATUS } from "../protocol/groups.ts";
+
+/** Whoever asked for a task: an AsyncResult, a map. */
+export interface TaskOwner {
+  fulfilled(task: TaskState, value: unknown): void;
+  rejected(task: TaskState, error: Error): void;
+}
+
+/** What a task needs of the way that it took (`path.ts`). */
+export interface TaskRoute {
+  /** Tells the route that the task ended. */
+  finished(task: TaskState): void;
+  /** Asks to stop tasks: `abort` only those that have not started, `cancel` all. */
+  stop(tasks: readonly TaskState[], how: StopWord, reason?: unknown): void;
+}
+
+/** abort: the wire's word, waiting tasks only. cancel: in any state. */
+export type StopWord = "abort" | "cancel";
+
+/** What is known of one task. Times are in milliseconds since 1970. */
+export interface TaskMetadata {
+  readonly msgId: string;
+  readonly label: unknown;
+  readonly submitted: number;
+  /** null before it started, or if it never did. */
+  readonly started: number | null;
+  readonly completed: number | null;
+  readonly engineId: number | null;
+  readonly engineUuid: string | null;
+  readonly status: "open" | "ok" | "error" | "aborted" | "cancelled" | "lost";
+  /** What it wrote so far. */
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Contents of its `display_data` and `execute_result` messages. */
+  readonly display: readonly unknown[];
+  /** How often it was started, as far as the scheduler knows. */
+  readonly tries: number;
+}
+
+/** What turns numbers into what users see. */
+export interface TaskNames {
+  msgId(n: number): string;
+  engineUuid(id: number): string | null;
+}
+
+const OPEN = -1;
+
+/** Mutable state of one task. */
+export class TaskState {
+  /** Number of the task at this client; 0 until it is submitted. */
+  n = 0;
+  submitted = 0;
+  started = 0;
+  completed = 0;
+  /** -1 before an engine has answered. */
+  engine = -1;
+  status: number = OPEN;
+  tries = 1;
+  output: TaskOutput | undefined = undefined;
+  /** Bytes that it counts in its path's window. */
+  bytes = 0;
+  /** Whether its record has left, or is in the group that leaves next. */
+  isSent = false;
+  /** Id of its function on its path, 0 for none. */
+  definition = 0;
+  readonly owner: TaskOwner;
+  /** Its place among the owner's tasks. */
+  readonly index: number;
+  readonly route: TaskRoute;
+  readonly label: unknown;
+
+  constructor(owner: TaskOwner, index: number, route: TaskRoute, label: unknown) {
+    this.owner = owner;
+    this.index = index;
+    this.route = route;
+    this.label = label;
+  }
+
+  get isOpen(): boolean {
+    return this.status === OPEN;
+  }
+
+  /** What a user may know of it now. */
+  metadata(names: TaskNames): TaskMetadata {
+    return {
+      msgId: names.msgId(this.n),
+      label: this.label ?? null,
+      submitted: this.submitted,
+      started: this.started > 0 ? this.started : null,
+      completed: this.completed > 0 ? this.completed : null,
+      engineId: this.engine < 0 ? null : this.engine,
+      engineUuid: this.engine < 0 ? null : names.engineUuid(this.engine),
+      status: statusText(this.status),
+      stdout: this.output?.stdout ?? "",
+      stderr: this.output?.stderr ?? "",
+      display: this.output?.display ?? [],
+      tries: this.tries,
+    };
+  }
+}
+
+function statusText(status: number): TaskMetadata["status"] {
+  switch (status) {
+    case OPEN:
+      return "open";
+    case STATUS.ok:
+      return "ok";
+    case STATUS.aborted:
+      return "aborted";
+    case STATUS.cancelled:
+      return "cancelled";
+    case STATUS.lost:
+      return "lost";
+    default:
+      return "error";
+  }
+}
+
+/** What a task wrote, as it comes over IOPub. */
+export class TaskOutput {
+  stdout = "";
+  stderr = "";
+  readonly display: unknown[] = [];
+  #stdoutBytes = 0;
+  #stderrBytes = 0;
+  #expected: readonly [number, number] | undefined;
+  readonly #waiting: (() => void)[] = [];
+
+  /** Appends text that came. */
+  add(stream: "stdout" | "stderr", text: string): void {
+    if (stream === "stdout") {
+      this.stdout += text;
+      this.#stdoutBytes += utf8Length(text);
+    } else {
+      this.stderr += text;
+      this.#stderrBytes += utf8Length(text);
+    }
+    this.#check();
+  }
+
+  /** Says how many bytes of each stream there are in all. */
+  expect(stdoutBytes: number, stderrBytes: number): void {
+    this.#expected = [stdoutBytes, stderrBytes];
+    this.#check();
+  }
+
+  /** Whether all that was announced has come. */
+  get isComplete(): boolean {
+    const [stdout, stderr] = this.#expected ?? [0, 0];
+    return this.#stdoutBytes >= stdout && this.#stderrBytes >= stderr;
+  }
+
+  /** Calls back once, when all has come. */
+  whenComplete(callback: () => void): void {
+    if (this.isComplete) callback();
+    else this.#waiting.push(callback);
+  }
+
+  #check(): void {
+    if (!this.isComplete) return;
+    for (const callback of this.#waiting.splice(0)) callback();
+  }
+}
+
+function utf8Length(text: string): number {
+  let bytes = text.length;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit < 0x80) continue;
+    // A surrogate is half of four bytes.
+    bytes += unit < 0x800 || (unit >= 0xd800 && unit < 0xe000) ? 1 : 2;
+  }
+  return bytes;
+}

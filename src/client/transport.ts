@@ -1,0 +1,36 @@
+/**
+ * What the client needs of sockets, and no more: five methods, so that it runs wherever someone can provide them.
+ *
+ * Deno's implementation over `src/wire` is `deno_transport.ts`; it is loaded when none is given.
+ */
+
+/** Takes one message. The frames are views that are valid during the call only. */
+export type MessageHandler = (frames: readonly Uint8Array[]) => void;
+
+/** How a channel is made. */
+export interface ChannelOptions {
+  /** DEALER: requests and answers. SUB: everything that is published. */
+  readonly type: "DEALER" | "SUB";
+  /** `tcp://…` or `ipc://…`. */
+  readonly url: string;
+  readonly onMessage: MessageHandler;
+  /** The controller's CURVE key in Z85, if the cluster uses CURVE. */
+  readonly serverKey?: string | undefined;
+}
+
+/** One connected socket. */
+export interface Channel {
+  /** Sends one message; the frames are copied before it returns. */
+  send(frames: readonly Uint8Array[]): void;
+  /** Sends one message whose frames from index `from` on may be read until the transport has sent them. */
+  sendLarge(frames: readonly Uint8Array[], from: number): void;
+  close(): void;
+}
+
+/** Makes channels. */
+export interface Transport {
+  /** @throws Error if the address cannot be used */
+  connect(options: ChannelOptions): Channel;
+  /** Closes all channels; nothing of it keeps the process alive afterwards. Messages just sent still leave. */
+  close(): Promise<void>;
+}
