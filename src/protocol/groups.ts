@@ -348,9 +348,13 @@ export class GroupReader {
     const v = this.#view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
     this.#bytes = frame;
     const version = v.getUint16(36, true);
-    if (version !== VERSION) throw new RangeError(`Cannot read a group of version ${version}, only ${VERSION}`);
+    if (version !== VERSION) {
+      throw new RangeError(`Cannot read a group of version ${version}, only ${VERSION}`);
+    }
     if (v.getUint32(76, true) !== frame.length) {
-      throw new RangeError(`Cannot read a group: it states ${v.getUint32(76, true)} bytes and has ${frame.length}`);
+      throw new RangeError(
+        `Cannot read a group: it states ${v.getUint32(76, true)} bytes and has ${frame.length}`,
+      );
     }
     this.#offset = HEADER_BYTES;
     this.#left = v.getUint32(40, true);
@@ -424,7 +428,15 @@ export class GroupReader {
   }
 
   #body(length: number, tail: number): void {
-    if (tail > length) throw new RangeError(`Cannot read a group: a tail of ${tail} bytes in a body of ${length}`);
+    if (tail > length) {
+      throw new RangeError(`Cannot read a group: a tail of ${tail} bytes in a body of ${length}`);
+    }
+    // A length near 2^32 would be padded to a negative one: hold it against the frame first.
+    if (length > this.#bytes.length) {
+      throw new RangeError(
+        `Cannot read a group: a body of ${length} bytes in a frame of ${this.#bytes.length}`,
+      );
+    }
     this.#take(pad8(length));
   }
 
@@ -439,6 +451,7 @@ export class GroupReader {
 
   /** Reads the one record of a chunk group; its lengths are checked to lie inside `total`. */
   chunk(): ChunkRecord {
+    if (this.#left === 0) throw new RangeError("Cannot read a group of chunks: it has no record");
     const at = this.#take(CHUNK_BYTES);
     this.#left--;
     const v = this.#view;
@@ -453,7 +466,10 @@ export class GroupReader {
       total: v.getFloat64(at + 24, true),
     };
     const { offset, length, total } = record;
-    if (!(Number.isSafeInteger(offset) && Number.isSafeInteger(total) && offset >= 0 && offset + length <= total)) {
+    if (
+      !(Number.isSafeInteger(offset) && Number.isSafeInteger(total) && offset >= 0 &&
+        offset + length <= total)
+    ) {
       throw new RangeError(`Cannot read a chunk of ${length} bytes at ${offset} of ${total}`);
     }
     return record;

@@ -12,10 +12,6 @@
 import {
   bigintText,
   bufferByteLength,
-  DATA_VIEW,
-  dataViewBuffer,
-  dataViewByteLength,
-  dataViewOffset,
   dateTime,
   encodeUtf8,
   getPrototypeOf,
@@ -26,16 +22,11 @@ import {
   PrimordialUint8Array,
   regExpFlags,
   regExpSource,
-  typedArrayBuffer,
-  typedArrayByteLength,
-  typedArrayName,
-  typedArrayOffset,
-  VIEW_NAMES,
 } from "./primordials.ts";
 import { ByteSink, type Mark, Refusal } from "./values_bytes.ts";
 import { classify, holds, unbox } from "./values_classify.ts";
 import { cut, errorKind, errorName, errorText, textOf } from "./values_error.ts";
-import { indexOf, isErrorOwn, isIndex, mapParts, setParts } from "./values_parts.ts";
+import { isErrorOwn, isIndex, mapParts, setParts, viewParts } from "./values_parts.ts";
 import { entryText, memberText, uncodable, type UncodableValue } from "./values_path.ts";
 import { Seen } from "./values_seen.ts";
 import * as tag from "./values_tags.ts";
@@ -314,13 +305,7 @@ export class ValueWriter {
   }
 
   #view(view: object): void {
-    const name = typedArrayName(view);
-    const kind = name === undefined ? DATA_VIEW : indexOf(VIEW_NAMES, name);
-    if (kind < 0) throw new Refusal(`a ${name}`);
-    const isDataView = kind === DATA_VIEW;
-    const buffer = isDataView ? dataViewBuffer(view) : typedArrayBuffer(view);
-    const offset = isDataView ? dataViewOffset(view) : typedArrayOffset(view);
-    const length = isDataView ? dataViewByteLength(view) : typedArrayByteLength(view);
+    const { kind, buffer, offset, length } = viewParts(view);
     if (this.#isShared(buffer, offset, length)) {
       this.#out.byte(tag.VIEW);
       this.#out.byte(kind);
