@@ -2,14 +2,9 @@
  * `tsparallel scheduler`: the schedulers as a process of their own, beside a hub that runs already.
  */
 import type { Command } from "commander";
-import { connectionFile } from "../cluster/live_controller.ts";
-import { awaitConnectionFile } from "./await_file.ts";
 import { addExamples, addLogFlags, addRunFlags, type Flags, openLog, openRun, textFlag } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
 import { endWithParent } from "./parent.ts";
-
-/** How long the hub's file may take to appear. */
-const FILE_PATIENCE_MS = 30_000;
 
 /** Gives the command its options and action. */
 export function defineScheduler(command: Command): void {
@@ -27,12 +22,8 @@ export function defineScheduler(command: Command): void {
     endWithParent();
     const run = await openRun(flags);
     const logger = openLog(flags, { name: "scheduler", dir: run.dir });
-    const path = textFlag(flags, "file") ??
-      connectionFile({ profileDir: run.dir, clusterId: run.clusterId }, "scheduler");
+    const options = { profileDir: run.dir, clusterId: run.clusterId, file: textFlag(flags, "file") };
     const { runScheduler } = await import("../scheduler/scheduler.ts");
-    Deno.exitCode = await interruptible(async (signal) => {
-      const { link } = await awaitConnectionFile(path, "scheduler", { signal, patienceMs: FILE_PATIENCE_MS });
-      return await runScheduler({ link }, logger, signal);
-    });
+    Deno.exitCode = await interruptible((signal) => runScheduler(options, logger, signal));
   });
 }
