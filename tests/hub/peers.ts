@@ -5,11 +5,16 @@ import { createLogger, type Logger } from "../../src/base/log.ts";
 import { type Hub, startHub } from "../../src/hub/hub.ts";
 import type { HubOptions } from "../../src/hub/options.ts";
 import { connectionPaths, readConnectionFile } from "../../src/protocol/connection_file.ts";
+import { createMac } from "../../src/protocol/mac.ts";
 import { type Message, Session } from "../../src/protocol/frames.ts";
 import { Context } from "../../src/wire/context.ts";
 import { AsyncPoller } from "../../src/wire/poll.ts";
 import type { Socket } from "../../src/wire/socket.ts";
 import { FakeScheduler, until } from "./fake_scheduler.ts";
+
+// Libraries stay loaded for the life of the process: no test leaks them.
+Context.open().close();
+createMac("key");
 
 /** A hub with its scheduler in a folder of its own. */
 export class TestHub implements AsyncDisposable {
