@@ -248,7 +248,7 @@ function checkedHeader(header: Dictionary): Header {
       throw new BadMessage("bad header", `Cannot read a message: "${name}" is no text`);
     }
   }
-  return { session, username, date, ...header } as Header;
+  return { ...header, session, username, date } as Header;
 }
 
 function isDictionary(value: unknown): value is Dictionary {

@@ -32,16 +32,16 @@ export async function loadPacker(pack: string, unpack: string = pack): Promise<P
   return packer === "json" ? JSON_PACKER : await msgpackPacker();
 }
 
+/** Names are plain, or those of Python functions: `jupyter_client.session.json_packer`. */
 function formatOf(name: string): "json" | "msgpack" {
-  const parts = name.toLowerCase().split(".");
-  const last = parts.length > 1 ? parts.at(-2) : parts[0];
-  if (name === "" || last === "json" || last === "orjson" || last === "jsonutil") return "json";
-  if (last === "msgpack") return "msgpack";
-  if (last === "pickle") {
+  const text = name.toLowerCase();
+  if (text.includes("pickle")) {
     throw new TypeError(
-      'Cannot use pack "pickle": only Python reads it, and it runs code; choose json or msgpack',
+      `Cannot use pack "${name}": only Python reads it, and it runs code; choose json or msgpack`,
     );
   }
+  if (text.includes("msgpack")) return "msgpack";
+  if (text === "" || text.includes("json")) return "json";
   throw new TypeError(`Cannot use pack "${name}": only json, orjson and msgpack are known`);
 }
 
