@@ -1,5 +1,6 @@
 /** The codec of values: what is kept, what is refused and how that is said. */
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import { encodeValue, readValue, UncodableValue, ValueWriter } from "../../src/protocol/values.ts";
 import { LARGE_BYTES } from "../../src/protocol/groups.ts";
@@ -266,7 +267,10 @@ Deno.test("what cannot travel is named by its path", () => {
   assert.match(refusal([new URL("http://a")]), /^Cannot send args\[0\]: a URL; send its href$/);
   assert.match(refusal([new SharedArrayBuffer(8)]), /SharedArrayBuffer/);
   assert.match(refusal([[1].values()]), /an iterator/);
-  assert.match(refusal([new MessageChannel().port1]), /a MessagePort/);
+  const { port1, port2 } = new MessageChannel();
+  assert.match(refusal([port1]), /a MessagePort/);
+  port1.close();
+  port2.close();
   assert.match(
     refusal([{ ok: { deep: [1, 2, { last: new WeakRef({}) }] } }]),
     /ok\.deep\[2\]\.last: a WeakRef$/,
