@@ -20,7 +20,7 @@ export function defineStatus(command: Command): void {
     const run = await openRun(flags);
     Deno.exitCode = await interruptible(async (signal) => {
       await using client = await connect(run, { flags, signal });
-      const status = await client.hubStatus({ signal });
+      const status = await client.status({ signal });
       console.log(
         flags["json"] === true ? JSON.stringify({ ...placeOf(run), ...status }) : statusText(status, run),
       );
