@@ -18,7 +18,7 @@ function getter<R>(prototype: object, name: PropertyKey): (self: unknown) => R {
   return uncurry(get as () => R);
 }
 
-export const { keys, getPrototypeOf, defineProperty, freeze } = Object;
+export const { keys, getPrototypeOf, defineProperty } = Object;
 export const { isArray } = Array;
 export const { fromCharCode } = String;
 export const { isView } = ArrayBuffer;
