@@ -15,23 +15,20 @@ import { Context } from "../wire/context.ts";
 import { AsyncPoller } from "../wire/poll.ts";
 import { type Claim, claimProfile } from "./claim.ts";
 import { type HubAction, HubCore, type HubEvent } from "./core.ts";
-import { bindHub, type HubSockets } from "./hub_sockets.ts";
+import { bindHub, hasSubscription, type HubSockets, pongs } from "./hub_sockets.ts";
 import { Intake } from "./intake.ts";
 import { Ledger } from "./ledger.ts";
 import { HubFiles } from "./hub_files.ts";
+import { openRecords } from "./open_records.ts";
 import { HUB_BOUNDS, type HubOptions } from "./options.ts";
 import { PeerIntake } from "./peer_intake.ts";
 import { Queries } from "./queries.ts";
 import type { RecordStore } from "./records.ts";
-import { MemoryRecords } from "./records_memory.ts";
-import { NoRecords } from "./records_none.ts";
-import { SqliteRecords } from "./records_sqlite.ts";
 import { RequestDoor } from "./request_door.ts";
 import { RequestError } from "./request_error.ts";
 import { Resubmitter } from "./resubmit.ts";
 import { SchedulerLink, type SchedulerPorts } from "./scheduler_link.ts";
-import { cardStatus, type HubStatus } from "./status.ts";
-import { timeText } from "./times.ts";
+import { engineStatus, type HubStatus } from "./status.ts";
 
 /** A running hub. */
 export interface Hub extends AsyncDisposable {
@@ -56,7 +53,6 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Hub> {
 }
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 
 class RunningHub implements Hub {
   readonly ready: Promise<void>;
@@ -103,7 +99,7 @@ class RunningHub implements Hub {
       this.#key = options.key ?? this.#files.oldKey ?? newKey();
       this.#mac = createMac(this.#key);
       this.#session = new Session({ key: this.#key, mac: this.#mac, username: "hub", pid: Deno.pid, packer });
-      this.#store = this.#openStore();
+      this.#store = openRecords(options, { engineOf: (client, n) => this.#engineOf(client, n) }, log);
       this.#stack.defer(() => this.#store.close());
       this.#context = this.#stack.use(Context.open());
       this.#poller = new AsyncPoller(this.#context);
@@ -127,13 +123,9 @@ class RunningHub implements Hub {
 
   status(): HubStatus {
     const { registry } = this.#core;
-    const engines = [...registry.engines].map((engine) => ({
-      id: engine.id,
-      uuid: engine.uuid,
-      ...cardStatus(engine.ours),
-      registered: timeText(Math.round(engine.since * 1000)),
-      ...this.#ledger.numbers(engine.id),
-    }));
+    const engines = [...registry.engines].map((engine) =>
+      engineStatus(engine, this.#ledger.numbers(engine.id))
+    );
     const { unassigned, open, finished } = this.#ledger;
     const refusal = this.#intake.refusal;
     return {
@@ -181,25 +173,10 @@ class RunningHub implements Hub {
     return files;
   }
 
-  #openStore(): RecordStore {
-    const { database = "sqlite", profileDir, clusterId = "", durability } = this.#options;
-    const context = {
-      engineOf: (client: number, n: number) => {
-        const engine = this.#ledger.group(client, n)?.engine;
-        return engine === undefined || engine === null
-          ? null
-          : this.#core.registry.byId(engine)?.uuid ?? null;
-      },
-    };
-    const file = this.#options.databaseFile ??
-      `${profileDir}/tsparallel${clusterId === "" ? "" : `-${clusterId}`}.db`;
-    const store = database === "none"
-      ? new NoRecords()
-      : database === "memory"
-      ? new MemoryRecords(context)
-      : new SqliteRecords(context, { file, durability });
-    this.#log.info(`Hub using DB backend: '${store.name}'`, database === "sqlite" ? { file } : {});
-    return store;
+  /** The uuid of the engine that has an open task. */
+  #engineOf(client: number, n: number): string | null {
+    const engine = this.#ledger.group(client, n)?.engine;
+    return engine === undefined || engine === null ? null : this.#core.registry.byId(engine)?.uuid ?? null;
   }
 
   #makeCore(): HubCore {
@@ -329,23 +306,13 @@ class RunningHub implements Hub {
   }
 
   #readPongs(): void {
-    const { hbPong } = this.#sockets.all;
-    for (let left = 1000; left > 0 && !hbPong.closed; left--) {
-      const frames = hbPong.receive();
-      if (!frames) return;
-      const [uuid, payload] = frames;
-      if (!uuid || !payload || frames.length !== 2 || payload.length > 64) continue;
-      this.#step({ kind: "ponged", at: now(), uuid: decoder.decode(uuid), payload: decoder.decode(payload) });
+    for (const { uuid, payload } of pongs(this.#sockets.all.hbPong)) {
+      this.#step({ kind: "ponged", at: now(), uuid, payload });
     }
   }
 
   #readSubscriptions(): void {
-    const { hbPing } = this.#sockets.all;
-    let isSubscribed = false;
-    for (let frames = hbPing.receive(); frames; frames = hbPing.receive()) {
-      if (frames[0]?.[0] === 1) isSubscribed = true;
-    }
-    if (!isSubscribed) return;
+    if (!hasSubscription(this.#sockets.all.hbPing)) return;
     this.#step({ kind: "heart_subscribed", at: now() });
     this.#schedule();
   }

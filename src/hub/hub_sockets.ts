@@ -84,3 +84,28 @@ function defined(ports: HubOptions["ports"]): OldPorts {
   const entries = Object.entries({ registration, notification, hbPing, hbPong });
   return Object.fromEntries(entries.filter(([, port]) => port !== undefined && port !== 0));
 }
+
+const decoder = new TextDecoder();
+/** Pongs that are read before others have a turn, and the longest that is looked at. */
+const MAX_PONGS = 1000;
+const MAX_PONG_BYTES = 64;
+
+/** Pongs that are there: who sent which payload back. */
+export function* pongs(socket: Socket): Generator<{ uuid: string; payload: string }> {
+  for (let left = MAX_PONGS; left > 0 && !socket.closed; left--) {
+    const frames = socket.receive();
+    if (!frames) return;
+    const [uuid, payload] = frames;
+    if (!uuid || !payload || frames.length !== 2 || payload.length > MAX_PONG_BYTES) continue;
+    yield { uuid: decoder.decode(uuid), payload: decoder.decode(payload) };
+  }
+}
+
+/** Reads what hearts say on the ping socket: whether one of them subscribed. */
+export function hasSubscription(socket: Socket): boolean {
+  let isSubscribed = false;
+  for (let frames = socket.receive(); frames; frames = socket.receive()) {
+    if (frames[0]?.[0] === 1) isSubscribed = true;
+  }
+  return isSubscribed;
+}

@@ -19,7 +19,7 @@ import {
   type TaskOutput,
 } from "./records.ts";
 import { RequestError } from "./request_error.ts";
-import { checkSchema, JSON_COLUMNS, PLAIN_COLUMNS, SCHEMA, SCHEMA_VERSION } from "./sqlite_schema.ts";
+import { JSON_COLUMNS, PLAIN_COLUMNS, prepareDatabase, SchemaMismatch, upsert } from "./sqlite_schema.ts";
 import { SqliteNames, type SqlValue, taskKey } from "./sqlite_names.ts";
 import { SqliteReader, type TaskKey } from "./sqlite_reader.ts";
 import { toMicros } from "./times.ts";
@@ -374,43 +374,16 @@ export class SqliteRecords implements RecordStore {
   }
 }
 
-function upsert(columns: readonly string[]): string {
-  const places = Array(columns.length + 1).fill("?").join(", ");
-  const changes = columns.map((column) => `${column} = excluded.${column}`).join(", ");
-  return `INSERT INTO messages (msg_id, ${
-    columns.join(", ")
-  }) VALUES (${places}) ON CONFLICT (msg_id) DO UPDATE SET ${changes}`;
-}
-
-function open({ file, durability }: SqliteOptions): DatabaseSync {
-  let db: DatabaseSync;
+function open({ file, durability = "process" }: SqliteOptions): DatabaseSync {
+  let db: DatabaseSync | undefined;
   try {
     db = new DatabaseSync(file);
-  } catch (error) {
-    throw new Error(
-      `Cannot open the records in "${file}": ${error instanceof Error ? error.message : error}`,
-      { cause: error },
-    );
-  }
-  try {
-    db.exec("PRAGMA page_size = 8192; PRAGMA busy_timeout = 100");
-    const version = Number(db.prepare("PRAGMA user_version").get()?.["user_version"]);
-    const statements = db.prepare("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").all()
-      .map((row) => String(row["sql"]));
-    const state = checkSchema(file, { version, statements });
-    if (file !== ":memory:") Deno.chmodSync(file, 0o600);
-    db.exec("PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 4000");
-    db.exec(`PRAGMA synchronous = ${durability === "power" ? "FULL" : "NORMAL"}`);
-    if (state === "new") {
-      db.exec(`BEGIN; ${SCHEMA.join("; ")}; PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`);
-    }
+    prepareDatabase(db, file, durability);
     return db;
   } catch (error) {
-    db.close();
-    if (error instanceof Error && error.message.startsWith("Cannot use")) throw error;
-    throw new Error(
-      `Cannot open the records in "${file}": ${error instanceof Error ? error.message : error}`,
-      { cause: error },
-    );
+    db?.close();
+    if (error instanceof SchemaMismatch) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`Cannot open the records in "${file}": ${reason}`, { cause: error });
   }
 }

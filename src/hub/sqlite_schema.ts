@@ -42,35 +42,53 @@ export const PLAIN_COLUMNS = [
   "received",
 ] as const;
 
-/** What the check asks of a database. */
-export interface SchemaReader {
-  /** `PRAGMA user_version`. */
-  readonly version: number;
-  /** `sql` of all tables and indexes of sqlite_master that have one. */
-  readonly statements: readonly string[];
+/** The part of a database that is asked here. */
+export interface SchemaDatabase {
+  exec(sql: string): void;
+  prepare(sql: string): {
+    get(): Record<string, unknown> | undefined;
+    all(): Record<string, unknown>[];
+  };
+}
+
+/** A file that holds something else than our tables; the message names it. */
+export class SchemaMismatch extends Error {
+  override readonly name = "SchemaMismatch";
 }
 
 /**
- * Whether a database is new, or why it cannot be used: never is a table that we do not know replaced by a fresh one.
- * @throws Error that names the file and what differs
+ * Makes the tables in a new database, or checks that they are ours: never is a table that we do not know replaced by a fresh one.
+ * @throws SchemaMismatch if they are not; SQLite's errors if the file is no database or cannot be written
  */
-export function checkSchema(file: string, { version, statements }: SchemaReader): "new" | "ours" {
-  if (version === 0 && statements.length === 0) return "new";
+export function prepareDatabase(db: SchemaDatabase, file: string, durability: "process" | "power"): void {
+  db.exec("PRAGMA page_size = 8192; PRAGMA busy_timeout = 100");
+  const version = Number(db.prepare("PRAGMA user_version").get()?.["user_version"]);
+  const rows = db.prepare("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").all();
+  const isNew = version === 0 && rows.length === 0;
+  if (!isNew) checkSchema(file, version, new Set(rows.map((row) => row["sql"])));
+  if (file !== ":memory:") Deno.chmodSync(file, 0o600);
+  db.exec("PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 4000");
+  db.exec(`PRAGMA synchronous = ${durability === "power" ? "FULL" : "NORMAL"}`);
+  if (isNew) db.exec(`BEGIN; ${SCHEMA.join("; ")}; PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`);
+}
+
+function checkSchema(file: string, version: number, found: ReadonlySet<unknown>): void {
+  const what = `Cannot use the records in "${file}"`;
   if (version !== SCHEMA_VERSION) {
-    throw new Error(
-      `Cannot use the records in "${file}": schema version ${version}, known is ${SCHEMA_VERSION}`,
-    );
+    throw new SchemaMismatch(`${what}: schema version ${version}, known is ${SCHEMA_VERSION}`);
   }
-  const found = new Set(statements);
   const missing = SCHEMA.find((statement) => !found.has(statement));
-  if (missing !== undefined) {
-    throw new Error(
-      `Cannot use the records in "${file}": its schema differs from version ${version} at "${
-        missing.split(" (")[0]
-      }"`,
-    );
-  }
-  return "ours";
+  if (missing === undefined) return;
+  const name = missing.split(" (")[0];
+  throw new SchemaMismatch(`${what}: its schema differs from version ${version} at "${name}"`);
+}
+
+/** Adds a row to `messages` or changes these columns of it; binds msg_id, then the columns' values. */
+export function upsert(columns: readonly string[]): string {
+  const places = Array(columns.length + 1).fill("?").join(", ");
+  const changes = columns.map((column) => `${column} = excluded.${column}`).join(", ");
+  return `INSERT INTO messages (msg_id, ${columns.join(", ")}) VALUES (${places}) ` +
+    `ON CONFLICT (msg_id) DO UPDATE SET ${changes}`;
 }
 
 /** One condition of SQL and what it binds. */

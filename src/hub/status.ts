@@ -1,6 +1,8 @@
 /** The hub's state at a moment, for `tsparallel status` and for the process that houses the hub. */
 
-import type { EngineCard } from "./registry.ts";
+import type { EngineNumbers } from "./ledger.ts";
+import type { Engine } from "./registry.ts";
+import { timeText } from "./times.ts";
 
 /** One registered engine. */
 export interface EngineStatus {
@@ -40,12 +42,16 @@ export interface HubStatus {
   readonly dropped: number;
 }
 
-/** The fields of an engine's card, null where it is a peer's. */
-export function cardStatus(card: EngineCard | null): Pick<EngineStatus, "ours" | "host" | "pid" | "sandbox"> {
+/** What is told of an engine; a peer's has no card. */
+export function engineStatus({ id, uuid, ours, since }: Engine, numbers: EngineNumbers): EngineStatus {
   return {
-    ours: card !== null,
-    host: card?.host ?? null,
-    pid: card?.pid ?? null,
-    sandbox: card?.sandbox ?? null,
+    id,
+    uuid,
+    ours: ours !== null,
+    host: ours?.host ?? null,
+    pid: ours?.pid ?? null,
+    sandbox: ours?.sandbox ?? null,
+    registered: timeText(Math.round(since * 1000)),
+    ...numbers,
   };
 }
