@@ -185,7 +185,10 @@ export class SlotHost implements SlotSink, Disposable {
 
   /** Runs a cell and waits. */
   execute(code: string, silent = false): { value?: unknown; text?: string; executionCount: number } {
-    return this.value(this.offer(OP.execute, { code, silent })) as { value?: unknown; executionCount: number };
+    return this.value(this.offer(OP.execute, { code, silent })) as {
+      value?: unknown;
+      executionCount: number;
+    };
   }
 
   value(ticket: number): unknown {
