@@ -7,7 +7,7 @@ import type { Client } from "../../src/client/client.ts";
 import type { DirectView } from "../../src/client/direct_view.ts";
 import type { LoadBalancedView } from "../../src/client/load_balanced_view.ts";
 import { Cluster } from "../../src/cluster/cluster.ts";
-import { type Figures, quantile } from "./figures.ts";
+import { type Figures, type Name, quantile } from "./figures.ts";
 import { pssOfTrees } from "./memory.ts";
 import type { Plan } from "./run.ts";
 
@@ -50,18 +50,18 @@ export async function benchCluster({ quick, wants }: Plan): Promise<Figures> {
 }
 
 /** One engine's view. */
-function engine(client: Client): DirectView {
-  return client.direct([client.ids[0]!]);
+function engine(client: Client): DirectView<"one"> {
+  return client.direct(client.ids[0]!);
 }
 
 /** Microseconds of single round trips, one after the other. */
-async function latencies(view: LoadBalancedView | DirectView, count: number): Promise<number[]> {
+async function latencies(view: LoadBalancedView | DirectView<"one">, count: number): Promise<number[]> {
   const times: number[] = [];
   for (let i = 0; i < count; i++) {
     const began = performance.now();
     const result = await view.apply(increment, i);
     times.push((performance.now() - began) * 1000);
-    check([result].flat()[0], i + 1);
+    check(result, i + 1);
   }
   return times;
 }
@@ -73,14 +73,14 @@ interface Running {
 
 /** Rates, and the memory that is used after them: in the full bench after 200,000 tasks. */
 async function memoryAndRates({ cluster, view }: Running, { quick, wants }: Plan): Promise<Figures> {
-  const names = [
+  const names: readonly Name[] = [
     "tasks_submitted_per_s",
     "tasks_map_per_s",
     "controller_pss_MB",
     "engine_pss_MB",
     "controller_growth_MB",
   ];
-  if (!names.some((name) => wants(name as Name))) return {};
+  if (!names.some(wants)) return {};
   const submitted = [await submitRate(view, BATCH)];
   const mapped: number[] = [];
   const before = pssOfTrees(controllerPids(cluster));
@@ -137,11 +137,10 @@ async function transfers(client: Client, rounds: number): Promise<Figures> {
   for (let round = 0; round < rounds; round++) {
     const data = new Uint8Array(BUFFER_BYTES);
     for (let at = 0; at < data.length; at += 4096) data[at] = at / 4096 + round;
-    pushes.push(await rateOf(async () => void await view.push({ benchData: data })));
+    pushes.push(await rateOf(async () => void (await view.push({ benchData: data }))));
     pulls.push(
       await rateOf(async () => {
-        const [pulled] = [await view.pull("benchData")].flat();
-        checkBuffer(pulled, round);
+        checkBuffer(await view.pull("benchData"), round);
       }),
     );
   }

@@ -4,7 +4,7 @@
  */
 
 import { parseArgs } from "node:util";
-import { type Figures, jsonLines, type Name, NAMES, reportOf, tableOf } from "./figures.ts";
+import { type Figure, type Figures, jsonLines, type Name, NAMES, reportOf, tableOf } from "./figures.ts";
 
 /** A measurement that gives some figures at once. */
 interface Bench {
@@ -26,7 +26,7 @@ const BENCHES: readonly Bench[] = [
   },
   {
     names: ["slot_tasks_per_s", "slot_latency_median_us"],
-    run: async (plan) => await (await import("./slot_bench.ts")).benchSlot(plan),
+    run: async (plan) => figuresOf(await (await import("./slot_bench.ts")).benchSlot(plan)),
   },
   { names: ["records_per_s"], run: async (plan) => (await import("./records_bench.ts")).benchRecords(plan) },
   {
@@ -49,6 +49,11 @@ const BENCHES: readonly Bench[] = [
     run: async (plan) => await (await import("./cluster_bench.ts")).benchCluster(plan),
   },
 ];
+
+/** Figures that a bench reports as a list, by name. */
+function figuresOf(list: readonly Figure[]): Figures {
+  return Object.fromEntries(list.map(({ name, value }) => [name, value]));
+}
 
 async function main(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({
