@@ -43,7 +43,7 @@ const encoder = new TextEncoder();
 
 export class Connection implements PathHost, TaskNames {
   readonly session: Session;
-  readonly engines = new Engines();
+  readonly engines: Engines = new Engines();
   readonly pending: Pending;
   readonly info: ClientConnection;
   readonly timeoutMs: number;

@@ -263,12 +263,16 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwn
   }
 
   /**
-   * Waits until all items are through, or the map has failed; takes all results like `await`.
+   * Waits until all items are through, or the map has failed and nothing of it runs. Unless somebody iterates, it takes all results.
    * @throws DOMException TimeoutError after `timeoutMs`; the map goes on
    */
   wait(options: WaitOptions = {}): Promise<void> {
-    const ended = this.#all().then(() => {}, () => {});
-    return withinTime(ended, options, () => `${this.#open.size} tasks of the map are open`);
+    if (this.#mode === "undecided") this.#begin("collect");
+    return withinTime(this.#untilEnd(), options, () => `${this.#open.size} tasks of the map are open`);
+  }
+
+  async #untilEnd(): Promise<void> {
+    while (!this.#isEnd) await this.#change();
   }
 
   /** The results one by one. Leaving the loop aborts what has not started. */

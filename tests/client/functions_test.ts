@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { definitionOf, mapperOf, task } from "../../src/client/functions.ts";
+import { readValue } from "../../src/protocol/values.ts";
+
+function sourceOf(run: (...args: never[]) => unknown): string {
+  return (readValue(definitionOf(run).body) as { source: string }).source;
+}
+
+Deno.test("functions of every shape travel as their text", () => {
+  function named(a: number) {
+    return a;
+  }
+  const shapes = [
+    named,
+    (x: number) => x,
+    async () => await 1,
+    async function () {},
+    function* () {},
+    (a = 1) => a,
+  ];
+  for (const run of shapes) {
+    assert.equal(typeof new Function(`return (${sourceOf(run)}\n)`)(), "function");
+  }
+});
+
+Deno.test("what has no text of its own is refused in words", () => {
+  const object = {
+    method() {
+      return 1;
+    },
+    async later() {
+      return await 1;
+    },
+    get value() {
+      return 1;
+    },
+  };
+  const getter = Object.getOwnPropertyDescriptor(object, "value")?.get as () => number;
+  class Thing {}
+  assert.throws(() => definitionOf(Math.max), /function "max": it is built in or bound/);
+  assert.throws(() => definitionOf(object.method.bind(object)), /built in or bound/);
+  assert.throws(() => definitionOf(object.method), /no expression of its own/);
+  assert.throws(() => definitionOf(object.later), TypeError);
+  assert.throws(() => definitionOf(getter), TypeError);
+  assert.throws(() => definitionOf(Thing as unknown as () => void), /it is a class/);
+  assert.throws(() => definitionOf(5 as unknown as () => void), /pass a function/);
+  assert.throws(() => definitionOf(task(() => 1, { captures: { "a b": 1 } })), /"a b"/);
+  assert.throws(() => definitionOf(task(() => 1, { captures: { bad: Symbol("x") } })), TypeError);
+});
+
+Deno.test("equal texts have equal keys, other captures other ones", () => {
+  const make = () => (x: number) => x + 1;
+  const [a, b] = [make(), make()];
+  assert.equal(definitionOf(a).key, definitionOf(b).key);
+  assert.equal(definitionOf(a), definitionOf(a));
+  const one = task(a, { captures: { k: 1 } });
+  const two = task(a, { captures: { k: 2 } });
+  assert.notEqual(definitionOf(one).key, definitionOf(two).key);
+  assert.equal((readValue(definitionOf(task(a, { name: "mine" })).body) as { name: string }).name, "mine");
+});
+
+Deno.test("a mapper calls item by item and waits for what is a promise", async () => {
+  const { source } = readValue(mapperOf(async (a: number, b: number) => await a + b).body) as {
+    source: string;
+  };
+  const mapper = new Function(`return (${source}\n)`)() as (...items: number[][]) => Promise<number[]>;
+  assert.deepEqual(await mapper([1, 2], [3, 4]), [3, 7]);
+});
