@@ -1,13 +1,11 @@
 import assert from "node:assert/strict";
 import { closeFd, libc, pipe, writeFd } from "../../src/native/libc.ts";
-import { libzmq } from "../../src/native/libzmq.ts";
 import { Context } from "../../src/wire/context.ts";
 import { AsyncPoller, SyncPoller } from "../../src/wire/poll.ts";
 import type { Socket } from "../../src/wire/socket.ts";
 import { awaitReadable, DEADLINE_MS, frames, nextMessage, pair, texts } from "./sockets.ts";
 
 // Opened here, since Deno counts a library that a test opens as its leak.
-libzmq();
 libc();
 
 /** A test after which nothing may be under way. */

@@ -1,9 +1,13 @@
 /**
  * Small things for tests with real sockets: text frames, and waiting for a message by blocking, bounded by a deadline.
  */
+import { libzmq } from "../../src/native/libzmq.ts";
 import type { Context } from "../../src/wire/context.ts";
 import { SyncPoller } from "../../src/wire/poll.ts";
 import type { Socket, SocketOptions, SocketType } from "../../src/wire/socket.ts";
+
+// Opened here, since Deno may count a library that a test opens as its leak.
+libzmq();
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
