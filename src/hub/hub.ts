@@ -15,6 +15,7 @@ import { Context } from "../wire/context.ts";
 import { AsyncPoller } from "../wire/poll.ts";
 import { type Claim, claimProfile } from "./claim.ts";
 import { type HubAction, HubCore, type HubEvent } from "./core.ts";
+import { guarded } from "./guard.ts";
 import { bindHub, hasSubscription, type HubSockets, pongs } from "./hub_sockets.ts";
 import { Intake } from "./intake.ts";
 import { Ledger } from "./ledger.ts";
@@ -233,9 +234,10 @@ class RunningHub implements Hub {
 
   #listen(): void {
     const { registration, hbPing, hbPong } = this.#sockets.all;
-    this.#poller.add(registration, () => this.#door.read());
-    this.#poller.add(hbPong, () => this.#readPongs());
-    this.#poller.add(hbPing, () => this.#readSubscriptions());
+    const log = this.#log;
+    this.#poller.add(registration, guarded(log, "requests", () => this.#door.read()));
+    this.#poller.add(hbPong, guarded(log, "pongs", () => this.#readPongs()));
+    this.#poller.add(hbPing, guarded(log, "subscriptions", () => this.#readSubscriptions()));
     this.#log.info(`Hub listening on ${this.#sockets.registrationUrl} for registration`);
     this.#log.info(`task scheme '${this.#options.scheme ?? "leastload"}'`);
     this.#files.writeScheduler({
@@ -268,19 +270,11 @@ class RunningHub implements Hub {
   #setUp(): Readonly<Record<string, unknown>> {
     this.#intake.restart();
     const { ports, scheme = "leastload", hwm = null } = this.#options;
-    const wanted = this.#ports ?? this.#files.oldSchedulerPorts ?? { client: {}, engine: {} };
-    return {
-      clientInterface: this.#sockets.clientInterface,
-      engineInterface: this.#sockets.engineInterface,
-      ports: {
-        client: { ...wanted.client, ...ports?.client },
-        engine: { ...wanted.engine, ...ports?.engine },
-      },
-      nonce: this.#nonceText,
-      key: this.#key,
-      scheme,
-      hwm,
-    };
+    const { clientInterface, engineInterface } = this.#sockets;
+    const old = this.#ports ?? this.#files.oldSchedulerPorts;
+    const client = { ...old?.client, ...ports?.client }, engine = { ...old?.engine, ...ports?.engine };
+    const common = { nonce: this.#nonceText, key: this.#key, scheme, hwm };
+    return { clientInterface, engineInterface, ports: { client, engine }, ...common };
   }
 
   #onReady(ports: SchedulerPorts): void {
@@ -295,7 +289,7 @@ class RunningHub implements Hub {
   }
 
   #onTick(): void {
-    this.#step({ kind: "ticked", at: now() });
+    guarded(this.#log, "tick", () => this.#step({ kind: "ticked", at: now() }))();
     this.#schedule();
   }
 

@@ -5,6 +5,7 @@
 
 import { now } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
+import { guarded } from "./guard.ts";
 import type { Ledger } from "./ledger.ts";
 import { HUB_BOUNDS } from "./options.ts";
 import type { PeerIntake, PeerTopic } from "./peer_intake.ts";
@@ -96,10 +97,8 @@ export class Intake {
 
   #soon(ms: number): void {
     if (this.#timer !== undefined || this.#closed) return;
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      this.commit();
-    }, ms);
+    const write = guarded(this.#parts.log, "commit", () => this.commit());
+    this.#timer = setTimeout(write, ms);
   }
 
   #read(topic: string, frames: readonly Uint8Array[]): void {

@@ -58,7 +58,7 @@ export interface HubOptions {
 /** Bounds of the hub. */
 export const HUB_BOUNDS = {
   /** Longest frame that a client or engine may send. */
-  maxMessageBytes: 1 << 30,
+  maxMessageBytes: 64 << 20,
   /** Records that one answer may have. */
   maxAnswerRecords: 100_000,
   /** Rows that wait before they are committed, and how long they wait. */

@@ -8,6 +8,7 @@ import type { Logger } from "../base/log.ts";
 import type { Context } from "../wire/context.ts";
 import type { AsyncPoller } from "../wire/poll.ts";
 import type { Socket } from "../wire/socket.ts";
+import { guarded } from "./guard.ts";
 import { HUB_BOUNDS } from "./options.ts";
 import { isObject } from "./query_match.ts";
 
@@ -51,7 +52,7 @@ export class SchedulerLink {
     this.#folder = privateFolder();
     this.#socket = context.socket("ROUTER", { handover: true, lingerMs: HUB_BOUNDS.lingerMs });
     this.url = this.#socket.bind(`ipc://${this.#folder}/link`);
-    poller.add(this.#socket, () => this.#read());
+    poller.add(this.#socket, guarded(log, "link", () => this.#read()));
   }
 
   /** Says something to the schedulers; without effect as long as none is there. */

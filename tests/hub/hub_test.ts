@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
+import fc from "fast-check";
 import { Session } from "../../src/protocol/frames.ts";
 import { connectionPaths } from "../../src/protocol/connection_file.ts";
 import { silentLogger } from "../../src/base/log.ts";
@@ -374,4 +375,46 @@ test("hub holds records that the disk refuses, says so, stops acknowledging at t
   await until("the acknowledgements", () => hub.scheduler.acknowledged === 11 || undefined);
   const history = await client.ask("history_request");
   assert.equal((history.content["history"] as string[]).length, 11);
+});
+
+test("hub lives on whatever is sent to its sockets", async (hub) => {
+  const { registration, notification } = hub.clientFile;
+  const { hb_ping, hb_pong } = hub.engineFile;
+  const client = hub.client();
+  await client.ask("connection_request");
+  const senders = [registration, hb_pong, hb_ping, notification].map((port, i) => {
+    const socket = hub.context.socket(i < 2 ? "DEALER" : "XSUB");
+    socket.connect(`tcp://127.0.0.1:${port}`);
+    return socket;
+  });
+  const frame = fc.oneof(
+    fc.uint8Array({ maxLength: 40 }),
+    fc.constantFrom(...client.session.message("registration_request", { uuid: "x" })),
+    fc.constantFrom(encoder.encode("0.0"), new Uint8Array([1]), new Uint8Array([0])),
+  );
+  const frames = fc.sample(fc.array(frame, { minLength: 1, maxLength: 8 }), 500);
+  const types = [
+    "connection_request",
+    "registration_request",
+    "db_request",
+    "purge_request",
+    "queue_request",
+  ];
+  const contents = fc.sample(
+    fc.dictionary(fc.constantFrom("uuid", "id", "targets", "query", "msg_ids"), fc.jsonValue()),
+    200,
+  );
+  for (const message of frames) for (const socket of senders) socket.send(message);
+  for (const [i, content] of contents.entries()) {
+    client.socket.send(client.session.message(types[i % types.length]!, content));
+  }
+  const links = fc.sample(fc.array(frame, { minLength: 0, maxLength: 3 }), 200);
+  for (
+    const topic of ["tasks", "results", "assigned", "chunk", "direct", "intask", "iopub", "out", "unknown"]
+  ) {
+    for (const message of links) hub.scheduler.data(topic, message);
+  }
+  await until("all acknowledgements", () => hub.scheduler.acknowledged === 1800 || undefined);
+  assert.equal((await client.ask("status_request")).content["status"], "ok");
+  assert.deepEqual(hub.lines.filter((line) => line.includes("A handler failed")), []);
 });
