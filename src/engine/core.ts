@@ -16,9 +16,12 @@ import { cancelled, exceeded, FORGOTTEN, interrupted, lost, RECALLED, unstartabl
 
 /** A child that dies with a task in hand that never starts: so many tries. */
 const MAX_REHANDS = 3;
+const LEFT = "The engine left";
 
 export class EngineCore {
   readonly #options: CoreOptions;
+  /** How the engine is called in sentences. */
+  name = "The engine";
   readonly table = new TaskTable();
   readonly frames = new FrameStore();
   readonly actions: Action[] = [];
@@ -294,6 +297,7 @@ export class EngineCore {
     if (place < 0 || this.table.state[place] !== STATE.handed) return;
     const why = this.#whys.get(ticket);
     if (!isBack) {
+      if (this.#child.isClosed) return this.#conclude(ticket, place, lost(this.name, LEFT, true));
       if (why !== undefined && !why.kill && why.then !== "drop") this.#whys.delete(ticket);
       return;
     }
@@ -318,6 +322,7 @@ export class EngineCore {
     if (table.scheduled[place] === 1) this.pace.sent();
     this.actions.push({
       kind: "answer",
+      op: table.op[place]!,
       client: table.client[place]!,
       n: table.n[place]!,
       seq: table.seq[place]!,
@@ -372,7 +377,7 @@ export class EngineCore {
     this.table.forEach((place) => {
       const ticket = this.table.ticketOf(place);
       const hasStarted = this.table.state[place] === STATE.started;
-      const why = lost(this.#options.name, reason, hasStarted);
+      const why = lost(this.name, reason, hasStarted);
       if (hasStarted) this.#conclude(ticket, place, why);
       else this.#stop(ticket, this.table.scheduled[place] === 1 ? RECALLED : why);
     });
@@ -402,7 +407,7 @@ export class EngineCore {
     const why = this.#whys.get(ticket);
     if (why !== undefined) return this.#conclude(ticket, place, why);
     const hit: LimitHit = { limit: "memory", value: Infinity, max: this.rare.limit(ticket, "memoryLimitMB") };
-    this.#conclude(ticket, place, outOfMemory ? exceeded(hit) : lost(this.#options.name, detail, true));
+    this.#conclude(ticket, place, outOfMemory ? exceeded(hit) : lost(this.name, detail, true));
   }
 
   #handAgain(ticket: number, place: number, detail: string): void {
@@ -410,13 +415,13 @@ export class EngineCore {
     if (why !== undefined) return this.#conclude(ticket, place, why);
     if (++this.table.rehanded[place]! > MAX_REHANDS) {
       const times = `${MAX_REHANDS + 1} times: ${detail}`;
-      return this.#conclude(ticket, place, lost(this.#options.name, times, false));
+      return this.#conclude(ticket, place, lost(this.name, times, false));
     }
     this.#waiting.pushFront(ticket);
   }
 
   #failWaiting(detail: string): void {
-    const why = unstartable(this.#options.name, detail);
+    const why = unstartable(this.name, detail);
     this.table.forEach((place) => this.#stop(this.table.ticketOf(place), why));
   }
 }

@@ -37,6 +37,7 @@ export type Event =
 /** What the engine itself answers in a task's place. */
 export interface Answer {
   readonly kind: "answer";
+  readonly op: number;
   readonly client: number;
   readonly n: number;
   readonly seq: number;
@@ -63,8 +64,6 @@ export interface CoreOptions {
   /** `process`: each task gets a child of its own. */
   readonly isolation: "shared" | "process";
   readonly limits: TaskLimits;
-  /** How the engine is called in sentences. */
-  readonly name: string;
 }
 
 /** What few tasks have. `peer` is the shell's own: a peer's request, or what to do with the answer of an internal task. */

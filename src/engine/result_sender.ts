@@ -31,7 +31,8 @@ const MAX_ROUTES = 1 << 20;
 export class ResultSender {
   readonly #outlet: Outlet;
   readonly #mac: Mac;
-  readonly #routes: Route[] = [];
+  /** Number 0 leads nowhere: tasks of peers have it, whose replies go another way. */
+  readonly #routes: Route[] = [{ index: 0, idents: [], isScheduled: false }];
   readonly #routeByKey = new Map<string, Route>();
   readonly #groups = new Map<number, OpenGroup>();
   #last: OpenGroup | null = null;

@@ -38,13 +38,15 @@ export interface ChildSource {
 }
 
 const MEMORY_EVERY_MS = 20;
+/** A slot's own patience needs a look now and then, whatever happens. */
+const IDLE_LOOK_MS = 100;
 /** Tickets of definitions, apart from those of tasks. */
 const DEFINE_TICKET = 0x8000_0000;
 const DEFINE_TICKETS = 0x4000_0000;
 
 export class SlotDriver implements SlotSink {
   readonly #core: EngineCore;
-  readonly #functions: Definitions;
+  readonly #functions: ClientFunctions;
   readonly #children: ChildSource;
   readonly #hooks: DriverHooks;
   readonly #log: Logger;
@@ -55,6 +57,7 @@ export class SlotDriver implements SlotSink {
   #fedCount = 0;
   #isBlocked = false;
   #memoryAt = 0;
+  #lookAt = 0;
   readonly #offer = { ticket: 0, op: 0, definition: 0, buffers: 0, body: new Uint8Array(0) };
 
   constructor(
@@ -84,7 +87,10 @@ export class SlotDriver implements SlotSink {
   /** Does everything that is due: time, the core's wishes, handing over. */
   pump(at: number): void {
     const core = this.#core;
-    if (core.lookDelay(at) !== Infinity || this.#isBlocked) this.look();
+    if (core.inSlot > 0 || this.#isBlocked || at >= this.#lookAt) {
+      this.#lookAt = at + IDLE_LOOK_MS;
+      this.look();
+    }
     if (core.nextTick <= at) core.step({ kind: "tick", at });
     if (at >= this.#memoryAt && core.memoryLimitMB !== Infinity) {
       this.#memoryAt = at + MEMORY_EVERY_MS;

@@ -53,13 +53,19 @@ export function interrupted(evalue: string): Why {
 
 /** Its engine or child ended under it. `detail` says how. */
 export function lost(engine: string, detail: string, hasStarted: boolean): Why {
-  const what = hasStarted ? "ended while the task ran" : "ended before the task ran";
-  const evalue = `${engine} ${what} (${detail})${hasStarted ? ": it may have run" : ""}`;
+  const why = lowerFirst(detail);
+  const evalue = hasStarted
+    ? `${engine} lost the task while it ran: ${why}; it may have run`
+    : `${engine} lost the task before it ran: ${why}`;
   return { ...SILENT, then: "answer", status: STATUS.lost, ename: "EngineError", evalue };
 }
 
 /** No child can be started for it. */
 export function unstartable(engine: string, detail: string): Why {
-  const evalue = `${engine} cannot start a process for tasks: ${detail}`;
+  const evalue = `${engine} cannot start a process for tasks: ${lowerFirst(detail)}`;
   return { ...SILENT, then: "answer", status: STATUS.error, ename: "EngineError", evalue };
+}
+
+function lowerFirst(text: string): string {
+  return text.slice(0, 1).toLowerCase() + text.slice(1);
 }

@@ -1,0 +1,181 @@
+/**
+ * The engine host: a process with one or more engines, their sockets and their slots. It waits for all of them in one place and never runs
+ * a line of a user's code.
+ */
+import { now } from "../base/clock.ts";
+import { newSession } from "../base/ids.ts";
+import type { Logger } from "../base/log.ts";
+import { closeOnExec } from "../native/libc.ts";
+import { Session } from "../protocol/frames.ts";
+import { createMac } from "../protocol/mac.ts";
+import { loadPacker } from "../protocol/packers.ts";
+import { Context } from "../wire/context.ts";
+import { curveKeypair } from "../wire/curve.ts";
+import type { SocketOptions } from "../wire/options.ts";
+import { SyncPoller } from "../wire/poll.ts";
+import { ClientFunctions } from "./client_functions.ts";
+import { endpointsOf } from "./endpoints.ts";
+import {
+  connectionOf,
+  type EngineHostOptions,
+  limitsOf,
+  requestedId,
+  slotSettingsOf,
+} from "./host_options.ts";
+import { HostedEngine, type HostedEngineParts } from "./hosted_engine.ts";
+import { childCommand, Slot } from "./slot.ts";
+import type { SlotHandle } from "./slot_contract.ts";
+import { Spares } from "./spares.ts";
+
+/** Longest wait of the loop, in ms. */
+const IDLE_MS = 100;
+/** The event loop, and with it signals and aborts, gets a turn at least this often, in ms. */
+const EVENT_LOOP_MS = 50;
+/** Registrations and pings that have to be missing before the host gives up. */
+const PATIENCE = 50;
+const REGISTRATION_TIMEOUT_MS = 5000;
+
+/**
+ * Runs engines until the last one has left, was told to, or lost its controller.
+ * @param signal ends all engines in order
+ * @returns the process's exit code: 0 after a wanted end, 1 with a logged reason
+ * @throws ConnectionFileError
+ */
+export async function runEngineHost(
+  options: EngineHostOptions,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<number> {
+  const connection = connectionOf(options);
+  const packer = await loadPacker(connection.pack, connection.unpack);
+  if (Deno.build.os === "linux") closeOnExec();
+  const context = Context.open();
+  const host = new EngineHost(options, logger, context);
+  const mac = createMac(connection.key);
+  const socket = socketOptionsOf(connection.curve_serverkey);
+  const endpoints = endpointsOf(connection);
+  for (let i = 0; i < (options.engines ?? 1); i++) {
+    const session = new Session({ key: connection.key, session: newSession(), mac, packer, pid: Deno.pid });
+    const wantedId = requestedId(options, i);
+    host.add({ endpoints, mac, socket, session, wantedId });
+  }
+  try {
+    return await host.run(signal);
+  } finally {
+    host.close();
+    context.close();
+  }
+}
+
+function socketOptionsOf(serverKey: string | null): SocketOptions {
+  if (serverKey === null || serverKey === "") return {};
+  return { curve: { role: "client", serverKey, ...curveKeypair() } };
+}
+
+type EngineParts = Pick<HostedEngineParts, "endpoints" | "mac" | "socket" | "session" | "wantedId">;
+
+/** The loop over all engines of the process. */
+class EngineHost {
+  readonly #options: EngineHostOptions;
+  readonly #log: Logger;
+  readonly #context: Context;
+  readonly #poller = new SyncPoller();
+  readonly #functions = new ClientFunctions();
+  readonly #spares: Spares;
+  readonly #engines = new Set<HostedEngine>();
+  #hasFailed = false;
+
+  constructor(options: EngineHostOptions, log: Logger, context: Context) {
+    this.#options = options;
+    this.#log = log;
+    this.#context = context;
+    const settings = slotSettingsOf(options);
+    const command = options.childCommand ?? childCommand();
+    this.#spares = new Spares({
+      count: options.spares ?? 1,
+      start: () => Slot.start(settings, command),
+      watch: (slot, look) => this.#watch(slot, look),
+      unwatch: (slot) => this.#unwatch(slot),
+      log,
+    });
+  }
+
+  add(parts: EngineParts): void {
+    const { isolation = "shared", sandbox, patience, registrationTimeoutMs } = this.#options;
+    const engine: HostedEngine = new HostedEngine({
+      ...parts,
+      context: this.#context,
+      poller: this.#poller,
+      functions: this.#functions,
+      children: {
+        take: () => this.#spares.take(),
+        watch: (slot, look) => this.#watch(slot, look),
+        unwatch: (slot) => this.#unwatch(slot),
+      },
+      // A fresh process is the only boundary that holds: a fresh Worker alone would not be one.
+      core: { isolation: isolation === "shared" ? "shared" : "process", limits: limitsOf(this.#options) },
+      registrationTimeoutMs: registrationTimeoutMs ?? REGISTRATION_TIMEOUT_MS,
+      patience: patience ?? PATIENCE,
+      isStrict: sandbox === "strict",
+      log: this.#log,
+      onGone: (_reason, hasFailed) => {
+        this.#hasFailed ||= hasFailed;
+        this.#engines.delete(engine);
+      },
+    });
+    this.#engines.add(engine);
+  }
+
+  #watch(slot: SlotHandle, look: () => void): void {
+    for (const fd of slot.fds) this.#poller.add(fd, look);
+  }
+
+  #unwatch(slot: SlotHandle): void {
+    for (const fd of slot.fds) this.#poller.remove(fd);
+  }
+
+  /** Turns until no engine is left. */
+  async run(signal: AbortSignal): Promise<number> {
+    let turnedAt = now();
+    while (this.#engines.size > 0) {
+      if (signal.aborted) this.#leave(String(signal.reason?.message ?? "it was told to end"));
+      const at = now();
+      let delay = IDLE_MS;
+      for (const engine of [...this.#engines]) {
+        engine.turn(at);
+        delay = Math.min(delay, engine.delay(at));
+      }
+      if (this.#engines.size === 0) break;
+      if (this.#engines.size > 0 && this.#areReady) this.#spares.restock(at);
+      const isWhole = this.#poller.wait(Math.max(0, delay));
+      if (isWhole && now() - turnedAt < EVENT_LOOP_MS) continue;
+      await eventLoopTurn();
+      turnedAt = now();
+    }
+    return this.#hasFailed ? 1 : 0;
+  }
+
+  /** Spares come after the engines' own children. */
+  get #areReady(): boolean {
+    for (const engine of this.#engines) if (!engine.hasChild) return false;
+    return true;
+  }
+
+  #leave(reason: string): void {
+    for (const engine of [...this.#engines]) engine.leave(reason, false);
+  }
+
+  /** Ends what is left. Harmless twice. */
+  close(): void {
+    this.#leave("the host ends");
+    this.#spares.close();
+  }
+}
+
+/**
+ * A turn of the event loop in which signals are heard too. It has to be a timer: after a message to oneself the runtime does not look
+ * at its descriptors, and a SIGTERM is heard only 124 turns later (Deno 2.9.6; 14 with `setImmediate`, 1 with a timer).
+ */
+function eventLoopTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}

@@ -1,0 +1,398 @@
+/**
+ * One engine of a host: its sockets, its registration and heart, its slot, and what ties them together.
+ */
+import { now } from "../base/clock.ts";
+import type { Logger } from "../base/log.ts";
+import { BadMessage, type Session } from "../protocol/frames.ts";
+import { isGroup, OP } from "../protocol/groups.ts";
+import type { Mac } from "../protocol/mac.ts";
+import { encodeValue } from "../protocol/values.ts";
+import type { Context } from "../wire/context.ts";
+import type { SyncPoller } from "../wire/poll.ts";
+import type { SocketOptions } from "../wire/options.ts";
+import type { Socket } from "../wire/socket.ts";
+import type { ClientFunctions } from "./client_functions.ts";
+import { Control } from "./control.ts";
+import { EngineCore } from "./core.ts";
+import type { CoreOptions } from "./core_types.ts";
+import type { Endpoints } from "./endpoints.ts";
+import { GroupDoor } from "./group_door.ts";
+import { Heart } from "./heart.ts";
+import { IoPub } from "./iopub.ts";
+import { type InternalTask, Outlet } from "./outlet.ts";
+import { PEER_CLIENT, type PeerExecute, PeerRequests } from "./peer_requests.ts";
+import { PieceStore } from "./piece_store.ts";
+import { type Registered, Registration } from "./registration.ts";
+import { ResultSender } from "./result_sender.ts";
+import { Shell } from "./shell.ts";
+import type { WallReport } from "./slot_contract.ts";
+import { type ChildSource, SlotDriver } from "./slot_driver.ts";
+
+export interface HostedEngineParts {
+  readonly context: Context;
+  readonly poller: SyncPoller;
+  readonly endpoints: Endpoints;
+  /** What every socket gets (CURVE). */
+  readonly socket: SocketOptions;
+  /** Its session id is the engine's uuid. */
+  readonly session: Session;
+  readonly mac: Mac;
+  readonly functions: ClientFunctions;
+  readonly children: ChildSource;
+  readonly core: CoreOptions;
+  readonly wantedId: number | undefined;
+  readonly registrationTimeoutMs: number;
+  readonly patience: number;
+  /** Refuse to work where a wall is missing. */
+  readonly isStrict: boolean;
+  readonly log: Logger;
+  /** The engine is over; `hasFailed` tells whether that was its wish. */
+  readonly onGone: (reason: string, hasFailed: boolean) => void;
+}
+
+/** An engine whose child is not ready by then registers all the same; its tasks will say why they cannot run. */
+const READY_PATIENCE_MS = 3000;
+const LINGER_MS = 1000;
+
+export class HostedEngine {
+  readonly #parts: HostedEngineParts;
+  readonly #log: Logger;
+  readonly #core: EngineCore;
+  readonly #door: GroupDoor;
+  readonly #sender: ResultSender;
+  readonly #iopub: IoPub;
+  readonly #peers: PeerRequests;
+  readonly #pieces = new PieceStore();
+  readonly #driver: SlotDriver;
+  readonly #control: Control;
+  readonly #shellSocket: Socket;
+  readonly #controlSocket: Socket;
+  readonly #iopubSocket: Socket;
+  readonly #registrationSocket: Socket;
+  #registration: Registration | null = null;
+  #heart: Heart | null = null;
+  #broadcast = "";
+  #id = -1;
+  #hasGroups = false;
+  #isForgotten = true;
+  #isOver = false;
+  #lastInternal = 0;
+  readonly #startedAt = now();
+
+  constructor(parts: HostedEngineParts) {
+    this.#parts = parts;
+    const { session, mac, log, context } = parts;
+    const uuid = session.session;
+    this.#log = log.with({ engine: uuid.slice(0, 8) });
+    const open = (type: "ROUTER" | "DEALER" | "PUB") =>
+      context.socket(type, { ...parts.socket, identity: uuid, lingerMs: LINGER_MS });
+    this.#shellSocket = open("ROUTER");
+    this.#controlSocket = open("ROUTER");
+    this.#iopubSocket = open("PUB");
+    this.#registrationSocket = open("DEALER");
+    this.#core = new EngineCore(parts.core);
+    this.#door = new GroupDoor(mac, this.#log);
+    this.#sender = new ResultSender(this.#shellSocket, mac);
+    this.#iopub = new IoPub(this.#iopubSocket, session, parts.core.limits.outputLimitBytes);
+    const core = this.#core, sender = this.#sender, iopub = this.#iopub;
+    const { functions } = parts;
+    const peers = this.#peers = this.#makePeers();
+    const outlet = new Outlet({
+      core,
+      sender,
+      iopub,
+      peers,
+      functions,
+      uuid,
+      engineId: () => this.#id,
+      ready: (walls) => this.#slotReady(walls),
+    });
+    this.#driver = new SlotDriver(core, functions, parts.children, outlet, this.#log);
+    this.#control = this.#makeControl();
+    const shell = new Shell({
+      socket: this.#shellSocket,
+      session,
+      door: this.#door,
+      core,
+      functions,
+      pieces: this.#pieces,
+      sender,
+      peers,
+      refuse: (task, route, error) => outlet.refuse(task, route, error),
+    });
+    parts.poller.add(this.#shellSocket, () => shell.read());
+    parts.poller.add(this.#controlSocket, () => this.#readControl());
+    parts.poller.add(this.#registrationSocket, () => this.#registration?.read(now()));
+    this.#registrationSocket.connect(parts.endpoints.registration);
+  }
+
+  /** Whether its child is ready, or has had its time. */
+  get hasChild(): boolean {
+    return this.#registration !== null;
+  }
+
+  get uuid(): string {
+    return this.#parts.session.session;
+  }
+
+  #makePeers(): PeerRequests {
+    return new PeerRequests({
+      session: this.#parts.session,
+      iopub: this.#iopub,
+      send: (frames) => this.#shellSocket.send(frames),
+      execute: (request) =>
+        this.#addOwn(OP.execute, { code: request.code, silent: request.silent }, request.n, request),
+      abortWaiting: (ns) => this.#abort(ns.map((n) => ({ client: PEER_CLIENT, n }))),
+      engineId: () => this.#id,
+    });
+  }
+
+  #makeControl(): Control {
+    const actions = {
+      abort: (msgIds: readonly string[]) =>
+        msgIds.length === 0 ? this.#abortAll() : this.#peers.abort(msgIds),
+      clear: (done: InternalTask["done"]) => this.#clear(done),
+      interrupt: (how: string) => {
+        const evalue = `Interrupted by ${how}: the task's process was killed, and the namespace with it`;
+        this.#core.step({ kind: "interrupt", evalue, at: now() });
+      },
+      shutdown: (reply: Readonly<Record<string, unknown>>, parent: Readonly<Record<string, unknown>>) => {
+        this.#iopub.publish("shutdown", "shutdown_reply", reply, parent);
+        this.leave("a shutdown was asked for", false);
+      },
+      leave: (reason: string) => this.leave(reason, false),
+    };
+    return new Control(this.#parts.session, actions, (frames) => this.#controlSocket.send(frames));
+  }
+
+  // ── the engine's own tasks ─────────────────────────────────────────────────────────────────
+
+  /** Puts a task that came in no group into the queue; false if that is full. */
+  #addOwn(op: number, value: unknown, n: number, peer: PeerExecute | InternalTask): boolean {
+    const { body } = encodeValue(value);
+    const submitted = now();
+    const { frames } = this.#core;
+    const frame = frames.add(body);
+    const record = {
+      n,
+      client: PEER_CLIENT,
+      definition: 0,
+      op,
+      flags: 0,
+      buffers: 0,
+      bodyLength: body.length,
+      tailLength: 0,
+      seq: 0,
+      submitted,
+      bodyOffset: 0,
+    };
+    const rare = { limits: null, submitted, pieces: null, peer };
+    const ticket = this.#core.add(record, frame, 0, false, 0, rare);
+    frames.dropIfUnused(frame);
+    return ticket !== 0;
+  }
+
+  #clear(done: InternalTask["done"]): void {
+    this.#lastInternal = (this.#lastInternal + 1) >>> 0;
+    const task: InternalTask = { kind: "internal", done };
+    if (!this.#addOwn(OP.clear, null, this.#lastInternal, task)) done("The engine's queue is full");
+  }
+
+  #abort(names: readonly { readonly client: number; readonly n: number }[]): void {
+    if (names.length === 0) return;
+    const waiting = names.map((name) => ({ ...name, waitingOnly: true }));
+    this.#core.step({ kind: "cancel", names: waiting, at: now() });
+  }
+
+  #abortAll(): void {
+    const { table } = this.#core;
+    const names: { client: number; n: number }[] = [];
+    table.forEach((place) => names.push({ client: table.client[place]!, n: table.n[place]! }));
+    this.#abort(names);
+  }
+
+  #readControl(): void {
+    while (!this.#isOver) {
+      const frames = this.#controlSocket.receive();
+      if (frames === undefined) return;
+      try {
+        const at = frames.findIndex(isGroup);
+        if (at >= 0) this.#shellGroup(frames[at]!);
+        else this.#control.take(frames);
+      } catch (error) {
+        if (!(error instanceof BadMessage)) throw error;
+        this.#door.drop("a peer on the control socket", error.message);
+      }
+    }
+  }
+
+  /** A client's cancel may come by control, too. */
+  #shellGroup(frame: Uint8Array): void {
+    const header = this.#door.check(frame, false);
+    if (header === null) return;
+    const name = new Uint32Array(4);
+    const names = [];
+    while (this.#door.reader.name(name)) {
+      names.push({ client: name[0]!, n: name[1]!, waitingOnly: name[3] === 1 });
+    }
+    this.#core.step({ kind: "cancel", names, at: now() });
+  }
+
+  // ── registration ───────────────────────────────────────────────────────────────────────────
+
+  #slotReady(walls: WallReport): void {
+    const level = levelOf(walls);
+    if (walls.missing.length > 0) {
+      this.#log.warn("Walls have gaps", { level, missing: walls.missing.join("; ") });
+    }
+    const isWhole = walls.deno && walls.landlock > 0 && walls.seccomp && walls.missing.length === 0;
+    if (this.#parts.isStrict && !isWhole) {
+      return this.leave(`The walls are not whole (${level}), and the engine was told to be strict`, true);
+    }
+    this.#register(level);
+  }
+
+  #register(sandbox: string): void {
+    if (this.#registration !== null || this.#isOver) return;
+    this.#registration = new Registration({
+      socket: this.#registrationSocket,
+      session: this.#parts.session,
+      wantedId: this.#parts.wantedId,
+      sandbox,
+      timeoutMs: this.#parts.registrationTimeoutMs,
+      log: this.#log,
+      events: {
+        registered: (granted) => this.#registered(granted),
+        givenUp: () => this.#forget(),
+        failed: (reason) => this.leave(reason, true),
+      },
+    });
+    this.#registration.tick(now());
+  }
+
+  #registered({ id, periodMs, nonce }: Registered): void {
+    if (!this.#isForgotten) this.#forget();
+    this.#isForgotten = false;
+    if (this.#id < 0) this.#connect();
+    this.#connectBroadcast(id);
+    this.#id = id;
+    this.#core.name = `Engine ${id}`;
+    this.#iopub.id = id;
+    this.#hasGroups = nonce !== null;
+    this.#door.open(id, nonce);
+    this.#sender.open(id, nonce ?? 0n);
+    this.#heart?.close();
+    const { context, poller, endpoints, socket, patience } = this.#parts;
+    this.#heart = new Heart({
+      context,
+      poller,
+      ping: endpoints.ping,
+      pong: endpoints.pong,
+      uuid: this.uuid,
+      periodMs,
+      patience,
+      socket,
+      clock: now,
+    });
+    this.#log.info("Registered", { id, uuid: this.uuid, groups: this.#hasGroups, child: this.#driver.pid });
+  }
+
+  #connect(): void {
+    const { endpoints } = this.#parts;
+    this.#shellSocket.connect(endpoints.mux);
+    this.#shellSocket.connect(endpoints.task);
+    this.#controlSocket.connect(endpoints.control);
+    this.#iopubSocket.connect(endpoints.iopub);
+  }
+
+  #connectBroadcast(id: number): void {
+    const { broadcast } = this.#parts.endpoints;
+    const url = broadcast[id % broadcast.length] ?? "";
+    if (url === this.#broadcast || url === "") return;
+    if (this.#broadcast !== "") this.#shellSocket.disconnect(this.#broadcast);
+    this.#shellSocket.connect(url);
+    this.#broadcast = url;
+  }
+
+  /** The controller knows none of this engine's tasks any more; process and namespace stay. */
+  #forget(): void {
+    this.#isForgotten = true;
+    this.#core.step({ kind: "forget", at: now() });
+    this.#driver.act();
+    this.#sender.clear();
+    this.#peers.forget();
+    this.#pieces.clear();
+  }
+
+  // ── the turn of the loop ───────────────────────────────────────────────────────────────────
+
+  /** Does what is due and sends what was gathered. */
+  turn(at: number): void {
+    if (this.#isOver) return;
+    if (this.#registration === null && at - this.#startedAt > READY_PATIENCE_MS) this.#register("not known");
+    if (this.#registration !== null && this.#registration.nextTick <= at) this.#registration.tick(at);
+    if (this.#heart !== null && this.#heart.nextTick <= at) this.#judge(this.#heart, at);
+    if (this.#isOver) return;
+    this.#driver.pump(at);
+    this.#iopub.flush();
+    this.#sender.flush();
+  }
+
+  #judge(heart: Heart, at: number): void {
+    switch (heart.judge(at)) {
+      case "alive":
+        return;
+      case "doubt":
+        this.#log.warn("No ping of the controller", { forMs: Math.round(heart.silence(at)) });
+        if (this.#hasGroups) this.#registration?.askAgain(at);
+        return;
+      case "gone":
+        this.leave(`The controller is gone: no ping in ${Math.round(heart.silence(at) / 1000)} s`, true);
+    }
+  }
+
+  /** In how many ms `turn` is wanted at the latest, if nothing comes before. */
+  delay(at: number): number {
+    if (this.#isOver) return Infinity;
+    const next = Math.min(this.#registration?.nextTick ?? Infinity, this.#heart?.nextTick ?? Infinity);
+    return Math.min(this.#driver.delay(at), next - at);
+  }
+
+  /** Gives back or answers what it has, says goodbye, and ends. Harmless twice. */
+  leave(reason: string, hasFailed: boolean): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    if (hasFailed) this.#log.error("The engine ends", { reason });
+    else this.#log.info("The engine leaves", { id: this.#id, reason });
+    this.#driver.look();
+    this.#core.step({ kind: "leave", reason, at: now() });
+    this.#driver.act();
+    this.#iopub.flush();
+    this.#sender.flush();
+    this.#registration?.leave(this.#id);
+    this.#close();
+    this.#parts.onGone(reason, hasFailed);
+  }
+
+  #close(): void {
+    this.#driver.close();
+    this.#heart?.close();
+    for (
+      const socket of [this.#shellSocket, this.#controlSocket, this.#iopubSocket, this.#registrationSocket]
+    ) {
+      this.#parts.poller.remove(socket);
+      socket.close();
+    }
+  }
+}
+
+/** The walls in a few words, for the hub and the log. */
+function levelOf(walls: WallReport): string {
+  const parts = [
+    walls.deno ? "deno" : "",
+    walls.landlock > 0 ? `landlock ${walls.landlock}` : "",
+    walls.seccomp ? "seccomp" : "",
+  ].filter((part) => part !== "");
+  const gaps = walls.missing.length === 0 ? "" : `; open: ${walls.missing.join(", ")}`;
+  return (parts.length === 0 ? "no walls" : parts.join(", ")) + gaps;
+}

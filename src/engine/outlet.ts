@@ -1,0 +1,243 @@
+/**
+ * What leaves an engine about its tasks: results and answers to clients, text and displays to everyone, replies to peers.
+ */
+import { now } from "../base/clock.ts";
+import { isoTime, type ParentHeader } from "../protocol/frames.ts";
+import { OP, RESULT_FLAG, STATUS, type TaskRecord } from "../protocol/groups.ts";
+import { encodeValue, readValue } from "../protocol/values.ts";
+import type { ClientFunctions } from "./client_functions.ts";
+import type { EngineCore } from "./core.ts";
+import type { Answer } from "./core_types.ts";
+import type { IoPub } from "./iopub.ts";
+import type { PeerExecute, PeerRequests } from "./peer_requests.ts";
+import type { ResultSender, Route } from "./result_sender.ts";
+import type { WallReport } from "./slot_contract.ts";
+import type { DriverHooks } from "./slot_driver.ts";
+import type { LimitHit } from "./task_limits.ts";
+
+/** A task of the engine's own, behind a control request. */
+export interface InternalTask {
+  readonly kind: "internal";
+  /** With what went wrong, or null. */
+  readonly done: (failure: string | null) => void;
+}
+
+export interface OutletParts {
+  readonly core: EngineCore;
+  readonly sender: ResultSender;
+  readonly iopub: IoPub;
+  readonly peers: PeerRequests;
+  readonly functions: ClientFunctions;
+  readonly uuid: string;
+  readonly engineId: () => number;
+  readonly ready: (walls: WallReport) => void;
+}
+
+const encoder = new TextEncoder();
+const METHOD: Readonly<Record<number, string>> = {
+  [OP.apply]: "apply",
+  [OP.execute]: "execute",
+  [OP.push]: "push",
+  [OP.pull]: "pull",
+  [OP.clear]: "clear",
+};
+
+export class Outlet implements DriverHooks {
+  readonly #parts: OutletParts;
+
+  constructor(parts: OutletParts) {
+    this.#parts = parts;
+  }
+
+  ready(walls: WallReport): void {
+    this.#parts.ready(walls);
+  }
+
+  started(ticket: number): void {
+    const peer = this.#peerOf(ticket);
+    if (peer?.kind === "execute") this.#parts.peers.started(peer);
+  }
+
+  piece(place: number, index: number, total: number, offset: number, bytes: Uint8Array): void {
+    const { table } = this.#parts.core;
+    const client = table.client[place]!, route = table.route[place]!;
+    if (route !== 0) this.#parts.sender.piece(route, client, table.n[place]!, index, total, offset, bytes);
+  }
+
+  event(ticket: number, place: number, body: Uint8Array): void {
+    const event = readEvent(body);
+    const peer = this.#peerOf(ticket);
+    if (peer?.kind === "execute" && event?.["kind"] === "execute_result") peer.hasShown = true;
+    this.#parts.iopub.event(event, this.#parentOf(ticket, place));
+  }
+
+  output(ticket: number, place: number, stream: "stdout" | "stderr", text: Uint8Array): void {
+    const { iopub, core } = this.#parts;
+    const value = iopub.text(ticket, stream, text, () => this.#parentOf(ticket, place));
+    const max = core.rare.ownLimits(ticket).outputLimitBytes;
+    if (value > max) core.step({ kind: "limit", ticket, hit: { limit: "output", value, max }, at: now() });
+  }
+
+  result(
+    ticket: number,
+    place: number,
+    isOk: boolean,
+    body: Uint8Array,
+    buffers: number,
+    startedAt: number,
+    finishedAt: number,
+  ): void {
+    const { core, sender, iopub } = this.#parts;
+    const out = iopub.finished(ticket);
+    const peer = this.#peerOf(ticket);
+    if (peer !== undefined) return this.#peerResult(peer, isOk, body, startedAt);
+    const { table } = core;
+    const client = table.client[place]!;
+    const status = isOk ? STATUS.ok : STATUS.error;
+    const tail = isOk && out === null ? null : this.#tail(isOk ? null : table.op[place]!, out, null);
+    const flags = (buffers > 0 ? RESULT_FLAG.buffers : 0) | (tail !== null ? RESULT_FLAG.tail : 0);
+    sender.to(table.route[place]!, client).result(
+      table.n[place]!,
+      client,
+      status,
+      flags,
+      buffers,
+      this.#parts.engineId(),
+      tail?.length ?? 0,
+      table.seq[place]!,
+      core.epoch,
+      startedAt,
+      finishedAt,
+      tail === null ? body : joined(body, tail),
+    );
+  }
+
+  #peerResult(peer: PeerExecute | InternalTask, isOk: boolean, body: Uint8Array, startedAt: number): void {
+    if (peer.kind === "execute") this.#parts.peers.finished(peer, isOk, body, startedAt);
+    else peer.done(isOk ? null : "The engine could not do it");
+  }
+
+  answer(answer: Answer): void {
+    const out = this.#parts.iopub.finished(answer.ticket);
+    const peer = asPeer(answer.peer);
+    if (peer?.kind === "execute") return this.#parts.peers.answered(peer, answer);
+    if (peer?.kind === "internal") return peer.done(answer.evalue);
+    this.#write({ ...answer, out });
+  }
+
+  /** Answers a task that could not be taken. */
+  refuse(task: TaskRecord, route: Route, error: Error): void {
+    const { core } = this.#parts;
+    if (route.isScheduled) core.pace.sent();
+    const { op, client, n, seq } = task;
+    const { name: ename, message: evalue } = error;
+    this.#write({
+      op,
+      client,
+      n,
+      seq,
+      route: route.index,
+      startedAt: 0,
+      status: STATUS.error,
+      ename,
+      evalue,
+      limit: null,
+      out: null,
+    });
+  }
+
+  returned(client: number, n: number, seq: number): void {
+    this.#parts.sender.returned(client, n, seq);
+  }
+
+  #write(answer: {
+    readonly op: number;
+    readonly route: number;
+    readonly client: number;
+    readonly n: number;
+    readonly seq: number;
+    readonly startedAt: number;
+    readonly status: number;
+    readonly ename: string;
+    readonly evalue: string;
+    readonly limit: LimitHit | null;
+    readonly out: readonly number[] | null;
+  }): void {
+    const { ename, evalue, client, n, seq } = answer;
+    const { body } = encodeValue({ ename, evalue, traceback: [] });
+    const tail = this.#tail(answer.op, answer.out, answer.limit);
+    this.#parts.sender.to(answer.route, client).result(
+      n,
+      client,
+      answer.status,
+      RESULT_FLAG.tail,
+      0,
+      this.#parts.engineId(),
+      tail.length,
+      seq,
+      this.#parts.core.epoch,
+      answer.startedAt,
+      now(),
+      joined(body, tail),
+    );
+  }
+
+  /** @param op of a task that failed, null for one that succeeded */
+  #tail(op: number | null, out: readonly number[] | null, limit: LimitHit | null): Uint8Array {
+    const engine_info = {
+      engine_id: this.#parts.engineId(),
+      engine_uuid: this.#parts.uuid,
+      method: METHOD[op ?? 0],
+    };
+    return encoder.encode(JSON.stringify({
+      ...(out === null ? {} : { out }),
+      ...(op === null ? {} : { engine_info }),
+      ...(limit === null ? {} : { limit }),
+    }));
+  }
+
+  #peerOf(ticket: number): PeerExecute | InternalTask | undefined {
+    return asPeer(this.#parts.core.rare.get(ticket)?.peer);
+  }
+
+  /** The header of the request that a task is, as its client would have written it. */
+  #parentOf(ticket: number, place: number): ParentHeader {
+    const peer = this.#peerOf(ticket);
+    if (peer?.kind === "execute") return peer.header;
+    const { table } = this.#parts.core;
+    const card = this.#parts.functions.card(table.client[place]!);
+    if (card === undefined) return {};
+    const { session, username, pid } = card;
+    return {
+      msg_id: `${session}_${pid}_${table.n[place]!}`,
+      msg_type: table.op[place] === OP.execute ? "execute_request" : "apply_request",
+      session,
+      username,
+      date: isoTime(table.startedAt[place]! || now()),
+      version: "5.4",
+    };
+  }
+}
+
+function asPeer(peer: unknown): PeerExecute | InternalTask | undefined {
+  return peer as PeerExecute | InternalTask | undefined;
+}
+
+/** An event of a slot, null if it cannot be read: it comes from the user's code. */
+function readEvent(body: Uint8Array): Readonly<Record<string, unknown>> | null {
+  try {
+    const value = readValue(body);
+    if (typeof value !== "object" || value === null) return null;
+    const { executionCount, ...event }: Record<string, unknown> = { ...value };
+    return executionCount === undefined ? event : { ...event, execution_count: executionCount };
+  } catch {
+    return null;
+  }
+}
+
+function joined(body: Uint8Array, tail: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(body.length + tail.length);
+  bytes.set(body);
+  bytes.set(tail, body.length);
+  return bytes;
+}

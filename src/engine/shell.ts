@@ -1,0 +1,179 @@
+/**
+ * What arrives on an engine's shell socket: groups of the scheduler and of clients, pieces of large buffers, and single messages of peers.
+ * Everything is checked before anything changes; what cannot be taken is answered with an error where that is possible.
+ */
+import { now } from "../base/clock.ts";
+import { BadMessage, type Session } from "../protocol/frames.ts";
+import {
+  emptyTask,
+  type GroupHeader,
+  isGroup,
+  KIND,
+  OP,
+  TASK_FLAG,
+  type TaskRecord,
+} from "../protocol/groups.ts";
+import { Incoming } from "../wire/incoming.ts";
+import type { ClientFunctions } from "./client_functions.ts";
+import type { EngineCore } from "./core.ts";
+import type { Rare, TaskName } from "./core_types.ts";
+import type { GroupDoor } from "./group_door.ts";
+import type { PeerRequests } from "./peer_requests.ts";
+import type { PieceStore } from "./piece_store.ts";
+import type { ResultSender, Route } from "./result_sender.ts";
+import { readLimits } from "./task_limits.ts";
+
+export interface ShellParts {
+  readonly socket: { receiveInto(message: Incoming): boolean };
+  readonly session: Session;
+  readonly door: GroupDoor;
+  readonly core: EngineCore;
+  readonly functions: ClientFunctions;
+  readonly pieces: PieceStore;
+  readonly sender: ResultSender;
+  readonly peers: PeerRequests;
+  /** Answers a task that never came as far as the queue. */
+  readonly refuse: (task: TaskRecord, route: Route, error: Error) => void;
+}
+
+/** Most messages taken before the rest of the host gets its turn. */
+const MESSAGES_PER_TURN = 64;
+const decoder = new TextDecoder();
+
+export class Shell {
+  readonly #parts: ShellParts;
+  readonly #incoming = new Incoming();
+  readonly #task = emptyTask();
+  readonly #name = new Uint32Array(4);
+
+  constructor(parts: ShellParts) {
+    this.#parts = parts;
+  }
+
+  /** Reads at most so many messages. */
+  read(): void {
+    for (let i = 0; i < MESSAGES_PER_TURN; i++) {
+      if (!this.#parts.socket.receiveInto(this.#incoming)) return;
+      this.#take(this.#incoming);
+    }
+  }
+
+  /** `[task_out, GROUP…]` from the scheduler, `[mux_out, client, GROUP…]` from a client, `[idents…, DELIM…]` from a peer. */
+  #take(message: Incoming): void {
+    if (message.count >= 2 && isGroup(message.frame(1))) this.#takeGroup(message, 1);
+    else if (message.count >= 3 && isGroup(message.frame(2))) this.#takeGroup(message, 2);
+    else this.#takeMessage(message.frames());
+  }
+
+  #takeMessage(frames: Uint8Array[]): void {
+    try {
+      this.#parts.peers.take(this.#parts.session.parse(frames));
+    } catch (error) {
+      if (!(error instanceof BadMessage)) throw error;
+      this.#parts.door.drop("a peer on the shell socket", error.message);
+    }
+  }
+
+  #takeGroup(message: Incoming, at: number): void {
+    const { door, core } = this.#parts;
+    const isScheduled = at === 1;
+    const header = door.check(message.frame(at), isScheduled);
+    if (header === null) return;
+    switch (header.kind) {
+      case KIND.tasks:
+        return this.#takeTasks(header, message, at, isScheduled);
+      case KIND.cancel:
+        return core.step({ kind: "cancel", names: this.#readNames(), at: now() });
+      case KIND.recall:
+        if (isScheduled) core.step({ kind: "recall", count: header.window, at: now() });
+        return;
+      case KIND.chunk:
+        return this.#takePiece(message, at);
+    }
+  }
+
+  #readNames(): TaskName[] {
+    const names: TaskName[] = [];
+    while (this.#parts.door.reader.name(this.#name)) {
+      const [client = 0, n = 0, , word] = this.#name;
+      names.push({ client, n, waitingOnly: word === 1 });
+    }
+    return names;
+  }
+
+  #takePiece(message: Incoming, at: number): void {
+    const { door, pieces } = this.#parts;
+    const chunk = door.reader.chunk();
+    if (message.count !== at + 2 || message.size(at + 1) !== chunk.length) {
+      door.drop(`client ${chunk.client}`, "a piece that is not as long as it says");
+      return;
+    }
+    const { index, total, offset } = chunk;
+    pieces.add(chunk.client, chunk.n, { index, total, offset, bytes: message.copy(at + 1) });
+  }
+
+  #takeTasks(header: GroupHeader, message: Incoming, at: number, isScheduled: boolean): void {
+    const { door, core, sender } = this.#parts;
+    const idents = at === 1 ? [message.copy(0)] : [message.copy(0), message.copy(1)];
+    const route = sender.route(idents, isScheduled);
+    if (isScheduled) {
+      core.pace.told(header.acked, header.window);
+      sender.returnRoute = route;
+    }
+    if (header.count === 0) return;
+    const bytes = message.copy(at);
+    const frame = core.frames.add(bytes);
+    const task = this.#task;
+    while (door.reader.task(task)) {
+      try {
+        this.#takeTask(task, bytes, frame, route);
+      } catch (error) {
+        if (!(error instanceof Error)) throw error;
+        if (task.op === OP.define) door.drop(`client ${task.client}`, error.message);
+        else this.#parts.refuse(task, route, error);
+      }
+    }
+    core.frames.dropIfUnused(frame);
+  }
+
+  /** @throws Error whose message its client reads */
+  #takeTask(task: TaskRecord, bytes: Uint8Array, frame: number, route: Route): void {
+    const { core, functions } = this.#parts;
+    const { client, op } = task;
+    if (op === OP.define) {
+      const body = bytes.subarray(task.bodyOffset, task.bodyOffset + task.bodyLength - task.tailLength);
+      return functions.set(client, task.definition, body, task.buffers, this.#piecesOf(task) ?? []);
+    }
+    let definition = 0;
+    if (op === OP.apply) {
+      definition = functions.numberOf(client, task.definition);
+      if (definition === 0) {
+        throw new ReferenceError(
+          `Cannot apply function ${task.definition}: it was not defined on this engine`,
+        );
+      }
+    }
+    const hasMore = task.buffers > 0 || (task.flags & TASK_FLAG.tail) !== 0;
+    const rare = hasMore ? this.#readRare(task, bytes) : null;
+    if (core.add(task, frame, route.index, route.isScheduled, definition, rare) === 0) {
+      throw new RangeError("Cannot take the task: the engine's queue is full");
+    }
+  }
+
+  #readRare(task: TaskRecord, bytes: Uint8Array): Rare {
+    const end = task.bodyOffset + task.bodyLength;
+    const hasTail = (task.flags & TASK_FLAG.tail) !== 0 && task.tailLength > 0;
+    const pieces = this.#piecesOf(task);
+    const tail: unknown = hasTail
+      ? JSON.parse(decoder.decode(bytes.subarray(end - task.tailLength, end)))
+      : null;
+    return { limits: readLimits(tail), submitted: task.submitted, pieces, peer: undefined };
+  }
+
+  #piecesOf(task: TaskRecord): Rare["pieces"] {
+    if (task.buffers === 0) return null;
+    const pieces = this.#parts.pieces.take(task.client, task.n, task.buffers);
+    if (pieces !== null) return pieces;
+    throw new RangeError(`Cannot take the task: not all of its ${task.buffers} large buffers have arrived`);
+  }
+}
