@@ -60,6 +60,15 @@ const mapSize = Function.prototype.call.bind(
 const PrimordialMap = Map;
 const closeWorker = self.close.bind(self);
 
+/** A promise that can be awaited whatever `Promise.prototype.constructor` is by now: await asks for it. */
+function guarded<T>(promise: Promise<T>): Promise<T> {
+  return defineProperty(promise, "constructor", PROMISE_CLASS);
+}
+
+const PROMISE_CLASS = Object.freeze(
+  Object.assign(Object.create(null) as PropertyDescriptor, { value: Promise }),
+);
+
 const NOTHING = new Uint8Array(0);
 const NO_BUFFERS: readonly Uint8Array[] = [];
 
@@ -93,7 +102,7 @@ class TaskRunner {
       else if (op === RING_OP.drop) mapDelete(this.#parts, ring.field(REQUEST.ticket));
       else if (ring.start(this.#time)) {
         const pending = this.#task(op);
-        if (pending !== undefined) await pending;
+        if (pending !== undefined) await guarded(pending);
       } else mapDelete(this.#parts, ring.field(REQUEST.ticket));
       ring.done();
       if (this.#time - this.#rungAt < RING_AFTER_MS) continue;
@@ -290,6 +299,16 @@ async function serve(start: WorkerStart): Promise<void> {
   const waitForHost = () => {
     if (readSync(rung) === null) closeWorker();
   };
+  let isSpoilt = false;
+  const sleep = async () => {
+    try {
+      if (!isSpoilt) return await guarded(read(rung));
+    } catch {
+      isSpoilt = true;
+    }
+    // A task broke what the runtime's own reading needs. This way its timers stand still while nothing is asked.
+    return readSync(rung);
+  };
   const layout = ringLayout(start.entries, start.ringBytes, start.arenaBytes);
   const ring = new WorkerRing(start.memory, layout, { ring: ringHost, wait: waitForHost }, {
     stdout,
@@ -300,8 +319,8 @@ async function serve(start: WorkerStart): Promise<void> {
   ring.publish(RESULT_KIND.ready, 0, report, 0, 0);
   ring.ring();
   for (;;) {
-    await runner.drain();
-    if (await read(rung) === null) break;
+    await guarded(runner.drain());
+    if (await guarded(sleep()) === null) break;
   }
   closeWorker();
 }

@@ -195,19 +195,20 @@ const TROUBLE: readonly Case[] = [
       const bad = () => {
         throw new Error("spoilt");
       };
+      const { defineProperty, prototype: objectPrototype } = Object, { set } = Reflect;
       for (const type of [Array, Uint8Array, Map, Set, Promise, Function, String, Number, TextEncoder]) {
         for (const name of Object.getOwnPropertyNames(type.prototype)) {
           try {
-            Object.defineProperty(type.prototype, name, { get: bad, set: bad });
+            defineProperty(type.prototype, name, { get: bad, set: bad });
           } catch { /* not all can be replaced */ }
         }
       }
       for (const name of Reflect.ownKeys(globalThis)) {
         try {
-          if (name !== "Object" && name !== "Promise") Reflect.set(globalThis, name, bad);
+          set(globalThis, name, bad);
         } catch { /* not all can be replaced */ }
       }
-      Object.defineProperty(Object.prototype, "then", { get: () => undefined, set: bad, configurable: true });
+      defineProperty(objectPrototype, "then", { get: () => undefined, set: bad, configurable: true });
       return 1;
     });
     assert.deepEqual(host.value(host.offerCall(echo, { a: [1, "b", new Uint8Array(3)] })), {
