@@ -34,6 +34,7 @@ const SYMBOLS = {
   zmq_msg_close: { parameters: ["buffer"], result: "i32" },
   zmq_poll: { parameters: ["buffer", "i32", "isize"], result: "i32" },
   poll_async: { name: "zmq_poll", parameters: ["buffer", "i32", "isize"], result: "i32", nonblocking: true },
+  zmq_proxy: { parameters: ["pointer", "pointer", "pointer"], result: "i32" },
   zmq_curve_keypair: { parameters: ["buffer", "buffer"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
