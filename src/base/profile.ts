@@ -25,6 +25,8 @@ export interface ProfileRequest {
   /** The run's folder (`base/profile_dir.ts`): its `tsparallel.jsonc` goes before a shipped profile. */
   readonly dir: string;
   readonly tables: ProfileTables;
+  /** Sections without a table: refused (default), or left to those whose they are. */
+  readonly others?: "refuse" | "leave" | undefined;
 }
 
 /** The name of a profile's file in a run's folder. */
@@ -38,7 +40,7 @@ const SHIPPED = new URL("../../profiles/", import.meta.url);
  * @throws OptionError with file and line if it cannot be read or holds what no option takes
  */
 export async function loadProfile(request: ProfileRequest): Promise<Profile> {
-  const { name, dir, tables } = request;
+  const { name, dir, tables, others } = request;
   const own = `${dir}/${PROFILE_FILE}`;
   for (
     const place of [
@@ -49,7 +51,7 @@ export async function loadProfile(request: ProfileRequest): Promise<Profile> {
   ) {
     const path = place instanceof URL ? decodeURIComponent(place.pathname) : place;
     const text = await readIfThere(place);
-    if (text !== undefined) return { name, path, sections: parseProfile(text, { path, tables }) };
+    if (text !== undefined) return { name, path, sections: parseProfile(text, { path, tables, others }) };
   }
   return { name, path: null, sections: {} };
 }
@@ -70,9 +72,9 @@ export async function shippedProfiles(): Promise<string[]> {
  */
 export function parseProfile(
   text: string,
-  where: { readonly path: string; readonly tables: ProfileTables },
+  where: Pick<ProfileRequest, "tables" | "others"> & { readonly path: string },
 ): ProfileSections {
-  const { path, tables } = where;
+  const { path, tables, others = "refuse" } = where;
   const errors: ParseError[] = [];
   const tree = parseTree(text, errors, { allowTrailingComma: true });
   const [first] = errors;
@@ -88,7 +90,7 @@ export function parseProfile(
   }
   const checked: Record<string, Readonly<Record<string, unknown>>> = {};
   for (const [section, value] of Object.entries(sections)) {
-    checked[section] = checkedSection(section, { value, tables, place });
+    checked[section] = checkedSection(section, { value, tables, others, place });
   }
   return checked;
 }
@@ -96,17 +98,19 @@ export function parseProfile(
 interface SectionText {
   readonly value: unknown;
   readonly tables: ProfileTables;
+  readonly others: "refuse" | "leave";
   readonly place: (keys: string[]) => string;
 }
 
 function checkedSection(section: string, given: SectionText): Readonly<Record<string, unknown>> {
-  const { value, tables, place } = given;
+  const { value, tables, others, place } = given;
   const table = Object.hasOwn(tables, section) ? tables[section] : undefined;
+  const values = asObject(value);
+  if (table === undefined && others === "leave") return values ?? {};
   if (table === undefined) {
     const hint = didYouMean(section, Object.keys(tables));
     throw new OptionError(`Cannot read profile ${place([section])}: Unknown section "${section}"${hint}`);
   }
-  const values = asObject(value);
   if (values === undefined) {
     throw new OptionError(`Cannot read profile ${place([section])}: section "${section}" is not an object`);
   }

@@ -10,7 +10,6 @@ import { connectionFile } from "../cluster/live_controller.ts";
 import { CLUSTER_OPTIONS } from "../cluster/options.ts";
 import { identify, lastLines, type Process, programCommand, startProcess } from "../cluster/process.ts";
 import { prepareRunFolder } from "../cluster/run_folder.ts";
-import { CONTROLLER_OPTIONS } from "../controller/options.ts";
 import { readConnectionFile } from "../protocol/connection_file.ts";
 import {
   addExamples,
@@ -78,7 +77,7 @@ async function startAndWatch(run: Run, watch: Watch): Promise<number> {
   });
   const { pid, born } = identify(Deno.pid);
   try {
-    show(startText(cluster, run));
+    show(await startText(cluster, run));
     writeWhole(pidFile, `${pid}\n${born ?? ""}\n`);
     return await watchOver(cluster, signal);
   } finally {
@@ -112,18 +111,19 @@ async function watchOver(cluster: Cluster, signal: AbortSignal): Promise<number>
 }
 
 /** What users of ipcluster and ipcontroller look for. */
-function startText(cluster: Cluster, run: Run): string[] {
-  const client = readConnectionFile(connectionFile(cluster.place, "client"), "client");
-  const controller = tableValues(CONTROLLER_OPTIONS, { flags: {}, run, section: "controller" });
+async function startText(cluster: Cluster, run: Run): Promise<string[]> {
+  const file = readConnectionFile(connectionFile(cluster.place, "client"), "client");
+  await using client = await cluster.client();
+  const { database } = await client.status();
   const [first, ...engines] = cluster.parts;
   const by = (pid: number | undefined) => `${cluster.launcherName} launcher, pid ${pid}`;
   return [
     `Cluster of profile "${run.profileName}"${
       run.clusterId === "" ? "" : `, id "${run.clusterId}"`
     } in ${run.dir}`,
-    `  hub          listening on ${client.interface}:${client.registration}`,
-    `  database     ${controller.database}`,
-    `  scheme       ${client.task_scheme}`,
+    `  hub          listening on ${file.interface}:${file.registration}`,
+    `  database     ${database}`,
+    `  scheme       ${file.task_scheme}`,
     `  controller   ${by(first?.saved.pid)}`,
     `  engines      ${cluster.engineCount}, ${by(engines[0]?.saved.pid)}`,
     `  client file  ${connectionFile(cluster.place, "client")}`,

@@ -6,6 +6,7 @@ import { numberOrNone, OptionError } from "../base/options.ts";
 import type { AsyncResult } from "../client/async_result.ts";
 import type { Client } from "../client/client.ts";
 import { CLIENT_OPTIONS } from "../client/options.ts";
+import type { ExecuteResult } from "../client/load_balanced_view.ts";
 import type { TaskMetadata } from "../client/task_state.ts";
 import { addExamples, addRunFlags, addTable, type Flags, openRun, textFlag } from "./command.ts";
 import { connect } from "./connect.ts";
@@ -21,7 +22,7 @@ const LOOK_EVERY_MS = 40;
 /** One engine's task. */
 interface Running {
   readonly engine: number;
-  readonly result: AsyncResult<unknown>;
+  readonly result: AsyncResult<ExecuteResult>;
   /** Characters of its streams that were shown. */
   readonly shown: { stdout: number; stderr: number };
 }
@@ -30,7 +31,7 @@ interface Running {
 interface Ended {
   readonly engine: number;
   readonly metadata: TaskMetadata;
-  readonly outcome: { readonly kind: "value"; readonly value: unknown } | {
+  readonly outcome: { readonly kind: "value"; readonly value: unknown; readonly text: string | undefined } | {
     readonly kind: "error";
     readonly error: unknown;
   };
@@ -65,7 +66,8 @@ export function defineExec(command: Command): void {
       await using client = await connect(run, { flags, signal });
       const limits = runTimeoutMs === undefined ? {} : { limits: { runTimeoutMs } };
       const running = start(client, { text, targets, options: { ...limits, signal } });
-      return flags["json"] === true ? await showJson(running) : await showText(running);
+      const code = flags["json"] === true ? await showJson(running) : await showText(running);
+      return signal.aborted ? EXIT.interrupted : code;
     });
   });
 }
@@ -110,9 +112,9 @@ function start(client: Client, { text, targets, options }: Order): Running[] {
 
 async function ended({ engine, result }: Running): Promise<Ended> {
   try {
-    const value = await result;
+    const { value, text } = await result;
     await result.outputReady().catch(() => {});
-    return { engine, metadata: result.metadata, outcome: { kind: "value", value } };
+    return { engine, metadata: result.metadata, outcome: { kind: "value", value, text } };
   } catch (error) {
     await result.outputReady().catch(() => {});
     return { engine, metadata: result.metadata, outcome: { kind: "error", error } };
@@ -154,7 +156,7 @@ function showEnd({ engine, metadata, outcome }: Ended): void {
   }
   switch (outcome.kind) {
     case "value":
-      if (outcome.value !== undefined) console.log(indented(`[${engine}] => `, Deno.inspect(outcome.value)));
+      if (hasValue(outcome)) console.log(indented(`[${engine}] => `, textOf(outcome)));
       return;
     case "error":
       console.error(indented(`[${engine}] `, errorText(outcome.error)));
@@ -193,7 +195,7 @@ async function showJson(running: readonly Running[]): Promise<number> {
   const results = all.map(({ engine, metadata, outcome }) => ({
     engine,
     status: metadata.status,
-    ...(outcome.kind === "value" ? valueJson(outcome.value) : { error: errorJson(outcome.error) }),
+    ...(outcome.kind === "value" ? valueJson(outcome) : { error: errorJson(outcome.error) }),
     stdout: metadata.stdout,
     stderr: metadata.stderr,
     display: metadata.display,
@@ -206,8 +208,18 @@ async function showJson(running: readonly Running[]): Promise<number> {
 }
 
 /** The value itself where JSON has it, and always as text. */
-function valueJson(value: unknown) {
-  return { value: value === undefined ? null : value, text: Deno.inspect(value) };
+function valueJson(outcome: { readonly value: unknown; readonly text: string | undefined }) {
+  return { value: outcome.value ?? null, text: hasValue(outcome) ? textOf(outcome) : null };
+}
+
+/** A value that cannot travel comes as its text alone. */
+function hasValue({ value, text }: { readonly value: unknown; readonly text: string | undefined }): boolean {
+  return value !== undefined || text !== undefined;
+}
+
+/** As the engine shows it, since it knows what the value was before it travelled. */
+function textOf({ value, text }: { readonly value: unknown; readonly text: string | undefined }): string {
+  return text ?? Deno.inspect(value);
 }
 
 function errorJson(error: unknown) {

@@ -18,6 +18,8 @@ export interface ExecuteResult {
   /** The value of the last expression, if it can travel. */
   readonly value: unknown;
   readonly executionCount: number;
+  /** The value as the engine shows it; absent if there is none. */
+  readonly text?: string | undefined;
 }
 
 /** Immutable: `with` gives another view. */

@@ -4,6 +4,8 @@
  * Controller and engines start at the same moment; the engines wait for the controller's file. Whatever a dead run left is removed
  * before, so that nobody follows a stale file.
  */
+import { chooseOptions } from "../base/options.ts";
+import { loadProfile } from "../base/profile.ts";
 import type { Client } from "../client/client.ts";
 import {
   clusterFilePath,
@@ -14,15 +16,21 @@ import {
   writeClusterFile,
 } from "./cluster_file.ts";
 import type { ClusterPlace, Launcher, Part } from "./launcher.ts";
-import { connectionFile, liveController, removeConnectionFiles } from "./live_controller.ts";
+import {
+  connectionFile,
+  liveController,
+  removeConnectionFiles,
+  removeControllerFiles,
+} from "./live_controller.ts";
 import { LocalLauncher } from "./local.ts";
+import { CLUSTER_OPTIONS } from "./options.ts";
 import { identify, isAlive, type ProcessId } from "./process.ts";
 import { type ClusterName, placeOf } from "./place.ts";
 import { prepareRunFolder } from "./run_folder.ts";
 
 /** How to start a cluster. */
 export interface ClusterStart extends ClusterName {
-  /** Engines. Default: one per processor. */
+  /** Engines. Default: the profile's, else one per processor. */
   readonly n?: number | undefined;
   /** Flags of `tsparallel controller`, like `--ping=250`. */
   readonly controllerArgs?: readonly string[] | undefined;
@@ -56,6 +64,7 @@ export class Cluster implements AsyncDisposable {
   readonly #engineArgs: readonly string[];
   readonly #supervisor: ProcessId | null;
   readonly #startedAt: string;
+  readonly #keepsFiles: boolean;
   #sets: number;
   #stopping: Promise<void> | undefined;
 
@@ -69,6 +78,7 @@ export class Cluster implements AsyncDisposable {
     this.#engineArgs = fields.engineArgs;
     this.#supervisor = fields.supervisor;
     this.#startedAt = fields.startedAt;
+    this.#keepsFiles = fields.keepsFiles;
   }
 
   /**
@@ -76,16 +86,15 @@ export class Cluster implements AsyncDisposable {
    * @throws ClusterError if one runs already, or a part ends while starting (with its last words), or it takes too long
    */
   static async start(options: ClusterStart = {}): Promise<Cluster> {
-    const { n = navigator.hardwareConcurrency, startTimeoutMs = 60_000 } = options;
     const place = placeOf(options);
+    const settings = await settingsOf(place, options);
     prepareRunFolder(place.profileDir);
     await refuseSecond(place);
-    const keepsFiles = options.controllerArgs?.includes("--reuse") ?? false;
-    if (!keepsFiles) removeConnectionFiles(place);
-    const cluster = await Cluster.#launch(place, { ...options, n });
+    if (!settings.keepsFiles) removeConnectionFiles(place);
+    const cluster = await Cluster.#launch(place, settings);
     try {
-      const deadline = AbortSignal.timeout(startTimeoutMs);
-      await cluster.#waitUntilReady(n, { deadline, signal: options.signal ?? null });
+      const deadline = AbortSignal.timeout(settings.startTimeoutMs);
+      await cluster.#waitUntilReady(settings.n, { deadline, signal: options.signal ?? null });
     } catch (error) {
       await cluster.stop();
       throw error;
@@ -93,25 +102,22 @@ export class Cluster implements AsyncDisposable {
     return cluster;
   }
 
-  static async #launch(
-    place: ClusterPlace,
-    options: ClusterStart & { readonly n: number },
-  ): Promise<Cluster> {
+  static async #launch(place: ClusterPlace, settings: Settings): Promise<Cluster> {
     const launcher = new LocalLauncher();
-    const engineArgs = options.engineArgs ?? [];
-    const starting = [
-      launcher.startController(place, options.controllerArgs ?? []),
-      launcher.startEngines(place, { n: options.n, number: 0, args: engineArgs }),
-    ] as const;
-    const [controller, engines] = await Promise.all(starting);
+    const { controllerArgs, engineArgs, stopTimeoutMs, supervisor, keepsFiles } = settings;
+    const [controller, engines] = await Promise.all([
+      launcher.startController(place, controllerArgs),
+      launcher.startEngines(place, { n: settings.n, number: 0, args: engineArgs }),
+    ]);
     const cluster = new Cluster({
       place,
       launcher,
       controller,
       engines: [engines],
       engineArgs,
-      stopTimeoutMs: options.stopTimeoutMs ?? 5000,
-      supervisor: options.isSupervisor === true ? identify(Deno.pid) : null,
+      stopTimeoutMs,
+      supervisor,
+      keepsFiles,
       startedAt: new Date().toISOString(),
     });
     cluster.#save();
@@ -135,8 +141,9 @@ export class Cluster implements AsyncDisposable {
       controller: launcher.adopt(record.controller),
       engines: record.engines.map((saved) => launcher.adopt(saved)),
       engineArgs: [],
-      stopTimeoutMs: 5000,
+      stopTimeoutMs: CLUSTER_OPTIONS.stopTimeoutMs.default,
       supervisor: record.supervisor,
+      keepsFiles: record.keepsFiles,
       startedAt: record.startedAt,
     });
   }
@@ -195,21 +202,13 @@ export class Cluster implements AsyncDisposable {
   }
 
   async #stop(): Promise<void> {
+    const { profileDir, clusterId } = this.place;
     await Promise.all(this.#engines.map((part) => part.stop(this.#stopTimeoutMs)));
-    const wasAlive = this.#controller.isAlive();
     await this.#controller.stop(this.#stopTimeoutMs);
-    if (wasAlive && await liveController(this.place) === undefined) this.#removeLeftFiles();
-    removeIfThere(clusterFilePath(this.place.profileDir, this.place.clusterId));
-  }
-
-  /** A controller that was killed could not remove its files; one that is asked to keep them left no scheduler file. */
-  #removeLeftFiles(): void {
-    try {
-      Deno.statSync(connectionFile(this.place, "scheduler"));
-    } catch {
-      return;
-    }
-    removeConnectionFiles(this.place);
+    const isFree = await liveController(this.place) === undefined;
+    // One that was killed could not remove its files.
+    if (isFree) removeControllerFiles(this.place, this.#keepsFiles ? "keep connection files" : "all");
+    removeIfThere(clusterFilePath(profileDir, clusterId));
   }
 
   async #waitUntilReady(
@@ -256,6 +255,7 @@ export class Cluster implements AsyncDisposable {
       launcher: this.#launcher.name,
       startedAt: this.#startedAt,
       supervisor: this.#supervisor,
+      keepsFiles: this.#keepsFiles,
       controller: this.#controller.saved,
       engines: this.#engines.map((part) => part.saved),
     });
@@ -270,7 +270,39 @@ interface ClusterFields {
   readonly engineArgs: readonly string[];
   readonly stopTimeoutMs: number;
   readonly supervisor: ProcessId | null;
+  readonly keepsFiles: boolean;
   readonly startedAt: string;
+}
+
+/** What counts for a start: what the caller says, else the environment, the profile, the default. */
+interface Settings {
+  readonly n: number;
+  readonly controllerArgs: readonly string[];
+  readonly engineArgs: readonly string[];
+  readonly startTimeoutMs: number;
+  readonly stopTimeoutMs: number;
+  readonly supervisor: ProcessId | null;
+  /** The controller keeps ports, key and files of the run before. */
+  readonly keepsFiles: boolean;
+}
+
+async function settingsOf(place: ClusterPlace, options: ClusterStart): Promise<Settings> {
+  const tables = { cluster: CLUSTER_OPTIONS };
+  const profile = await loadProfile({ name: place.profile, dir: place.profileDir, tables, others: "leave" });
+  const { n, startTimeoutMs, stopTimeoutMs, controllerArgs, engineArgs } = options;
+  const chosen = chooseOptions(CLUSTER_OPTIONS, {
+    flags: { n, startTimeoutMs, stopTimeoutMs, controllerArgs, engineArgs },
+    environment: (name) => Deno.env.get(name),
+    profile: profile.sections["cluster"],
+    section: "cluster",
+  });
+  return {
+    ...chosen,
+    n: chosen.n ?? navigator.hardwareConcurrency,
+    supervisor: options.isSupervisor === true ? identify(Deno.pid) : null,
+    keepsFiles: chosen.controllerArgs.includes("--reuse") ||
+      profile.sections["controller"]?.["reuse"] === true,
+  };
 }
 
 /** What runs at a place, and what a dead cluster left there. */

@@ -15,6 +15,8 @@ export interface ClusterRecord {
   readonly startedAt: string;
   /** The `tsparallel cluster start` that watches over it; null if a program did that itself. */
   readonly supervisor: ProcessId | null;
+  /** Its connection files stay when it ends. */
+  readonly keepsFiles: boolean;
   readonly controller: SavedPart;
   readonly engines: readonly SavedPart[];
 }
@@ -95,7 +97,8 @@ function parse(text: string): unknown {
 function isClusterRecord(value: unknown): value is ClusterRecord {
   if (!isObject(value)) return false;
   const texts = ["clusterId", "profile", "profileDir", "launcher", "startedAt"];
-  return value["version"] === 1 && texts.every((key) => typeof value[key] === "string") &&
+  return value["version"] === 1 && typeof value["keepsFiles"] === "boolean" &&
+    texts.every((key) => typeof value[key] === "string") &&
     (value["supervisor"] === null || isProcessId(value["supervisor"])) &&
     isSavedPart(value["controller"]) && Array.isArray(value["engines"]) &&
     value["engines"].every(isSavedPart);

@@ -19,12 +19,20 @@ export async function liveController(place: ClusterPlace): Promise<string | unde
   return port !== undefined && await answers(port) ? `controller at port ${port}` : undefined;
 }
 
+/** Removes what a controller that was killed left: its pid file, and its connection files unless they are to be kept. */
+export function removeControllerFiles(place: ClusterPlace, which: "all" | "keep connection files"): void {
+  removeIfThere(controllerPidFile(place));
+  if (which === "all") removeConnectionFiles(place);
+}
+
+function controllerPidFile(place: ClusterPlace): string {
+  return `${place.profileDir}/pid/ipcontroller${place.clusterId === "" ? "" : `-${place.clusterId}`}.pid`;
+}
+
 /** What the controller's pid file says: pid, and start in ticks on the second line. */
 function controllerId(place: ClusterPlace): ProcessId | undefined {
-  const suffix = place.clusterId === "" ? "" : `-${place.clusterId}`;
   try {
-    const [pid = "", born = ""] = Deno.readTextFileSync(`${place.profileDir}/pid/ipcontroller${suffix}.pid`)
-      .split("\n");
+    const [pid = "", born = ""] = Deno.readTextFileSync(controllerPidFile(place)).split("\n");
     return Number(pid) > 0 ? { pid: Number(pid), born: born === "" ? null : born } : undefined;
   } catch {
     return undefined;

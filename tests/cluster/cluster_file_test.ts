@@ -21,6 +21,7 @@ function recordIn(profileDir: string, born: string | null): ClusterRecord {
     launcher: "local",
     startedAt: new Date(0).toISOString(),
     supervisor: null,
+    keepsFiles: false,
     controller: { ...part, kind: "controller", n: 0 },
     engines: [{ ...part, kind: "engines", n: 2 }],
   };
