@@ -13,7 +13,7 @@ export const CLUSTER_OPTIONS = {
   launcher: choice("local", ["local"], "Who starts the processes"),
   startTimeoutMs: number(
     60_000,
-    { unit: "ms", min: 100 },
+    { unit: "ms", min: 1 },
     "How long controller and engines may take to come up",
   ),
   stopTimeoutMs: number(5000, { unit: "ms" }, "How long processes may take to end before they are killed"),

@@ -155,6 +155,7 @@ function startThread(file: string, log: Logger): SchedulerPart {
   return {
     ended: ended.promise,
     async stop() {
+      worker.postMessage({});
       await within(STOP_MS, ended.promise);
       worker.terminate();
     },
