@@ -3,7 +3,7 @@
  */
 
 const MAX_FAILURES = 5;
-/** A child that ends sooner than this after it was ready, without a result, has failed to start. */
+/** A child that ends sooner than this after it was ready, without any task started, has failed to start. */
 const YOUNG_MS = 1000;
 const FIRST_DELAY_MS = 100;
 const MAX_DELAY_MS = 5000;
@@ -19,6 +19,7 @@ export class ChildLife {
   #startAt = 0;
   #readyAt = 0;
   #failures = 0;
+  #hasWorked = false;
 
   /** When the next child is to be started, Infinity if none is. */
   get startAt(): number {
@@ -33,20 +34,22 @@ export class ChildLife {
   ready(at: number): void {
     this.state = "ready";
     this.#readyAt = at;
-    this.isUsed = false;
+    this.isUsed = this.#hasWorked = false;
   }
 
-  /** It gave a result, so it works. */
-  proved(): void {
+  /** A task has started in it: whatever ends it now, it could start. */
+  worked(): void {
+    this.#hasWorked = true;
     this.#failures = 0;
   }
 
   ended(at: number): void {
-    const isYoung = this.state === "starting" || (this.state === "ready" && at - this.#readyAt < YOUNG_MS);
+    const isYoung = this.state === "ready" && at - this.#readyAt < YOUNG_MS && !this.#hasWorked;
+    const hasFailed = this.state === "starting" || isYoung;
     if (this.isUsed) this.epoch++;
-    this.isUsed = false;
+    this.isUsed = this.#hasWorked = false;
     this.state = "absent";
-    this.#failures = isYoung ? this.#failures + 1 : 0;
+    this.#failures = hasFailed ? this.#failures + 1 : 0;
     const delay = this.#failures === 0 ? 0 : FIRST_DELAY_MS * 2 ** (this.#failures - 1);
     this.#startAt = at + Math.min(MAX_DELAY_MS, delay);
   }

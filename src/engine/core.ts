@@ -139,6 +139,7 @@ export class EngineCore {
     this.table.state[place] = STATE.started;
     this.table.startedAt[place] = at;
     this.#running = ticket;
+    this.#child.worked();
     this.rare.started(ticket, at);
     if (this.#whys.get(ticket)?.kill) this.#kill(ticket);
   }
@@ -150,7 +151,7 @@ export class EngineCore {
     this.table.startedAt[place] = startedAt;
     this.#leaveSlot(place);
     if (this.#running === ticket) this.#running = 0;
-    this.#child.proved();
+    this.#child.worked();
     this.pace.finished(finishedAt - startedAt);
     if (this.#whys.size > 0) {
       const why = this.#whys.get(ticket);
@@ -393,6 +394,7 @@ export class EngineCore {
       if (place < 0 || this.table.state[place]! < STATE.handed) continue;
       this.#leaveSlot(place);
       const hasStarted = this.table.state[place] === STATE.started || started.has(ticket);
+      if (hasStarted) this.#child.worked();
       this.table.state[place] = STATE.queued;
       if (hasStarted) this.#concludeStarted(ticket, place, outOfMemory, detail);
       else this.#handAgain(ticket, place, detail);
@@ -414,7 +416,7 @@ export class EngineCore {
     const why = this.#whys.get(ticket);
     if (why !== undefined) return this.#conclude(ticket, place, why);
     if (++this.table.rehanded[place]! > MAX_REHANDS) {
-      const times = `${MAX_REHANDS + 1} times: ${detail}`;
+      const times = `${detail}, ${MAX_REHANDS + 1} times`;
       return this.#conclude(ticket, place, lost(this.name, times, false));
     }
     this.#waiting.pushFront(ticket);

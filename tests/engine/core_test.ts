@@ -1,0 +1,302 @@
+/**
+ * The engine's core as text conversations: `> what happens`, then `< what comes of it`, line by line. The slot is played by a set of states;
+ * a word may change there before the core hears of it.
+ */
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { EngineCore } from "../../src/engine/core.ts";
+import type { TaskLimits } from "../../src/engine/task_limits.ts";
+import { emptyTask, STATUS } from "../../src/protocol/groups.ts";
+
+const STATUS_NAME = Object.fromEntries(Object.entries(STATUS).map(([name, value]) => [value, name]));
+const NONE: TaskLimits = {
+  runTimeoutMs: Infinity,
+  deadlineMs: Infinity,
+  memoryLimitMB: Infinity,
+  outputLimitBytes: Infinity,
+};
+
+/** A core with a played slot. */
+class Stage {
+  core = new EngineCore({ isolation: "shared", limits: NONE });
+  at = 1000;
+  readonly out: string[] = [];
+  readonly tickets = new Map<number, number>();
+  readonly ns = new Map<number, number>();
+  /** What the slot has, in order: offered or begun. */
+  readonly slot = new Map<number, "offered" | "begun">();
+
+  say(line: string): string[] {
+    const [verb = "", ...words] = line.split(" ");
+    const numbers = words.filter((word) => /^\d+(\.\.\d+)?$/.test(word)).flatMap(range);
+    const options = Object.fromEntries(
+      words.filter((word) => word.includes("=")).map((word) => word.split("=")),
+    );
+    this.#do(verb, numbers, options, words);
+    this.pump();
+    return this.out.splice(0);
+  }
+
+  #do(verb: string, numbers: number[], options: Record<string, string>, words: string[]): void {
+    const { core, at } = this;
+    const [first = 0, second = 0] = numbers;
+    switch (verb) {
+      case "engine":
+        this.core = new EngineCore({
+          isolation: words.includes("process") ? "process" : "shared",
+          limits: { ...NONE, runTimeoutMs: Number(options["run"] ?? Infinity) },
+        });
+        return;
+      case "at":
+        this.at = 1000 + first;
+        return core.step({ kind: "tick", at: this.at });
+      case "ready":
+        return core.step({ kind: "child_ready", at });
+      case "add":
+        for (const n of numbers) this.#add(n, !words.includes("direct"), options);
+        return;
+      case "told":
+        return core.pace.told(first, second);
+      case "begin":
+        this.slot.set(first, "begun");
+        return;
+      case "start":
+        this.slot.set(first, "begun");
+        return core.started(this.tickets.get(first)!, at);
+      case "finish":
+        for (const n of numbers) this.#finish(n, Number(options["ms"] ?? 100));
+        return;
+      case "ended":
+        return this.#ended(words.join(" "));
+      case "cancel":
+      case "abort": {
+        const names = numbers.map((n) => ({ client: 1, n, waitingOnly: verb === "abort" }));
+        return core.step({ kind: "cancel", names, at });
+      }
+      case "recall":
+        return core.step({ kind: "recall", count: first, at });
+      case "memory":
+        return core.step({ kind: "memory", bytes: first * 2 ** 20, at });
+      case "interrupt":
+        return core.step({ kind: "interrupt", evalue: "Interrupted", at });
+      case "forget":
+        return core.step({ kind: "forget", at });
+      case "leave":
+        return core.step({ kind: "leave", reason: "it was told to", at });
+      case "epoch":
+        this.out.push(`epoch ${core.epoch}`);
+        return;
+      default:
+        throw new Error(`Cannot play "${verb}"`);
+    }
+  }
+
+  #add(n: number, isScheduled: boolean, options: Record<string, string>): void {
+    const { core } = this;
+    const frame = core.frames.add(new Uint8Array(8));
+    const limits = options["run"] || options["deadline"] || options["mem"]
+      ? {
+        ...NONE,
+        runTimeoutMs: Number(options["run"] ?? Infinity),
+        deadlineMs: Number(options["deadline"] ?? Infinity),
+        memoryLimitMB: Number(options["mem"] ?? Infinity),
+      }
+      : null;
+    const rare = limits === null ? null : { limits, submitted: this.at, pieces: null, peer: undefined };
+    const ticket = core.add({ ...emptyTask(), n, client: 1, seq: n }, frame, 1, isScheduled, 0, rare);
+    this.tickets.set(n, ticket);
+    this.ns.set(ticket, n);
+  }
+
+  #finish(n: number, ms: number): void {
+    const ticket = this.tickets.get(n)!;
+    if (!this.slot.delete(n)) throw new Error(`Task ${n} is not in the slot`);
+    this.core.started(ticket, this.at);
+    this.out.push(`${this.core.finish(ticket, this.at, this.at + ms) ? "send" : "drop"} ${n}`);
+    this.core.release(ticket);
+  }
+
+  #ended(detail: string): void {
+    const started = [...this.slot].filter(([, state]) => state === "begun").map(([n]) =>
+      this.tickets.get(n)!
+    );
+    this.slot.clear();
+    const outOfMemory = detail === "out of memory";
+    this.core.step({ kind: "child_ended", started, outOfMemory, detail, at: this.at });
+  }
+
+  /** What the shell does after each event. */
+  pump(): void {
+    const { core, out } = this;
+    for (let i = 0; i < core.actions.length; i++) {
+      const action = core.actions[i]!;
+      switch (action.kind) {
+        case "start_child":
+          out.push("start child");
+          break;
+        case "returned":
+          out.push(`returned ${action.n}`);
+          break;
+        case "answer":
+          out.push(`answer ${action.n} ${STATUS_NAME[action.status]} ${action.ename}: ${action.evalue}`);
+          break;
+        case "withdraw": {
+          const n = this.ns.get(action.ticket)!;
+          const isBack = this.slot.get(n) === "offered";
+          if (isBack) this.slot.delete(n);
+          out.push(`withdraw ${n} ${isBack ? "back" : "too late"}`);
+          core.withdrawn(action.ticket, isBack);
+          break;
+        }
+        case "kill": {
+          // The last look: words that have changed are heard now.
+          for (const [n, state] of this.slot) {
+            if (state === "begun") core.started(this.tickets.get(n)!, this.at);
+          }
+          const what = action.ticket === 0 ? "" : ` for ${this.ns.get(action.ticket)}`;
+          out.push(`${core.confirmKill(action.ticket) ? "kill" : "spare"}${what}`);
+        }
+      }
+    }
+    core.actions.length = 0;
+    for (let ticket = core.next(); ticket !== 0; ticket = core.next()) {
+      core.handed();
+      const n = this.ns.get(ticket)!;
+      this.slot.set(n, "offered");
+      out.push(`hand ${n}`);
+    }
+  }
+}
+
+function range(word: string): number[] {
+  const [from = 0, to = from] = word.split("..").map(Number);
+  return Array.from({ length: to - from + 1 }, (_, i) => from + i);
+}
+
+/** Plays a conversation and returns it with what really came. */
+function play(text: string): string {
+  const stage = new Stage();
+  const lines: string[] = [];
+  for (const line of text.split("\n")) {
+    if (line.startsWith("< ")) continue;
+    lines.push(line);
+    if (line.startsWith("> ")) {
+      for (const said of stage.say(line.slice(2).trim())) lines.push(`< ${said}`);
+    }
+  }
+  return lines.join("\n");
+}
+
+const folder = new URL("../scenarios/engine/", import.meta.url);
+for (const { name } of [...Deno.readDirSync(folder)].sort((a, b) => a.name.localeCompare(b.name))) {
+  if (!name.endsWith(".txt")) continue;
+  Deno.test(`core, scenario ${name.replace(".txt", "").replaceAll("_", " ")}`, () => {
+    const text = Deno.readTextFileSync(new URL(name, folder));
+    const played = play(text);
+    if (Deno.env.get("WRITE_SCENARIOS") === "1") Deno.writeTextFileSync(new URL(name, folder), played);
+    else assert.equal(played, text);
+  });
+}
+
+/** Whatever happens in whatever order, each task ends exactly once, and none that has started is handed again. */
+Deno.test("core: every task ends once, whatever happens", () => {
+  const step = fc.oneof(
+    fc.record({ kind: fc.constant("add"), k: fc.integer({ min: 1, max: 5 }) }),
+    fc.record({
+      kind: fc.constantFrom(
+        "begin",
+        "start",
+        "finish",
+        "cancel",
+        "abort",
+        "recall",
+        "ended",
+        "interrupt",
+        "tick",
+      ),
+      k: fc.integer({ min: 0, max: 9 }),
+    }),
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 80 }), fc.boolean(), (steps, isProcess) => {
+      const stage = new Stage();
+      stage.say(isProcess ? "engine process" : "engine shared");
+      const ends = new Map<number, number>(), begun = new Set<number>();
+      let last = 0;
+      const hear = (lines: string[]) => {
+        for (const line of lines) {
+          const [verb, word] = line.split(" ");
+          const n = Number(word);
+          if (verb === "send" || verb === "answer" || verb === "returned") {
+            ends.set(n, (ends.get(n) ?? 0) + 1);
+          }
+          if (verb === "hand") assert.ok(!begun.has(n), `task ${n} was handed again after it had begun`);
+          if (verb === "returned") assert.ok(!begun.has(n), `task ${n} was returned after it had begun`);
+          if (verb === "kill") hear(stage.say("ended killed"));
+          if (line === "start child") hear(stage.say("ready"));
+        }
+      };
+      const tell = (line: string) => hear(stage.say(line));
+      const go = () => tell(`at ${stage.at - 1000 + 10_000}`);
+      tell("told 0 1000");
+      go();
+      for (const { kind, k } of steps) {
+        const inSlot = [...stage.slot.keys()];
+        const first = inSlot[0];
+        if (kind === "add") { for (let i = 0; i < k; i++) tell(`add ${++last}`); }
+        else if (kind === "cancel" || kind === "abort") tell(`${kind} ${Math.max(1, last - k)}`);
+        else if (kind === "recall") tell(`recall ${k}`);
+        else if (kind === "tick") go();
+        else if (kind === "ended") tell("ended crash");
+        else if (kind === "interrupt") tell("interrupt");
+        else if (first !== undefined) {
+          begun.add(first);
+          tell(`${kind} ${first}`);
+        }
+      }
+      for (let i = 0; i < 10_000 && stage.core.table.open > 0; i++) {
+        const first = [...stage.slot.keys()][0];
+        if (first === undefined) go();
+        else {
+          begun.add(first);
+          tell(`finish ${first}`);
+        }
+      }
+      for (let n = 1; n <= last; n++) {
+        assert.equal(ends.get(n), 1, `task ${n} ended ${ends.get(n) ?? 0} times`);
+      }
+      assert.equal(stage.core.table.open, 0);
+      assert.equal(stage.core.frames.count, 0);
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+Deno.test("core: a group costs little", () => {
+  const stage = new Stage();
+  const { core } = stage;
+  core.step({ kind: "tick", at: 1 });
+  core.actions.length = 0;
+  core.step({ kind: "child_ready", at: 2 });
+  core.pace.told(0, 0x7fff_ffff);
+  const record = { ...emptyTask(), client: 1, bodyLength: 8 };
+  const began = performance.now();
+  let done = 0;
+  for (let group = 0; group < 400; group++) {
+    const frame = core.frames.add(new Uint8Array(0));
+    for (let i = 0; i < 500; i++) {
+      record.n = record.seq = group * 500 + i + 1;
+      core.add(record, frame, 1, true, 0, null);
+    }
+    for (let ticket = core.next(); ticket !== 0; ticket = core.next()) {
+      core.handed();
+      core.started(ticket, 3);
+      core.finish(ticket, 3, 3);
+      core.release(ticket);
+      done++;
+    }
+  }
+  const microseconds = (performance.now() - began) * 1000 / done;
+  assert.equal(done, 200_000);
+  assert.ok(microseconds < 5, `${microseconds.toFixed(2)} µs a task`);
+});
