@@ -156,7 +156,9 @@ function showEnd({ engine, metadata, outcome }: Ended): void {
   }
   switch (outcome.kind) {
     case "value":
-      if (hasValue(outcome)) console.log(indented(`[${engine}] => `, textOf(outcome)));
+      if (hasValue(outcome) && !metadata.display.some(isResult)) {
+        console.log(indented(`[${engine}] => `, textOf(outcome)));
+      }
       return;
     case "error":
       console.error(indented(`[${engine}] `, errorText(outcome.error)));
@@ -179,6 +181,11 @@ function plainText(display: unknown): string | undefined {
     ? data["text/plain"]
     : undefined;
   return typeof text === "string" ? text : undefined;
+}
+
+/** Whether a display is how the cell's value wants to be shown. */
+function isResult(display: unknown): boolean {
+  return typeof display === "object" && display !== null && "execution_count" in display;
 }
 
 function indented(prefix: string, text: string): string {
