@@ -12,6 +12,8 @@ const MAX_SOCKETS = 2;
 export interface ContextOptions {
   /** Threads that move bytes; 1 by default, which carries about a gigabyte per second. */
   readonly ioThreads?: number;
+  /** Most sockets at a time; 16,384 by default. libzmq takes 12 bytes for each at once. */
+  readonly maxSockets?: number;
   /** A libzmq file to use instead of the one found by itself. */
   readonly library?: string;
 }
@@ -20,6 +22,7 @@ export class Context {
   readonly #zmq: LibZmq;
   #handle: Deno.PointerValue;
   readonly #sockets = new Set<Socket>();
+  readonly #pollers = new Set<{ close(): unknown }>();
 
   private constructor(zmq: LibZmq, handle: Deno.PointerValue) {
     this.#zmq = zmq;
@@ -35,7 +38,7 @@ export class Context {
     const handle = zmq.zmq_ctx_new();
     if (handle === null) throw wireError("make a ZeroMQ context", zmq);
     zmq.zmq_ctx_set(handle, IO_THREADS, options.ioThreads ?? 1);
-    zmq.zmq_ctx_set(handle, MAX_SOCKETS, 65_535);
+    zmq.zmq_ctx_set(handle, MAX_SOCKETS, options.maxSockets ?? 16_384);
     return new Context(zmq, handle);
   }
 
@@ -63,15 +66,22 @@ export class Context {
     return socket;
   }
 
+  /** For pollers: is closed together with the context. Returns what takes that back. */
+  onClose(poller: { close(): unknown }): () => void {
+    this.#pollers.add(poller);
+    return () => this.#pollers.delete(poller);
+  }
+
   get closed(): boolean {
     return this.#handle === null;
   }
 
-  /** Closes all its sockets, and blocks until what they had still to send is gone, as long as their linger allows. Harmless twice. */
+  /** Closes its pollers and sockets, and blocks until what they had still to send is gone, as long as their linger allows. Harmless twice. */
   close(): void {
     const handle = this.#handle;
     if (handle === null) return;
     this.#handle = null;
+    for (const poller of [...this.#pollers]) poller.close();
     for (const socket of [...this.#sockets]) socket.close();
     while (this.#zmq.zmq_ctx_term(handle) !== 0 && this.#zmq.zmq_errno() === EINTR);
   }

@@ -106,7 +106,7 @@ export class AsyncPoller {
   readonly #zmq: LibZmq = libzmq().symbols;
   readonly #entries = new Map<Socket, Entry>();
   readonly #items = new PollItems();
-  readonly #context = Context.open({ ioThreads: 0 });
+  readonly #context = Context.open({ ioThreads: 0, maxSockets: 8 });
   readonly #inlet: Socket = this.#context.socket("PAIR");
   readonly #outlet: Socket = this.#context.socket("PAIR");
   readonly #done: Promise<void>;
@@ -115,12 +115,15 @@ export class AsyncPoller {
   #isServing = false;
   #isCheckDue = false;
 
-  constructor(_context?: Context, { signal }: AsyncPollerOptions = {}) {
+  /** @param context closes the poller together with itself */
+  constructor(context?: Context, { signal }: AsyncPollerOptions = {}) {
     this.#outlet.bind(WAKE_URL);
     this.#inlet.connect(WAKE_URL);
     const abort = () => void this.close();
     signal?.addEventListener("abort", abort, { once: true });
+    const leave = context?.onClose(this);
     this.#done = this.#run().finally(() => {
+      leave?.();
       signal?.removeEventListener("abort", abort);
       this.#context.close();
     });

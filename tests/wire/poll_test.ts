@@ -301,6 +301,16 @@ cleanTest("AsyncPoller: closing its context under it leaves nothing behind", asy
   await inTime(poller.close());
 });
 
+cleanTest("AsyncPoller ends with the context that it was given", async () => {
+  const context = Context.open();
+  const poller = new AsyncPoller(context);
+  poller.add(context.socket("DEALER"), () => {});
+  await new Promise((resolve) => setTimeout(resolve, 1));
+  context.close();
+  assert(poller.closed);
+  await inTime(poller.close());
+});
+
 cleanTest("AsyncPoller ends with its signal, also one that came before", async () => {
   using context = Context.open();
   const [a] = twoDealers(context);
