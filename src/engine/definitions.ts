@@ -7,7 +7,7 @@ import { defineProperty, hasOwn, keys } from "../protocol/primordials.ts";
 import { isIdentifier } from "./namespace.ts";
 
 const MakeFunction = Function;
-const { apply } = Reflect;
+const { apply, has } = Reflect;
 const PrimordialTypeError = TypeError;
 const PrimordialReferenceError = ReferenceError;
 const PrimordialSyntaxError = SyntaxError;
@@ -75,9 +75,8 @@ function buildFunction(text: unknown, depth: number): AnyFunction {
   const captured = addAll(text.captures, values, (value) => value);
   const functions = addAll(text.functions, values, (value) => buildFunction(value, depth + 1));
   const parameters = captured === "" || functions === "" ? captured + functions : `${captured},${functions}`;
-  const isCaptured = hasName(text.captures, text.name) || hasName(text.functions, text.name);
-  const name = text.name ?? "";
-  const wrapper = makeWrapper(parameters, text.source, isCaptured || !isIdentifier(name) ? "" : name);
+  const name = ownName(text);
+  const wrapper = makeWrapper(parameters, text.source, name);
   const built: unknown = apply(wrapper, undefined, values);
   if (typeof built !== "function") {
     throw new PrimordialTypeError("Cannot build a function: its source is none");
@@ -99,8 +98,18 @@ function addAll(from: object | undefined, values: unknown[], convert: (value: un
   return names;
 }
 
-function hasName(object: object | undefined, name: string | undefined): boolean {
-  return object !== undefined && name !== undefined && hasOwn(object, name);
+/**
+ * The name by which the function can call itself, or "". Not one that is taken: a method called `crypto` that uses `crypto` means the
+ * runtime's.
+ */
+function ownName(text: FunctionText): string {
+  const name = text.name ?? "";
+  if (!isIdentifier(name) || has(globalThis, name)) return "";
+  return hasName(text.captures, name) || hasName(text.functions, name) ? "" : name;
+}
+
+function hasName(object: object | undefined, name: string): boolean {
+  return object !== undefined && hasOwn(object, name);
 }
 
 function makeWrapper(parameters: string, source: string, name: string): AnyFunction {

@@ -1,0 +1,4 @@
+import { childCommand } from "../../src/engine/slot.ts";
+import { wallSuite } from "../contracts/slot_walls.ts";
+
+wallSuite({ name: "slot", command: childCommand });
