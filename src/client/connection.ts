@@ -18,6 +18,7 @@ import { Pending } from "./pending.ts";
 import { type RequestOptions, Requests } from "./requests.ts";
 import type { StopWord, TaskNames, TaskState } from "./task_state.ts";
 import type { Channel, Transport } from "./transport.ts";
+import { enginesOf, type Welcome, welcomeOf } from "./welcome.ts";
 
 /** How a connection is made. */
 export interface ConnectionOptions {
@@ -32,13 +33,10 @@ export interface ConnectionOptions {
 
 type Role = "registration" | "notification" | "task" | "mux" | "control" | "iopub";
 
-interface Welcome {
-  readonly client: number;
-  readonly nonce: bigint;
-}
-
 /** A body that grew the shared writer beyond this has it replaced, so that one large value does not stay in memory. */
 const WRITER_BYTES = 1 << 20;
+/** The highest number of a task that a scheduler takes. */
+const MAX_NUMBER = 2 ** 28;
 const encoder = new TextEncoder();
 
 export class Connection implements PathHost, TaskNames {
@@ -324,7 +322,11 @@ export class Connection implements PathHost, TaskNames {
   }
 
   nextN(): number {
-    return this.session.nextNumber();
+    const n = this.session.nextNumber();
+    if (n > MAX_NUMBER) {
+      throw new RangeError(`Cannot submit more than ${MAX_NUMBER} tasks through one client; connect anew`);
+    }
+    return n;
   }
 
   seal(writer: GroupWriter, kind: number, target: number): Uint8Array {
@@ -388,36 +390,4 @@ export class Connection implements PathHost, TaskNames {
     this.#stop(new Error("The client was closed"));
     await this.#transport.close();
   }
-}
-
-function welcomeOf({ content }: Message): Welcome {
-  const field = content.tsparallel;
-  if (
-    typeof field === "object" && field !== null && "version" in field && field.version === EXTENSION_VERSION
-  ) {
-    if (
-      "client" in field && typeof field.client === "number" && "nonce" in field &&
-      typeof field.nonce === "string"
-    ) {
-      return { client: field.client, nonce: BigInt(`0x${field.nonce}`) };
-    }
-  }
-  throw new Error(
-    "Cannot use this controller: it does not speak tsparallel's extension (Python's ipcontroller, or another version), " +
-      "which this client cannot do without yet; start one with `tsparallel controller`",
-  );
-}
-
-function enginesOf({ content }: Message): Engine[] {
-  const { engines, tsparallel } = content;
-  if (typeof engines !== "object" || engines === null) return [];
-  const ours: unknown = typeof tsparallel === "object" && tsparallel !== null && "engines" in tsparallel
-    ? tsparallel.engines
-    : [];
-  const ids = new Set<unknown>(Array.isArray(ours) ? ours : []);
-  return Object.entries(engines).map(([id, uuid]) => ({
-    id: Number(id),
-    uuid: String(uuid),
-    isOurs: ids.has(Number(id)),
-  }));
 }

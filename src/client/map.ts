@@ -45,6 +45,8 @@ type Mode = "undecided" | "collect" | "iterate";
 export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwner {
   readonly #plan: MapPlan;
   #mode: Mode = "undecided";
+  /** While somebody iterates, so many tasks are sent together: one by one each would be a message of its own. */
+  readonly #refill: number;
   /** Results by task, not taken yet. */
   readonly #ready = new Map<number, unknown>();
   /** Tasks in the order of their ends, if results are wanted as they come. */
@@ -68,6 +70,7 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwn
   /** Made by views. */
   constructor(plan: MapPlan) {
     this.#plan = plan;
+    this.#refill = Math.max(1, plan.window >> 4);
     const { signal } = plan;
     if (signal !== undefined) {
       const cancel = () => this.#fail(abortError(signal), "cancel");
@@ -81,6 +84,9 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwn
 
   #schedule(): void {
     if (this.#isScheduled || this.#isPumping || this.#isExhausted || this.#error !== undefined) return;
+    if (this.#mode === "iterate" && this.#plan.window - this.#open.size - this.#ready.size < this.#refill) {
+      return;
+    }
     this.#isScheduled = true;
     queueMicrotask(() => {
       this.#isScheduled = false;
@@ -280,31 +286,32 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwn
     this.#begin("iterate");
     try {
       for (let next = 0;; next++) {
-        const value = await this.#nextReady(next);
-        if (value === undefined) return;
-        if (this.#plan.chunkSize === 1) yield value.value as R;
-        else yield* value.value as R[];
+        while (this.#indexOf(next) < 0) {
+          if (this.#isEnd && this.#ready.size === 0) return;
+          await this.#change();
+        }
+        const value = this.#takeReady(this.#indexOf(next));
+        if (this.#plan.chunkSize === 1) yield value as R;
+        else yield* value as R[];
       }
     } finally {
       this.#leave();
     }
   }
 
-  /** The result whose turn it is; undefined at the end. */
-  async #nextReady(next: number): Promise<{ readonly value: unknown } | undefined> {
-    for (;;) {
-      if (this.#error !== undefined) throw this.#error.error;
-      const index = this.#plan.ordered ? next : this.#ended.peek() ?? -1;
-      if (this.#ready.has(index)) {
-        const value = this.#ready.get(index);
-        this.#ready.delete(index);
-        this.#ended.shift();
-        this.#schedule();
-        return { value };
-      }
-      if (this.#isEnd && this.#ready.size === 0) return undefined;
-      await this.#change();
-    }
+  /** The task whose result is next, -1 if it has not come. */
+  #indexOf(next: number): number {
+    if (this.#error !== undefined) throw this.#error.error;
+    if (!this.#plan.ordered) return this.#ended.peek() ?? -1;
+    return this.#ready.has(next) ? next : -1;
+  }
+
+  #takeReady(index: number): unknown {
+    const value = this.#ready.get(index);
+    this.#ready.delete(index);
+    this.#ended.shift();
+    this.#schedule();
+    return value;
   }
 
   #leave(): void {

@@ -26,6 +26,10 @@ import { Context } from "../../src/wire/context.ts";
 import { AsyncPoller } from "../../src/wire/poll.ts";
 import type { Socket } from "../../src/wire/socket.ts";
 
+// Libraries stay loaded for the life of the process: no test leaks them.
+Context.open().close();
+createMac("key");
+
 /** A task as it came. */
 export interface FakeTask {
   readonly n: number;

@@ -1,0 +1,51 @@
+/**
+ * Reading the hub's answer to a connection_request: who we are, and which engines there are.
+ */
+import type { Message } from "../protocol/frames.ts";
+import { EXTENSION_VERSION } from "../protocol/messages.ts";
+import type { Engine } from "./engines.ts";
+
+/** What a controller of ours tells a client of ours. */
+export interface Welcome {
+  /** This client's index. */
+  readonly client: number;
+  /** Of the controller's run. */
+  readonly nonce: bigint;
+}
+
+/**
+ * The extension's part of the reply.
+ * @throws Error if there is none: the controller is not ours
+ */
+export function welcomeOf({ content }: Message): Welcome {
+  const field = content.tsparallel;
+  if (
+    typeof field === "object" && field !== null && "version" in field && field.version === EXTENSION_VERSION
+  ) {
+    if (
+      "client" in field && typeof field.client === "number" && "nonce" in field &&
+      typeof field.nonce === "string"
+    ) {
+      return { client: field.client, nonce: BigInt(`0x${field.nonce}`) };
+    }
+  }
+  throw new Error(
+    "Cannot use this controller: it does not speak tsparallel's extension (Python's ipcontroller, or another version), " +
+      "which this client cannot do without yet; start one with `tsparallel controller`",
+  );
+}
+
+/** The engines that the reply lists. */
+export function enginesOf({ content }: Message): Engine[] {
+  const { engines, tsparallel } = content;
+  if (typeof engines !== "object" || engines === null) return [];
+  const ours: unknown = typeof tsparallel === "object" && tsparallel !== null && "engines" in tsparallel
+    ? tsparallel.engines
+    : [];
+  const ids = new Set<unknown>(Array.isArray(ours) ? ours : []);
+  return Object.entries(engines).map(([id, uuid]) => ({
+    id: Number(id),
+    uuid: String(uuid),
+    isOurs: ids.has(Number(id)),
+  }));
+}
