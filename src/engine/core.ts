@@ -111,10 +111,18 @@ export class EngineCore {
       const ticket = this.#waiting.get(0);
       const place = this.table.at(ticket);
       if (place >= 0 && this.table.state[place] === STATE.queued) {
-        return this.table.scheduled[place] === 1 && !this.pace.isWindowOpen ? 0 : ticket;
+        if (this.table.scheduled[place] === 1 && !this.pace.isWindowOpen) return 0;
+        return this.#inSlot > 0 && this.#mustWait(ticket) ? 0 : ticket;
       }
       this.#waiting.shift();
     }
+  }
+
+  /** Whether a task may not stand behind the one that was handed last. */
+  #mustWait(ticket: number): boolean {
+    if (this.rare.isEmpty) return false;
+    const last = this.#handed.get(this.#handed.length - 1);
+    return this.rare.get(ticket)?.isAlone === true || this.rare.get(last)?.isAlone === true;
   }
 
   /** The slot has the task that `next` named. */

@@ -72,6 +72,8 @@ export interface Rare {
   readonly submitted: number;
   /** Its large buffers, null if it has none. */
   readonly pieces: readonly Piece[] | null;
+  /** Nothing is handed ahead behind it: its failure decides what becomes of the others. */
+  readonly isAlone: boolean;
   readonly peer: unknown;
 }
 

@@ -186,7 +186,8 @@ export class HostedEngine {
       submitted,
       bodyOffset: 0,
     };
-    const rare = { limits: null, submitted, pieces: null, peer };
+    const isAlone = peer.kind === "execute" && peer.stopOnError && !peer.silent;
+    const rare = { limits: null, submitted, pieces: null, isAlone, peer };
     const ticket = this.#core.add(record, frame, 0, false, 0, rare);
     frames.dropIfUnused(frame);
     return ticket !== 0;

@@ -20,6 +20,10 @@ export class RareTasks {
     return this.#deadlines.next;
   }
 
+  get isEmpty(): boolean {
+    return this.#byTicket.size === 0;
+  }
+
   add(ticket: number, rare: Rare): void {
     this.#byTicket.set(ticket, rare);
     const deadlineMs = rare.limits?.deadlineMs ?? Infinity;

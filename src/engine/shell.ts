@@ -167,7 +167,7 @@ export class Shell {
     const tail: unknown = hasTail
       ? JSON.parse(decoder.decode(bytes.subarray(end - task.tailLength, end)))
       : null;
-    return { limits: readLimits(tail), submitted: task.submitted, pieces, peer: undefined };
+    return { limits: readLimits(tail), submitted: task.submitted, pieces, isAlone: false, peer: undefined };
   }
 
   #piecesOf(task: TaskRecord): Rare["pieces"] {

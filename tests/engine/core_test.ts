@@ -102,7 +102,10 @@ class Stage {
         memoryLimitMB: Number(options["mem"] ?? Infinity),
       }
       : null;
-    const rare = limits === null ? null : { limits, submitted: this.at, pieces: null, peer: undefined };
+    const isAlone = options["alone"] === "yes";
+    const rare = limits === null && !isAlone
+      ? null
+      : { limits, submitted: this.at, pieces: null, isAlone, peer: undefined };
     const ticket = core.add({ ...emptyTask(), n, client: 1, seq: n }, frame, 1, isScheduled, 0, rare);
     this.tickets.set(n, ticket);
     this.ns.set(ticket, n);

@@ -6,6 +6,7 @@ import { now } from "../../src/base/clock.ts";
 import type { EngineConnection } from "../../src/protocol/connection_file.ts";
 import { type Dictionary, type Message, Session } from "../../src/protocol/frames.ts";
 import {
+  CHUNK_PIECE_BYTES,
   emptyResult,
   GroupReader,
   GroupWriter,
@@ -190,12 +191,12 @@ export class FakeController {
     for (
       const { n, op = OP.apply, value = [], definition = op === OP.apply ? 1 : 0, client = 7, tail } of tasks
     ) {
-      const { body } = encodeValue(value);
+      const { body, buffers } = encodeValue(value);
       const more = tail === undefined ? new Uint8Array(0) : encoder.encode(JSON.stringify(tail));
       const bytes = new Uint8Array([...body, ...more]);
       const seq = origin === ORIGIN.scheduler ? 1000 + n : 0;
-      const flags = more.length > 0 ? TASK_FLAG.tail : 0;
-      writer.task(n, client, definition, op, flags, 0, more.length, seq, now(), bytes);
+      const flags = (more.length > 0 ? TASK_FLAG.tail : 0) | (buffers.length > 0 ? TASK_FLAG.buffers : 0);
+      writer.task(n, client, definition, op, flags, buffers.length, more.length, seq, now(), bytes);
     }
     return writer.close(this.#header(KIND.tasks, origin, target), this.#mac.sign).slice();
   }
@@ -217,6 +218,19 @@ export class FakeController {
   async direct(uuid: string, tasks: readonly Sent[], client = 7, rid = "client"): Promise<void> {
     const group = this.#group(tasks.map((task) => ({ client, ...task })), client, this.uuids.indexOf(uuid));
     await this.send("mux_out", uuid, [encoder.encode(rid), group]);
+  }
+
+  /** Large buffers of a task of client 7, in pieces, as the scheduler passes them on. */
+  async sendPieces(uuid: string, n: number, buffers: readonly Uint8Array[]): Promise<void> {
+    for (const [index, buffer] of buffers.entries()) {
+      for (let offset = 0; offset < buffer.length; offset += CHUNK_PIECE_BYTES) {
+        const piece = buffer.subarray(offset, offset + CHUNK_PIECE_BYTES);
+        const writer = new GroupWriter();
+        writer.chunk({ n, client: 7, index, side: 0, offset, length: piece.length, total: buffer.length });
+        const header = this.#header(KIND.chunk, ORIGIN.scheduler, this.uuids.indexOf(uuid));
+        await this.send("task_out", uuid, [writer.close(header, this.#mac.sign).slice(), piece]);
+      }
+    }
   }
 
   async names(uuid: string, kind: number, ns: readonly number[], word = 0, window = 0): Promise<void> {
