@@ -21,6 +21,8 @@ export interface EngineEnd {
   lastSeq: number;
   /** `acked` in the group that was sent last. */
   ackedTold: number;
+  /** `window` in the same group: what the engine goes by, whatever it was told before. */
+  window: number;
   isDirty: boolean;
 }
 
@@ -72,6 +74,7 @@ export class EngineEnds {
       seq: 0,
       lastSeq: 0,
       ackedTold: 0,
+      window: 0,
       isDirty: false,
     };
     this.#byId.set(id, end);
@@ -112,8 +115,9 @@ export class EngineEnds {
       return;
     }
     if (writer.count === 0 && !awaitsWindow(state, end)) return;
-    this.#send(end, writer, KIND.tasks, state.acked, state.window());
+    end.window = state.window();
     end.ackedTold = state.acked;
+    this.#send(end, writer, KIND.tasks, end.ackedTold, end.window);
     writer.reset();
     if (names.count === 0) return;
     this.#link.send("assigned", [seal(this.#sealing, names, { kind: KIND.assigned, target: end.id })]);
@@ -152,5 +156,5 @@ export class EngineEnds {
 /** Whether the engine may be waiting for news of its results before it hands more to its slot. */
 function awaitsWindow(state: EngineState, end: EngineEnd): boolean {
   const untold = state.acked - end.ackedTold;
-  return untold > 0 && state.load > 0 && state.load + untold > state.windowTold;
+  return untold > 0 && state.load > 0 && state.load + untold > end.window;
 }
