@@ -3,7 +3,8 @@
  * a large blob would block the database's thread. Pieces come in order; what does not fit is dropped with its buffer.
  */
 
-import { createHash, type Hash } from "node:crypto";
+import type { Hash } from "node:crypto";
+import { nodeCrypto } from "../base/builtin.ts";
 import { type ChunkRecord, GroupReader } from "../protocol/groups.ts";
 
 /** Buffers of more bytes than this become files. */
@@ -68,7 +69,7 @@ export class ChunkAssembler {
   write(bytes: Uint8Array): string {
     if (this.#folder === null) throw new TypeError("Cannot write a buffer: there is no folder");
     Deno.mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
-    const name = createHash("sha256").update(bytes).digest("hex");
+    const name = nodeCrypto().createHash("sha256").update(bytes).digest("hex");
     const partial = this.#partialPath();
     Deno.writeFileSync(partial, bytes, { mode: 0o600 });
     Deno.renameSync(partial, `${this.#folder}/${name}`);
@@ -112,7 +113,7 @@ export class ChunkAssembler {
     Deno.mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
     const path = this.#partialPath();
     const open = Deno.openSync(path, { write: true, createNew: true, mode: 0o600 });
-    const file = { path, open, hash: createHash("sha256") };
+    const file = { path, open, hash: nodeCrypto().createHash("sha256") };
     this.#unfinished.set(name, { total, length: 0, bytes: null, file });
   }
 

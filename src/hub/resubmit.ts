@@ -3,7 +3,7 @@
  * the store. Answers to that client are read and dropped; the link brings them to the records like any other's.
  */
 
-import { createHash } from "node:crypto";
+import { nodeCrypto } from "../base/builtin.ts";
 import { now } from "../base/clock.ts";
 import type { Session } from "../protocol/frames.ts";
 import { ANY, GroupWriter, INLINE_BODY_BYTES, KIND, OP, TASK_FLAG } from "../protocol/groups.ts";
@@ -152,7 +152,7 @@ export class Resubmitter {
   }
 
   #define(body: Uint8Array): number {
-    const hash = createHash("sha256").update(body).digest("hex");
+    const hash = nodeCrypto().createHash("sha256").update(body).digest("hex");
     const known = this.#definitions.get(hash);
     if (known !== undefined) return known;
     const id = this.#definitions.size + 1;

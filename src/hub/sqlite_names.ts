@@ -3,7 +3,7 @@
  * wait for the next commit together with them; only a client's index is written at once, since it is a promise for ever.
  */
 
-import { createHash } from "node:crypto";
+import { nodeCrypto } from "../base/builtin.ts";
 import { type ClientCard, splitMsgId } from "./records.ts";
 
 /** A value that SQLite takes. */
@@ -101,7 +101,7 @@ export class SqliteNames {
 
   /** A client's definition `definition` has this body from now on; equal bodies are stored once. */
   define(client: number, definition: number, body: Uint8Array): void {
-    const hash = createHash("sha256").update(body).digest();
+    const hash = nodeCrypto().createHash("sha256").update(body).digest();
     const name = hash.toString("hex");
     const known = this.#newDefinitions.get(name) ?? this.#knownDefinition(hash);
     const row = known ?? this.#nextDefinition++;

@@ -5,7 +5,7 @@
  * In a compiled executable the file is embedded. Opened in place it would leave a copy in the temp folder at every start, so it is
  * extracted once into a cache folder under the hash of its content.
  */
-import { createHash } from "node:crypto";
+import { nodeCrypto } from "../base/builtin.ts";
 
 const SYMBOLS = {
   zmq_version: { parameters: ["buffer", "buffer", "buffer"], result: "void" },
@@ -167,7 +167,7 @@ function exists(path: string): boolean {
 /** A file of the executable's own as a real one, written once. Written aside and renamed, so that nobody ever opens half a file. */
 function extracted(path: string): string {
   const bytes = Deno.readFileSync(path);
-  const hash = createHash("sha256").update(bytes).digest("hex").slice(0, 32);
+  const hash = nodeCrypto().createHash("sha256").update(bytes).digest("hex").slice(0, 32);
   const target = `${cacheFolder()}/libzmq-${hash}${Deno.build.os === "darwin" ? ".dylib" : ".so"}`;
   if (sizeOf(target) === bytes.length) return target;
   const part = `${target}.${crypto.randomUUID()}.part`;

@@ -1,7 +1,7 @@
 /**
  * The cluster's HMAC-SHA256, in two forms: 32 raw bytes for groups, lower-case hexadecimal for Jupyter messages.
  */
-import { createHmac } from "node:crypto";
+import { nodeCrypto } from "../base/builtin.ts";
 import { toHex } from "../base/ids.ts";
 import { type LibCrypto, libcrypto, sha256, SHA256_CTX_BYTES } from "../native/libcrypto.ts";
 
@@ -63,6 +63,7 @@ const UNSIGNED: Mac = {
 };
 
 function nodeDigest(key: Uint8Array): Digest {
+  const { createHmac } = nodeCrypto();
   return (parts, out) => {
     const hmac = createHmac("sha256", key);
     for (const part of parts) hmac.update(part);
