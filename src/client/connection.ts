@@ -9,6 +9,7 @@ import { ANY, type GroupWriter, isGroup, KIND, ORIGIN, STATUS } from "../protoco
 import { createMac, type Mac } from "../protocol/mac.ts";
 import { EXTENSION_VERSION } from "../protocol/messages.ts";
 import { encodeValue, ValueWriter } from "../protocol/values.ts";
+import { DefinitionIds } from "./definition_ids.ts";
 import { type Engine, Engines } from "./engines.ts";
 import type { Definition } from "./functions.ts";
 import { GroupGate } from "./group_gate.ts";
@@ -42,6 +43,7 @@ const encoder = new TextEncoder();
 export class Connection implements PathHost, TaskNames {
   readonly session: Session;
   readonly engines: Engines = new Engines();
+  readonly ids: DefinitionIds = new DefinitionIds();
   readonly pending: Pending;
   readonly info: ClientConnection;
   readonly timeoutMs: number;

@@ -19,7 +19,7 @@ export type Runnable<Args extends unknown[], R> = ((...args: Args) => R) | Task<
 
 /** Options of `task`. */
 export interface TaskOptions {
-  /** Values that the function's text refers to, by name; they are copied when it is first sent. */
+  /** Values and functions that the function's text refers to, by name; they are copied when it is first sent. */
   readonly captures?: Readonly<Record<string, unknown>> | undefined;
   /** Default: the function's own name. */
   readonly name?: string | undefined;
@@ -29,13 +29,29 @@ export interface TaskOptions {
 export interface Definition {
   /** Equal for equal bodies. */
   readonly key: string;
-  /** Codec bytes of `{kind: "function", source, captures, name}`. */
+  /** Codec bytes of a `FunctionText`. */
   readonly body: Uint8Array;
+}
+
+/** A function on its way (PROTOCOL.md, "Definitions"). */
+interface FunctionText {
+  readonly kind: "function";
+  readonly source: string;
+  readonly captures: Readonly<Record<string, unknown>>;
+  /** Captures that are functions themselves. */
+  readonly functions: Readonly<Record<string, FunctionText>>;
+  /** Under this name it can call itself. */
+  readonly name: string;
 }
 
 /** Most bytes of a function with its captures. */
 const MAX_DEFINITION_BYTES = 4 << 20;
 
+/** How deep functions may capture functions. */
+const MAX_NESTING = 20;
+
+/** What `task` has made: only these count as functions among captures. */
+const tasks = new WeakSet<object>();
 const definitions = new WeakMap<object, Definition>();
 const mappers = new WeakMap<object, Definition>();
 
@@ -51,7 +67,9 @@ export function task<Args extends unknown[], R>(
   run: (...args: Args) => R,
   options: TaskOptions = {},
 ): Task<Args, R> {
-  return Object.freeze({ run, captures: { ...options.captures }, name: options.name ?? run.name });
+  const made = Object.freeze({ run, captures: { ...options.captures }, name: options.name ?? run.name });
+  tasks.add(made);
+  return made;
 }
 
 /**
@@ -59,19 +77,22 @@ export function task<Args extends unknown[], R>(
  * @throws TypeError if it has no text that can be rebuilt elsewhere, or its captures cannot be sent
  */
 export function definitionOf<Args extends unknown[], R>(runnable: Runnable<Args, R>): Definition {
-  return cached(definitions, runnable, (source) => source);
+  return cached(definitions, runnable, (text) => text);
 }
 
-/** The coded form of a function that takes many arguments and returns its results for each of them, in order. */
+/** The coded form of a function that takes many lists of arguments and returns the results of each, in order. */
 export function mapperOf<Args extends unknown[], R>(runnable: Runnable<Args, R>): Definition {
-  return cached(mappers, runnable, mapperSource);
+  return cached(mappers, runnable, (run) => ({
+    kind: "function",
+    source: MAPPER,
+    captures: {},
+    functions: { run },
+    name: run.name,
+  }));
 }
 
 /** Calls the function item by item and waits only for what is a promise. */
-function mapperSource(source: string): string {
-  return `async (...items) => {
-const run = (${source}
-);
+const MAPPER = `async (...items) => {
 const results = [];
 for (const item of items) {
   const result = run(...item);
@@ -79,24 +100,27 @@ for (const item of items) {
 }
 return results;
 }`;
-}
 
 function cached(
   cache: WeakMap<object, Definition>,
-  runnable: Runnable<never[], unknown>,
-  shape: (source: string) => string,
+  runnable: unknown,
+  shape: (text: FunctionText) => FunctionText,
 ): Definition {
   const known = isWeakKey(runnable) ? cache.get(runnable) : undefined;
   if (known !== undefined) return known;
-  const { run, captures, name } = partsOf(runnable);
-  const body = encode(shape(sourceOf(run)), captures, name);
+  const body = encode(shape(functionText(runnable, [])));
   const definition = { key: textOfBytes(body), body };
-  cache.set(runnable, definition);
+  if (isWeakKey(runnable)) cache.set(runnable, definition);
   return definition;
 }
 
 function isWeakKey(value: unknown): value is object {
   return typeof value === "function" || (typeof value === "object" && value !== null);
+}
+
+/** A function, or what `task` made of one. */
+function isRunnable(value: unknown): boolean {
+  return typeof value === "function" || (isWeakKey(value) && tasks.has(value));
 }
 
 function partsOf(runnable: unknown): Task<never[], unknown> {
@@ -127,10 +151,27 @@ function describe(value: unknown): string {
     : `a value of type ${typeof value}`;
 }
 
-function encode(source: string, captures: Readonly<Record<string, unknown>>, name: string): Uint8Array {
+/** A function as text, with the functions that it captures. `within` are those that capture it. */
+function functionText(runnable: unknown, within: readonly unknown[]): FunctionText {
+  const { run, captures, name } = partsOf(runnable);
+  if (within.length > MAX_NESTING || within.includes(runnable)) {
+    throw new TypeError(
+      `Cannot send function "${name}": what it captures leads back to itself or nests too deep`,
+    );
+  }
   checkNames(captures);
+  const values: Record<string, unknown> = {};
+  const functions: Record<string, FunctionText> = {};
+  for (const [key, value] of Object.entries(captures)) {
+    if (isRunnable(value)) functions[key] = functionText(value, [...within, runnable]);
+    else values[key] = value;
+  }
+  return { kind: "function", source: sourceOf(run), captures: values, functions, name };
+}
+
+function encode(text: FunctionText): Uint8Array {
   const writer = new ValueWriter(1024, { inline: true, maxBytes: MAX_DEFINITION_BYTES });
-  writer.write({ kind: "function", source, captures: { ...captures }, name }, "function");
+  writer.write(text, "function");
   return writer.bytes().slice();
 }
 

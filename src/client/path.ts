@@ -15,12 +15,14 @@ import {
   OP,
   TASK_FLAG,
 } from "../protocol/groups.ts";
+import type { DefinitionIds, KnownFunction } from "./definition_ids.ts";
 import type { Definition } from "./functions.ts";
 import type { StopWord, TaskRoute, TaskState } from "./task_state.ts";
 
 /** What a path needs of the connection. */
 export interface PathHost {
   readonly client: number;
+  readonly ids: DefinitionIds;
   /** The coded card of this client, definition 0. */
   readonly card: Uint8Array;
   nextN(): number;
@@ -69,7 +71,6 @@ export const PATH_BOUNDS = {
   /** A group leaves with this many records or bytes. */
   groupTasks: 500,
   groupBytes: 64 << 10,
-  definitions: 4096,
   /** Bytes of large buffers between two turns of the event loop. */
   burstBytes: 8 << 20,
   /** Names in one cancel group. */
@@ -77,12 +78,6 @@ export const PATH_BOUNDS = {
 } as const;
 
 const NO_BODY = new Uint8Array(0);
-
-interface Known {
-  readonly id: number;
-  open: number;
-  sent: boolean;
-}
 
 interface Waiting {
   readonly task: TaskState;
@@ -105,8 +100,9 @@ export class TaskPath implements TaskRoute {
   readonly #end: PathEnd;
   readonly #writer = new GroupWriter(PATH_BOUNDS.groupBytes * 2);
   readonly #scratch = new GroupWriter(1 << 10);
-  readonly #known = new Map<string, Known>();
-  readonly #byId: (Known | undefined)[] = [];
+  /** What is defined at the other end, by id. */
+  readonly #defined: (KnownFunction | undefined)[] = [];
+  readonly #retry = () => this.#pump();
   readonly #waiting = new Queue<Waiting>();
   readonly #sent = new Queue<SentGroup>();
   #sending: Waiting | null = null;
@@ -148,10 +144,7 @@ export class TaskPath implements TaskRoute {
   }
 
   finished(task: TaskState): void {
-    if (task.definition !== 0) {
-      const known = this.#byId[task.definition];
-      if (known !== undefined) known.open--;
-    }
+    if (task.definition !== 0) this.#host.ids.release(task.definition);
     if (!this.#end.confirms && task.isSent) this.#release(1, task.bytes);
     if (this.#waiting.length > 0) this.#pump();
   }
@@ -179,7 +172,7 @@ export class TaskPath implements TaskRoute {
   /** The engine came anew and knows nothing of what was defined. */
   reset(): void {
     this.#hasCard = false;
-    for (const known of this.#known.values()) known.sent = false;
+    this.#defined.length = 0;
   }
 
   /** Sends the group that has gathered. */
@@ -221,9 +214,10 @@ export class TaskPath implements TaskRoute {
       this.#hasCard = true;
     }
     if (definition !== null) {
-      const known = this.#use(definition);
+      const known = this.#host.ids.take(definition, this.#retry);
       if (known === null) return false;
-      known.open++;
+      if (this.#defined[known.id] !== known) this.#define(known.id, known.body);
+      this.#defined[known.id] = known;
       task.definition = known.id;
     }
     const flags = (tailLength > 0 ? TASK_FLAG.tail : 0) | (buffers > 0 ? TASK_FLAG.buffers : 0);
@@ -262,34 +256,6 @@ export class TaskPath implements TaskRoute {
   #define(id: number, body: Uint8Array): void {
     if (this.#writer.length + body.length > PATH_BOUNDS.groupBytes) this.flush();
     this.#writer.task(0, this.#host.client, id, OP.define, 0, 0, 0, 0, now(), body);
-  }
-
-  /** The function's id here, defined if it was not; null if all ids have open tasks. */
-  #use(definition: Definition): Known | null {
-    let known = this.#known.get(definition.key);
-    if (known === undefined) {
-      const id = this.#freeId();
-      if (id === 0) return null;
-      known = { id, open: 0, sent: false };
-      this.#known.set(definition.key, known);
-      this.#byId[id] = known;
-    }
-    if (!known.sent) {
-      this.#define(known.id, definition.body);
-      known.sent = true;
-    }
-    return known;
-  }
-
-  /** A new id, or that of the oldest function without open tasks; 0 if there is none. */
-  #freeId(): number {
-    if (this.#known.size < PATH_BOUNDS.definitions) return this.#known.size + 1;
-    for (const [key, { id, open }] of this.#known) {
-      if (open > 0) continue;
-      this.#known.delete(key);
-      return id;
-    }
-    return 0;
   }
 
   /** Sends what waits, as far as there is room. */

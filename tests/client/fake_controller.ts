@@ -57,6 +57,7 @@ interface Definition {
   readonly kind: string;
   readonly source: string;
   readonly captures: Record<string, unknown>;
+  readonly functions: Record<string, Definition>;
 }
 
 type Channel = "task" | "mux";
@@ -90,7 +91,8 @@ export class FakeController implements AsyncDisposable {
   readonly #poller = new AsyncPoller(this.#context);
   readonly #mac = createMac(this.key);
   readonly #sockets: Record<string, Socket>;
-  readonly #functions = new Map<string, Definition>();
+  /** By id alone, as an engine's host has them. */
+  readonly #functions = new Map<number, Definition>();
   readonly #pieces = new Map<number, Uint8Array[]>();
   readonly #filled = new Map<string, number>();
   readonly #waiters: { check: () => boolean; resolve: () => void }[] = [];
@@ -296,7 +298,7 @@ export class FakeController implements AsyncDisposable {
       if (op === OP.define) {
         const value = readValue(body);
         this.defined.push({ channel, engine, id: definition, value });
-        this.#functions.set(`${channel} ${engine} ${definition}`, value as Definition);
+        if (definition > 0) this.#functions.set(definition, value as Definition);
         continue;
       }
       const pieces = this.#pieces.get(n) ?? [];
@@ -395,13 +397,16 @@ export class FakeController implements AsyncDisposable {
   }
 
   #apply(task: FakeTask): FakeAnswer | Promise<FakeAnswer> {
-    const channel = task.engine < 0 ? "task" : "mux";
-    const definition = this.#functions.get(`${channel} ${task.engine} ${task.definition}`);
+    const definition = this.#functions.get(task.definition);
     if (definition === undefined) throw new ReferenceError(`definition ${task.definition} is not known`);
-    const names = Object.keys(definition.captures);
-    const make = new Function(...names, `return (${definition.source}\n);`);
-    const value: unknown = make(...Object.values(definition.captures))(...(task.args as unknown[]));
+    const value: unknown = built(definition)(...(task.args as unknown[]));
     if (!(value instanceof Promise)) return { value };
     return value.then((value) => ({ value }), (error) => ({ error }));
   }
+}
+
+function built({ source, captures, functions }: Definition): (...args: unknown[]) => unknown {
+  const inner = Object.entries(functions).map(([name, text]): [string, unknown] => [name, built(text)]);
+  const scope = new Map([...Object.entries(captures), ...inner]);
+  return new Function(...scope.keys(), `return (${source}\n);`)(...scope.values());
 }

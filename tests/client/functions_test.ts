@@ -59,10 +59,25 @@ Deno.test("equal texts have equal keys, other captures other ones", () => {
   assert.equal((readValue(definitionOf(task(a, { name: "mine" })).body) as { name: string }).name, "mine");
 });
 
-Deno.test("a mapper calls item by item and waits for what is a promise", async () => {
-  const { source } = readValue(mapperOf(async (a: number, b: number) => await a + b).body) as {
-    source: string;
+Deno.test("captured functions go along as functions", () => {
+  const half = (x: number) => x / 2;
+  const shift = task((x: number) => x + by, { captures: { by: 3 } });
+  const by = 0;
+  const run = task((x: number) => half(x), { captures: { half, shift, k: 5 } });
+  const text = readValue(definitionOf(run).body) as {
+    captures: object;
+    functions: Record<string, { source: string; captures: object }>;
   };
-  const mapper = new Function(`return (${source}\n)`)() as (...items: number[][]) => Promise<number[]>;
+  assert.deepEqual(text.captures, { k: 5 });
+  assert.equal(text.functions.half?.source, half.toString());
+  assert.deepEqual(text.functions.shift?.captures, { by: 3 });
+});
+
+Deno.test("a mapper calls item by item and waits for what is a promise", async () => {
+  const run = async (a: number, b: number) => await a + b;
+  const { source } = readValue(mapperOf(run).body) as { source: string };
+  const mapper = new Function("run", `return (${source}\n)`)(run) as (
+    ...items: number[][]
+  ) => Promise<number[]>;
   assert.deepEqual(await mapper([1, 2], [3, 4]), [3, 7]);
 });

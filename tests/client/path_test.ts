@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { ANY, emptyTask, GroupReader, type GroupWriter, KIND, OP } from "../../src/protocol/groups.ts";
 import { encodeValue } from "../../src/protocol/values.ts";
+import { DefinitionIds } from "../../src/client/definition_ids.ts";
 import { PATH_BOUNDS, type PathHost, TaskPath } from "../../src/client/path.ts";
 import { TaskState } from "../../src/client/task_state.ts";
 import { Assembler } from "../../src/client/assembler.ts";
@@ -10,6 +11,7 @@ class Ends implements PathHost {
   readonly client = 1;
   readonly card = encodeValue({ kind: "client" }).body;
   readonly isEnded = false;
+  readonly ids: DefinitionIds;
   readonly records: { n: number; op: number; definition: number }[] = [];
   readonly kinds: number[] = [];
   readonly refused: number[] = [];
@@ -18,7 +20,8 @@ class Ends implements PathHost {
   #n = 0;
   #later: TaskPath[] = [];
 
-  constructor(confirms: boolean) {
+  constructor(confirms: boolean, ids = new DefinitionIds()) {
+    this.ids = ids;
     this.path = new TaskPath(this, {
       target: ANY,
       prefix: [],
@@ -116,8 +119,8 @@ Deno.test("without confirmations results free the window", () => {
 });
 
 Deno.test("ids of functions are used again only when none of their tasks is open", () => {
-  const ends = new Ends(true);
-  const tasks = Array.from({ length: PATH_BOUNDS.definitions }, (_, i) => submit(ends, `f${i}`));
+  const ends = new Ends(true, new DefinitionIds(100));
+  const tasks = Array.from({ length: 100 }, (_, i) => submit(ends, `f${i}`));
   const late = submit(ends, "one more");
   assert.equal(ends.path.load.waiting, 1);
   finish(ends, tasks[17]!);
@@ -129,7 +132,23 @@ Deno.test("ids of functions are used again only when none of their tasks is open
   assert.equal(again.definition, tasks[40]!.definition);
   ends.flush();
   const defined = ends.records.filter(({ op }) => op === OP.define).map(({ definition }) => definition);
-  assert.equal(defined.length, 1 + PATH_BOUNDS.definitions + 2);
+  assert.equal(defined.length, 1 + 100 + 2);
+});
+
+Deno.test("two ways never give one id to different functions, and tell each other when one is free", () => {
+  const ids = new DefinitionIds(2);
+  const [a, b] = [new Ends(true, ids), new Ends(false, ids)];
+  const [f, g] = [submit(a, "f"), submit(b, "g")];
+  assert.notEqual(f.definition, g.definition);
+  assert.equal(submit(b, "f").definition, f.definition);
+  const h = submit(a, "h");
+  assert.equal(h.isSent, false);
+  finish(b, g);
+  assert.deepEqual([h.isSent, h.definition], [true, g.definition]);
+  for (const ends of [a, b]) ends.flush();
+  const defined = (ends: Ends) =>
+    ends.records.filter(({ op }) => op === OP.define).map((one) => one.definition);
+  assert.deepEqual([defined(a), defined(b)], [[0, 1, 2], [0, 2, 1]]);
 });
 
 Deno.test("an engine that came anew gets its definitions again", () => {
