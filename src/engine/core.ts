@@ -10,9 +10,17 @@ import type { Action, CoreOptions, Event, Rare, TaskName, Why } from "./core_typ
 import { ChildLife } from "./child_life.ts";
 import { Pace } from "./pace.ts";
 import { RareTasks } from "./rare_tasks.ts";
-import type { LimitHit } from "./task_limits.ts";
 import { FrameStore, STATE, TaskTable, TicketQueue } from "./task_table.ts";
-import { cancelled, exceeded, FORGOTTEN, interrupted, lost, RECALLED, unstartable } from "./whys.ts";
+import {
+  answerOf,
+  cancelled,
+  exceeded,
+  FORGOTTEN,
+  interrupted,
+  lost,
+  RECALLED,
+  unstartable,
+} from "./whys.ts";
 
 /** A child that dies with a task in hand that never starts: so many tries. */
 const MAX_REHANDS = 3;
@@ -53,10 +61,6 @@ export class EngineCore {
     return this.#inSlot;
   }
 
-  get isReady(): boolean {
-    return this.#child.state === "ready";
-  }
-
   /** Counts namespaces: another number means that what was pushed is gone. */
   get epoch(): number {
     return this.#child.epoch;
@@ -74,8 +78,6 @@ export class EngineCore {
     if (this.#inSlot === 1) return Infinity;
     return at - this.table.startedAt[this.table.at(this.#running)]! < 3 ? 2 : 20;
   }
-
-  // ── the way of a task ──────────────────────────────────────────────────────────────────────
 
   /**
    * Takes a task. The frame must be in `frames`; `definition` is the host-wide number. Returns its ticket, 0 if there is no room.
@@ -175,7 +177,7 @@ export class EngineCore {
     const place = this.table.at(ticket);
     if (place < 0) return;
     this.#remove(ticket, place);
-    while (this.#handed.length > 0 && !this.#isInSlot(this.#handed.get(0))) this.#handed.shift();
+    while (this.#handed.length > 0 && !this.table.isInSlot(this.#handed.get(0))) this.#handed.shift();
     if (this.#options.isolation === "process" && this.#child.state === "ready" && this.#inSlot === 0) {
       this.#child.state = "dying";
       this.actions.push({ kind: "kill", ticket: 0 });
@@ -185,11 +187,6 @@ export class EngineCore {
   /** Most MiB that the running task may use, Infinity if nothing runs or nothing bounds it. */
   get memoryLimitMB(): number {
     return this.#running === 0 ? Infinity : this.rare.limit(this.#running, "memoryLimitMB");
-  }
-
-  #isInSlot(ticket: number): boolean {
-    const place = this.table.at(ticket);
-    return place >= 0 && this.table.state[place]! >= STATE.handed;
   }
 
   #leaveSlot(place: number): void {
@@ -203,8 +200,6 @@ export class EngineCore {
     this.rare.delete(ticket);
     if (this.#whys.size > 0) this.#whys.delete(ticket);
   }
-
-  // ── events ─────────────────────────────────────────────────────────────────────────────────
 
   step(event: Event): void {
     switch (event.kind) {
@@ -329,24 +324,8 @@ export class EngineCore {
   #answer(ticket: number, place: number, why: Why): void {
     const { table } = this;
     if (table.scheduled[place] === 1) this.pace.sent();
-    this.actions.push({
-      kind: "answer",
-      op: table.op[place]!,
-      client: table.client[place]!,
-      n: table.n[place]!,
-      seq: table.seq[place]!,
-      route: table.route[place]!,
-      status: why.status,
-      ename: why.ename,
-      evalue: why.evalue,
-      limit: why.limit,
-      startedAt: table.startedAt[place]!,
-      ticket,
-      peer: this.rare.get(ticket)?.peer,
-    });
+    this.actions.push(answerOf(table, place, ticket, why, this.rare.get(ticket)?.peer));
   }
-
-  // ── cancel, recall, interrupt, leave ───────────────────────────────────────────────────────
 
   #cancel(names: readonly TaskName[]): void {
     for (const [ticket, { waitingOnly }] of this.table.find(names)) {
@@ -370,7 +349,7 @@ export class EngineCore {
   #interrupt(evalue: string): void {
     let ticket = this.#running;
     for (let i = 0; ticket === 0 && i < this.#handed.length; i++) {
-      if (this.#isInSlot(this.#handed.get(i))) ticket = this.#handed.get(i);
+      if (this.table.isInSlot(this.#handed.get(i))) ticket = this.#handed.get(i);
     }
     if (ticket !== 0) this.#stop(ticket, interrupted(evalue));
   }
@@ -393,8 +372,6 @@ export class EngineCore {
     this.#running = 0;
   }
 
-  // ── the child ──────────────────────────────────────────────────────────────────────────────
-
   #childEnded(startedOnes: readonly number[], outOfMemory: boolean, detail: string, at: number): void {
     const started = new Set(startedOnes);
     for (let i = this.#handed.length - 1; i >= 0; i--) {
@@ -404,8 +381,9 @@ export class EngineCore {
       const hasStarted = this.table.state[place] === STATE.started || started.has(ticket);
       if (hasStarted) this.#child.worked();
       this.table.state[place] = STATE.queued;
-      if (hasStarted) this.#concludeStarted(ticket, place, outOfMemory, detail);
-      else this.#handAgain(ticket, place, detail);
+      const why = this.#whys.get(ticket) ?? this.#fate(ticket, place, hasStarted, outOfMemory, detail);
+      if (why === null) this.#waiting.pushFront(ticket);
+      else this.#conclude(ticket, place, why);
     }
     this.#handed.clear();
     this.#stopping = this.#running = 0;
@@ -413,21 +391,20 @@ export class EngineCore {
     if (this.#child.hasFailed) this.#failWaiting(detail);
   }
 
-  #concludeStarted(ticket: number, place: number, outOfMemory: boolean, detail: string): void {
-    const why = this.#whys.get(ticket);
-    if (why !== undefined) return this.#conclude(ticket, place, why);
-    const hit: LimitHit = { limit: "memory", value: Infinity, max: this.rare.limit(ticket, "memoryLimitMB") };
-    this.#conclude(ticket, place, outOfMemory ? exceeded(hit) : lost(this.name, detail, true));
-  }
-
-  #handAgain(ticket: number, place: number, detail: string): void {
-    const why = this.#whys.get(ticket);
-    if (why !== undefined) return this.#conclude(ticket, place, why);
-    if (++this.table.rehanded[place]! > MAX_REHANDS) {
-      const times = `${detail}, ${MAX_REHANDS + 1} times`;
-      return this.#conclude(ticket, place, lost(this.name, times, false));
+  /** What becomes of a task whose child ended of itself; null: it is handed again. */
+  #fate(
+    ticket: number,
+    place: number,
+    hasStarted: boolean,
+    outOfMemory: boolean,
+    detail: string,
+  ): Why | null {
+    if (hasStarted && outOfMemory) {
+      return exceeded({ limit: "memory", value: Infinity, max: this.rare.limit(ticket, "memoryLimitMB") });
     }
-    this.#waiting.pushFront(ticket);
+    if (hasStarted) return lost(this.name, detail, true);
+    if (++this.table.rehanded[place]! <= MAX_REHANDS) return null;
+    return lost(this.name, `${detail}, ${MAX_REHANDS + 1} times`, false);
   }
 
   #failWaiting(detail: string): void {

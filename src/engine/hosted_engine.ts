@@ -4,9 +4,8 @@
 import { now } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import { BadMessage, type Session } from "../protocol/frames.ts";
-import { isGroup, OP } from "../protocol/groups.ts";
+import { isGroup } from "../protocol/groups.ts";
 import type { Mac } from "../protocol/mac.ts";
-import { encodeValue } from "../protocol/values.ts";
 import type { Context } from "../wire/context.ts";
 import type { SyncPoller } from "../wire/poll.ts";
 import type { SocketOptions } from "../wire/options.ts";
@@ -19,8 +18,9 @@ import type { Endpoints } from "./endpoints.ts";
 import { GroupDoor } from "./group_door.ts";
 import { Heart } from "./heart.ts";
 import { IoPub } from "./iopub.ts";
-import { type InternalTask, Outlet } from "./outlet.ts";
-import { PEER_CLIENT, type PeerExecute, PeerRequests } from "./peer_requests.ts";
+import { Outlet } from "./outlet.ts";
+import { type InternalTask, OwnTasks } from "./own_tasks.ts";
+import { PeerRequests } from "./peer_requests.ts";
 import { PieceStore } from "./piece_store.ts";
 import { type Registered, Registration } from "./registration.ts";
 import { ResultSender } from "./result_sender.ts";
@@ -53,6 +53,7 @@ export interface HostedEngineParts {
 /** An engine whose child is not ready by then registers all the same; its tasks will say why they cannot run. */
 const READY_PATIENCE_MS = 3000;
 const LINGER_MS = 1000;
+const MAX_ERRORS = 100;
 
 export class HostedEngine {
   readonly #parts: HostedEngineParts;
@@ -65,6 +66,8 @@ export class HostedEngine {
   readonly #pieces = new PieceStore();
   readonly #driver: SlotDriver;
   readonly #control: Control;
+  readonly #own: OwnTasks;
+  readonly #shell: Shell;
   readonly #shellSocket: Socket;
   readonly #controlSocket: Socket;
   readonly #iopubSocket: Socket;
@@ -76,7 +79,7 @@ export class HostedEngine {
   #hasGroups = false;
   #isForgotten = true;
   #isOver = false;
-  #lastInternal = 0;
+  #errors = 0;
   readonly #startedAt = now();
 
   constructor(parts: HostedEngineParts) {
@@ -91,6 +94,7 @@ export class HostedEngine {
     this.#iopubSocket = open("PUB");
     this.#registrationSocket = open("DEALER");
     this.#core = new EngineCore(parts.core);
+    this.#own = new OwnTasks(this.#core);
     this.#door = new GroupDoor(mac, this.#log);
     this.#sender = new ResultSender(this.#shellSocket, mac);
     this.#iopub = new IoPub(this.#iopubSocket, session, parts.core.limits.outputLimitBytes);
@@ -109,7 +113,7 @@ export class HostedEngine {
     });
     this.#driver = new SlotDriver(core, functions, parts.children, outlet, this.#log);
     this.#control = this.#makeControl();
-    const shell = new Shell({
+    const shell = this.#shell = new Shell({
       socket: this.#shellSocket,
       session,
       door: this.#door,
@@ -120,9 +124,12 @@ export class HostedEngine {
       peers,
       refuse: (task, route, error) => outlet.refuse(task, route, error),
     });
-    parts.poller.add(this.#shellSocket, () => shell.read());
-    parts.poller.add(this.#controlSocket, () => this.#readControl());
-    parts.poller.add(this.#registrationSocket, () => this.#registration?.read(now()));
+    parts.poller.add(this.#shellSocket, () => this.#guard(() => shell.read()));
+    parts.poller.add(this.#controlSocket, () => this.#guard(() => this.#readControl()));
+    parts.poller.add(
+      this.#registrationSocket,
+      () => this.#guard(() => this.#registration?.read(now())),
+    );
     this.#registrationSocket.connect(parts.endpoints.registration);
   }
 
@@ -140,9 +147,8 @@ export class HostedEngine {
       session: this.#parts.session,
       iopub: this.#iopub,
       send: (frames) => this.#shellSocket.send(frames),
-      execute: (request) =>
-        this.#addOwn(OP.execute, { code: request.code, silent: request.silent }, request.n, request),
-      abortWaiting: (ns) => this.#abort(ns.map((n) => ({ client: PEER_CLIENT, n }))),
+      execute: (request) => this.#own.execute(request),
+      abortWaiting: (ns) => this.#own.abort(ns),
       engineId: () => this.#id,
     });
   }
@@ -150,8 +156,8 @@ export class HostedEngine {
   #makeControl(): Control {
     const actions = {
       abort: (msgIds: readonly string[]) =>
-        msgIds.length === 0 ? this.#abortAll() : this.#peers.abort(msgIds),
-      clear: (done: InternalTask["done"]) => this.#clear(done),
+        msgIds.length === 0 ? this.#own.abortAll() : this.#peers.abort(msgIds),
+      clear: (done: InternalTask["done"]) => this.#own.clear(done),
       interrupt: (how: string) => {
         const evalue = `Interrupted by ${how}: the task's process was killed, and the namespace with it`;
         this.#core.step({ kind: "interrupt", evalue, at: now() });
@@ -165,78 +171,19 @@ export class HostedEngine {
     return new Control(this.#parts.session, actions, (frames) => this.#controlSocket.send(frames));
   }
 
-  // ── the engine's own tasks ─────────────────────────────────────────────────────────────────
-
-  /** Puts a task that came in no group into the queue; false if that is full. */
-  #addOwn(op: number, value: unknown, n: number, peer: PeerExecute | InternalTask): boolean {
-    const { body } = encodeValue(value);
-    const submitted = now();
-    const { frames } = this.#core;
-    const frame = frames.add(body);
-    const record = {
-      n,
-      client: PEER_CLIENT,
-      definition: 0,
-      op,
-      flags: 0,
-      buffers: 0,
-      bodyLength: body.length,
-      tailLength: 0,
-      seq: 0,
-      submitted,
-      bodyOffset: 0,
-    };
-    const isAlone = peer.kind === "execute" && peer.stopOnError && !peer.silent;
-    const rare = { limits: null, submitted, pieces: null, isAlone, peer };
-    const ticket = this.#core.add(record, frame, 0, false, 0, rare);
-    frames.dropIfUnused(frame);
-    return ticket !== 0;
-  }
-
-  #clear(done: InternalTask["done"]): void {
-    this.#lastInternal = (this.#lastInternal + 1) >>> 0;
-    const task: InternalTask = { kind: "internal", done };
-    if (!this.#addOwn(OP.clear, null, this.#lastInternal, task)) done("The engine's queue is full");
-  }
-
-  #abort(names: readonly { readonly client: number; readonly n: number }[]): void {
-    if (names.length === 0) return;
-    const waiting = names.map((name) => ({ ...name, waitingOnly: true }));
-    this.#core.step({ kind: "cancel", names: waiting, at: now() });
-  }
-
-  #abortAll(): void {
-    const { table } = this.#core;
-    const names: { client: number; n: number }[] = [];
-    table.forEach((place) => names.push({ client: table.client[place]!, n: table.n[place]! }));
-    this.#abort(names);
-  }
-
   #readControl(): void {
     while (!this.#isOver) {
       const frames = this.#controlSocket.receive();
       if (frames === undefined) return;
       try {
         const at = frames.findIndex(isGroup);
-        if (at >= 0) this.#shellGroup(frames[at]!);
+        if (at >= 0) this.#shell.takeCancel(frames[at]!);
         else this.#control.take(frames);
       } catch (error) {
         if (!(error instanceof BadMessage)) throw error;
         this.#door.drop("a peer on the control socket", error.message);
       }
     }
-  }
-
-  /** A client's cancel may come by control, too. */
-  #shellGroup(frame: Uint8Array): void {
-    const header = this.#door.check(frame, false);
-    if (header === null) return;
-    const name = new Uint32Array(4);
-    const names = [];
-    while (this.#door.reader.name(name)) {
-      names.push({ client: name[0]!, n: name[1]!, waitingOnly: name[3] === 1 });
-    }
-    this.#core.step({ kind: "cancel", names, at: now() });
   }
 
   // ── registration ───────────────────────────────────────────────────────────────────────────
@@ -327,8 +274,24 @@ export class HostedEngine {
 
   // ── the turn of the loop ───────────────────────────────────────────────────────────────────
 
+  /** A mistake of ours in handling one message must not end the other engines; too many of them end this one. */
+  #guard(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#errors++;
+      const stack = error instanceof Error ? error.stack : String(error);
+      this.#log.error("Cannot handle a message or turn", { stack, errors: this.#errors });
+      if (this.#errors >= MAX_ERRORS) this.leave(`Too many errors of its own: ${error}`, true);
+    }
+  }
+
   /** Does what is due and sends what was gathered. */
   turn(at: number): void {
+    this.#guard(() => this.#turn(at));
+  }
+
+  #turn(at: number): void {
     if (this.#isOver) return;
     if (this.#registration === null && at - this.#startedAt > READY_PATIENCE_MS) this.#register("not known");
     if (this.#registration !== null && this.#registration.nextTick <= at) this.#registration.tick(at);

@@ -9,18 +9,12 @@ import type { ClientFunctions } from "./client_functions.ts";
 import type { EngineCore } from "./core.ts";
 import type { Answer } from "./core_types.ts";
 import type { IoPub } from "./iopub.ts";
+import type { InternalTask } from "./own_tasks.ts";
 import type { PeerExecute, PeerRequests } from "./peer_requests.ts";
 import type { ResultSender, Route } from "./result_sender.ts";
 import type { WallReport } from "./slot_contract.ts";
 import type { DriverHooks } from "./slot_driver.ts";
 import type { LimitHit } from "./task_limits.ts";
-
-/** A task of the engine's own, behind a control request. */
-export interface InternalTask {
-  readonly kind: "internal";
-  /** With what went wrong, or null. */
-  readonly done: (failure: string | null) => void;
-}
 
 export interface OutletParts {
   readonly core: EngineCore;

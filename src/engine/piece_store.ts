@@ -3,6 +3,8 @@
  * Bounded: beyond the bound the oldest ones whose task has not come are dropped, and that task says so when it comes.
  */
 
+import { CHUNK_PIECE_BYTES } from "../protocol/groups.ts";
+
 /** A piece of buffer `index`. */
 export interface Piece {
   readonly index: number;
@@ -61,6 +63,16 @@ export class PieceStore {
     this.#waiting.clear();
     this.#bytes = 0;
   }
+}
+
+/** A body that is too long for the ring, as the last of the task's large buffers. */
+export function bodyAsPieces(body: Uint8Array, index: number): Piece[] {
+  const pieces: Piece[] = [];
+  for (let offset = 0; offset < body.length; offset += CHUNK_PIECE_BYTES) {
+    const bytes = body.slice(offset, offset + CHUNK_PIECE_BYTES);
+    pieces.push({ index, total: body.length, offset, bytes });
+  }
+  return pieces;
 }
 
 /** Whether each of the buffers is there from its first to its last byte, in order. */

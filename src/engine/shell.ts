@@ -7,6 +7,7 @@ import { BadMessage, type Session } from "../protocol/frames.ts";
 import {
   emptyTask,
   type GroupHeader,
+  INLINE_BODY_BYTES,
   isGroup,
   KIND,
   OP,
@@ -19,7 +20,7 @@ import type { EngineCore } from "./core.ts";
 import type { Rare, TaskName } from "./core_types.ts";
 import type { GroupDoor } from "./group_door.ts";
 import type { PeerRequests } from "./peer_requests.ts";
-import type { PieceStore } from "./piece_store.ts";
+import { bodyAsPieces, type PieceStore } from "./piece_store.ts";
 import type { ResultSender, Route } from "./result_sender.ts";
 import { readLimits } from "./task_limits.ts";
 
@@ -92,6 +93,13 @@ export class Shell {
     }
   }
 
+  /** A client's cancel, which may come by control too. */
+  takeCancel(frame: Uint8Array): void {
+    const { door, core } = this.#parts;
+    if (door.check(frame, false)?.kind !== KIND.cancel) return;
+    core.step({ kind: "cancel", names: this.#readNames(), at: now() });
+  }
+
   #readNames(): TaskName[] {
     const names: TaskName[] = [];
     while (this.#parts.door.reader.name(this.#name)) {
@@ -141,8 +149,9 @@ export class Shell {
     const { core, functions } = this.#parts;
     const { client, op } = task;
     if (op === OP.define) {
+      const pieces = this.#piecesOf(task, bytes) ?? [];
       const body = bytes.subarray(task.bodyOffset, task.bodyOffset + task.bodyLength - task.tailLength);
-      return functions.set(client, task.definition, body, task.buffers, this.#piecesOf(task) ?? []);
+      return functions.set(client, task.definition, body, task.buffers, pieces);
     }
     let definition = 0;
     if (op === OP.apply) {
@@ -153,7 +162,8 @@ export class Shell {
         );
       }
     }
-    const hasMore = task.buffers > 0 || (task.flags & TASK_FLAG.tail) !== 0;
+    const isLong = task.bodyLength - task.tailLength > INLINE_BODY_BYTES;
+    const hasMore = isLong || task.buffers > 0 || (task.flags & TASK_FLAG.tail) !== 0;
     const rare = hasMore ? this.#readRare(task, bytes) : null;
     if (core.add(task, frame, route.index, route.isScheduled, definition, rare) === 0) {
       throw new RangeError("Cannot take the task: the engine's queue is full");
@@ -163,17 +173,25 @@ export class Shell {
   #readRare(task: TaskRecord, bytes: Uint8Array): Rare {
     const end = task.bodyOffset + task.bodyLength;
     const hasTail = (task.flags & TASK_FLAG.tail) !== 0 && task.tailLength > 0;
-    const pieces = this.#piecesOf(task);
     const tail: unknown = hasTail
       ? JSON.parse(decoder.decode(bytes.subarray(end - task.tailLength, end)))
       : null;
+    const pieces = this.#piecesOf(task, bytes);
     return { limits: readLimits(tail), submitted: task.submitted, pieces, isAlone: false, peer: undefined };
   }
 
-  #piecesOf(task: TaskRecord): Rare["pieces"] {
-    if (task.buffers === 0) return null;
-    const pieces = this.#parts.pieces.take(task.client, task.n, task.buffers);
-    if (pieces !== null) return pieces;
-    throw new RangeError(`Cannot take the task: not all of its ${task.buffers} large buffers have arrived`);
+  /** The task's large buffers; a body that is too long for the ring becomes one more of them. */
+  #piecesOf(task: TaskRecord, bytes: Uint8Array): Rare["pieces"] {
+    const pieces = task.buffers === 0 ? [] : this.#parts.pieces.take(task.client, task.n, task.buffers);
+    if (pieces === null) {
+      throw new RangeError(`Cannot take the task: not all of its ${task.buffers} large buffers have arrived`);
+    }
+    const length = task.bodyLength - task.tailLength;
+    if (length <= INLINE_BODY_BYTES) return pieces.length === 0 ? null : pieces;
+    const body = bytes.subarray(task.bodyOffset, task.bodyOffset + length);
+    const all = [...pieces, ...bodyAsPieces(body, task.buffers)];
+    task.buffers++;
+    task.bodyLength = task.tailLength;
+    return all;
   }
 }

@@ -55,6 +55,12 @@ export class TaskTable {
     return this.generation[place] === ticket >>> PLACE_BITS ? place : -1;
   }
 
+  /** Whether a slot has it, started or not. */
+  isInSlot(ticket: number): boolean {
+    const place = this.at(ticket);
+    return place >= 0 && this.state[place]! >= STATE.handed;
+  }
+
   ticketOf(place: number): number {
     return ((this.generation[place]! << PLACE_BITS) | place) >>> 0;
   }

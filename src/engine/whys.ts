@@ -2,8 +2,9 @@
  * Why a task is stopped or taken back, with the words that its client reads. Pure.
  */
 import { STATUS } from "../protocol/groups.ts";
-import type { Why } from "./core_types.ts";
+import type { Answer, Why } from "./core_types.ts";
 import { type LimitHit, limitText } from "./task_limits.ts";
+import type { TaskTable } from "./task_table.ts";
 
 const SILENT = { kill: false, status: 0, ename: "", evalue: "", limit: null } as const;
 
@@ -64,6 +65,25 @@ export function lost(engine: string, detail: string, hasStarted: boolean): Why {
 export function unstartable(engine: string, detail: string): Why {
   const evalue = `${engine} cannot start a process for tasks: ${lowerFirst(detail)}`;
   return { ...SILENT, then: "answer", status: STATUS.error, ename: "EngineError", evalue };
+}
+
+/** What the task's client is told. */
+export function answerOf(table: TaskTable, place: number, ticket: number, why: Why, peer: unknown): Answer {
+  return {
+    kind: "answer",
+    op: table.op[place]!,
+    client: table.client[place]!,
+    n: table.n[place]!,
+    seq: table.seq[place]!,
+    route: table.route[place]!,
+    status: why.status,
+    ename: why.ename,
+    evalue: why.evalue,
+    limit: why.limit,
+    startedAt: table.startedAt[place]!,
+    ticket,
+    peer,
+  };
 }
 
 function lowerFirst(text: string): string {

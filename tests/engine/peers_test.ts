@@ -173,3 +173,19 @@ Deno.test("large buffers travel in pieces, both ways", () =>
     assert.deepEqual(new Float64Array(bytes.buffer), array);
     assert.match((fake.result(4)!.value as { evalue: string }).evalue, /large buffers have arrived/);
   }));
+
+Deno.test("bodies that are too long for the ring pass all the same", () =>
+  test({}, async (fake) => {
+    const uuid = await registered(fake);
+    const long = Array.from({ length: 300 }, () => "x".repeat(10_000));
+    assert.equal(encodeValue({ long }).buffers.length, 0);
+    await fake.schedule(uuid, [{ n: 1, op: OP.push, value: { long } }, cell(2, "long.join('').length")]);
+    const code = `"${"y".repeat(3_000_000)}".length`;
+    const reply = await replyTo(
+      fake,
+      await fake.request("mux_out", uuid, "execute_request", { code, silent: true }),
+    );
+    assert.equal(reply.content["status"], "ok", String(reply.content["evalue"]).slice(0, 300));
+    await fake.until("results", () => fake.results.length === 2);
+    assert.equal((fake.result(2)!.value as { value: number }).value, 3_000_000);
+  }));

@@ -1,0 +1,78 @@
+/**
+ * Tasks that came in no group: cells of peers and what control requests need from the slot. They wait in the same queue as all others.
+ */
+import { now } from "../base/clock.ts";
+import { emptyTask, OP } from "../protocol/groups.ts";
+import { encodeValue } from "../protocol/values.ts";
+import type { EngineCore } from "./core.ts";
+import { PEER_CLIENT, type PeerExecute } from "./peer_requests.ts";
+import { bodyAsPieces } from "./piece_store.ts";
+
+/** A task of the engine's own, behind a control request. */
+export interface InternalTask {
+  readonly kind: "internal";
+  /** With what went wrong, or null. */
+  readonly done: (failure: string | null) => void;
+}
+
+export class OwnTasks {
+  readonly #core: EngineCore;
+  #last = 0;
+
+  constructor(core: EngineCore) {
+    this.#core = core;
+  }
+
+  /** Puts a peer's cell into the queue; false if that is full. */
+  execute(request: PeerExecute): boolean {
+    const { code, silent, n } = request;
+    return this.#add(OP.execute, { code, silent }, n, request, request.stopOnError && !silent);
+  }
+
+  /** Empties the namespace, in its turn. */
+  clear(done: InternalTask["done"]): void {
+    this.#last = (this.#last + 1) >>> 0;
+    if (!this.#add(OP.clear, null, this.#last, { kind: "internal", done }, false)) {
+      done("The engine's queue is full");
+    }
+  }
+
+  #add(op: number, value: unknown, n: number, peer: PeerExecute | InternalTask, isAlone: boolean): boolean {
+    const { body, buffers } = encodeValue(value);
+    const { frames } = this.#core;
+    const frame = frames.add(body);
+    const record = {
+      ...emptyTask(),
+      n,
+      client: PEER_CLIENT,
+      op,
+      submitted: now(),
+      buffers: buffers.length,
+      bodyLength: body.length,
+    };
+    const pieces = buffers.flatMap((buffer, index) => bodyAsPieces(buffer, index));
+    const rare = { limits: null, submitted: record.submitted, pieces, isAlone, peer };
+    const ticket = this.#core.add(record, frame, 0, false, 0, rare);
+    frames.dropIfUnused(frame);
+    return ticket !== 0;
+  }
+
+  /** Aborts cells of peers that have not begun. */
+  abort(ns: readonly number[]): void {
+    this.#abort(ns.map((n) => ({ client: PEER_CLIENT, n })));
+  }
+
+  /** Aborts everything that has not begun. */
+  abortAll(): void {
+    const { table } = this.#core;
+    const names: { client: number; n: number }[] = [];
+    table.forEach((place) => names.push({ client: table.client[place]!, n: table.n[place]! }));
+    this.#abort(names);
+  }
+
+  #abort(names: readonly { readonly client: number; readonly n: number }[]): void {
+    if (names.length === 0) return;
+    const waiting = names.map((name) => ({ ...name, waitingOnly: true }));
+    this.#core.step({ kind: "cancel", names: waiting, at: now() });
+  }
+}
