@@ -40,13 +40,14 @@ export interface Process {
 const LOOK_EVERY_MS = 15;
 
 /**
- * Starts a process in a session of its own.
- * @throws Error if the program cannot be started
+ * Starts a process in a session of its own. A program that is not there ends with code 126 or 127, and the log says why.
+ * @throws Error if no process can be started
  */
 export async function startProcess(spec: ProcessSpec): Promise<Process> {
   const log = openSync(spec.logPath, "a", 0o600);
   try {
-    const child = spawn(spec.command, [...spec.args], {
+    const [command, ...args] = throughShell([spec.command, ...spec.args]);
+    const child = spawn(command, args, {
       detached: true,
       stdio: ["ignore", log, log],
       env: { ...nodeProcess.env, ...spec.environment },
@@ -64,6 +65,14 @@ export async function startProcess(spec: ProcessSpec): Promise<Process> {
   } finally {
     closeSync(log);
   }
+}
+
+/**
+ * The same program, started by a shell that becomes it: Deno's `spawn` puts `run -A` before the arguments of what it takes for itself,
+ * a compiled program too (2.6). Without a shell, as on Windows, the command as it is.
+ */
+function throughShell(command: readonly [string, ...string[]]): readonly [string, ...string[]] {
+  return Deno.build.os === "windows" ? command : ["/bin/sh", "-c", 'exec "$0" "$@"', ...command];
 }
 
 /** A process that someone else started, from what was written down about it. */

@@ -47,11 +47,33 @@ Deno.test("startProcess() gives a session of its own, the environment, and both 
   });
 });
 
-Deno.test("startProcess() fails for a program that is not there", async () => {
+Deno.test("startProcess() of a program that is not there ends at once, and the log says why", async () => {
   const dir = await Deno.makeTempDir();
   try {
     const spec = { command: `${dir}/nothing`, args: [], environment: {}, logPath: `${dir}/log` };
-    await assert.rejects(startProcess(spec), /nothing/);
+    assert.equal((await (await startProcess(spec)).ended).code, 127);
+    assert.match(lastLines(spec.logPath, 1)[0] ?? "", /nothing.*not found/);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
+Deno.test("startProcess() hands arguments on as they are, also to what Deno takes for itself", async () => {
+  const dir = await Deno.makeTempDir();
+  try {
+    const program = `${dir}/program`;
+    await Deno.writeTextFile(program, '#!/bin/sh\nfor word; do echo "<$word>"; done\n', { mode: 0o700 });
+    const spec = {
+      command: program,
+      args: ["", "a b", "$HOME", "'"],
+      environment: {},
+      logPath: `${dir}/log`,
+    };
+    await (await startProcess(spec)).ended;
+    assert.deepEqual(lastLines(spec.logPath, 9), ["<>", "<a b>", "<$HOME>", "<'>"]);
+    const deno = { command: Deno.execPath(), args: ["--version"], environment: {}, logPath: `${dir}/deno` };
+    await (await startProcess(deno)).ended;
+    assert.match(lastLines(deno.logPath, 9)[0] ?? "", /^deno \d/);
   } finally {
     await Deno.remove(dir, { recursive: true });
   }
