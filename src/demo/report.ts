@@ -169,7 +169,7 @@ export function speedUpLines(all: Effort, alone: Effort, share: number): string[
     `One engine alone did ${(share * 100).toFixed(1)} % of the same work in ${
       alone.wallSeconds.toFixed(2)
     } s, ` +
-    `so all of it takes it ${one.toFixed(1)} s.`,
+    `so it would need ${one.toFixed(1)} s for all of it.`,
     `Speed-up against one engine: ${(one / all.wallSeconds).toFixed(2)}`,
   ];
 }

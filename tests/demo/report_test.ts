@@ -78,7 +78,7 @@ Deno.test("effortOf() and speedUpLines() tell the speed-up from the records", ()
   const alone = effortOf([{ engine: "a", startedMs: 0, completedMs: 400 }]);
   assert.match(
     speedUpLines(all, alone, 0.1).join("\n"),
-    /takes it 4\.0 s\.\nSpeed-up against one engine: 1\.60$/,
+    /need 4\.0 s for all of it\.\nSpeed-up against one engine: 1\.60$/,
   );
   assert.equal(effortOf([]).wallSeconds, 0);
 });
