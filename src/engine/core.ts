@@ -107,7 +107,7 @@ export class EngineCore {
 
   /** The task to hand to the slot now, 0 for none. Call `handed` when the slot has taken it. */
   next(): number {
-    if (this.#child.state !== "ready" || this.#stopping !== 0 || this.#inSlot >= this.#ahead()) return 0;
+    if (this.#child.state !== "ready" || this.#stopping !== 0 || this.#inSlot >= this.#ahead) return 0;
     for (;;) {
       if (this.#waiting.length === 0) return 0;
       const ticket = this.#waiting.get(0);
@@ -118,6 +118,10 @@ export class EngineCore {
       }
       this.#waiting.shift();
     }
+  }
+
+  get #ahead(): number {
+    return this.#options.isolation === "shared" ? this.pace.ahead() : this.#child.isUsed ? 0 : 1;
   }
 
   /** Whether a task may not stand behind the one that was handed last. */
@@ -136,11 +140,6 @@ export class EngineCore {
     this.#inSlot++;
     this.#child.isUsed = true;
     if (this.table.scheduled[place] === 1) this.pace.scheduledInSlot++;
-  }
-
-  #ahead(): number {
-    if (this.#options.isolation === "process") return this.#child.isUsed ? 0 : 1;
-    return this.pace.ahead();
   }
 
   started(ticket: number, at: number): void {
@@ -227,7 +226,8 @@ export class EngineCore {
         this.#stop(event.ticket, exceeded(event.hit));
         break;
       case "forget":
-        this.#forget();
+        this.table.forEach((place) => this.#stop(this.table.ticketOf(place), FORGOTTEN));
+        this.pace.reset();
         break;
       case "leave":
         this.#leave(event.reason);
@@ -317,14 +317,11 @@ export class EngineCore {
     const { client, n, seq } = this.table;
     const name = { client: client[place]!, n: n[place]!, seq: seq[place]! };
     if (why.then === "return") this.actions.push({ kind: "returned", ...name });
-    if (why.then === "answer") this.#answer(ticket, place, why);
+    if (why.then === "answer") {
+      if (this.table.scheduled[place] === 1) this.pace.sent();
+      this.actions.push(answerOf(this.table, place, ticket, why, this.rare.get(ticket)?.peer));
+    }
     this.#remove(ticket, place);
-  }
-
-  #answer(ticket: number, place: number, why: Why): void {
-    const { table } = this;
-    if (table.scheduled[place] === 1) this.pace.sent();
-    this.actions.push(answerOf(table, place, ticket, why, this.rare.get(ticket)?.peer));
   }
 
   #cancel(names: readonly TaskName[]): void {
@@ -352,11 +349,6 @@ export class EngineCore {
       if (this.table.isInSlot(this.#handed.get(i))) ticket = this.#handed.get(i);
     }
     if (ticket !== 0) this.#stop(ticket, interrupted(evalue));
-  }
-
-  #forget(): void {
-    this.table.forEach((place) => this.#stop(this.table.ticketOf(place), FORGOTTEN));
-    this.pace.reset();
   }
 
   /** The engine goes for good: what has not started goes back to the scheduler, the rest is lost. */
@@ -388,7 +380,9 @@ export class EngineCore {
     this.#handed.clear();
     this.#stopping = this.#running = 0;
     this.#child.ended(at);
-    if (this.#child.hasFailed) this.#failWaiting(detail);
+    if (!this.#child.hasFailed) return;
+    const why = unstartable(this.name, detail);
+    this.table.forEach((place) => this.#stop(this.table.ticketOf(place), why));
   }
 
   /** What becomes of a task whose child ended of itself; null: it is handed again. */
@@ -405,10 +399,5 @@ export class EngineCore {
     if (hasStarted) return lost(this.name, detail, true);
     if (++this.table.rehanded[place]! <= MAX_REHANDS) return null;
     return lost(this.name, `${detail}, ${MAX_REHANDS + 1} times`, false);
-  }
-
-  #failWaiting(detail: string): void {
-    const why = unstartable(this.name, detail);
-    this.table.forEach((place) => this.#stop(this.table.ticketOf(place), why));
   }
 }
