@@ -20,7 +20,6 @@ export const ENGINE_OPTIONS = {
     "strict: refuse to start where the kernel lacks the second wall",
   ),
   runTimeoutMs: numberOrNone(null, { unit: "ms", min: 1 }, "Longest run of a task, from its start"),
-  cpuLimitMs: numberOrNone(null, { unit: "ms", min: 1 }, "Most processor time of a task"),
   memoryLimitMB: numberOrNone(null, { unit: "MB", min: 64 }, "Most memory of a slot's process"),
   outputLimitBytes: numberOrNone(64 * MB, { unit: "bytes" }, "Most text that a task may write"),
   resultLimitBytes: numberOrNone(1024 * MB, { unit: "bytes", min: 1024 }, "Largest result of a task"),
