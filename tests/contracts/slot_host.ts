@@ -3,7 +3,7 @@
  */
 import { encodeValue, readValue } from "../../src/protocol/values.ts";
 import { INLINE_BODY_BYTES, OP } from "../../src/protocol/groups.ts";
-import { pollFds } from "../../src/native/libc.ts";
+import { libc, pollFds } from "../../src/native/libc.ts";
 import type {
   ChildEnd,
   SlotHandle,
@@ -11,6 +11,9 @@ import type {
   SlotSink,
   WallReport,
 } from "../../src/engine/slot_contract.ts";
+
+// Before the first test, which would otherwise be told that it left a library open.
+libc();
 
 export const SETTINGS: SlotSettings = {
   entries: 512,

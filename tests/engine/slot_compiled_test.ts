@@ -27,5 +27,5 @@ let program: string | undefined;
 const command = () => [program ??= compile(), "slot-child"];
 
 slotSuite({ name: `compiled slot${why}`, command, ignore });
-wallSuite({ name: `compiled slot${why}`, command, ignore });
+wallSuite({ name: `compiled slot${why}`, command, ignore, isCompiled: true });
 processSuite({ name: `compiled slot${why}`, command, ignore });

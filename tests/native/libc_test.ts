@@ -21,6 +21,9 @@ import {
   writeFd,
 } from "../../src/native/libc.ts";
 
+// Before the first test, which would otherwise be told that it left a library open.
+libc();
+
 function withPipe(use: (ends: { readonly read: number; readonly write: number }) => void): void {
   const ends = pipe();
   try {
