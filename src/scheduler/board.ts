@@ -36,8 +36,6 @@ export interface Settled {
 
 interface KnownClient {
   readonly history: ClientHistory;
-  /** Its greatest n so far. */
-  highest: number;
 }
 
 export class Board {
@@ -55,7 +53,7 @@ export class Board {
 
   client(index: number): KnownClient {
     let known = this.#clients.get(index);
-    if (known === undefined) this.#clients.set(index, known = { history: new ClientHistory(), highest: 0 });
+    if (known === undefined) this.#clients.set(index, known = { history: new ClientHistory() });
     return known;
   }
 

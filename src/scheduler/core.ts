@@ -15,8 +15,6 @@ import type { TaskOptions } from "./task_options.ts";
 import { ASSIGNED, DEPENDENT, type FrameStore, NONE, type TaskTable } from "./task_table.ts";
 import { WaitingRoom } from "./waiting_room.ts";
 
-/** How much n may jump ahead of a client's highest: more is a broken client. */
-const MAX_JUMP = 1 << 20;
 /** An engine that shows no result for this long may be asked for tasks back while another idles, in ms. */
 const RECALL_AFTER_MS = 4;
 
@@ -112,14 +110,13 @@ export class SchedulerCore {
     peer?: unknown,
   ): Taken {
     const { client, n } = record;
-    const known = this.#board.client(client), { table } = this;
-    if (n === 0 || n > known.highest + MAX_JUMP || n > MAX_N) return "refused";
-    if (known.history.seen(n)) return "duplicate";
-    if (n > known.highest) known.highest = n;
-    known.history.see(n);
+    const { history } = this.#board.client(client), { table } = this;
+    if (n === 0 || n > MAX_N) return "refused";
+    if (history.seen(n)) return "duplicate";
+    history.see(n);
     const seq = table.add(client, n);
     const place = table.at(seq);
-    known.history.open.set(n, seq);
+    history.open.set(n, seq);
     table.definition[place] = record.definition;
     table.frame[place] = frame;
     table.offset[place] = from;

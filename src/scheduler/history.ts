@@ -55,30 +55,36 @@ class OpenIndex {
 const SEEN = 1;
 const SUCCEEDED = 2;
 const FAILED = 4;
+/** Tasks of one page; pages that no task fell into take no memory. */
+const PAGE = 1 << 14;
+
+/** What is remembered of `PAGE` neighbouring tasks. */
+interface Page {
+  /** Two tasks in a byte: 4 bits each. */
+  readonly bits: Uint8Array;
+  /** Id of the engine on which each ended, plus 1. */
+  readonly engine: Uint16Array;
+}
 
 /** One client's tasks: which were seen, how they ended, where they ran, which are open. */
 export class ClientHistory {
-  /** Two tasks in a byte: 4 bits each. */
-  #bits = new Uint8Array(64);
-  #engine = new Uint16Array(128);
+  readonly #pages = new Map<number, Page>();
   readonly open = new OpenIndex();
 
   #get(n: number): number {
-    return ((this.#bits[n >>> 1] ?? 0) >>> ((n & 1) * 4)) & 15;
+    const page = this.#pages.get(Math.floor(n / PAGE));
+    return page === undefined ? 0 : (page.bits[(n % PAGE) >>> 1]! >>> ((n & 1) * 4)) & 15;
   }
 
-  #or(n: number, bit: number): void {
-    const byte = n >>> 1;
-    if (byte >= this.#bits.length) {
-      const size = Math.max(this.#bits.length * 2, byte + 1);
-      const bits = new Uint8Array(size);
-      bits.set(this.#bits);
-      this.#bits = bits;
-      const engine = new Uint16Array(size * 2);
-      engine.set(this.#engine);
-      this.#engine = engine;
+  #or(n: number, bit: number): Page {
+    const index = Math.floor(n / PAGE);
+    let page = this.#pages.get(index);
+    if (page === undefined) {
+      page = { bits: new Uint8Array(PAGE / 2), engine: new Uint16Array(PAGE) };
+      this.#pages.set(index, page);
     }
-    this.#bits[byte]! |= bit << ((n & 1) * 4);
+    page.bits[(n % PAGE) >>> 1]! |= bit << ((n & 1) * 4);
+    return page;
   }
 
   seen(n: number): boolean {
@@ -95,7 +101,7 @@ export class ClientHistory {
 
   /** Engine on which task n ended, or -1 (ids above 65534 are not kept). */
   engineOf(n: number): number {
-    return (this.#engine[n] ?? 0) - 1;
+    return (this.#pages.get(Math.floor(n / PAGE))?.engine[n % PAGE] ?? 0) - 1;
   }
 
   see(n: number): void {
@@ -103,10 +109,10 @@ export class ClientHistory {
   }
 
   finish(n: number, ok: boolean, engine: number): void {
-    this.#or(n, ok ? SUCCEEDED : FAILED);
-    this.#engine[n] = engine >= 0 && engine < 0xffff ? engine + 1 : 0;
+    const page = this.#or(n, ok ? SUCCEEDED : FAILED);
+    page.engine[n % PAGE] = engine >= 0 && engine < 0xffff ? engine + 1 : 0;
   }
 }
 
-/** Highest n that a client may use: what bounds the bits that a hostile or broken client makes us keep. */
+/** Highest n that a client may use: what bounds the pages that a hostile or broken client makes us keep. */
 export const MAX_N = 1 << 28;

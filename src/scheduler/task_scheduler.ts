@@ -16,6 +16,7 @@ import {
   KIND,
   OP,
   ORIGIN,
+  STATUS,
   TASK_FLAG,
 } from "../protocol/groups.ts";
 import { encodeValue } from "../protocol/values.ts";
@@ -28,6 +29,7 @@ import { Definitions } from "./definitions.ts";
 import { type EngineEnd, EngineEnds, seal, type Sealing } from "./engine_ends.ts";
 import type { Action } from "./events.ts";
 import type { GroupDoor } from "./group_door.ts";
+import { MAX_N } from "./history.ts";
 import type { HubLink } from "./hub_link.ts";
 import { SCHEDULER_BOUNDS } from "./options.ts";
 import type { PeerTasks } from "./peer_tasks.ts";
@@ -151,15 +153,18 @@ export class TaskScheduler {
       const isBad = options instanceof BadOption;
       const taken = this.#core.submit(task, kept, from, reader.offset - from, isBad ? null : options, at);
       if (taken === "taken") view.setUint32(from + 24, task.seq, true);
-      else if (taken === "refused") {
-        this.#door.drop(`client ${client.index}`, `a task number out of order: ${task.n}`);
-      }
+      else if (taken === "refused") this.#refuse(client.index, task.n);
       if (isBad && taken === "taken") this.#core.refuse(task.seq, options.name, options.message);
     }
     this.#link.send("tasks", [frame]);
     this.#core.frames.dropIfUnused(kept);
     this.#core.dispatch(at);
     this.#clients.accept(client);
+  }
+
+  #refuse(client: number, n: number): void {
+    const evalue = `Cannot take task ${n}: a client counts its tasks from 1 to ${MAX_N}`;
+    this.#answer({ client, n, seq: 0, engine: -1, status: STATUS.error, ename: "RangeError", evalue });
   }
 
   /** The options in the tail of the task just read; null if they do not concern the scheduler. */
@@ -337,7 +342,7 @@ export class TaskScheduler {
   }
 
   /** Answers a task in an engine's place. */
-  #answer(action: Extract<Action, { kind: "answer" }>): void {
+  #answer(action: Omit<Extract<Action, { kind: "answer" }>, "kind" | "peer">): void {
     const { client, n, seq, status, ename, evalue } = action;
     const body = encodeValue({ ename, evalue, traceback: [] }).body;
     const engine = action.engine < 0 ? ANY : action.engine;
