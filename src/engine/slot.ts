@@ -13,7 +13,6 @@ import {
   kill,
   pidfdOpen,
   pipe,
-  pollFds,
   punchHole,
   readyFds,
   residentBytes,
@@ -36,7 +35,7 @@ const READY_MS = 10_000;
 /** A bell that led to nothing is rung again after so long, then after twice that, and so on. */
 const RING_AGAIN_MS = 10;
 /** A child that takes no task for so long, although none runs, is killed. */
-const STUCK_MS = 5_000;
+const STUCK_MS = 10_000;
 /** An arena that lay unused for so long gives its memory back. */
 const ARENA_IDLE_MS = 1_000;
 /** How much of the last text is kept for the report of the end. */
@@ -86,7 +85,6 @@ export class Slot implements SlotHandle {
   readonly pid: number;
   readonly fds: readonly number[];
   readonly #pipes: Pipes;
-  readonly #pidfd: number;
   readonly #memory: SharedMemory;
   readonly #layout: RingLayout;
   readonly #ring: HostRing;
@@ -94,6 +92,7 @@ export class Slot implements SlotHandle {
   readonly #stderr: TextStream;
   readonly #startedAt = now();
   #state: SlotHandle["state"] = "starting";
+  #status: ExitStatus | undefined;
   #isClosed = false;
   #isLooking = false;
   #isPaused = false;
@@ -124,7 +123,6 @@ export class Slot implements SlotHandle {
   private constructor(started: Started) {
     const { pid, pidfd, pipes, memory, layout, settings } = started;
     this.pid = pid;
-    this.#pidfd = pidfd;
     this.#pipes = pipes;
     this.#memory = memory;
     this.#layout = layout;
@@ -287,12 +285,20 @@ export class Slot implements SlotHandle {
 
   /** The child has ended: reaps it, and everything of its group. */
   #end(sink: SlotSink): void {
-    kill(-this.pid, SIGNAL.kill);
-    const status = waitpid(this.pid) ?? { code: null, signal: null };
+    const status = this.#reap();
     this.#drain(sink);
     const open = this.#ring.unfinished();
     this.#state = "ended";
     sink.ended(this.#report(status), open);
+  }
+
+  /** Once only: afterwards its process id may be somebody else's. */
+  #reap(): ExitStatus {
+    if (this.#status === undefined) {
+      kill(-this.pid, SIGNAL.kill);
+      this.#status = waitpid(this.pid, "block") ?? { code: null, signal: null };
+    }
+    return this.#status;
   }
 
   /** What came between the look and the end. */
@@ -341,19 +347,16 @@ export class Slot implements SlotHandle {
   }
 
   #signal(signal: number): void {
+    if (this.#status !== undefined) return;
     if (!kill(-this.pid, signal)) kill(this.pid, signal);
   }
 
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    if (this.#state !== "ended") {
-      this.#signal(SIGNAL.kill);
-      pollFds([this.#pidfd], -1);
-      kill(-this.pid, SIGNAL.kill);
-      waitpid(this.pid, "block");
-      this.#state = "ended";
-    }
+    this.#signal(SIGNAL.kill);
+    this.#state = "ended";
+    this.#reap();
     // A sink that closes the slot that it is told of: the look still stands in the memory.
     if (!this.#isLooking) this.#release();
   }

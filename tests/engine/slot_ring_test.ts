@@ -3,8 +3,10 @@ import fc from "fast-check";
 import { CONTROL, ENTRY_WORDS, REQUEST, RESULT, RESULT_KIND, ringLayout } from "../../src/engine/ring.ts";
 import { WorkerRing } from "../../src/engine/ring_worker.ts";
 import { Nonsense, type RingSink } from "../../src/engine/slot_checks.ts";
+import { childCommand, Slot } from "../../src/engine/slot.ts";
 import { HostRing } from "../../src/engine/slot_ring.ts";
 import { OP } from "../../src/protocol/groups.ts";
+import { SETTINGS, SlotHost } from "../contracts/slot_host.ts";
 
 const layout = ringLayout(16, 1 << 20, 1 << 20);
 const LIMIT = 4 << 20;
@@ -193,9 +195,7 @@ Deno.test("HostRing: garbage anywhere ends in nonsense or is taken for one answe
   );
 });
 
-Deno.test("a child that writes garbage into its ring ends, and a slot beside it does not notice", async () => {
-  const { childCommand, Slot } = await import("../../src/engine/slot.ts");
-  const { SETTINGS, SlotHost } = await import("../contracts/slot_host.ts");
+Deno.test("a child that writes garbage into its ring ends, and a slot beside it does not notice", () => {
   const forger = new URL("./slot_forger.ts", import.meta.url).pathname;
   using honest = new SlotHost(Slot.start(SETTINGS, childCommand())).untilReady();
   using forged = new SlotHost(Slot.start(SETTINGS, [Deno.execPath(), "run", "-A", "--no-check", forger]));
