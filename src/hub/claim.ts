@@ -3,6 +3,8 @@
  * a file left behind (or a pid that was given to another process since) is not taken for a controller.
  */
 
+import { birthOf } from "./process_birth.ts";
+
 /** A held claim. */
 export interface Claim extends Disposable {
   readonly file: string;
@@ -36,7 +38,7 @@ export function claimProfile(profileDir: string, clusterId: string): Claim {
         `process ${holder.pid} is one`,
     );
   }
-  const own = { pid: Deno.pid, start: startOf(Deno.pid) };
+  const own = { pid: Deno.pid, start: birthOf(Deno.pid) };
   const partial = `${file}.${Deno.pid}`;
   Deno.writeTextFileSync(partial, `${own.pid}\n${own.start ?? ""}\n`, { mode: 0o600 });
   Deno.renameSync(partial, file);
@@ -70,24 +72,13 @@ function readHolder(file: string): Holder | undefined {
 }
 
 function isAlive({ pid, start }: Holder): boolean {
-  const now = startOf(pid);
+  const now = birthOf(pid);
   if (now !== null && start !== null) return now === start;
   if (now === null && isLinux) return false;
   return isRunning(pid);
 }
 
 const isLinux = Deno.build.os === "linux";
-
-/** Field 22 of /proc/<pid>/stat; the name in field 2 may hold spaces and brackets. Null for a zombie, and without /proc. */
-function startOf(pid: number): string | null {
-  try {
-    const text = Deno.readTextFileSync(`/proc/${pid}/stat`);
-    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-    return fields[0] === "Z" || fields[0] === "X" ? null : fields[19] ?? null;
-  } catch {
-    return null;
-  }
-}
 
 /** Whether a process of this pid is there, where /proc does not tell; SIGCONT harms nobody. */
 function isRunning(pid: number): boolean {

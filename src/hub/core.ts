@@ -22,6 +22,8 @@ export type HubEvent =
   | { readonly kind: "unregistration_requested"; readonly at: number; readonly id: number }
   /** An engine says on IOPub that it shuts down. */
   | { readonly kind: "engine_said_goodbye"; readonly at: number; readonly uuid: string }
+  /** The process of an engine on this machine is gone. */
+  | { readonly kind: "engine_process_ended"; readonly at: number; readonly uuid: string }
   /** A heart connected to the ping socket. */
   | { readonly kind: "heart_subscribed"; readonly at: number }
   /** A heart sent back a ping. */
@@ -103,6 +105,8 @@ export class HubCore {
         return this.#unregistered(event.id, event.at);
       case "engine_said_goodbye":
         return this.#saidGoodbye(event.uuid, event.at);
+      case "engine_process_ended":
+        return this.#processEnded(event.uuid, event.at);
       case "heart_subscribed":
         this.#isPingWanted = true;
         return this.#pingIfDue(event.at);
@@ -216,6 +220,11 @@ export class HubCore {
     const payload = seconds.includes(".") ? seconds : `${seconds}.0`;
     this.#hearts.pinged(payload);
     return { kind: "ping", payload };
+  }
+
+  #processEnded(uuid: string, at: number): HubAction[] {
+    const engine = this.registry.byUuid(uuid);
+    return engine === undefined ? [] : this.#depart(engine, at, "its process ended");
   }
 
   #depart(engine: Engine, at: number, reason: string): HubAction[] {

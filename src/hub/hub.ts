@@ -18,6 +18,7 @@ import { type HubAction, HubCore, type HubEvent } from "./core.ts";
 import { guarded } from "./guard.ts";
 import { bindHub, hasSubscription, type HubSockets, pongs } from "./hub_sockets.ts";
 import { Intake } from "./intake.ts";
+import { LocalWatch } from "./local_watch.ts";
 import { Ledger } from "./ledger.ts";
 import { HubFiles } from "./hub_files.ts";
 import { openRecords } from "./open_records.ts";
@@ -73,6 +74,10 @@ class RunningHub implements Hub {
   readonly #sockets: HubSockets;
   readonly #link: SchedulerLink;
   readonly #ledger = new Ledger();
+  readonly #watch = new LocalWatch(
+    Deno.hostname(),
+    (uuid) => this.#step({ kind: "engine_process_ended", at: now(), uuid }),
+  );
   readonly #store: RecordStore;
   readonly #core: HubCore;
   readonly #peers: PeerIntake;
@@ -152,6 +157,7 @@ class RunningHub implements Hub {
   async #stop(reason: string): Promise<void> {
     clearTimeout(this.#tick);
     clearTimeout(this.#shutdown);
+    this.#watch.close();
     this.#readyGate.reject(new Error(`Cannot wait for the controller: ${reason}`));
     this.#files.remove();
     this.#link.tell({ kind: "stop" });
@@ -325,12 +331,14 @@ class RunningHub implements Hub {
       case "announce_engine": {
         const { id, uuid, ours } = action.engine;
         this.#ledger.numbers(id);
+        this.#watch.add(action.engine);
         this.#store.engine(id, uuid);
         this.#link.tell({ kind: "engine_registered", id, uuid, ours: ours !== null });
         return this.#notify("registration_notification", id, uuid, ours !== null);
       }
       case "announce_departure": {
         const { id, uuid, ours } = action.engine;
+        this.#watch.remove(uuid);
         this.#link.tell({ kind: "engine_unregistered", id, uuid, reason: action.reason });
         return this.#notify("unregistration_notification", id, uuid, ours !== null);
       }

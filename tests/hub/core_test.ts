@@ -43,6 +43,8 @@ function eventOf(line: string, at: number): HubEvent {
       return { kind: "unregistration_requested", at, id: Number(name) };
     case "goodbye":
       return { kind: "engine_said_goodbye", at, uuid: name };
+    case "died":
+      return { kind: "engine_process_ended", at, uuid: name };
     default:
       throw new Error(`Cannot read event "${line}"`);
   }
