@@ -1,6 +1,6 @@
 /**
  * `deno task test`: runs the tests with the Deno that runs this, and closes with one line that counts them. Tests that need what is
- * not on this machine (Python, a batch system, a browser) are ignored by Deno and end their name with "(needs …)"; they are counted
+ * not on this machine (Python, a batch system, a browser) are ignored by Deno and say "(needs …)" in their names; they are counted
  * and listed with that reason. With TSPARALLEL_NO_SKIP=1, as in CI, a skipped test is a failure.
  *
  * Arguments go to `deno test`: files, folders, `--filter`.
@@ -46,7 +46,7 @@ function decodeXml(text: string): string {
 export function skipLines(skipped: readonly string[]): string[] {
   const reasons = new Map<string, string[]>();
   for (const name of skipped) {
-    const reason = /\(needs ([^)]*)\)$/.exec(name)?.[1] ?? "a reason that its name does not tell";
+    const reason = /\(needs ([^)]*)\)/.exec(name)?.[1] ?? "a reason that its name does not tell";
     reasons.set(reason, [...(reasons.get(reason) ?? []), name]);
   }
   return [...reasons].flatMap(([reason, names]) => [

@@ -5,7 +5,7 @@ import { wallSuite } from "../contracts/slot_walls.ts";
 const base = Deno.env.get("DENORT_BIN");
 const compiler = Deno.env.get("TSPARALLEL_DENO26");
 const ignore = base === undefined || compiler === undefined;
-const why = ignore ? " (skipped: DENORT_BIN and TSPARALLEL_DENO26 are not set)" : "";
+const why = ignore ? " (needs DENORT_BIN and TSPARALLEL_DENO26)" : "";
 
 /** The program that main.ts is to a slot: compiled alone, from a folder without a package. */
 function compile(): string {
