@@ -1,6 +1,7 @@
 /**
  * What the host's end of a slot's ring knows of single things in it, apart from their order: shapes, bounds, times.
  */
+import { PIECE_BYTES } from "./ring.ts";
 import type { SlotSink, WallReport } from "./slot_contract.ts";
 
 /** The child wrote what no honest Worker writes. */
@@ -30,6 +31,56 @@ export interface Piece {
   readonly offset: number;
   readonly at: number;
   readonly length: number;
+}
+
+/** Holds the pieces of one result's buffers to their order and bounds. */
+export class PieceOrder {
+  readonly #arenaBytes: number;
+  readonly #limit: number;
+  /** Buffers that are whole, and how far the next one is. */
+  #buffers = 0;
+  #total = 0;
+  #offset = 0;
+  /** Bytes of all of them together. */
+  #bytes = 0;
+
+  constructor(arenaBytes: number, limit: number) {
+    this.#arenaBytes = arenaBytes;
+    this.#limit = limit;
+  }
+
+  /** Another task begins. */
+  reset(): void {
+    this.#buffers =
+      this.#total =
+      this.#offset =
+      this.#bytes =
+        0;
+  }
+
+  /** @throws Nonsense if this is not the piece that comes next */
+  check(piece: Piece): void {
+    const { index, total, offset, at, length } = piece;
+    const isFirst = this.#offset === 0;
+    const isNext = index === this.#buffers && offset === this.#offset && length > 0 && length <= PIECE_BYTES;
+    const isSame = Number.isSafeInteger(total) && (isFirst || total === this.#total) &&
+      offset + length <= total;
+    if (!isNext || !isSame) throw new Nonsense("It published a piece that does not follow");
+    if (at < 0 || at + length > this.#arenaBytes) throw new Nonsense("It published a piece out of bounds");
+    if (isFirst) this.#bytes += total;
+    if (this.#bytes > this.#limit) throw new Nonsense(`It published more than ${this.#limit} bytes`);
+    this.#total = total;
+    this.#offset = offset + length;
+    if (this.#offset < total) return;
+    this.#buffers++;
+    this.#offset = 0;
+  }
+
+  /** @throws Nonsense if a result with so many buffers, and a body of so many bytes, is not complete */
+  checkWhole(buffers: number, length: number): void {
+    if (buffers !== this.#buffers || this.#offset !== 0) throw new Nonsense("Its buffers are not complete");
+    if (length === 0 && buffers === 0) throw new Nonsense("It answered nothing");
+  }
 }
 
 /** @throws RangeError if a number cannot be a ticket */

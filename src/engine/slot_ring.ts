@@ -23,6 +23,7 @@ import {
   clamp,
   Nonsense,
   type Piece,
+  PieceOrder,
   readWalls,
   type RequestFields,
   type RingSink,
@@ -39,7 +40,6 @@ const RESULT_SLACK_BYTES = 2 << 20;
 
 export class HostRing {
   readonly #layout: RingLayout;
-  readonly #limit: number;
   readonly #mask: number;
   #words: Int32Array;
   #numbers: Float64Array;
@@ -61,11 +61,8 @@ export class HostRing {
   /** Tickets that have pieces in the Worker and are not offered yet, and those of them to be forgotten. */
   readonly #ahead = new Set<number>();
   readonly #dropped: number[] = [];
-  /** Of the task that is being answered: its buffers so far. */
-  #buffers = 0;
-  #bufferTotal = 0;
-  #bufferOffset = 0;
-  #answerBytes = 0;
+  /** Of the task that is being answered. */
+  readonly #pieces: PieceOrder;
   #scratch = new Uint8Array(4096);
   #isReady = false;
   /** Bounds of what the Worker says of times. */
@@ -76,7 +73,7 @@ export class HostRing {
 
   constructor(memory: ArrayBuffer, layout: RingLayout, resultLimitBytes: number) {
     this.#layout = layout;
-    this.#limit = resultLimitBytes + RESULT_SLACK_BYTES;
+    this.#pieces = new PieceOrder(layout.arenaBytes, resultLimitBytes + RESULT_SLACK_BYTES);
     this.#mask = layout.entries - 1;
     this.#words = new Int32Array(memory);
     this.#numbers = new Float64Array(memory);
@@ -290,7 +287,7 @@ export class HostRing {
     if (kind !== RESULT_KIND.ok && kind !== RESULT_KIND.error) {
       throw new Nonsense(`It published kind ${kind}`);
     }
-    this.#checkBuffers(buffers, length);
+    this.#pieces.checkWhole(buffers, length);
     const finished = clamp(b, Math.max(this.#startedAt, this.#startSeen), after);
     this.#lastFinish = finished;
     this.#close(this.#cursor);
@@ -334,11 +331,7 @@ export class HostRing {
     const earliest = Math.max(this.#offeredAt[slot]!, this.#lastLook, this.#lastFinish);
     this.#startedAt = clamp(said, earliest, after);
     this.#startSeen = 0;
-    this.#buffers =
-      this.#bufferTotal =
-      this.#bufferOffset =
-      this.#answerBytes =
-        0;
+    this.#pieces.reset();
     sink.started(this.#tickets[slot]!, this.#startedAt);
   }
 
@@ -359,36 +352,13 @@ export class HostRing {
 
   #chunk(sink: RingSink, ticket: number, piece: Piece): void {
     const { index, total, offset, at, length } = piece;
-    const isFirst = this.#bufferOffset === 0;
-    const isNext = index === this.#buffers && offset === this.#bufferOffset && length > 0 &&
-      length <= PIECE_BYTES;
-    const isWhole = Number.isSafeInteger(total) && (isFirst || total === this.#bufferTotal) &&
-      offset + length <= total;
-    if (!isNext || !isWhole) throw new Nonsense("It published a piece that does not follow");
-    if (at < 0 || at + length > this.#layout.arenaBytes) {
-      throw new Nonsense("It published a piece out of bounds");
-    }
-    if (isFirst) this.#answerBytes += total;
-    if (this.#answerBytes > this.#limit) throw new Nonsense(`It published more than ${this.#limit} bytes`);
-    this.#bufferTotal = total;
-    this.#bufferOffset = offset + length;
-    if (this.#bufferOffset === total) {
-      this.#buffers++;
-      this.#bufferOffset = 0;
-    }
+    this.#pieces.check(piece);
     const from = this.#layout.arenaOut + at;
     try {
       sink.chunk(ticket, index, total, offset, this.#bytes.subarray(from, from + length));
     } finally {
       this.#advance();
     }
-  }
-
-  #checkBuffers(buffers: number, length: number): void {
-    if (buffers !== this.#buffers || this.#bufferOffset !== 0) {
-      throw new Nonsense("Its buffers are not complete");
-    }
-    if (length === 0 && buffers === 0) throw new Nonsense("It answered nothing");
   }
 
   /** Copies a body out: a view of memory of our own, valid until the next call. */
