@@ -24,7 +24,6 @@ import {
 
 /** A child that dies with a task in hand that never starts: so many tries. */
 const MAX_REHANDS = 3;
-const LEFT = "The engine left";
 
 export class EngineCore {
   readonly #options: CoreOptions;
@@ -173,9 +172,8 @@ export class EngineCore {
 
   /** Forgets a task that was finished. */
   release(ticket: number): void {
-    const place = this.table.at(ticket);
-    if (place < 0) return;
-    this.#remove(ticket, place);
+    if (this.table.at(ticket) < 0) return;
+    this.#remove(ticket, this.table.at(ticket));
     while (this.#handed.length > 0 && !this.table.isInSlot(this.#handed.get(0))) this.#handed.shift();
     if (this.#options.isolation === "process" && this.#child.state === "ready" && this.#inSlot === 0) {
       this.#child.state = "dying";
@@ -301,7 +299,9 @@ export class EngineCore {
     if (place < 0 || this.table.state[place] !== STATE.handed) return;
     const why = this.#whys.get(ticket);
     if (!isBack) {
-      if (this.#child.isClosed) return this.#conclude(ticket, place, lost(this.name, LEFT, true));
+      if (this.#child.isClosed) {
+        return this.#conclude(ticket, place, lost(this.name, "The engine left", true));
+      }
       if (why !== undefined && !why.kill && why.then !== "drop") this.#whys.delete(ticket);
       return;
     }
@@ -315,8 +315,9 @@ export class EngineCore {
   /** Ends a task that is in no slot as `why` says. */
   #conclude(ticket: number, place: number, why: Why): void {
     const { client, n, seq } = this.table;
-    const name = { client: client[place]!, n: n[place]!, seq: seq[place]! };
-    if (why.then === "return") this.actions.push({ kind: "returned", ...name });
+    if (why.then === "return") {
+      this.actions.push({ kind: "returned", client: client[place]!, n: n[place]!, seq: seq[place]! });
+    }
     if (why.then === "answer") {
       if (this.table.scheduled[place] === 1) this.pace.sent();
       this.actions.push(answerOf(this.table, place, ticket, why, this.rare.get(ticket)?.peer));

@@ -328,6 +328,8 @@ export class HostedEngine {
     this.#isOver = true;
     if (hasFailed) this.#log.error("The engine ends", { reason });
     else this.#log.info("The engine leaves", { id: this.#id, reason });
+    // What has arrived goes back with the rest.
+    this.#guard(() => this.#shell.read());
     this.#driver.look();
     this.#core.step({ kind: "leave", reason, at: now() });
     this.#driver.act();

@@ -117,14 +117,16 @@ Deno.test("limits: run time, memory and output end with their names", () =>
   }));
 
 Deno.test("a task whose process dies under it is lost, those behind it run elsewhere", () =>
-  test({ outputLimitBytes: 1000 }, async (fake) => {
+  test({ outputLimitBytes: 1000 }, async (fake, host) => {
     const uuid = await registered(fake);
     await fake.schedule(uuid, [
       { n: 1, value: [1] },
-      cell(2, "Deno.kill(Deno.pid, 'SIGKILL'); for (;;);"),
+      cell(2, "console.log('running'); for (;;);"),
       { n: 3, value: [3] },
       cell(4, "console.log('y'.repeat(5000)); 'more'"),
     ]);
+    await fake.until("the task's text", () => fake.published.length > 0);
+    for (const child of childrenOf(host.pid)) Deno.kill(child, "SIGKILL");
     await fake.until("results", () => fake.results.length === 4);
     const lost = fake.result(2)!;
     assert.equal(lost.status, STATUS.lost);
@@ -205,8 +207,9 @@ Deno.test("isolation by process: nothing is left of a task for the next", () =>
 Deno.test("SIGTERM: what has not started goes back, the engine says goodbye, exit code 0, no child is left", () =>
   test({ spares: 1 }, async (fake, host) => {
     const uuid = await registered(fake);
-    await fake.schedule(uuid, [{ n: 1, definition: 2 }, { n: 2, value: [1] }, { n: 3, value: [1] }]);
-    await fake.schedule(uuid, [{ n: 4, value: [1] }]);
+    const rest = [2, 3, 4].map((n) => ({ n, value: [1] }));
+    await fake.schedule(uuid, [cell(1, "console.log('running'); for (;;);"), ...rest]);
+    await fake.until("the task's text", () => fake.published.length > 0);
     await fake.until("children", () => childrenOf(host.pid).length === 2);
     const children = childrenOf(host.pid);
     host.kill("SIGTERM");

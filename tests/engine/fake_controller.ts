@@ -28,6 +28,10 @@ export const KEY = "a key for tests";
 export const NONCE = 0x1234_5678_9abc_def0n;
 const PERIOD_MS = 200;
 
+// Libraries are opened once per process, outside any test.
+Context.open().close();
+createMac(KEY).hex([]);
+
 /** A result as a test wants to see it. */
 export interface Seen extends ResultRecord {
   readonly path: "task" | "mux";
