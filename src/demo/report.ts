@@ -153,23 +153,25 @@ export function effortOf(runs: readonly TaskRun[]): Effort {
 }
 
 /**
- * Says how much faster all engines were than one.
+ * Says how much faster all engines were than one, in two ways: time in tasks by time that passed, which takes what else the machine
+ * had to do for work; and against one engine alone, which takes the machine to be as busy then as before.
  * @param all the records of the whole run
  * @param alone the records of a part of the same work on one engine, with nothing beside it
  * @param share that part's share of the work, 0 to 1
  */
 export function speedUpLines(all: Effort, alone: Effort, share: number): string[] {
+  const { tasks, perEngine, busySeconds, wallSeconds } = all;
   const one = alone.wallSeconds / share;
-  const engines = all.perEngine.length;
+  const part = `${(share * 100).toFixed(1)} %`;
   return [
-    `${all.tasks.toLocaleString("en")} task records: ${engines} engines (${
-      all.perEngine.join(" + ")
+    `${tasks.toLocaleString("en")} task records: ${perEngine.length} engines (${
+      perEngine.join(" + ")
     } tasks) worked ` +
-    `${all.busySeconds.toFixed(1)} s within ${all.wallSeconds.toFixed(1)} s.`,
-    `One engine alone did ${(share * 100).toFixed(1)} % of the same work in ${
-      alone.wallSeconds.toFixed(2)
-    } s, ` +
-    `so it would need ${one.toFixed(1)} s for all of it.`,
-    `Speed-up against one engine: ${(one / all.wallSeconds).toFixed(2)}`,
+    `${busySeconds.toFixed(1)} s in tasks within ${wallSeconds.toFixed(1)} s.`,
+    `One engine alone did ${part} of the work again in ${alone.wallSeconds.toFixed(2)} s: ${
+      one.toFixed(1)
+    } s for all of it.`,
+    `Speed-up against one engine: ${(busySeconds / wallSeconds).toFixed(2)} by time in tasks, ` +
+    `${(one / wallSeconds).toFixed(2)} by one engine alone.`,
   ];
 }

@@ -76,10 +76,11 @@ Deno.test("effortOf() and speedUpLines() tell the speed-up from the records", ()
   ]);
   assert.deepEqual(all, { tasks: 3, wallSeconds: 2.5, busySeconds: 4, perEngine: [2, 1] });
   const alone = effortOf([{ engine: "a", startedMs: 0, completedMs: 400 }]);
-  assert.match(
-    speedUpLines(all, alone, 0.1).join("\n"),
-    /need 4\.0 s for all of it\.\nSpeed-up against one engine: 1\.60$/,
-  );
+  assert.deepEqual(speedUpLines(all, alone, 0.1), [
+    "3 task records: 2 engines (2 + 1 tasks) worked 4.0 s in tasks within 2.5 s.",
+    "One engine alone did 10.0 % of the work again in 0.40 s: 4.0 s for all of it.",
+    "Speed-up against one engine: 1.60 by time in tasks, 1.60 by one engine alone.",
+  ]);
   assert.equal(effortOf([]).wallSeconds, 0);
 });
 
