@@ -130,12 +130,14 @@ export class HubCore {
         log("warn", "Registration refused", { uuid, reason: text }),
       ];
     }
+    // An engine that was known all the time keeps its tasks.
+    const again = grant.isAgain ? { again: true } : {};
     const content = {
       status: "ok",
       id: grant.id,
       hb_period: this.#options.periodMs,
       connection_info: this.#options.connectionInfo(),
-      ...(ours ? { tsparallel: this.#options.extension } : {}),
+      ...(ours ? { tsparallel: { ...this.#options.extension, ...again } } : {}),
     };
     return [
       { kind: "reply_registration", rid, content },

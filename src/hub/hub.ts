@@ -89,6 +89,7 @@ class RunningHub implements Hub {
   #resubmitter: Resubmitter | undefined;
   #clients = 0;
   #schedulerQueue = { waiting: 0, assigned: 0 };
+  #schedulerDropped = 0;
   #tick: ReturnType<typeof setTimeout> | undefined;
   #shutdown: ReturnType<typeof setTimeout> | undefined;
   #stopping: Promise<void> | undefined;
@@ -142,7 +143,7 @@ class RunningHub implements Hub {
       database: this.#store.name,
       versions: { deno: Deno.version.deno, v8: Deno.version.v8, libzmq: Context.version() },
       uptimeMs: Math.round(monotonic() - this.#startedTick),
-      dropped: this.#door.dropped + this.#intake.malformed,
+      dropped: this.#door.dropped + this.#intake.malformed + this.#schedulerDropped,
     };
   }
 
@@ -265,8 +266,9 @@ class RunningHub implements Hub {
       onHello: () => this.#setUp(),
       onReady: (ports: SchedulerPorts) => this.#onReady(ports),
       onFailed: (reason: string) => void this.stop(`the schedulers failed: ${reason}`),
-      onQueue: (waiting: number, assigned: number) => {
+      onQueue: (waiting: number, assigned: number, dropped: number) => {
         this.#schedulerQueue = { waiting, assigned };
+        this.#schedulerDropped = dropped;
       },
       onData: (topic: string, frames: readonly Uint8Array[]) => this.#intake.take(topic, frames),
     };

@@ -10,6 +10,7 @@ import type { Ledger } from "./ledger.ts";
 import { HUB_BOUNDS } from "./options.ts";
 import type { PeerIntake, PeerTopic } from "./peer_intake.ts";
 import type { CommitReport, RecordStore } from "./records.ts";
+import { Slab } from "./slab.ts";
 
 export interface IntakeParts {
   readonly ledger: Ledger;
@@ -28,6 +29,8 @@ export class Intake {
   #refused: Extract<CommitReport, { kind: "refused" }> | undefined;
   #malformed = 0;
   #closed = false;
+  /** Frames of groups until their commit. */
+  readonly #slab = new Slab();
 
   constructor(parts: IntakeParts) {
     this.#parts = parts;
@@ -43,7 +46,10 @@ export class Intake {
     return this.#malformed;
   }
 
-  /** Takes one data message; nothing in it can make this throw. */
+  /**
+   * Takes one data message; nothing in it can make this throw.
+   * @param frames groups of tasks, assignments and results are valid during the call only; all others are the hub's own
+   */
   take(topic: string, frames: readonly Uint8Array[]): void {
     this.#taken = (this.#taken + 1) >>> 0;
     try {
@@ -84,6 +90,7 @@ export class Intake {
       this.#parts.log.info("Records are written again");
     }
     if (this.#refused) this.#soon(HUB_BOUNDS.retryMs);
+    else this.#slab.reset();
     if (this.#refused?.isFull || this.#acknowledged === this.#taken) return;
     this.#acknowledged = this.#taken;
     this.#parts.acknowledge(this.#taken);
@@ -101,6 +108,11 @@ export class Intake {
     this.#timer = setTimeout(write, ms);
   }
 
+  /** A copy that lives as long as the store needs it. */
+  #own(frame: Uint8Array): Uint8Array {
+    return this.#parts.store.keepsFrames ? frame.slice() : this.#slab.copy(frame);
+  }
+
   #read(topic: string, frames: readonly Uint8Array[]): void {
     const { ledger, store, peers } = this.#parts;
     const [frame, piece] = frames;
@@ -110,14 +122,14 @@ export class Intake {
       case "direct": {
         const route = topic === "tasks" ? "task" : "mux";
         ledger.tasks(frame, route);
-        return store.takeTasks(frame, route);
+        return store.takeTasks(this.#own(frame), route);
       }
       case "assigned":
         ledger.assigned(frame);
         return;
       case "results":
         ledger.results(frame);
-        return store.takeResults(frame, Math.round(now() * 1000));
+        return store.takeResults(this.#own(frame), Math.round(now() * 1000));
       case "chunk":
         if (!piece) throw new RangeError("the chunk has no piece");
         return store.takeChunk(frame, piece);

@@ -103,6 +103,8 @@ export interface RecordStore {
   readonly name: string;
   /** Rows that wait for `commit()`. */
   readonly waiting: number;
+  /** Whether frames are kept beyond the next successful commit. */
+  readonly keepsFrames: boolean;
 
   /** The index of (session, pid), a new one the first time. */
   clientIndex(session: string, pid: number, username: string): number;
@@ -112,7 +114,7 @@ export interface RecordStore {
   /** Engine `id` is `uuid` from now on: groups name engines by id. */
   engine(id: number, uuid: string): void;
 
-  /** Takes in a group of kind tasks, definitions included. The frame is kept: hand over an own copy. */
+  /** Takes in a group of kind tasks, definitions included. The frame is kept until the commit at least (`keepsFrames`). */
   takeTasks(frame: Uint8Array, route: Route): void;
   /** Takes in a group of kind results. @param received microseconds since 1970 */
   takeResults(frame: Uint8Array, received: number): void;

@@ -56,6 +56,7 @@ const EMPTY = new Uint8Array(0);
 
 export class MemoryRecords implements RecordStore {
   readonly name = "memory";
+  readonly keepsFrames = true;
   readonly waiting = 0;
   readonly #context: RecordContext;
   readonly #limits: Required<{ [K in keyof MemoryOptions]: number }>;

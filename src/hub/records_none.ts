@@ -6,6 +6,7 @@ import { RequestError } from "./request_error.ts";
 
 export class NoRecords implements RecordStore {
   readonly name = "none";
+  readonly keepsFrames = false;
   readonly waiting = 0;
   readonly #clients = new ClientTable();
 

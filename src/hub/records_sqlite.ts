@@ -52,6 +52,7 @@ const MAX_CACHED = 10_000;
 
 export class SqliteRecords implements RecordStore {
   readonly name = "SQLite";
+  readonly keepsFrames = false;
   readonly #db: DatabaseSync;
   readonly #reader: SqliteReader;
   readonly #chunks: ChunkAssembler;

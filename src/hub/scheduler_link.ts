@@ -6,6 +6,7 @@
 import { monotonic } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import type { Context } from "../wire/context.ts";
+import { Incoming } from "../wire/incoming.ts";
 import type { AsyncPoller } from "../wire/poll.ts";
 import type { Socket } from "../wire/socket.ts";
 import { guarded } from "./guard.ts";
@@ -26,8 +27,9 @@ export interface LinkEvents {
   onHello(): Readonly<Record<string, unknown>>;
   onReady(ports: SchedulerPorts): void;
   onFailed(reason: string): void;
-  onQueue(waiting: number, assigned: number): void;
-  /** A data message. */
+  /** Its numbers: tasks that wait, tasks that engines have, messages that were dropped. */
+  onQueue(waiting: number, assigned: number, dropped: number): void;
+  /** A data message. Groups of tasks, assignments and results are valid during the call only. */
   onData(topic: string, frames: readonly Uint8Array[]): void;
 }
 
@@ -35,6 +37,8 @@ const decoder = new TextDecoder();
 const encoder = new TextEncoder();
 const SCHEDULER = encoder.encode("scheduler");
 const JSON_TOPIC = encoder.encode("json");
+/** Topics whose frames are worked through at once: they are not copied here. */
+const BRIEF: ReadonlySet<string> = new Set(["tasks", "direct", "assigned", "results"]);
 const ACK_TOPIC = encoder.encode("ack");
 
 export class SchedulerLink {
@@ -44,6 +48,7 @@ export class SchedulerLink {
   readonly #poller: AsyncPoller;
   readonly #events: LinkEvents;
   readonly #log: Logger;
+  readonly #incoming = new Incoming();
 
   constructor(context: Context, poller: AsyncPoller, events: LinkEvents, log: Logger) {
     this.#events = events;
@@ -76,11 +81,13 @@ export class SchedulerLink {
   #read(): void {
     const until = monotonic() + HUB_BOUNDS.turnMs;
     while (!this.#socket.closed && monotonic() < until) {
-      const frames = this.#socket.receive();
-      if (!frames) return;
-      const topic = decoder.decode(frames[1]);
-      if (topic === "json") this.#hear(frames[2]);
-      else this.#events.onData(topic, frames.slice(2));
+      if (!this.#socket.receiveInto(this.#incoming)) return;
+      const { count } = this.#incoming;
+      const topic = count > 1 ? decoder.decode(this.#incoming.frame(1)) : "";
+      const first = count > 2 ? this.#incoming.frame(2) : undefined;
+      if (topic === "json") this.#hear(first);
+      else if (first !== undefined && BRIEF.has(topic)) this.#events.onData(topic, [first]);
+      else this.#events.onData(topic, this.#incoming.frames().slice(2));
     }
   }
 
@@ -92,11 +99,12 @@ export class SchedulerLink {
       message = null;
     }
     if (!isObject(message)) return this.#log.warn("The schedulers sent something that is no JSON object");
-    const { kind, ports, reason, waiting, assigned } = message;
+    const { kind, ports, reason, waiting, assigned, dropped } = message;
     if (kind === "scheduler_hello") this.tell({ kind: "scheduler_setup", ...this.#events.onHello() });
     else if (kind === "scheduler_failed") this.#events.onFailed(String(reason));
-    else if (kind === "queue") this.#events.onQueue(Number(waiting) || 0, Number(assigned) || 0);
-    else if (kind === "scheduler_ready") {
+    else if (kind === "queue") {
+      this.#events.onQueue(Number(waiting) || 0, Number(assigned) || 0, Number(dropped) || 0);
+    } else if (kind === "scheduler_ready") {
       if (isPorts(ports)) this.#events.onReady(ports);
       else this.#events.onFailed("the schedulers did not name all their ports");
     }

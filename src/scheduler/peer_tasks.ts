@@ -2,7 +2,6 @@
  * Peers' tasks at the edge of the task scheduler: a Jupyter message becomes the core's event, and the very same frames go on.
  */
 import { now } from "../base/clock.ts";
-import type { Logger } from "../base/log.ts";
 import { emptyTask, STATUS } from "../protocol/groups.ts";
 import { DELIMITER, type Message, type Session } from "../protocol/frames.ts";
 import type { Incoming } from "../wire/incoming.ts";
@@ -10,6 +9,7 @@ import type { Socket } from "../wire/socket.ts";
 import type { SchedulerCore } from "./core.ts";
 import type { Action } from "./events.ts";
 import type { EngineState } from "./engine_table.ts";
+import type { GroupDoor } from "./group_door.ts";
 import type { HubLink } from "./hub_link.ts";
 import { PeerIds } from "./peer_ids.ts";
 import { BadOption, readTaskOptions, type TaskOptions } from "./task_options.ts";
@@ -29,20 +29,19 @@ export class PeerTasks {
   readonly #engines: Socket;
   readonly #link: HubLink;
   readonly #session: Session;
-  readonly #log: Logger;
+  readonly #door: GroupDoor;
   readonly #ids = new PeerIds();
   readonly #idOfUuid = new Map<string, number>();
   readonly #uuidOfId = new Map<number, string>();
   readonly #record = emptyTask();
-  readonly #complained = new Set<string>();
   #frame = -1;
 
-  constructor(parts: { clients: Socket; engines: Socket; link: HubLink; session: Session; log: Logger }) {
+  constructor(parts: { clients: Socket; engines: Socket; link: HubLink; session: Session; door: GroupDoor }) {
     this.#clients = parts.clients;
     this.#engines = parts.engines;
     this.#link = parts.link;
     this.#session = parts.session;
-    this.#log = parts.log;
+    this.#door = parts.door;
   }
 
   isJupyter(frame: Uint8Array): boolean {
@@ -63,17 +62,14 @@ export class PeerTasks {
   fromClient(incoming: Incoming, core: SchedulerCore): void {
     const frames = incoming.frames();
     const rid = frames[0]!;
-    const message = this.#parse(frames, "client");
+    const message = this.#parse(frames, "a client on the task socket");
     if (message === null) return;
     this.#link.send("intask", frames);
     const { client, n } = this.#ids.number(String(message.header.msg_id));
     const peer: PeerTask = { rid, frames: frames.slice(1), header: message.header };
     const options = this.#options(message, client);
     if (options instanceof BadOption) return this.#reply(peer, "error", options.name, options.message);
-    if (this.#frame < 0) {
-      this.#frame = core.frames.add(new Uint8Array(0));
-      core.frames.hold(this.#frame);
-    }
+    if (this.#frame < 0) this.#frame = core.frames.add(new Uint8Array(0));
     Object.assign(this.#record, { client, n, definition: 0, buffers: 0 });
     const at = now();
     const taken = core.submit(this.#record, this.#frame, 0, 0, options, at, peer);
@@ -156,13 +152,7 @@ export class PeerTasks {
     try {
       return this.#session.parse(frames);
     } catch (error) {
-      if (!this.#complained.has(peer)) {
-        this.#complained.add(peer);
-        this.#log.warn("Dropped a message on a task socket; later ones are not logged", {
-          peer,
-          why: String(error),
-        });
-      }
+      this.#door.drop(peer, error instanceof Error ? error.message : String(error));
       return null;
     }
   }

@@ -140,6 +140,7 @@ class SchedulerLoop {
   readonly #core: SchedulerCore;
   readonly #tasks: TaskScheduler;
   readonly #direct: DirectScheduler;
+  readonly #door: GroupDoor;
   readonly #poller = new SyncPoller();
   /** Readers of the clients' side, which rest while the hub does not keep up. */
   readonly #clientReaders: (() => boolean)[];
@@ -158,9 +159,9 @@ class SchedulerLoop {
     this.#link = link;
     this.#sockets = sockets;
     const mac = createMac(setup.key), nonce = BigInt(`0x${setup.nonce}`);
-    const door = new GroupDoor(mac, nonce, log);
+    const door = this.#door = new GroupDoor(mac, nonce, log);
     const session = new Session({ key: setup.key, mac });
-    const peers = new PeerTasks({ clients: sockets.taskIn, engines: sockets.taskOut, link, session, log });
+    const peers = new PeerTasks({ clients: sockets.taskIn, engines: sockets.taskOut, link, session, door });
     this.#core = new SchedulerCore({
       policy: POLICIES[scheme],
       hwm: setup.hwm,
@@ -267,11 +268,12 @@ class SchedulerLoop {
   #report(at: number): void {
     if (at - this.#reportedAt < REPORT_MS) return;
     const { waiting, assigned } = this.#tasks.queue;
-    const text = `${waiting} ${assigned}`;
+    const { dropped } = this.#door;
+    const text = `${waiting} ${assigned} ${dropped}`;
     if (text === this.#reported) return;
     this.#reported = text;
     this.#reportedAt = at;
-    this.#link.tell({ kind: "queue", waiting, assigned });
+    this.#link.tell({ kind: "queue", waiting, assigned, dropped });
   }
 }
 

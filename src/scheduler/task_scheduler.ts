@@ -61,6 +61,7 @@ export class TaskScheduler {
   readonly #result = emptyResult();
   readonly #name = new Uint32Array(4);
   readonly #scratch = new GroupWriter(1 << 10);
+  readonly #reader = new GroupReader();
   #verdicts = new Uint8Array(256);
 
   constructor(parts: TaskSchedulerParts) {
@@ -138,11 +139,11 @@ export class TaskScheduler {
   }
 
   #submit(client: ClientEnd, received: Uint8Array): void {
-    const frame = received.slice();
-    const reader = new GroupReader();
+    const kept = this.#core.frames.add(received);
+    const frame = this.#core.frames.get(kept);
+    const reader = this.#reader;
     reader.open(frame);
-    const kept = this.#core.frames.add(frame);
-    const view = new DataView(frame.buffer);
+    const view = new DataView(frame.buffer, 0, frame.length);
     const at = now(), task = this.#task;
     for (let from = reader.offset; reader.task(task); from = reader.offset) {
       if (task.op === OP.define) {
@@ -157,7 +158,7 @@ export class TaskScheduler {
       if (isBad && taken === "taken") this.#core.refuse(task.seq, options.name, options.message);
     }
     this.#link.send("tasks", [frame]);
-    this.#core.frames.dropIfUnused(kept);
+    this.#core.frames.release(kept);
     this.#core.dispatch(at);
     this.#clients.accept(client);
   }
@@ -255,7 +256,7 @@ export class TaskScheduler {
 
   /** Passes on the results whose verdict is relay, client by client. */
   #relayParts(frame: Uint8Array): void {
-    const reader = new GroupReader(), result = this.#result;
+    const reader = this.#reader, result = this.#result;
     reader.open(frame);
     for (let i = 0, from = reader.offset; reader.result(result); i++, from = reader.offset) {
       if (this.#verdicts[i] !== 1) continue;

@@ -114,23 +114,31 @@ export class TaskTable {
   }
 }
 
-/** Frames that open tasks lie in, each kept as long as one of its tasks lives. */
+/** Most bytes of buffers that lie ready to be used again. */
+const MAX_POOLED_BYTES = 4 << 20;
+
+/** Frames that open tasks lie in, each kept as long as one of its tasks lives; their buffers are used again. */
 export class FrameStore {
   #frames: (Uint8Array | undefined)[] = [];
   #live: number[] = [];
   #free: number[] = [];
   #bytes = 0;
+  /** Buffers to use again, by the logarithm of their size. */
+  readonly #pool: ArrayBuffer[][] = Array.from({ length: 32 }, () => []);
+  #pooledBytes = 0;
 
   /** Bytes of all frames kept. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Keeps a frame that is the store's own from now on; it starts with no task. */
+  /** Keeps a copy of a frame. Whoever adds it holds it: `release` it when all its tasks were taken. */
   add(frame: Uint8Array): number {
     const id = this.#free.pop() ?? this.#frames.length;
-    this.#frames[id] = frame;
-    this.#live[id] = 0;
+    const copy = this.#room(frame.length);
+    copy.set(frame);
+    this.#frames[id] = copy;
+    this.#live[id] = 1;
     this.#bytes += frame.length;
     return id;
   }
@@ -143,20 +151,28 @@ export class FrameStore {
     this.#live[id]!++;
   }
 
-  /** One task less lies in it; drops the frame with its last. */
+  /** One holder less; the frame goes with its last. */
   release(id: number): void {
-    if (--this.#live[id]! <= 0) this.drop(id);
+    if (--this.#live[id]! <= 0) this.#drop(id);
   }
 
-  /** Drops a frame that no task lies in. */
-  dropIfUnused(id: number): void {
-    if (this.#live[id] === 0) this.drop(id);
+  #room(length: number): Uint8Array {
+    const size = 32 - Math.clz32(Math.max(length, 256) - 1);
+    const pooled = this.#pool[size]!.pop();
+    if (pooled !== undefined) this.#pooledBytes -= pooled.byteLength;
+    return new Uint8Array(pooled ?? new ArrayBuffer(2 ** size), 0, length);
   }
 
-  private drop(id: number): void {
-    this.#bytes -= this.#frames[id]?.length ?? 0;
+  #drop(id: number): void {
+    const frame = this.#frames[id];
+    if (frame === undefined) return;
+    this.#bytes -= frame.length;
     this.#frames[id] = undefined;
     this.#free.push(id);
+    const { buffer } = frame;
+    if (!(buffer instanceof ArrayBuffer) || this.#pooledBytes + buffer.byteLength > MAX_POOLED_BYTES) return;
+    this.#pooledBytes += buffer.byteLength;
+    this.#pool[32 - Math.clz32(buffer.byteLength - 1)]!.push(buffer);
   }
 }
 

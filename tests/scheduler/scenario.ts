@@ -98,7 +98,7 @@ class Conversation {
       const answer = this.#core.submit(task, kept, at, reader.offset - at, read, this.#at);
       if (answer !== "taken") taken.push(`${answer} ${client}.${task.n}`);
     }
-    this.#core.frames.dropIfUnused(kept);
+    this.#core.frames.release(kept);
     this.#core.dispatch(this.#at);
     return [...taken, ...this.#drain()];
   }
