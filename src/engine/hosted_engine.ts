@@ -218,7 +218,10 @@ export class HostedEngine {
     this.#registration.tick(now());
   }
 
-  #registered({ id, periodMs, nonce }: Registered): void {
+  #registered({ id, periodMs, nonce, isAgain }: Registered): void {
+    if (isAgain && !this.#isForgotten && id === this.#id) {
+      return this.#log.info("Still registered", { id });
+    }
     if (!this.#isForgotten) this.#forget();
     this.#isForgotten = false;
     if (this.#id < 0) this.#connect();

@@ -12,6 +12,8 @@ export interface Registered {
   readonly periodMs: number;
   /** Of the controller's run; null: the controller is a peer's and speaks no groups. */
   readonly nonce: bigint | null;
+  /** The hub knew this engine all the time: everything that it has still counts. */
+  readonly isAgain: boolean;
 }
 
 export interface RegistrationEvents {
@@ -167,7 +169,9 @@ function readGrant(content: Dictionary): Registered | null {
   const { id, hb_period, tsparallel } = content;
   if (typeof id !== "number" || !Number.isInteger(id) || id < 0) return null;
   const periodMs = typeof hb_period === "number" && hb_period > 0 ? hb_period : 3000;
-  return { id, periodMs, nonce: readNonce(tsparallel) };
+  const isAgain = typeof tsparallel === "object" && tsparallel !== null && "again" in tsparallel &&
+    tsparallel.again === true;
+  return { id, periodMs, nonce: readNonce(tsparallel), isAgain };
 }
 
 function readNonce(extension: unknown): bigint | null {

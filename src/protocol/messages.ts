@@ -41,6 +41,8 @@ export interface EngineAnnouncement {
 export interface EngineWelcome {
   readonly version: number;
   readonly nonce: string;
+  /** The hub has known the engine all the time: what it has still counts. Absent after a new registration. */
+  readonly again?: true;
 }
 
 /** The content of every reply that tells of an error. */

@@ -182,6 +182,21 @@ Deno.test("an engine that was given up registers again under its id and keeps it
     );
   }));
 
+Deno.test("an engine that was only in doubt keeps what it has", () =>
+  test({}, async (fake) => {
+    const uuid = await registered(fake);
+    const slow = (n: number) =>
+      cell(n, "await new Promise((r) => setTimeout(r, 2000)); globalThis.m = (globalThis.m ?? 0) + 1");
+    await fake.schedule(uuid, [slow(1), slow(2), cell(3, "m")]);
+    fake.pings = false;
+    await fake.until("the question whether it is known", () => fake.requests.length === 2);
+    fake.pings = true;
+    await fake.until("all results", () => fake.results.length === 3);
+    assert.equal((fake.result(3)!.value as { value: number }).value, 2);
+    await fake.schedule(uuid, [cell(4, "4")]);
+    await fake.until("a result of a later group", () => fake.result(4) !== undefined);
+  }));
+
 Deno.test("several engines in one host have ids, slots and namespaces of their own", () =>
   test({ engines: 3, id: 5 }, async (fake) => {
     await fake.until("registration", () => fake.uuids.length === 3 && fake.pongs.size === 3);

@@ -75,6 +75,8 @@ export class FakeController {
   acked = 0;
   window = 1000;
   #pingedAt = 0;
+  /** Registered and not given up. */
+  readonly #known = new Set<string>();
 
   constructor() {
     const port = (name: string, socket: Socket) => {
@@ -134,13 +136,19 @@ export class FakeController {
     if (message.header.msg_type !== "registration_request" || !this.answersRegistration) return;
     const uuid = String(message.content["uuid"]);
     if (!this.uuids.includes(uuid)) this.uuids.push(uuid);
+    const again = this.#known.has(uuid);
+    this.#known.add(uuid);
     const id = typeof message.content["id"] === "number" ? message.content["id"] : this.uuids.indexOf(uuid);
     const content = {
       id,
       status: "ok",
       hb_period: PERIOD_MS,
       connection_info: {},
-      tsparallel: { version: 1, nonce: NONCE.toString(16).padStart(16, "0") },
+      tsparallel: {
+        version: 1,
+        nonce: NONCE.toString(16).padStart(16, "0"),
+        ...(again ? { again: true } : {}),
+      },
     };
     this.#sockets["registration"]!.send([rid, ...this.session.message("registration_reply", content)]);
   }
@@ -252,6 +260,7 @@ export class FakeController {
   }
 
   async notify(uuid: string, type: string, content: Dictionary): Promise<void> {
+    if (type === "unregistration_notification") this.#known.delete(uuid);
     await this.send("registration", uuid, this.session.message(type, content));
   }
 
