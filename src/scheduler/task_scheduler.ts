@@ -145,6 +145,7 @@ export class TaskScheduler {
     reader.open(frame);
     const view = new DataView(frame.buffer, 0, frame.length);
     const at = now(), task = this.#task;
+    const leftOut = new Set<number>();
     for (let from = reader.offset; reader.task(task); from = reader.offset) {
       if (task.op === OP.define) {
         this.#definitions.set(client.index, task.definition, frame.subarray(from, reader.offset));
@@ -154,16 +155,30 @@ export class TaskScheduler {
       const isBad = options instanceof BadOption;
       const taken = this.#core.submit(task, kept, from, reader.offset - from, isBad ? null : options, at);
       if (taken === "taken") view.setUint32(from + 24, task.seq, true);
-      else if (taken === "refused") this.#refuse(client.index, task.n);
+      else leftOut.add(from);
+      if (task.buffers > 0) this.#buffers.settle(client.index, task.n, taken === "taken");
+      if (taken === "refused") this.#refuse(client.index, task.n);
       if (isBad && taken === "taken") this.#core.refuse(task.seq, options.name, options.message);
     }
-    this.#link.send("tasks", [frame]);
+    this.#link.send("tasks", [leftOut.size === 0 ? frame : this.#without(frame, leftOut)]);
     this.#core.frames.release(kept);
     this.#core.dispatch(at);
     this.#clients.accept(client);
   }
 
+  /** The same group without the records at these offsets: what was not taken must not be counted as open. */
+  #without(frame: Uint8Array, leftOut: ReadonlySet<number>): Uint8Array {
+    const reader = this.#reader;
+    reader.open(frame);
+    this.#scratch.reset();
+    for (let from = reader.offset; reader.task(this.#task); from = reader.offset) {
+      if (!leftOut.has(from)) this.#scratch.copy(frame, from, reader.offset - from);
+    }
+    return seal(this.#parts.sealing, this.#scratch, { kind: KIND.tasks, target: ANY });
+  }
+
   #refuse(client: number, n: number): void {
+    this.#door.drop(`client ${client}`, `a task number out of order: ${n}`);
     const evalue = `Cannot take task ${n}: a client counts its tasks from 1 to ${MAX_N}`;
     this.#answer({ client, n, seq: 0, engine: -1, status: STATUS.error, ename: "RangeError", evalue });
   }
