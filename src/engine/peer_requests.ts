@@ -1,6 +1,6 @@
 /**
  * Requests of peers on the shell socket: Jupyter messages, one by one. Cells run as our own tasks do; functions of Python are refused with a
- * sentence. What is no request for an engine is ignored.
+ * sentence, and so is what no engine knows.
  */
 import { now } from "../base/clock.ts";
 import { ORIGIN, STATUS } from "../protocol/groups.ts";
@@ -72,7 +72,18 @@ export class PeerRequests {
         this.#parts.iopub.status("busy", header);
         this.#reply(idents, header, metadata, "kernel_info_reply", kernelInfo(), "ok", 0);
         return this.#parts.iopub.status("idle", header);
+      default:
+        return this.#refuseUnknown(message);
     }
+  }
+
+  /** Whoever asks is not left waiting; what is no request gets no reply. */
+  #refuseUnknown({ idents, header, metadata }: Message): void {
+    const [, name] = /^(\w+)_request$/.exec(header.msg_type) ?? [];
+    if (name === undefined) return;
+    const evalue = `Cannot take a request of type "${header.msg_type}"`;
+    const content = { status: "error", ename: "NotImplementedError", evalue, traceback: [] };
+    this.#reply(idents, header, metadata, `${name}_reply`, content, "error", 0);
   }
 
   #execute(message: Message): void {

@@ -64,15 +64,22 @@ export class PeerTasks {
     const rid = frames[0]!;
     const message = this.#parse(frames, "a client on the task socket");
     if (message === null) return;
-    this.#link.send("intask", frames);
-    const { client, n } = this.#ids.number(String(message.header.msg_id));
+    const { msg_id, msg_type } = message.header;
+    if (msg_id === "" || !/^\w+_request$/.test(msg_type)) {
+      return this.#door.drop("a client on the task socket", `a message of type "${msg_type}" is no task`);
+    }
+    const { client, n } = this.#ids.number(msg_id);
     const peer: PeerTask = { rid, frames: frames.slice(1), header: message.header };
     const options = this.#options(message, client);
-    if (options instanceof BadOption) return this.#reply(peer, "error", options.name, options.message);
+    if (options instanceof BadOption) {
+      this.#link.send("intask", frames);
+      return this.#reply(peer, "error", options.name, options.message);
+    }
     if (this.#frame < 0) this.#frame = core.frames.add(new Uint8Array(0));
     Object.assign(this.#record, { client, n, definition: 0, buffers: 0 });
     const at = now();
     const taken = core.submit(this.#record, this.#frame, 0, 0, options, at, peer);
+    if (taken !== "duplicate") this.#link.send("intask", frames);
     if (taken === "refused") {
       this.#reply(peer, "error", "ValueError", "Cannot take the task: its msg_id counts too far ahead");
     }
