@@ -3,6 +3,7 @@
  * Tasks of groups are kept by (client, n), tasks of peers by msg_id.
  */
 
+import { DenseIndex } from "../base/dense_index.ts";
 import {
   ANY,
   emptyResult,
@@ -39,9 +40,12 @@ const codeOf = (route: Route, engine: number | null) =>
 const engineOf = (code: number) => code < 2 ? null : Math.floor(code / 2) - 1;
 const placeOf = (code: number): Place => ({ route: code % 2 === 1 ? "mux" : "task", engine: engineOf(code) });
 
+/** Clients without open tasks whose (empty) index is kept for their next. */
+const MAX_IDLE_CLIENTS = 64;
+
 /** Open tasks and the engines' counts. */
 export class Ledger {
-  readonly #groups = new Map<number, Map<number, number>>();
+  readonly #groups = new Map<number, DenseIndex>();
   readonly #peers = new Map<string, number>();
   readonly #numbers = new Map<number, EngineNumbers>();
   readonly #reader = new GroupReader();
@@ -129,7 +133,7 @@ export class Ledger {
       const code = open?.get(result.n);
       if (!open || code === undefined) continue;
       open.delete(result.n);
-      if (open.size === 0) this.#groups.delete(result.client);
+      if (open.size === 0 && this.#groups.size > MAX_IDLE_CLIENTS) this.#groups.delete(result.client);
       const engine = result.engine === ANY ? engineOf(code) : result.engine;
       this.#end(code, engine, result.status !== STATUS.aborted);
     }
@@ -199,9 +203,9 @@ export class Ledger {
     }
   }
 
-  #client(client: number): Map<number, number> {
+  #client(client: number): DenseIndex {
     let open = this.#groups.get(client);
-    if (!open) this.#groups.set(client, open = new Map());
+    if (!open) this.#groups.set(client, open = new DenseIndex());
     return open;
   }
 

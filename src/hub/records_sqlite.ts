@@ -20,7 +20,8 @@ import {
 } from "./records.ts";
 import { RequestError } from "./request_error.ts";
 import { JSON_COLUMNS, PLAIN_COLUMNS, prepareDatabase, SchemaMismatch, upsert } from "./sqlite_schema.ts";
-import { SqliteNames, type SqlValue, taskKey } from "./sqlite_names.ts";
+import { RowBuffer, type SqlValue } from "./row_buffer.ts";
+import { SqliteNames, taskKey } from "./sqlite_names.ts";
 import { SqliteReader, type TaskKey } from "./sqlite_reader.ts";
 import { toMicros } from "./times.ts";
 
@@ -61,8 +62,8 @@ export class SqliteRecords implements RecordStore {
   readonly #names: SqliteNames;
   readonly #outputBytes = new Map<TaskKey, number>();
   readonly #group = new GroupReader();
-  #submissions: SqlValue[] = [];
-  #results: SqlValue[] = [];
+  readonly #submissions = new RowBuffer();
+  readonly #results = new RowBuffer();
   #operations: Operation[] = [];
   #heldBytes = 0;
 
@@ -114,7 +115,7 @@ export class SqliteRecords implements RecordStore {
     const header = this.#group.open(frame);
     const engine = route === "mux" && header.target !== ANY ? this.#names.engineRow(header.target) : null;
     const word = route === "mux" ? 1 << 8 : 0;
-    const task = emptyTask();
+    const task = emptyTask(), rows = this.#submissions;
     while (this.#group.task(task)) {
       const end = task.bodyOffset + task.bodyLength;
       const bodyEnd = end - task.tailLength;
@@ -122,36 +123,37 @@ export class SqliteRecords implements RecordStore {
         this.#define(task.client, task.n, task.definition, frame.slice(task.bodyOffset, bodyEnd));
         continue;
       }
-      this.#submissions.push(
-        taskKey(task.client, task.n),
-        task.op | word | (task.buffers << 16),
-        task.op === OP.apply ? this.#names.definitionRow(task.client, task.definition) : null,
-        engine,
-        toMicros(task.submitted),
-        frame.subarray(task.bodyOffset, bodyEnd),
-        task.tailLength > 0 ? frame.subarray(bodyEnd, end) : null,
-      );
+      // Looked up first: it may have to commit, and a row must not be cut in two.
+      const definition = task.op === OP.apply
+        ? this.#names.definitionRow(task.client, task.definition)
+        : null;
+      rows.put(taskKey(task.client, task.n));
+      rows.put(task.op | word | (task.buffers << 16));
+      rows.put(definition);
+      rows.put(engine);
+      rows.put(toMicros(task.submitted));
+      rows.put(frame.subarray(task.bodyOffset, bodyEnd));
+      rows.put(task.tailLength > 0 ? frame.subarray(bodyEnd, end) : null);
       this.#heldBytes += ROW_OVERHEAD + task.bodyLength;
     }
   }
 
   takeResults(frame: Uint8Array, received: number): void {
     this.#group.open(frame);
-    const result = emptyResult();
+    const result = emptyResult(), rows = this.#results;
     while (this.#group.result(result)) {
       const end = result.bodyOffset + result.bodyLength;
       const bodyEnd = end - result.tailLength;
-      this.#results.push(
-        taskKey(result.client, result.n),
-        result.status | (result.buffers << 16),
-        this.#names.engineRow(result.engine),
-        result.epoch,
-        toMicros(result.started),
-        toMicros(result.completed),
-        received,
-        frame.subarray(result.bodyOffset, bodyEnd),
-        result.tailLength > 0 ? frame.subarray(bodyEnd, end) : null,
-      );
+      const engine = this.#names.engineRow(result.engine);
+      rows.put(taskKey(result.client, result.n));
+      rows.put(result.status | (result.buffers << 16));
+      rows.put(engine);
+      rows.put(result.epoch);
+      rows.put(toMicros(result.started));
+      rows.put(toMicros(result.completed));
+      rows.put(received);
+      rows.put(frame.subarray(result.bodyOffset, bodyEnd));
+      rows.put(result.tailLength > 0 ? frame.subarray(bodyEnd, end) : null);
       this.#heldBytes += ROW_OVERHEAD + result.bodyLength;
     }
   }
@@ -218,8 +220,8 @@ export class SqliteRecords implements RecordStore {
       const isFull = this.#heldBytes >= (this.#options.maxHeldBytes ?? 64 << 20);
       return { kind: "refused", reason, heldBytes: this.#heldBytes, isFull };
     }
-    this.#submissions = [];
-    this.#results = [];
+    this.#submissions.clear();
+    this.#results.clear();
     this.#operations = [];
     this.#heldBytes = 0;
     this.#names.committed();
@@ -286,7 +288,7 @@ export class SqliteRecords implements RecordStore {
   }
 
   /** Rows of values, ten to a statement and the rest one by one; of a task that is there already the first stays. */
-  #insert(table: string, columns: number, values: readonly SqlValue[]): void {
+  #insert(table: string, columns: number, values: RowBuffer): void {
     const row = `(${Array(columns).fill("?").join(", ")})`;
     const one = this.#prepare(`INSERT OR IGNORE INTO ${table} VALUES ${row}`);
     const ten = this.#prepare(`INSERT OR IGNORE INTO ${table} VALUES ${Array(ROWS).fill(row).join(", ")}`);

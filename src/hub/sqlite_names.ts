@@ -5,9 +5,7 @@
 
 import { nodeCrypto } from "../base/builtin.ts";
 import { type ClientCard, splitMsgId } from "./records.ts";
-
-/** A value that SQLite takes. */
-export type SqlValue = string | number | null | Uint8Array;
+import type { SqlValue } from "./row_buffer.ts";
 
 /** The part of the database that names need. */
 export interface NameDatabase {

@@ -5,58 +5,13 @@
  * three bits and two bytes (a million tasks: 2.4 MB) instead of sets of ids.
  */
 
-/** Open tasks of one client by n, so that a cancel or a resent task finds them. */
-class OpenIndex {
-  #ring = new Uint32Array(256);
-  #key = new Uint32Array(256);
-  /** Those whose place in the ring is held by another open task. */
-  #overflow = new Map<number, number>();
-  #open = 0;
-
-  set(n: number, seq: number): void {
-    this.#open++;
-    if (this.#open * 2 > this.#ring.length && this.#ring.length < 1 << 17) this.#grow();
-    const at = n & (this.#ring.length - 1);
-    if (this.#ring[at] === 0) {
-      this.#ring[at] = seq;
-      this.#key[at] = n;
-    } else this.#overflow.set(n, seq);
-  }
-
-  get(n: number): number {
-    const at = n & (this.#ring.length - 1);
-    if (this.#ring[at] !== 0 && this.#key[at] === n) return this.#ring[at]!;
-    return this.#overflow.size === 0 ? 0 : this.#overflow.get(n) ?? 0;
-  }
-
-  delete(n: number): void {
-    this.#open--;
-    const at = n & (this.#ring.length - 1);
-    if (this.#ring[at] !== 0 && this.#key[at] === n) this.#ring[at] = 0;
-    else this.#overflow.delete(n);
-  }
-
-  #grow(): void {
-    const ring = this.#ring, key = this.#key;
-    this.#ring = new Uint32Array(ring.length * 2);
-    this.#key = new Uint32Array(ring.length * 2);
-    const place = (n: number, seq: number) => {
-      const at = n & (this.#ring.length - 1);
-      if (this.#ring[at] !== 0) return false;
-      this.#ring[at] = seq;
-      this.#key[at] = n;
-      return true;
-    };
-    for (let i = 0; i < ring.length; i++) if (ring[i] !== 0) place(key[i]!, ring[i]!);
-    for (const [n, seq] of this.#overflow) if (place(n, seq)) this.#overflow.delete(n);
-  }
-}
+import { DenseIndex } from "../base/dense_index.ts";
 
 const SEEN = 1;
 const SUCCEEDED = 2;
 const FAILED = 4;
 /** Tasks of one page; pages that no task fell into take no memory. */
-const PAGE = 1 << 14;
+const PAGE = 1 << 10;
 
 /** What is remembered of `PAGE` neighbouring tasks. */
 interface Page {
@@ -69,7 +24,8 @@ interface Page {
 /** One client's tasks: which were seen, how they ended, where they ran, which are open. */
 export class ClientHistory {
   readonly #pages = new Map<number, Page>();
-  readonly open = new OpenIndex();
+  /** The scheduler's numbers of open tasks, by n. */
+  readonly open = new DenseIndex();
 
   #get(n: number): number {
     const page = this.#pages.get(Math.floor(n / PAGE));
