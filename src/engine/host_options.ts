@@ -39,9 +39,28 @@ export function limitsOf(options: EngineHostOptions): TaskLimits {
   return {
     runTimeoutMs: options.runTimeoutMs ?? Infinity,
     deadlineMs: Infinity,
-    memoryLimitMB: options.memoryLimitMB ?? Infinity,
+    memoryLimitMB: options.memoryLimitMB ?? memoryShareMB(options.engines ?? 1),
     outputLimitBytes: options.outputLimitBytes ?? OUTPUT_BYTES,
   };
+}
+
+/** Of the machine's memory, what the slots of a host may use together if nobody says otherwise. */
+const MEMORY_SHARE = 0.8;
+
+/** An engine's share of the memory that this machine (or its control group) has, in MB: a task that eats without end must not take the machine along. */
+function memoryShareMB(engines: number): number {
+  const total = Math.min(Deno.systemMemoryInfo().total, groupMemory());
+  return Math.max(64, Math.floor(total * MEMORY_SHARE / engines / 2 ** 20));
+}
+
+/** The control group's bound in bytes, Infinity where there is none. */
+function groupMemory(): number {
+  try {
+    const text = Deno.readTextFileSync("/sys/fs/cgroup/memory.max").trim();
+    return text === "max" ? Infinity : Number(text) || Infinity;
+  } catch {
+    return Infinity;
+  }
 }
 
 /** What each child is started with. */

@@ -20,7 +20,11 @@ export const ENGINE_OPTIONS = {
     "strict: refuse to start where the kernel lacks the second wall",
   ),
   runTimeoutMs: numberOrNone(null, { unit: "ms", min: 1 }, "Longest run of a task, from its start"),
-  memoryLimitMB: numberOrNone(null, { unit: "MB", min: 64 }, "Most memory of a slot's process"),
+  memoryLimitMB: numberOrNone(
+    null,
+    { unit: "MB", min: 64 },
+    "Most memory of a slot's process; unset: an equal share of 80 % of the machine's",
+  ),
   outputLimitBytes: numberOrNone(64 * MB, { unit: "bytes" }, "Most text that a task may write"),
   resultLimitBytes: numberOrNone(1024 * MB, { unit: "bytes", min: 1024 }, "Largest result of a task"),
 } as const;
