@@ -117,7 +117,7 @@ export class Resubmitter {
   }
 
   #resubmitGroup(replay: GroupReplay): string {
-    const { session, mac, nonce } = this.#parts;
+    const { session, mac, nonce, ledger, store } = this.#parts;
     const socket = this.#open();
     const writer = this.#writer;
     writer.reset();
@@ -140,7 +140,11 @@ export class Resubmitter {
       committed: 0,
       window: 0,
     };
-    socket.send([writer.close(header, (bytes, from, to, at) => mac.sign(bytes, from, to, at))]);
+    const group = writer.close(header, (bytes, from, to, at) => mac.sign(bytes, from, to, at)).slice();
+    socket.send([group]);
+    // Known from now on, and not only when the scheduler says that it has it: whoever gets the new name may ask at once.
+    ledger.tasks(group, "task");
+    store.takeTasks(group, "task");
     return session.msgId(n);
   }
 
