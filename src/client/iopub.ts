@@ -41,7 +41,7 @@ export class OutputReceiver {
         break;
       case "display_data":
       case "execute_result":
-        output.display.push(content);
+        output.show(content);
         break;
     }
   }

@@ -11,7 +11,7 @@ import {
 } from "../protocol/groups.ts";
 import { Assembler } from "./assembler.ts";
 import { type Outcome, readOutcome, readTail } from "./result_reader.ts";
-import { TaskOutput, type TaskState } from "./task_state.ts";
+import { type OutputCounts, TaskOutput, type TaskState } from "./task_state.ts";
 
 /** Most finished tasks whose output is still expected. */
 const MAX_LATE = 65_536;
@@ -60,7 +60,7 @@ export class Pending {
   /** Ends all tasks. */
   failAll(error: Error): void {
     for (const task of [...this.#open.values()]) this.fail(task, STATUS.lost, error);
-    for (const task of this.#late.values()) task.output?.expect(0, 0);
+    for (const task of this.#late.values()) task.output?.expect([0, 0, 0]);
     this.#late.clear();
   }
 
@@ -116,10 +116,10 @@ export class Pending {
     return task.output ??= new TaskOutput();
   }
 
-  #expectOutput(task: TaskState, [stdout, stderr]: readonly [number, number]): void {
-    if (stdout === 0 && stderr === 0) return;
+  #expectOutput(task: TaskState, counts: OutputCounts): void {
+    if (counts.every((count) => count === 0)) return;
     const output = task.output ??= new TaskOutput();
-    output.expect(stdout, stderr);
+    output.expect(counts);
     if (output.isComplete) return;
     if (this.#late.size >= MAX_LATE) {
       for (const oldest of this.#late.keys()) {

@@ -11,11 +11,12 @@ import {
   TaskCancelled,
 } from "../protocol/errors.ts";
 import { readValue } from "../protocol/values.ts";
+import type { OutputCounts } from "./task_state.ts";
 
 /** The end of a result's body, where it has one. */
 export interface ResultTail {
-  /** Bytes that the task wrote: stdout, stderr. */
-  readonly out?: readonly [number, number];
+  /** What the task has published. */
+  readonly out?: OutputCounts;
   readonly engine?: EngineInfo;
   readonly limit?: Limit;
   readonly tries?: number;
@@ -100,15 +101,18 @@ function endError(status: number, said: unknown, tail: ResultTail): Error {
   return new EngineError("The engine died while it had the task: it may have run", { engine });
 }
 
-function outOf(value: unknown): { out?: readonly [number, number] } {
+function outOf(value: unknown): { out?: OutputCounts } {
   if (!Array.isArray(value)) return {};
-  const [stdout, stderr]: unknown[] = value;
-  return typeof stdout === "number" && typeof stderr === "number" ? { out: [stdout, stderr] } : {};
+  const [stdout, stderr, displays = 0]: unknown[] = value;
+  const areNumbers = typeof stdout === "number" && typeof stderr === "number" && typeof displays === "number";
+  return areNumbers ? { out: [stdout, stderr, displays] } : {};
 }
 
 function limitOf(value: unknown): { limit?: Limit } {
   if (!isObject(value)) return {};
-  const { limit, value: measured, max } = value;
+  const { limit, max } = value;
+  // JSON has no Infinity: what was more than could be measured comes as null.
+  const measured = value.value === null ? Infinity : value.value;
   if (typeof limit !== "string" || typeof measured !== "number" || typeof max !== "number") return {};
   return { limit: { limit, value: measured, max } };
 }

@@ -119,15 +119,29 @@ function statusText(status: number): TaskMetadata["status"] {
   }
 }
 
-/** What a task wrote, as it comes over IOPub. */
+/** How much a task has published in all. */
+export type OutputCounts = readonly [stdoutBytes: number, stderrBytes: number, displays: number];
+
+/** What a task wrote and showed, as it comes over IOPub. */
 export class TaskOutput {
   stdout = "";
   stderr = "";
-  readonly display: unknown[] = [];
+  readonly #display: unknown[] = [];
   #stdoutBytes = 0;
   #stderrBytes = 0;
-  #expected: readonly [number, number] | undefined;
+  #expected: OutputCounts | undefined;
   readonly #waiting: (() => void)[] = [];
+
+  /** What it showed. */
+  get display(): readonly unknown[] {
+    return this.#display;
+  }
+
+  /** Adds a display that came. */
+  show(content: unknown): void {
+    this.#display.push(content);
+    this.#check();
+  }
 
   /** Appends text that came. */
   add(stream: "stdout" | "stderr", text: string): void {
@@ -141,16 +155,16 @@ export class TaskOutput {
     this.#check();
   }
 
-  /** Says how many bytes of each stream there are in all. */
-  expect(stdoutBytes: number, stderrBytes: number): void {
-    this.#expected = [stdoutBytes, stderrBytes];
+  /** Says how much of each there is in all. */
+  expect(counts: OutputCounts): void {
+    this.#expected = counts;
     this.#check();
   }
 
   /** Whether all that was announced has come. */
   get isComplete(): boolean {
-    const [stdout, stderr] = this.#expected ?? [0, 0];
-    return this.#stdoutBytes >= stdout && this.#stderrBytes >= stderr;
+    const [stdout, stderr, displays] = this.#expected ?? [0, 0, 0];
+    return this.#stdoutBytes >= stdout && this.#stderrBytes >= stderr && this.#display.length >= displays;
   }
 
   /** Calls back once, when all has come. */

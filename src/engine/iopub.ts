@@ -11,9 +11,12 @@ export interface Publisher {
 
 type StreamName = "stdout" | "stderr";
 
-/** What one task has written. */
+/** What one task has written and shown. */
 interface Written {
-  readonly bytes: [stdout: number, stderr: number];
+  /** Bytes that came from the task. */
+  taken: number;
+  /** What was published: bytes of text as UTF-8, and displays. */
+  readonly published: [stdout: number, stderr: number, displays: number];
   readonly decoders: [TextDecoder, TextDecoder];
   readonly text: [string, string];
   readonly parent: ParentHeader;
@@ -62,36 +65,43 @@ export class IoPub {
    * @param parent makes the header of the task's request, asked for once a task
    */
   text(ticket: number, name: StreamName, bytes: Uint8Array, parent: () => ParentHeader): number {
-    let written = this.#written.get(ticket);
-    if (written === undefined) this.#written.set(ticket, written = fresh(parent()));
+    const written = this.#of(ticket, parent);
     const stream = name === "stdout" ? 0 : 1;
-    const before = written.bytes[0] + written.bytes[1];
-    written.bytes[stream] += bytes.length;
+    const before = written.taken;
+    written.taken += bytes.length;
     const room = this.#outputLimitBytes - before;
     if (room > 0) {
       const kept = bytes.length <= room ? bytes : bytes.subarray(0, room);
-      written.text[stream] += written.decoders[stream].decode(kept, { stream: true });
-      this.#dirty.add(written);
+      this.#add(written, stream, written.decoders[stream].decode(kept, { stream: true }));
     }
     if (bytes.length > room && !written.isCut) this.#cut(written);
-    return before + bytes.length;
+    return written.taken;
+  }
+
+  #add(written: Written, stream: 0 | 1, text: string): void {
+    if (text === "") return;
+    written.text[stream] += text;
+    written.published[stream] += encoder.encode(text).length;
+    this.#dirty.add(written);
   }
 
   #cut(written: Written): void {
     written.isCut = true;
-    written.text[1] += `\n[output beyond ${this.#outputLimitBytes} bytes is dropped]\n`;
-    this.#dirty.add(written);
+    this.#add(written, 1, `\n[output beyond ${this.#outputLimitBytes} bytes is dropped]\n`);
   }
 
-  /** The task is over: its last text goes out before anything that follows. Returns its byte counts, null if it wrote nothing. */
-  finished(ticket: number): readonly [stdout: number, stderr: number] | null {
+  /**
+   * The task is over: its last text goes out before anything that follows.
+   * @returns bytes of stdout and stderr and the number of displays that were published for it, null if there was nothing
+   */
+  finished(ticket: number): readonly number[] | null {
     if (this.#written.size === 0) return null;
     const written = this.#written.get(ticket);
     if (written === undefined) return null;
     this.#written.delete(ticket);
-    for (const stream of [0, 1] as const) written.text[stream] += written.decoders[stream].decode();
-    this.#dirty.add(written);
-    return written.bytes;
+    for (const stream of [0, 1] as const) this.#add(written, stream, written.decoders[stream].decode());
+    const [stdout, stderr, displays] = written.published;
+    return displays === 0 ? [stdout, stderr] : written.published;
   }
 
   /** Publishes the text gathered so far. */
@@ -109,19 +119,27 @@ export class IoPub {
   }
 
   /** Publishes what a task shows, as the slot's event has it. Anything that is no such event is ignored. */
-  event(event: unknown, parent: ParentHeader): void {
+  event(ticket: number, event: unknown, parent: ParentHeader): void {
     if (typeof event !== "object" || event === null || !("kind" in event)) return;
     const { kind, ...content } = event;
     this.flush();
     switch (kind) {
       case "display_data":
       case "update_display_data":
-        return this.publish("displaypub", kind, withBundle(content), parent);
-      case "execute_result":
-        return this.publish("execute_result", kind, withBundle(content), parent);
+      case "execute_result": {
+        const topic = kind === "execute_result" ? kind : "displaypub";
+        if (kind !== "update_display_data") this.#of(ticket, () => parent).published[2]++;
+        return this.publish(topic, kind, withBundle(content), parent);
+      }
       case "clear_output":
         return this.publish("displaypub", kind, { wait: false, ...content }, parent);
     }
+  }
+
+  #of(ticket: number, parent: () => ParentHeader): Written {
+    let written = this.#written.get(ticket);
+    if (written === undefined) this.#written.set(ticket, written = fresh(parent()));
+    return written;
   }
 
   error(
@@ -135,7 +153,8 @@ export class IoPub {
 
 function fresh(parent: ParentHeader): Written {
   return {
-    bytes: [0, 0],
+    taken: 0,
+    published: [0, 0, 0],
     decoders: [new TextDecoder(), new TextDecoder()],
     text: ["", ""],
     parent,

@@ -62,7 +62,7 @@ export class Outlet implements DriverHooks {
     const event = readEvent(body);
     const peer = this.#peerOf(ticket);
     if (peer?.kind === "execute" && event?.["kind"] === "execute_result") peer.hasShown = true;
-    this.#parts.iopub.event(event, this.#parentOf(ticket, place));
+    this.#parts.iopub.event(ticket, event, this.#parentOf(ticket, place));
   }
 
   output(ticket: number, place: number, stream: "stdout" | "stderr", text: Uint8Array): void {

@@ -271,3 +271,17 @@ Deno.test("without an answer, and without pings, the host ends with a reason", a
     assert.equal(code, 1);
   });
 });
+
+Deno.test("the counts of output are those of what was published, displays too", () =>
+  test({ outputLimitBytes: 100 }, async (fake) => {
+    const uuid = await registered(fake);
+    await fake.schedule(uuid, [
+      cell(1, "display(1); display(2); console.log('é')"),
+      cell(2, "console.log('z'.repeat(500))"),
+    ]);
+    await fake.until("results", () => fake.results.length === 2);
+    assert.deepEqual(fake.result(1)!.tail["out"], [3, 0, 2]);
+    const note = "\n[output beyond 100 bytes is dropped]\n";
+    assert.deepEqual(fake.result(2)!.tail["out"], [100, note.length]);
+    await fake.until("what was published", () => fake.published.length === 5);
+  }));
