@@ -88,7 +88,8 @@ async function untilTheEnd(
 
 /** The hub's options out of the controller's. */
 function hubOptions(options: ControllerOptions & ControllerPlace): HubOptions {
-  const { profileDir, clusterId, ip, engineIp, location, scheme, hwm, database, durability, reuse } = options;
+  const { profileDir, clusterId, ip, engineIp, location, scheme, hwm, database, durability, reuse, packer } =
+    options;
   return {
     profileDir,
     clusterId,
@@ -104,6 +105,7 @@ function hubOptions(options: ControllerOptions & ControllerPlace): HubOptions {
     database,
     durability,
     reuse,
+    packer,
   };
 }
 

@@ -28,6 +28,7 @@ export const CONTROLLER_OPTIONS = {
     "Tasks ahead of each engine; unset: adapted, 0: no bound",
   ),
   database: choice("sqlite", ["sqlite", "memory", "none"], "Where records of tasks are kept"),
+  packer: choice("json", ["json", "msgpack"], "How Jupyter messages are serialized"),
   durability: choice("process", ["process", "power"], "What a committed record survives"),
   layout: choice("thread", ["thread", "process"], "Where the schedulers run beside the hub"),
   reuse: flag("Keep ports, key and connection files of the run before"),

@@ -32,7 +32,11 @@ self.onmessage = async ({ data }) => {
   // The second message: it is heard while the thread still waits for the hub; later the hub's own word is.
   if (data.file === undefined) return stop.abort();
   try {
-    const code = await runScheduler({ file: String(data.file) }, forwardingLogger({}), stop.signal);
+    const code = await runScheduler(
+      { file: String(data.file), isThread: true },
+      forwardingLogger({}),
+      stop.signal,
+    );
     self.postMessage({ kind: "ended", reason: code === 0 ? "stopped" : `exit code ${code}` });
   } catch (error) {
     self.postMessage({ kind: "ended", reason: error instanceof Error ? error.message : String(error) });

@@ -34,4 +34,6 @@ export interface SchedulerSetup {
   readonly key: string;
   readonly scheme: string;
   readonly hwm: number | null;
+  /** Serializer of Jupyter messages: `json` or `msgpack`. */
+  readonly packer: string;
 }

@@ -9,6 +9,7 @@ import type { Logger } from "../base/log.ts";
 import { connectionPaths, readConnectionFile } from "../protocol/connection_file.ts";
 import { Session } from "../protocol/frames.ts";
 import { createMac } from "../protocol/mac.ts";
+import { loadPacker, type Packer } from "../protocol/packers.ts";
 import { Context } from "../wire/context.ts";
 import { SyncPoller } from "../wire/poll.ts";
 import { BroadcastStub } from "./broadcast_stub.ts";
@@ -25,7 +26,8 @@ import { TaskScheduler } from "./task_scheduler.ts";
 
 /** How a scheduler finds its hub: by the file in which the hub wrote down its link. */
 export type SchedulerOptions =
-  | { readonly file: string }
+  /** `isThread`: no signal will come, and the hub says when to stop. */
+  | { readonly file: string; readonly isThread?: boolean | undefined }
   | { readonly profileDir: string; readonly clusterId: string; readonly file?: string | undefined };
 
 /** Longest time without a turn of the event loop, in ms. */
@@ -53,7 +55,10 @@ export async function runScheduler(
   try {
     const setup = await awaitSetup(link, signal);
     if (setup === null) return 0;
-    return await new SchedulerLoop(context, link, setup, log).run(signal);
+    const packer = await loadPacker(setup.packer);
+    return await new SchedulerLoop(context, link, setup, packer, log).run(
+      "isThread" in options ? null : signal,
+    );
   } catch (error) {
     link.tell({ kind: "scheduler_failed", reason: error instanceof Error ? error.message : String(error) });
     throw error;
@@ -104,11 +109,12 @@ async function awaitSetup(link: HubLink, signal: AbortSignal): Promise<Scheduler
 }
 
 function readSetup(news: HubNews): SchedulerSetup {
-  const { clientInterface, engineInterface, nonce, key, scheme, hwm, ports } = news;
+  const { clientInterface, engineInterface, nonce, key, scheme, hwm, ports, packer = "json" } = news;
   const isHwm = hwm === null || (typeof hwm === "number" && hwm >= 0);
   if (
     typeof clientInterface !== "string" || typeof engineInterface !== "string" || typeof nonce !== "string" ||
-    typeof key !== "string" || typeof scheme !== "string" || !isHwm || typeof ports !== "object" ||
+    typeof key !== "string" || typeof scheme !== "string" || typeof packer !== "string" || !isHwm ||
+    typeof ports !== "object" ||
     ports === null
   ) throw new TypeError("Cannot start the schedulers: the hub's setup lacks a field");
   return {
@@ -118,20 +124,17 @@ function readSetup(news: HubNews): SchedulerSetup {
     key,
     scheme,
     hwm,
+    packer,
     ports: { client: {}, engine: {}, ...ports },
   };
 }
 
-/** One full turn of the event loop; a message channel, since a timer of 0 ms takes more than one. */
-export function eventLoopTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      resolve();
-    };
-    port2.postMessage(null);
-  });
+/**
+ * One full turn of the event loop. A timer, dear as it is (1 ms): after a turn by message channel a signal is heard 124 turns later.
+ * In a controller's thread, where no signal comes, there is none.
+ */
+function eventLoopTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
 class SchedulerLoop {
@@ -150,7 +153,7 @@ class SchedulerLoop {
   #reportedAt = 0;
   #reported = "";
 
-  constructor(context: Context, link: HubLink, setup: SchedulerSetup, log: Logger) {
+  constructor(context: Context, link: HubLink, setup: SchedulerSetup, packer: Packer, log: Logger) {
     const scheme = isScheme(setup.scheme) ? setup.scheme : "leastload";
     if (scheme !== setup.scheme) {
       log.warn("This routing scheme is not there yet; leastload instead", { scheme: setup.scheme });
@@ -160,7 +163,7 @@ class SchedulerLoop {
     this.#sockets = sockets;
     const mac = createMac(setup.key), nonce = BigInt(`0x${setup.nonce}`);
     const door = this.#door = new GroupDoor(mac, nonce, log);
-    const session = new Session({ key: setup.key, mac });
+    const session = new Session({ key: setup.key, mac, packer });
     const peers = new PeerTasks({ clients: sockets.taskIn, engines: sockets.taskOut, link, session, door });
     this.#core = new SchedulerCore({
       policy: POLICIES[scheme],
@@ -205,14 +208,15 @@ class SchedulerLoop {
     log.info("Schedulers are listening", { scheme, task: ports.client.task, mux: ports.client.mux });
   }
 
-  async run(signal: AbortSignal): Promise<number> {
+  /** @param signal null where nothing but the hub's word ends it: then the event loop needs no turns */
+  async run(signal: AbortSignal | null): Promise<number> {
     this.#watch();
     let turnAt = monotonic();
     try {
-      while (!this.#stopped && !signal.aborted) {
+      while (!this.#stopped && !signal?.aborted) {
         const uninterrupted = this.#poller.wait(this.#more ? 0 : this.#patience());
         this.#turn();
-        if (!uninterrupted || monotonic() - turnAt > TURN_MS) {
+        if (signal !== null && (!uninterrupted || monotonic() - turnAt > TURN_MS)) {
           await eventLoopTurn();
           turnAt = monotonic();
         }
