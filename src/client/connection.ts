@@ -7,6 +7,7 @@ import { TaskAborted, TaskCancelled } from "../protocol/errors.ts";
 import { findDelimiter, type Message, Session } from "../protocol/frames.ts";
 import { ANY, type GroupWriter, isGroup, KIND, ORIGIN, STATUS } from "../protocol/groups.ts";
 import { createMac, type Mac } from "../protocol/mac.ts";
+import { loadPacker, type Packer } from "../protocol/packers.ts";
 import { EXTENSION_VERSION } from "../protocol/messages.ts";
 import { encodeValue, ValueWriter } from "../protocol/values.ts";
 import { DefinitionIds } from "./definition_ids.ts";
@@ -65,15 +66,20 @@ export class Connection implements PathHost, TaskNames {
   #end: Error | undefined;
   readonly card: Uint8Array;
 
-  private constructor(info: ClientConnection, transport: Transport, options: ConnectionOptions) {
+  private constructor(
+    info: ClientConnection,
+    transport: Transport,
+    options: ConnectionOptions & { readonly packer: Packer },
+  ) {
     this.info = info;
     this.timeoutMs = options.timeoutMs;
     this.#transport = transport;
     this.#mac = createMac(info.key);
-    const { username, pid } = options;
+    const { username, pid, packer } = options;
     this.session = new Session({
       key: info.key,
       username,
+      packer,
       mac: this.#mac,
       ...(pid === undefined ? {} : { pid }),
     });
@@ -85,14 +91,15 @@ export class Connection implements PathHost, TaskNames {
 
   /**
    * Connects and waits for the hub's answer.
-   * @throws Error if the controller does not answer, or is not ours
+   * @throws Error if the controller does not answer, or is not ours; TypeError if it packs messages as only Python can
    */
   static async open(
     info: ClientConnection,
     transport: Transport,
     options: ConnectionOptions,
   ): Promise<Connection> {
-    const connection = new Connection(info, transport, options);
+    const packer = await loadPacker(info.pack, info.unpack);
+    const connection = new Connection(info, transport, { ...options, packer });
     try {
       await connection.#handshake(options);
       return connection;
