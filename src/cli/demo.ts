@@ -114,6 +114,8 @@ async function compute(
 ): Promise<{ readonly values: Replicates[]; readonly since: number }> {
   const bar = new SingleBar({
     format: "{bar} {percentage}% · {value}/{total} tasks · {eta_formatted} left",
+    barCompleteChar: "█",
+    barIncompleteChar: "░",
     hideCursor: true,
   });
   const since = Date.now();
