@@ -1,31 +1,27 @@
 /**
- * Where groups come in: signature, run, target and sequence are checked, and the shape of the whole group, before a record is acted on.
+ * Where groups come in to a client: those for this client, each once. What fails is counted and otherwise ignored.
  */
-import {
-  ANY,
-  emptyResult,
-  type GroupHeader,
-  GroupReader,
-  HEADER_BYTES,
-  KIND,
-  MAC_BYTES,
-} from "../protocol/groups.ts";
+import { GroupCheck } from "../protocol/group_check.ts";
+import { ANY, type GroupHeader, type GroupReader } from "../protocol/groups.ts";
 import type { Mac } from "../protocol/mac.ts";
 
 export class GroupGate {
-  readonly #mac: Mac;
+  readonly #check: GroupCheck;
   readonly #nonce: bigint;
   readonly #client: number;
   /** Last sequence number by channel and sender. */
   readonly #lastSeq = new Map<string, Map<number, number>>();
-  readonly reader = new GroupReader();
-  readonly #result = emptyResult();
   #dropped = 0;
 
   constructor(mac: Mac, nonce: bigint, client: number) {
-    this.#mac = mac;
+    this.#check = new GroupCheck(mac);
     this.#nonce = nonce;
     this.#client = client;
+  }
+
+  /** Stands before the first record of the group that was opened last. */
+  get reader(): GroupReader {
+    return this.#check.reader;
   }
 
   /** Groups that failed a check. */
@@ -46,15 +42,10 @@ export class GroupGate {
   }
 
   #checked(frame: Uint8Array, channel: string): GroupHeader | null {
-    if (frame.length < HEADER_BYTES || !this.#mac.verify(frame, MAC_BYTES, frame.length, 0)) return null;
     try {
-      const header = this.reader.open(frame);
-      if (header.nonce !== this.#nonce) return null;
-      if (header.target !== this.#client && header.target !== ANY) return null;
-      this.#checkShape(header.kind);
-      if (!this.#isNew(channel, header)) return null;
-      this.reader.open(frame);
-      return header;
+      const header = this.#check.open(frame, this.#nonce);
+      const isMine = header.target === this.#client || header.target === ANY;
+      return isMine && this.#isNew(channel, header) ? header : null;
     } catch (error) {
       if (error instanceof RangeError) return null;
       throw error;
@@ -67,11 +58,5 @@ export class GroupGate {
     if (seq <= (bySender.get(origin) ?? 0)) return false;
     bySender.set(origin, seq);
     return true;
-  }
-
-  /** Reads all records once: a broken one is found before the first is acted on. */
-  #checkShape(kind: number): void {
-    if (kind === KIND.results) { while (this.reader.result(this.#result)); }
-    else if (kind === KIND.chunk) this.reader.chunk();
   }
 }

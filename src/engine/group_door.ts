@@ -1,45 +1,35 @@
 /**
- * Where groups come in: signature, run, target, sender and sequence are checked before anyone looks at a record, and the shape of the whole
- * group before anything changes. What fails is dropped, counted, and said once per peer.
+ * Where groups come in to an engine: only the scheduler's on its path, only clients' on the direct one, each once. What fails is dropped, counted, and said once per peer.
  */
+import { Complaints } from "../base/complaints.ts";
 import type { Logger } from "../base/log.ts";
-import {
-  ANY,
-  CHUNK_PIECE_BYTES,
-  emptyTask,
-  type GroupHeader,
-  GroupReader,
-  HEADER_BYTES,
-  KIND,
-  MAC_BYTES,
-  OP,
-  ORIGIN,
-} from "../protocol/groups.ts";
+import { GroupCheck } from "../protocol/group_check.ts";
+import { ANY, type GroupHeader, type GroupReader, KIND, ORIGIN } from "../protocol/groups.ts";
 import type { Mac } from "../protocol/mac.ts";
 
-/** Most peers that are complained about by name. */
-const MAX_COMPLAINTS = 1000;
+/** What an engine is sent. */
+const KINDS: ReadonlySet<number> = new Set([KIND.tasks, KIND.cancel, KIND.chunk, KIND.recall]);
 
 export class GroupDoor {
-  readonly #mac: Mac;
-  readonly #log: Logger;
-  readonly reader = new GroupReader();
-  readonly #task = emptyTask();
-  readonly #name = new Uint32Array(4);
+  readonly #check: GroupCheck;
+  readonly #complaints: Complaints;
   readonly #lastSeq = new Map<number, number>();
-  readonly #complained = new Set<string>();
   #nonce: bigint | null = null;
   #id = -1;
-  #dropped = 0;
 
   constructor(mac: Mac, log: Logger) {
-    this.#mac = mac;
-    this.#log = log;
+    this.#check = new GroupCheck(mac);
+    this.#complaints = new Complaints(log);
+  }
+
+  /** Stands before the first record of the group that was checked last. */
+  get reader(): GroupReader {
+    return this.#check.reader;
   }
 
   /** Messages dropped since the start. */
   get dropped(): number {
-    return this.#dropped;
+    return this.#complaints.count;
   }
 
   /** The engine is registered under this id with this run of the controller; null: it speaks no groups. */
@@ -53,10 +43,7 @@ export class GroupDoor {
 
   /** Counts a message that is not taken, and says why, once per peer. */
   drop(peer: string, why: string): null {
-    this.#dropped++;
-    if (this.#complained.has(peer) || this.#complained.size >= MAX_COMPLAINTS) return null;
-    this.#complained.add(peer);
-    this.#log.warn("Dropped a message; later ones of this peer are only counted", { peer, why });
+    this.#complaints.drop(peer, why);
     return null;
   }
 
@@ -66,15 +53,10 @@ export class GroupDoor {
    */
   check(frame: Uint8Array, isScheduled: boolean): GroupHeader | null {
     const path = isScheduled ? "the scheduler's path" : "the direct path";
-    if (frame.length < HEADER_BYTES || !this.#mac.verify(frame, MAC_BYTES, frame.length, 0)) {
-      return this.drop(path, "wrong signature: another key, or a damaged message");
-    }
     try {
-      const header = this.reader.open(frame);
+      const header = this.#check.open(frame, this.#nonce);
       const why = this.#refusal(header, isScheduled);
       if (why !== null) return this.drop(`${path}, origin ${header.origin}`, why);
-      this.#checkShape(header);
-      this.reader.open(frame);
       this.#lastSeq.set(header.origin, header.seq);
       return header;
     } catch (error) {
@@ -83,51 +65,12 @@ export class GroupDoor {
   }
 
   #refusal(header: GroupHeader, isScheduled: boolean): string | null {
-    if (this.#nonce === null || header.nonce !== this.#nonce) {
-      return "a group of another run of the controller";
-    }
-    if (header.target !== this.#id && header.target !== ANY) return `a group for engine ${header.target}`;
-    const isRight = isScheduled ? header.origin === ORIGIN.scheduler : header.origin < ORIGIN.engineBit;
+    const { kind, target, origin, seq } = header;
+    if (!KINDS.has(kind)) return `a group of kind ${kind}, which engines do not take`;
+    if (target !== this.#id && target !== ANY) return `a group for engine ${target}`;
+    const isRight = isScheduled ? origin === ORIGIN.scheduler : origin < ORIGIN.engineBit;
     if (!isRight) return "a sender that does not belong there";
-    const last = this.#lastSeq.get(header.origin) ?? 0;
-    return header.seq > last ? null : `a replayed group (${header.seq} after ${last})`;
-  }
-
-  /** Reads all records once, so that a broken one is found before the first is acted on. */
-  #checkShape(header: GroupHeader): void {
-    const { reader } = this;
-    const isClient = header.origin < ORIGIN.engineBit;
-    const own = (client: number) => {
-      if (isClient && client !== header.origin) {
-        throw new RangeError(`Cannot take a record of client ${client} from client ${header.origin}`);
-      }
-    };
-    switch (header.kind) {
-      case KIND.tasks:
-        while (reader.task(this.#task)) {
-          const { op, client } = this.#task;
-          if (op < OP.define || op > OP.clear) throw new RangeError(`Cannot take a task of op ${op}`);
-          own(client);
-        }
-        break;
-      case KIND.cancel:
-        while (reader.name(this.#name)) own(this.#name[0]!);
-        break;
-      case KIND.chunk: {
-        const chunk = reader.chunk();
-        own(chunk.client);
-        if (chunk.length > CHUNK_PIECE_BYTES || chunk.side !== 0) {
-          throw new RangeError(`Cannot take a piece of ${chunk.length} bytes of side ${chunk.side}`);
-        }
-        break;
-      }
-      case KIND.recall:
-        break;
-      default:
-        throw new RangeError(`Cannot take a group of kind ${header.kind}: engines do not`);
-    }
-    if (reader.left !== 0 || reader.offset !== reader.bytes.length) {
-      throw new RangeError("Cannot read a group: its records do not end where it ends");
-    }
+    const last = this.#lastSeq.get(origin) ?? 0;
+    return seq > last ? null : `a replayed group (${seq} after ${last})`;
   }
 }

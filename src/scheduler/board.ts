@@ -15,6 +15,7 @@ import { FrameStore, NONE, TaskTable } from "./task_table.ts";
 export interface Rare {
   readonly options: TaskOptions | null;
   retriesLeft: number;
+  /** How often it was given to an engine and not given back. */
   tries: number;
   after: Dependency | null;
   follow: Dependency | null;

@@ -141,7 +141,7 @@ export class SchedulerCore {
     const rare: Rare = {
       options,
       retriesLeft: options?.retries ?? 0,
-      tries: 0,
+      tries: 1,
       after: null,
       follow: null,
       tried: new Set(),
@@ -189,7 +189,8 @@ export class SchedulerCore {
   // ── results ────────────────────────────────────────────────────────────────────────────────
 
   /**
-   * Takes the results of one group of an engine. Returns how many are to be relayed; `verdicts[i]` is 1 for those. Call `dispatch` afterwards.
+   * Takes the results of an engine's group. `verdicts[i]` becomes the number of tries (at most 255) of those to relay, 0 of others.
+   * Returns how many are to be relayed as they are: those of a first try. Call `dispatch` afterwards.
    * @param reader opened on the group; its shape was checked before
    */
   finish(
@@ -200,23 +201,26 @@ export class SchedulerCore {
     at: number,
   ): number {
     const engine = this.engines.get(engineId);
-    let relayed = 0, totalMs = 0, timed = 0;
+    let unchanged = 0, totalMs = 0, timed = 0;
     for (let i = 0; reader.result(record); i++) {
+      const tries = this.#board.rare.size === 0 ? 1 : this.#triesOf(record.seq);
       const isRelayed = engine !== undefined &&
         this.finishOne(engine, record.seq, record.client, record.n, record.status) === "relay";
-      verdicts[i] = isRelayed ? 1 : 0;
-      if (isRelayed) relayed++;
+      verdicts[i] = isRelayed ? tries : 0;
+      if (isRelayed && tries === 1) unchanged++;
       if (engine !== undefined) engine.acked++;
       if (record.completed >= record.started && record.started > 0) {
         totalMs += record.completed - record.started;
         timed++;
       }
     }
-    if (engine !== undefined) {
-      engine.progressAt = at;
-      if (timed > 0) engine.observe(totalMs, timed);
-    }
-    return relayed;
+    if (engine !== undefined) engine.progressAt = at;
+    if (timed > 0) engine?.observe(totalMs, timed);
+    return unchanged;
+  }
+
+  #triesOf(seq: number): number {
+    return Math.min(255, this.#board.rare.get(seq)?.tries ?? 1);
   }
 
   /** Takes one result: relay it, or drop it because it is late, unknown, or tried again. */
@@ -249,10 +253,12 @@ export class SchedulerCore {
     const rare = this.#board.rare.get(seq);
     if (rare === undefined || !this.#assignedAt(place, engine.id)) return;
     engine.unlink(this.table, place);
-    this.#tryElsewhere(seq, place, rare, engine.id);
+    rare.tried.add(engine.id);
+    this.#room.requeue(seq, place);
   }
 
   #tryElsewhere(seq: number, place: number, rare: Rare, engine: number): void {
+    rare.tries++;
     rare.tried.add(engine);
     this.#room.requeue(seq, place);
   }
@@ -308,7 +314,9 @@ export class SchedulerCore {
       return;
     }
     const why = engine.reason === "" ? "" : ` (${engine.reason})`;
-    const text = `Engine ${engine.id} "${engine.uuid}" died while it had the task${why}: it may have run`;
+    const text = `Engine ${engine.id} "${engine.uuid}" died while it had the task${why}: it may have run${
+      rare === undefined || rare.tries === 1 ? "" : `, and was tried ${rare.tries} times`
+    }`;
     this.#failAssigned(place, STATUS.lost, "EngineError", text);
   }
 

@@ -34,6 +34,7 @@ import type { HubLink } from "./hub_link.ts";
 import { SCHEDULER_BOUNDS } from "./options.ts";
 import type { PeerTasks } from "./peer_tasks.ts";
 import { BadOption, readTaskOptions, type TaskOptions } from "./task_options.ts";
+import { copyWithTries } from "./tries.ts";
 
 export interface TaskSchedulerParts {
   readonly clients: Socket;
@@ -258,26 +259,30 @@ export class TaskScheduler {
   #finish(header: GroupHeader, end: EngineEnd, message: Incoming, frame: Uint8Array): void {
     if (this.#verdicts.length < header.count) this.#verdicts = new Uint8Array(header.count * 2);
     const at = now();
-    const relayed = this.#core.finish(end.id, this.#door.reader, this.#result, this.#verdicts, at);
+    const unchanged = this.#core.finish(end.id, this.#door.reader, this.#result, this.#verdicts, at);
     this.#core.dispatch(at);
     this.#engines.mark(end);
-    if (relayed === 0) return;
     const client = header.target === ANY ? undefined : this.#clients.get(header.target);
-    if (relayed === header.count && client !== undefined) {
+    if (unchanged === header.count && client !== undefined) {
       this.#link.send("results", [frame]);
       message.forward(this.#parts.clients, [client.rid], 1);
     } else this.#relayParts(frame);
   }
 
-  /** Passes on the results whose verdict is relay, client by client. */
+  /** Passes on the results that are to be relayed, client by client. */
   #relayParts(frame: Uint8Array): void {
     const reader = this.#reader, result = this.#result;
     reader.open(frame);
     for (let i = 0, from = reader.offset; reader.result(result); i++, from = reader.offset) {
-      if (this.#verdicts[i] !== 1) continue;
+      const tries = this.#verdicts[i]!;
+      if (tries === 0) continue;
+      const copy = (to: GroupWriter) => {
+        if (tries === 1) to.copy(frame, from, reader.offset - from);
+        else copyWithTries(to, frame, result, tries);
+      };
       const writer = this.#clients.answersTo(result.client);
-      if (writer !== null) writer.copy(frame, from, reader.offset - from);
-      else this.#tellHubOnly((scratch) => scratch.copy(frame, from, reader.offset - from));
+      if (writer !== null) copy(writer);
+      else this.#tellHubOnly(copy);
     }
   }
 

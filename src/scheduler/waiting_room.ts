@@ -48,7 +48,10 @@ export class WaitingRoom {
       this.#excluding.push(seq);
       return;
     }
-    const left = bound.filter((id) => engines.isAlive(id) && !rare.tried.has(id));
+    const alive = bound.filter((id) => engines.isAlive(id));
+    // Where all of them have had it, a client of ours gets another round.
+    if (rare.peer === undefined && alive.every((id) => rare.tried.has(id))) rare.tried.clear();
+    const left = alive.filter((id) => !rare.tried.has(id));
     if (left.length === 0) {
       this.#board.failImpossible(place, `no engine of ${JSON.stringify(bound)} is there to take it`);
       return;
@@ -155,7 +158,6 @@ export class WaitingRoom {
     table.engine[place] = engine.id;
     engine.append(table, place);
     this.#board.waiting--;
-    if (table.rare[place] === 1) this.#board.rare.get(seq)!.tries++;
     this.#board.output.assign(seq, engine.id);
   }
 
