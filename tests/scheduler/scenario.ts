@@ -117,9 +117,7 @@ class Conversation {
     const verdicts = new Uint8Array(to - from + 1);
     this.#core.finish(engine, reader, emptyResult(), verdicts, this.#at);
     this.#core.dispatch(this.#at);
-    const told = [...verdicts].map((verdict, i) =>
-      `${verdict === 1 ? "relay" : "drop"} ${client}.${from + i}`
-    );
+    const told = [...verdicts].map((verdict, i) => `${verdict > 0 ? "relay" : "drop"} ${client}.${from + i}`);
     return [...told, ...this.#drain()];
   }
 
