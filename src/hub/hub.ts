@@ -281,7 +281,7 @@ class RunningHub implements Hub {
     const { clientInterface, engineInterface } = this.#sockets;
     const old = this.#ports ?? this.#files.oldSchedulerPorts;
     const client = { ...old?.client, ...ports?.client }, engine = { ...old?.engine, ...ports?.engine };
-    const common = { nonce: this.#nonceText, key: this.#key, scheme, hwm };
+    const common = { nonce: this.#nonceText, key: this.#key, scheme, hwm, packer };
     return { clientInterface, engineInterface, ports: { client, engine }, ...common };
   }
 
