@@ -201,6 +201,8 @@ export class DirectView<S extends Shape = "all"> {
     paths.forEach((path, i) => {
       if (i > 0 && !isSame) encoded = encode(i);
       const task = new TaskState(result, i, path, label);
+      if (op === OP.push) task.writes = "names";
+      else if (op === OP.execute) task.writes = "perhaps";
       result.started(task);
       path.submit(task, encoded);
     });

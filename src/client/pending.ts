@@ -10,6 +10,7 @@ import {
   STATUS,
 } from "../protocol/groups.ts";
 import { Assembler } from "./assembler.ts";
+import { Namespaces } from "./namespaces.ts";
 import { type Outcome, readOutcome, readTail } from "./result_reader.ts";
 import { type OutputCounts, TaskOutput, type TaskState } from "./task_state.ts";
 
@@ -21,6 +22,7 @@ export class Pending {
   readonly #open = new Map<number, TaskState>();
   readonly #late = new Map<number, TaskState>();
   readonly #assembler: Assembler;
+  readonly #namespaces = new Namespaces();
   readonly #record = emptyResult();
 
   /** @param maxResultBytes most bytes of unfinished large results */
@@ -83,8 +85,9 @@ export class Pending {
     if (record.engine < ORIGIN.engineBit) task.engine = record.engine;
     const outcome = this.#outcome(task, bytes, record);
     task.route.finished(task);
+    if (task.writes !== "nothing") this.#namespaces.written(record, task.writes === "names");
     if (outcome.kind === "value") task.owner.fulfilled(task, outcome.value);
-    else task.owner.rejected(task, outcome.error);
+    else task.owner.rejected(task, this.#namespaces.explain(outcome.error, record));
   }
 
   #outcome(task: TaskState, bytes: Uint8Array, record: ResultRecord): Outcome {

@@ -64,6 +64,8 @@ export class TaskState {
   bytes = 0;
   /** Whether its record has left, or is in the group that leaves next. */
   isSent = false;
+  /** What it sets in the namespace: names for sure, perhaps some, or nothing that is meant to stay. */
+  writes: "names" | "perhaps" | "nothing" = "nothing";
   /** Id of its function on its path, 0 for none. */
   definition = 0;
   readonly owner: TaskOwner;

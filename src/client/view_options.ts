@@ -25,10 +25,8 @@ export interface TaskLimits {
   readonly runTimeoutMs?: number | undefined;
   /** From the submission. */
   readonly deadlineMs?: number | undefined;
-  readonly cpuLimitMs?: number | undefined;
   readonly memoryLimitMB?: number | undefined;
   readonly outputLimitBytes?: number | undefined;
-  readonly resultLimitBytes?: number | undefined;
 }
 
 /** Options of every view. */
