@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { explain, isNeeded } from "../scripts/compile.ts";
+import { explain, isNeeded } from "./compile.ts";
 
 Deno.test("isNeeded() keeps code and data, and leaves out types, maps, manuals and other machines' libraries", () => {
   assert.ok(isNeeded("commander", "lib/command.js"));
