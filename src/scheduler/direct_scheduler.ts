@@ -29,6 +29,8 @@ export interface DirectSchedulerParts {
   readonly door: GroupDoor;
   readonly sealing: Sealing;
   readonly isJupyter: (frame: Uint8Array) => boolean;
+  /** Whether a peer's message is to be passed on. */
+  readonly isNew: (message: Incoming) => boolean;
 }
 
 const decoder = new TextDecoder();
@@ -80,6 +82,7 @@ export class DirectScheduler {
     const rid = message.copy(0), ident = message.copy(1);
     const first = message.frame(2);
     if (this.#parts.isJupyter(first)) {
+      if (!this.#parts.isNew(message)) return;
       this.#parts.link.send("in", [ident, rid, ...message.frames().slice(2)]);
       message.forward(this.#parts.engines, [ident, rid], 2);
       return;

@@ -48,6 +48,11 @@ export class PeerTasks {
     return frame.length === DELIMITER.length && DELIMITER.every((byte, i) => frame[i] === byte);
   }
 
+  /** Whether a direct request is rightly signed and new, at whatever socket it was before; else it is dropped. */
+  isNew(incoming: Incoming, peer: string): boolean {
+    return this.#parse(incoming.frames(), peer) !== null;
+  }
+
   engineRegistered(id: number, uuid: string): void {
     this.#idOfUuid.set(uuid, id);
     this.#uuidOfId.set(id, uuid);

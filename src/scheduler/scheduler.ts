@@ -187,6 +187,7 @@ class SchedulerLoop {
       clients: sockets.muxIn,
       engines: sockets.muxOut,
       isJupyter: (frame) => peers.isJupyter(frame),
+      isNew: (message) => peers.isNew(message, "a client on mux"),
     });
     const controlIn = new SwapRelay(sockets.controlIn, sockets.controlOut, link, "incontrol");
     const controlOut = new SwapRelay(sockets.controlOut, sockets.controlIn, link, "outcontrol");
