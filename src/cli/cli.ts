@@ -2,6 +2,7 @@
  * The command line. Only the subcommand that is asked for is loaded; of the others it knows name and summary.
  */
 import { Command, CommanderError } from "commander";
+import { nearest } from "../base/options.ts";
 import { VERSION } from "../base/version.ts";
 import { EXIT, EXIT_HELP, exitCodeOf } from "./exit_codes.ts";
 
@@ -86,7 +87,18 @@ async function commandLine(args: readonly string[]): Promise<Command> {
 /** Errors are thrown, not exits, and point to the help. */
 function strict(command: Command): void {
   command.exitOverride().showHelpAfterError("See --help").configureHelp({ showGlobalOptions: false });
-  command.configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "tsparallel: ")) });
+  command.configureOutput({
+    outputError: (text, write) => write(withSuggestion(text.replace(/^error: /, "tsparallel: "), command)),
+  });
+}
+
+/** Commander's own suggestions take `--name=value` for one long name: here the value does not count. */
+function withSuggestion(text: string, command: Command): string {
+  const flag = /unknown option '(--[^'=]+)/.exec(text)?.[1];
+  if (flag === undefined || text.includes("Did you mean")) return text;
+  const known = command.options.flatMap(({ long, hidden }) => long === undefined || hidden ? [] : [long]);
+  const found = nearest(flag, known);
+  return found === undefined ? text : `${text.trimEnd()}\n(Did you mean ${found}?)\n`;
 }
 
 function sentence(summary: string): string {
