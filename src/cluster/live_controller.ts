@@ -1,7 +1,7 @@
 /**
  * Whether a controller serves a profile and cluster id already, and what a dead one left behind.
  */
-import { connectionPaths, type ConnectionRole } from "../protocol/connection_file.ts";
+import { connectionPaths, type ConnectionRole, removeSchedulerFile } from "../protocol/connection_file.ts";
 import { removeIfThere } from "./cluster_file.ts";
 import type { ClusterPlace } from "./launcher.ts";
 import { isAlive, type ProcessId } from "./process.ts";
@@ -41,7 +41,9 @@ function controllerId(place: ClusterPlace): ProcessId | undefined {
 
 /** Removes connection files; only after their controller was found dead. */
 export function removeConnectionFiles(place: ClusterPlace): void {
-  for (const path of Object.values(connectionPaths(place.profileDir, place.clusterId))) removeIfThere(path);
+  const { client, engine, scheduler } = connectionPaths(place.profileDir, place.clusterId);
+  removeSchedulerFile(scheduler);
+  for (const path of [client, engine]) removeIfThere(path);
 }
 
 function registrationPort(path: string): number | undefined {

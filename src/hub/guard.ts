@@ -15,3 +15,12 @@ export function guarded(log: Logger, what: string, run: () => void): () => void 
     }
   };
 }
+
+/** Does this if the process is ended without an orderly stop, as by a second Ctrl-C; not any more once disposed of. */
+export function beforeExit(...acts: (() => void)[]): Disposable {
+  const onUnload = () => {
+    for (const act of acts) act();
+  };
+  globalThis.addEventListener("unload", onUnload);
+  return { [Symbol.dispose]: () => globalThis.removeEventListener("unload", onUnload) };
+}

@@ -15,7 +15,7 @@ import { Context } from "../wire/context.ts";
 import { AsyncPoller } from "../wire/poll.ts";
 import { type Claim, claimProfile } from "./claim.ts";
 import { type HubAction, HubCore, type HubEvent } from "./core.ts";
-import { guarded } from "./guard.ts";
+import { beforeExit, guarded } from "./guard.ts";
 import { bindHub, hasSubscription, type HubSockets, pongs } from "./hub_sockets.ts";
 import { Intake } from "./intake.ts";
 import { LocalWatch } from "./local_watch.ts";
@@ -178,6 +178,7 @@ class RunningHub implements Hub {
     this.#stack.use(claim);
     const files = new HubFiles(this.#options, this.#log);
     this.#stack.defer(() => files.remove());
+    this.#stack.use(beforeExit(() => files.remove(), () => claim[Symbol.dispose]()));
     return files;
   }
 

@@ -7,6 +7,7 @@ import {
   type EngineConnection,
   readConnectionFile,
   removeConnectionFile,
+  removeSchedulerFile,
   type SchedulerConnection,
   writeConnectionFile,
 } from "../protocol/connection_file.ts";
@@ -106,7 +107,7 @@ export class HubFiles {
 
   /** Removes the files; those for clients and engines stay with `reuse`. */
   remove(): void {
-    removeConnectionFile(this.paths.scheduler);
+    removeSchedulerFile(this.paths.scheduler);
     if (this.#options.reuse) return;
     removeConnectionFile(this.paths.client);
     removeConnectionFile(this.paths.engine);

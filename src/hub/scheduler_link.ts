@@ -75,7 +75,12 @@ export class SchedulerLink {
   close(): void {
     this.#poller.remove(this.#socket);
     this.#socket.close();
-    Deno.removeSync(this.#folder, { recursive: true });
+    try {
+      Deno.removeSync(this.#folder, { recursive: true });
+    } catch (error) {
+      // It goes with the file that names it.
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
   }
 
   #read(): void {

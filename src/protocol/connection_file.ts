@@ -222,6 +222,26 @@ export function removeConnectionFile(path: string): void {
   }
 }
 
+/** Removes the scheduler's file and the private folder of the link that it names, if they are there. */
+export function removeSchedulerFile(path: string): void {
+  const folder = linkFolder(path);
+  removeConnectionFile(path);
+  if (folder === undefined) return;
+  try {
+    Deno.removeSync(folder, { recursive: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+function linkFolder(path: string): string | undefined {
+  try {
+    return /^ipc:\/\/(\/.+\/tsp-[^/]+)\/link$/.exec(readConnectionFile(path, "scheduler").link)?.[1];
+  } catch {
+    return undefined;
+  }
+}
+
 function writeWhole(path: string, text: string): void {
   removeConnectionFile(path);
   using file = Deno.openSync(path, { write: true, createNew: true, mode: 0o600 });

@@ -114,7 +114,8 @@ Deno.test("tasks that loop, take memory, exit, close themselves, throw late or f
     });
     assert.equal(await throwing, 7);
     await throwing.outputReady();
-    assert.match(throwing.metadata.stderr, /Uncaught.*TypeError: unhandled[^]*Uncaught.*Error: too late/);
+    assert.match(throwing.metadata.stderr, /Uncaught.*TypeError: unhandled\n/);
+    assert.match(throwing.metadata.stderr, /Uncaught.* Error: too late\n/);
     await nothingElseHappened(client, uuids);
   });
 

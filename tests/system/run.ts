@@ -1,7 +1,16 @@
 /** One cluster in a folder of its own for a test: started, used, and gone at its end. */
 import type { Client } from "../../src/client/client.ts";
 import { Cluster } from "../../src/cluster/cluster.ts";
+import { libc } from "../../src/native/libc.ts";
+import { createMac } from "../../src/protocol/mac.ts";
+import { Context } from "../../src/wire/context.ts";
 import { RunFolder } from "../cli/run_folder.ts";
+
+// Libraries stay open once they were needed; that is nothing that a test leaks.
+createMac("").hex([]);
+createMac("a key").hex([]);
+Context.open().close();
+libc();
 
 /** The longest that anything may take here, in ms. */
 export const PATIENCE_MS = 20_000;
@@ -62,7 +71,9 @@ export class Run implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#clients.map((client) => client.close()));
+    const { parts } = this.cluster;
     await this.cluster.stop();
+    await Promise.all(parts.map((part) => part.ended));
     await this.folder[Symbol.asyncDispose]();
   }
 }
