@@ -98,7 +98,10 @@ export class Connection implements PathHost, TaskNames {
     transport: Transport,
     options: ConnectionOptions,
   ): Promise<Connection> {
-    const packer = await loadPacker(info.pack, info.unpack);
+    const packer = await loadPacker(info.pack, info.unpack).catch(async (error) => {
+      await transport.close();
+      throw error;
+    });
     const connection = new Connection(info, transport, { ...options, packer });
     try {
       await connection.#handshake(options);
