@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import type { Client } from "../../src/client/client.ts";
 import { DELIMITER } from "../../src/protocol/frames.ts";
-import { emptyResult, GroupReader, KIND, OP, STATUS } from "../../src/protocol/groups.ts";
+import { KIND, OP, STATUS } from "../../src/protocol/groups.ts";
 import { encodeValue } from "../../src/protocol/values.ts";
-import { RawPeer, type TaskChanges } from "./raw_peer.ts";
+import { RawPeer, resultsOf, type TaskChanges } from "./raw_peer.ts";
 import { eventually, queueIsEmpty, Run } from "./run.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -392,17 +392,4 @@ async function peerAsks(peer: RawPeer, type: string, content: object) {
     const reply = peer.session.parse(await peer.receive("registration"));
     if ((reply.parentHeader as { msg_id?: string })?.msg_id === id) return reply.content;
   }
-}
-
-/** The status of so many tasks, by number, as their results come. */
-async function resultsOf(peer: RawPeer, name: string, count: number): Promise<Map<number, number>> {
-  const results = new Map<number, number>();
-  const reader = new GroupReader(), record = emptyResult();
-  while (results.size < count) {
-    const frames = await peer.receive(name);
-    const frame = frames[name === "mux" ? 1 : 0]!;
-    if (reader.open(frame).kind !== KIND.results) continue;
-    while (reader.result(record)) results.set(record.n, record.status);
-  }
-  return results;
 }

@@ -1,5 +1,5 @@
 /** Somebody with sockets of his own who says whatever he likes: to every port of a cluster, signed or not. */
-import { GroupWriter, KIND, OP } from "../../src/protocol/groups.ts";
+import { emptyResult, GroupReader, GroupWriter, KIND, OP } from "../../src/protocol/groups.ts";
 import {
   type ClientConnection,
   type EngineConnection,
@@ -185,4 +185,17 @@ export class RawPeer implements Disposable {
     for (const socket of this.#sockets.values()) socket.close();
     this.#context.close();
   }
+}
+
+/** The status of so many tasks, by number, as their results come. */
+export async function resultsOf(peer: RawPeer, name: string, count: number): Promise<Map<number, number>> {
+  const results = new Map<number, number>();
+  const reader = new GroupReader(), record = emptyResult();
+  while (results.size < count) {
+    const frames = await peer.receive(name);
+    const frame = frames[name === "mux" ? 1 : 0]!;
+    if (reader.open(frame).kind !== KIND.results) continue;
+    while (reader.result(record)) results.set(record.n, record.status);
+  }
+  return results;
 }
