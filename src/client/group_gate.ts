@@ -2,7 +2,8 @@
  * Where groups come in to a client: those for this client, each once. What fails is counted and otherwise ignored.
  */
 import { GroupCheck } from "../protocol/group_check.ts";
-import { ANY, type GroupHeader, type GroupReader } from "../protocol/groups.ts";
+import type { GroupReader } from "../protocol/group_reader.ts";
+import { ANY, type GroupHeader } from "../protocol/groups.ts";
 import type { Mac } from "../protocol/mac.ts";
 
 export class GroupGate {

@@ -6,10 +6,10 @@
  */
 import { now } from "../base/clock.ts";
 import { Queue } from "../base/queue.ts";
+import { GroupWriter } from "../protocol/group_writer.ts";
 import {
   CHUNK_PIECE_BYTES,
   type GroupHeader,
-  GroupWriter,
   INLINE_BODY_BYTES,
   KIND,
   OP,

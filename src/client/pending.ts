@@ -1,14 +1,8 @@
 /**
  * What is awaited: open tasks by number, their results as they come, and the output that may come later than its result.
  */
-import {
-  type ChunkRecord,
-  emptyResult,
-  type GroupReader,
-  ORIGIN,
-  type ResultRecord,
-  STATUS,
-} from "../protocol/groups.ts";
+import type { GroupReader } from "../protocol/group_reader.ts";
+import { type ChunkRecord, emptyResult, ORIGIN, type ResultRecord, STATUS } from "../protocol/groups.ts";
 import { Assembler } from "./assembler.ts";
 import { Namespaces } from "./namespaces.ts";
 import { type Outcome, readOutcome, readTail } from "./result_reader.ts";

@@ -4,7 +4,8 @@
 import { Complaints } from "../base/complaints.ts";
 import type { Logger } from "../base/log.ts";
 import { GroupCheck } from "../protocol/group_check.ts";
-import { ANY, type GroupHeader, type GroupReader, KIND, ORIGIN } from "../protocol/groups.ts";
+import type { GroupReader } from "../protocol/group_reader.ts";
+import { ANY, type GroupHeader, KIND, ORIGIN } from "../protocol/groups.ts";
 import type { Mac } from "../protocol/mac.ts";
 
 /** What an engine is sent. */

@@ -1,7 +1,8 @@
 /**
  * Results on their way out: one open group for each way back and client, sent once per turn of the loop; pieces of large results at once.
  */
-import { CHUNK_PIECE_BYTES, GroupWriter, KIND, ORIGIN } from "../protocol/groups.ts";
+import { GroupWriter } from "../protocol/group_writer.ts";
+import { CHUNK_PIECE_BYTES, KIND, ORIGIN } from "../protocol/groups.ts";
 import type { Mac } from "../protocol/mac.ts";
 
 /** The frames in front of what arrived, which lead back to its sender. */

@@ -5,7 +5,8 @@
 
 import type { Hash } from "node:crypto";
 import { nodeCrypto } from "../base/builtin.ts";
-import { type ChunkRecord, GroupReader } from "../protocol/groups.ts";
+import { GroupReader } from "../protocol/group_reader.ts";
+import type { ChunkRecord } from "../protocol/groups.ts";
 
 /** Buffers of more bytes than this become files. */
 export const ROW_BYTES = 1 << 20;

@@ -4,16 +4,8 @@
  */
 
 import { DenseIndex } from "../base/dense_index.ts";
-import {
-  ANY,
-  emptyResult,
-  emptyTask,
-  GroupReader,
-  OP,
-  RESULT_FLAG,
-  STATUS,
-  TASK_FLAG,
-} from "../protocol/groups.ts";
+import { GroupReader } from "../protocol/group_reader.ts";
+import { ANY, emptyResult, emptyTask, OP, RESULT_FLAG, STATUS, TASK_FLAG } from "../protocol/groups.ts";
 
 /** By which way a task goes: through the scheduler, or straight to one engine. */
 export type Route = "task" | "mux";

@@ -3,7 +3,8 @@
  * records are dropped, oldest first.
  */
 
-import { emptyResult, emptyTask, GroupReader, OP } from "../protocol/groups.ts";
+import { GroupReader } from "../protocol/group_reader.ts";
+import { emptyResult, emptyTask, OP } from "../protocol/groups.ts";
 import { ChunkAssembler } from "./chunk_assembler.ts";
 import { ClientTable } from "./client_table.ts";
 import type { Route } from "./ledger.ts";

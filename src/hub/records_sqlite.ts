@@ -4,7 +4,8 @@
  */
 
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { ANY, emptyResult, emptyTask, GroupReader, OP } from "../protocol/groups.ts";
+import { GroupReader } from "../protocol/group_reader.ts";
+import { ANY, emptyResult, emptyTask, OP } from "../protocol/groups.ts";
 import { ChunkAssembler, ROW_BYTES } from "./chunk_assembler.ts";
 import type { Route } from "./ledger.ts";
 import type { Condition } from "./query_match.ts";

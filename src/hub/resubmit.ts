@@ -6,7 +6,8 @@
 import { nodeCrypto } from "../base/builtin.ts";
 import { now } from "../base/clock.ts";
 import type { Session } from "../protocol/frames.ts";
-import { ANY, GroupWriter, INLINE_BODY_BYTES, KIND, OP, TASK_FLAG } from "../protocol/groups.ts";
+import { GroupWriter } from "../protocol/group_writer.ts";
+import { ANY, INLINE_BODY_BYTES, KIND, OP, TASK_FLAG } from "../protocol/groups.ts";
 import type { Mac } from "../protocol/mac.ts";
 import { encodeValue } from "../protocol/values.ts";
 import type { Context } from "../wire/context.ts";

@@ -3,12 +3,12 @@
  *
  * Who may send it, to whom, and in which sequence is the business of the door that uses this.
  */
+import { GroupReader } from "./group_reader.ts";
 import {
   CHUNK_PIECE_BYTES,
   emptyResult,
   emptyTask,
   type GroupHeader,
-  GroupReader,
   HEADER_BYTES,
   KIND,
   MAC_BYTES,

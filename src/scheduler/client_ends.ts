@@ -1,7 +1,8 @@
 /**
  * The task scheduler's ends towards our clients: where each was heard from last, and what this turn of the loop has for it: acceptances and answers of our own.
  */
-import { GroupWriter, KIND } from "../protocol/groups.ts";
+import { GroupWriter } from "../protocol/group_writer.ts";
+import { KIND } from "../protocol/groups.ts";
 import type { Socket } from "../wire/socket.ts";
 import { seal, type Sealing } from "./engine_ends.ts";
 import type { HubLink } from "./hub_link.ts";

@@ -5,7 +5,8 @@
  * which the shell carries out and clears. To change a scheduling rule: `policies.ts` for the choice, `waiting_room.ts` for the order.
  */
 import { DeadlineHeap } from "../base/heap.ts";
-import { type GroupReader, type ResultRecord, STATUS, type TaskRecord } from "../protocol/groups.ts";
+import type { GroupReader } from "../protocol/group_reader.ts";
+import { type ResultRecord, STATUS, type TaskRecord } from "../protocol/groups.ts";
 import { Board, type Rare } from "./board.ts";
 import { Dependents } from "./dependents.ts";
 import { EngineState, type EngineTable } from "./engine_table.ts";

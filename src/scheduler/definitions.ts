@@ -3,7 +3,7 @@
  *
  * Bodies are opaque records here. A client replaces an id only when none of its tasks is open (PROTOCOL.md, "Definitions").
  */
-import type { GroupWriter } from "../protocol/groups.ts";
+import type { GroupWriter } from "../protocol/group_writer.ts";
 
 interface Definition {
   readonly record: Uint8Array;

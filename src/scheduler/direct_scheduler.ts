@@ -3,16 +3,8 @@
  * an engine that died gets an EngineError instead of silence.
  */
 import { now } from "../base/clock.ts";
-import {
-  emptyResult,
-  emptyTask,
-  type GroupHeader,
-  GroupWriter,
-  KIND,
-  OP,
-  ORIGIN,
-  STATUS,
-} from "../protocol/groups.ts";
+import { GroupWriter } from "../protocol/group_writer.ts";
+import { emptyResult, emptyTask, type GroupHeader, KIND, OP, ORIGIN, STATUS } from "../protocol/groups.ts";
 import { encodeValue } from "../protocol/values.ts";
 import { Incoming } from "../wire/incoming.ts";
 import type { Socket } from "../wire/socket.ts";

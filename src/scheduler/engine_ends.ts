@@ -1,7 +1,8 @@
 /**
  * The task scheduler's ends towards engines: what is gathered for each in this turn of the loop, and the groups that carry it.
  */
-import { GroupWriter, KIND, ORIGIN } from "../protocol/groups.ts";
+import { GroupWriter } from "../protocol/group_writer.ts";
+import { KIND, ORIGIN } from "../protocol/groups.ts";
 import type { Mac } from "../protocol/mac.ts";
 import type { Socket } from "../wire/socket.ts";
 import type { Piece } from "./buffers.ts";

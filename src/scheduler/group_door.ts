@@ -4,7 +4,8 @@
 import { Complaints } from "../base/complaints.ts";
 import type { Logger } from "../base/log.ts";
 import { GroupCheck } from "../protocol/group_check.ts";
-import type { GroupHeader, GroupReader } from "../protocol/groups.ts";
+import type { GroupReader } from "../protocol/group_reader.ts";
+import type { GroupHeader } from "../protocol/groups.ts";
 import type { Mac } from "../protocol/mac.ts";
 
 export class GroupDoor {

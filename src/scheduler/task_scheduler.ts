@@ -4,14 +4,14 @@
  * Bodies are copied, never parsed. Everything that is taken or finished is told to the hub over the link.
  */
 import { now } from "../base/clock.ts";
+import { GroupReader } from "../protocol/group_reader.ts";
+import { GroupWriter } from "../protocol/group_writer.ts";
 import {
   ANY,
   CHUNK_BYTES,
   emptyResult,
   emptyTask,
   type GroupHeader,
-  GroupReader,
-  GroupWriter,
   HEADER_BYTES,
   KIND,
   OP,

@@ -1,7 +1,8 @@
 /**
  * A result of a task that was tried more than once says so in its tail: the engine that had it last cannot know.
  */
-import { type GroupWriter, RESULT_FLAG, type ResultRecord } from "../protocol/groups.ts";
+import type { GroupWriter } from "../protocol/group_writer.ts";
+import { RESULT_FLAG, type ResultRecord } from "../protocol/groups.ts";
 
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();

@@ -2,15 +2,9 @@ import assert from "node:assert/strict";
 import { GroupGate } from "../../src/client/group_gate.ts";
 import { Pending } from "../../src/client/pending.ts";
 import { TaskState } from "../../src/client/task_state.ts";
-import {
-  ANY,
-  GroupReader,
-  GroupWriter,
-  KIND,
-  ORIGIN,
-  RESULT_BYTES,
-  STATUS,
-} from "../../src/protocol/groups.ts";
+import { GroupReader } from "../../src/protocol/group_reader.ts";
+import { GroupWriter } from "../../src/protocol/group_writer.ts";
+import { ANY, KIND, ORIGIN, RESULT_BYTES, STATUS } from "../../src/protocol/groups.ts";
 import { createMac } from "../../src/protocol/mac.ts";
 import { encodeValue } from "../../src/protocol/values.ts";
 

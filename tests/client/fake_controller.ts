@@ -5,13 +5,13 @@
 import { newKey, newNonce } from "../../src/base/ids.ts";
 import type { ClientConnection } from "../../src/protocol/connection_file.ts";
 import { Session } from "../../src/protocol/frames.ts";
+import { GroupReader } from "../../src/protocol/group_reader.ts";
+import { GroupWriter } from "../../src/protocol/group_writer.ts";
 import {
   ANY,
   type ChunkRecord,
   emptyTask,
   type GroupHeader,
-  GroupReader,
-  GroupWriter,
   INLINE_BODY_BYTES,
   isGroup,
   KIND,

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import { ANY, emptyTask, GroupReader, type GroupWriter, KIND, OP } from "../../src/protocol/groups.ts";
+import { GroupReader } from "../../src/protocol/group_reader.ts";
+import type { GroupWriter } from "../../src/protocol/group_writer.ts";
+import { ANY, emptyTask, KIND, OP } from "../../src/protocol/groups.ts";
 import { encodeValue } from "../../src/protocol/values.ts";
 import { DefinitionIds } from "../../src/client/definition_ids.ts";
 import { PATH_BOUNDS, type PathHost, TaskPath } from "../../src/client/path.ts";

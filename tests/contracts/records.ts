@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { type Condition, parseQuery } from "../../src/hub/query_match.ts";
 import type { RecordContext, RecordStore } from "../../src/hub/records.ts";
-import { ANY, GroupWriter, KIND, OP, STATUS, TASK_FLAG } from "../../src/protocol/groups.ts";
+import { GroupWriter } from "../../src/protocol/group_writer.ts";
+import { ANY, KIND, OP, STATUS, TASK_FLAG } from "../../src/protocol/groups.ts";
 import { encodeValue } from "../../src/protocol/values.ts";
 
 const noSign = () => {};

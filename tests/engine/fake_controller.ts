@@ -5,11 +5,11 @@ import assert from "node:assert/strict";
 import { now } from "../../src/base/clock.ts";
 import type { EngineConnection } from "../../src/protocol/connection_file.ts";
 import { type Dictionary, type Message, Session } from "../../src/protocol/frames.ts";
+import { GroupReader } from "../../src/protocol/group_reader.ts";
+import { GroupWriter } from "../../src/protocol/group_writer.ts";
 import {
   CHUNK_PIECE_BYTES,
   emptyResult,
-  GroupReader,
-  GroupWriter,
   isGroup,
   KIND,
   MAC_BYTES,

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Ledger } from "../../src/hub/ledger.ts";
-import { GroupWriter, KIND } from "../../src/protocol/groups.ts";
+import { GroupWriter } from "../../src/protocol/group_writer.ts";
+import { KIND } from "../../src/protocol/groups.ts";
 import { resultsGroup, tasksGroup } from "../contracts/records.ts";
 
 function assignedGroup(client: number, from: number, count: number, target: number): Uint8Array {

@@ -1,13 +1,13 @@
 /** Groups: what is written is read, and hostile frames end in a RangeError, never outside the frame. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { GroupReader } from "../../src/protocol/group_reader.ts";
+import { GroupWriter } from "../../src/protocol/group_writer.ts";
 import {
   type ChunkRecord,
   emptyResult,
   emptyTask,
   type GroupHeader,
-  GroupReader,
-  GroupWriter,
   HEADER_BYTES,
   isGroup,
   KIND,

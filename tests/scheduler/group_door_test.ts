@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { silentLogger } from "../../src/base/log.ts";
-import { GroupWriter, KIND, OP } from "../../src/protocol/groups.ts";
+import { GroupWriter } from "../../src/protocol/group_writer.ts";
+import { KIND, OP } from "../../src/protocol/groups.ts";
 import { createMac } from "../../src/protocol/mac.ts";
 import { GroupDoor } from "../../src/scheduler/group_door.ts";
 

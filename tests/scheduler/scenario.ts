@@ -3,15 +3,9 @@
  *
  * `SCENARIOS=rewrite deno task test` writes what the core answers into the files; read the difference before you commit it.
  */
-import {
-  emptyResult,
-  emptyTask,
-  GroupReader,
-  GroupWriter,
-  KIND,
-  OP,
-  STATUS,
-} from "../../src/protocol/groups.ts";
+import { GroupReader } from "../../src/protocol/group_reader.ts";
+import { GroupWriter } from "../../src/protocol/group_writer.ts";
+import { emptyResult, emptyTask, KIND, OP, STATUS } from "../../src/protocol/groups.ts";
 import { SchedulerCore } from "../../src/scheduler/core.ts";
 import type { CoreOptions } from "../../src/scheduler/events.ts";
 import { POLICIES, type Scheme } from "../../src/scheduler/policies.ts";

@@ -1,5 +1,7 @@
 /** Somebody with sockets of his own who says whatever he likes: to every port of a cluster, signed or not. */
-import { emptyResult, GroupReader, GroupWriter, KIND, OP } from "../../src/protocol/groups.ts";
+import { GroupReader } from "../../src/protocol/group_reader.ts";
+import { GroupWriter } from "../../src/protocol/group_writer.ts";
+import { emptyResult, KIND, OP } from "../../src/protocol/groups.ts";
 import {
   type ClientConnection,
   type EngineConnection,
