@@ -121,6 +121,7 @@ async function startText(cluster: Cluster, run: Run): Promise<string[]> {
     `Cluster of profile "${run.profileName}"${
       run.clusterId === "" ? "" : `, id "${run.clusterId}"`
     } in ${run.dir}`,
+    `  settings     ${settingsOf(run)}`,
     `  hub          listening on ${file.interface}:${file.registration}`,
     `  database     ${database}`,
     `  scheme       ${file.task_scheme}`,
@@ -188,4 +189,11 @@ async function isReady(
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   return false;
+}
+
+/** Where the settings come from: a name without settings of its own has the default's, which a misspelt one must not hide. */
+function settingsOf({ profile, profileName }: Run): string {
+  if (profile.path === null) return "the program's own defaults";
+  const isOwn = profileName === "default" || !profile.path.endsWith("/default.jsonc");
+  return isOwn ? profile.path : `${profile.path} (there are none for "${profileName}")`;
 }

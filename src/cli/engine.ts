@@ -28,7 +28,9 @@ const ID = number(0, { unit: "id", max: 2 ** 31 - 1 }, "Id of the first engine")
 
 /** Gives the command its options and action. */
 export function defineEngine(command: Command): void {
-  command.description("Run engines: each runs one task at a time, in a child process behind walls.");
+  command.description(
+    "Run engines: each runs one task at a time, in a child process behind walls. Waits up to 30 s for a controller.",
+  );
   addRunFlags(command);
   command
     .option(
@@ -60,6 +62,7 @@ export function defineEngine(command: Command): void {
         : await awaitConnectionFile(file ?? connectionFile(place, "engine"), "engine", {
           signal,
           patienceMs: FILE_PATIENCE_MS,
+          log: logger,
         });
       return await runEngineHost({ ...options, connection, id }, logger, signal);
     });

@@ -356,8 +356,15 @@ function reasonOf(error: unknown): string {
 
 /** What to do where no controller has written a file. */
 function startHint(path: string): string {
-  const [, profile = "default", id = ""] =
-    /profile_([^/]+)\/security\/ipcontroller(?:-(.+))?-(?:client|engine|scheduler)\.json$/.exec(path) ?? [];
+  const [, folder, id = ""] =
+    /^(.*)\/security\/ipcontroller(?:-(.+))?-(?:client|engine|scheduler)\.json$/.exec(path) ?? [];
+  const name = /\/profile_([^/]+)$/.exec(folder ?? "")?.[1];
+  const profile = name !== undefined
+    ? ` --profile=${name}`
+    : folder !== undefined
+    ? ` --profile-dir=${folder}`
+    : "";
   const cluster = id === "" ? "" : ` --cluster-id=${id}`;
-  return `is a controller running? Start one with \`tsparallel controller --profile=${profile}${cluster}\``;
+  return `is a cluster running? Start one with \`tsparallel cluster start${profile}${cluster}\`, or a controller alone ` +
+    `with \`tsparallel controller${profile}${cluster}\``;
 }

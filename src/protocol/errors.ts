@@ -132,7 +132,13 @@ export class PermissionDenied extends Error {
   readonly engine: EngineInfo;
 
   constructor(message: string, options: ClusterErrorOptions = {}) {
-    super(message, options);
+    super(
+      message.replace(
+        /, run again with the --allow-\S+ flag/,
+        ": tasks hold no permission that was not granted",
+      ),
+      options,
+    );
     const found = /[Rr]equires (\w+) access(?: to (.*?))?(?:, run again|$)/m.exec(message);
     this.permission = found?.[1];
     this.target = found?.[2]?.replace(/^"(.*)"$/, "$1");

@@ -116,8 +116,11 @@ Deno.test("a missing file says what to start", async () => {
   await inFolder((profile) => {
     const error = problem(() => readConnectionFile(connectionPaths(profile, "id").client, "client"));
     assert.equal(error.kind, "missing");
-    assert.match(error.message, /^Cannot find ".*client\.json": is a controller running\? Start one with/);
-    assert.match(error.message, /`tsparallel controller --profile=mine --cluster-id=id`$/);
+    assert.match(error.message, /^Cannot find ".*client\.json": is a cluster running\? Start one with/);
+    assert.match(
+      error.message,
+      /`tsparallel cluster start --profile=mine --cluster-id=id`, or .* `tsparallel controller --profile=mine --cluster-id=id`$/,
+    );
   });
 });
 
