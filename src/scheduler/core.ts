@@ -215,7 +215,11 @@ export class SchedulerCore {
         timed++;
       }
     }
-    if (engine !== undefined) engine.progressAt = at;
+    if (engine !== undefined) {
+      engine.progressAt = at;
+      // What it was asked to give back it may have started instead: it may be asked again.
+      engine.recalling = false;
+    }
     if (timed > 0) engine?.observe(totalMs, timed);
     return unchanged;
   }
