@@ -31,13 +31,13 @@ async function bundle(entry: string, options: esbuild.BuildOptions): Promise<str
 /** The bundle's text, made from the sources as they are now. */
 export async function buildChildBundle(): Promise<string> {
   const cells = await bundle("cell_tools.ts", { format: "iife", globalName: "CELL_TOOLS", minify: true });
-  const worker = await bundle("sandbox_worker.ts", { format: "esm" });
-  const url = "data:application/javascript;base64," + btoa(worker);
-  const define = { WORKER_URL: JSON.stringify(url), CELL_TOOLS_TEXT: JSON.stringify(cells) };
-  const text = await bundle("sandbox.ts", { format: "esm", define });
+  const worker = await bundle("sandbox_worker.ts", { format: "iife" });
+  const text = `${worker}//# sourceURL=tsparallel:slot\n`;
+  const define = { WORKER_TEXT: JSON.stringify(text), CELL_TOOLS_TEXT: JSON.stringify(cells) };
+  const child = await bundle("sandbox.ts", { format: "esm", define });
   await esbuild.stop();
   return "// Made by bundle_build.ts out of sandbox.ts and what it imports. Do not edit: deno task bundle\n" +
-    text;
+    child;
 }
 
 if (import.meta.main) {
