@@ -4,6 +4,7 @@
  * A promise object exists only once somebody asks for it: a result that nobody awaits costs nothing more and cannot end the
  * process with an unhandled rejection.
  */
+import { listenForAbort } from "./abort_listeners.ts";
 import { CompositeError } from "../protocol/errors.ts";
 import { abortError, type WaitOptions, withinTime } from "./waiting.ts";
 import type { TaskMetadata, TaskNames, TaskOwner, TaskState } from "./task_state.ts";
@@ -50,9 +51,7 @@ export class AsyncResult<T, S extends Shape = "one">
     this.#left = plan.count;
     const { signal } = plan;
     if (signal === undefined) return;
-    const cancel = () => this.cancel(signal.reason);
-    signal.addEventListener("abort", cancel, { once: true });
-    this.#unlisten = () => signal.removeEventListener("abort", cancel);
+    this.#unlisten = listenForAbort(signal, () => this.cancel(signal.reason));
   }
 
   /** For views: a task of this result, in the order of the places. */

@@ -4,6 +4,7 @@
  * There is no promise per item, only slots and counters. Items are taken from their source as results leave: whoever iterates
  * sets the pace, whoever awaits takes all. Before either, one window of tasks runs.
  */
+import { listenForAbort } from "./abort_listeners.ts";
 import { Queue } from "../base/queue.ts";
 import { TaskAborted } from "../protocol/errors.ts";
 import type { ItemSource } from "./map_source.ts";
@@ -73,9 +74,7 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwn
     this.#refill = Math.max(1, plan.window >> 4);
     const { signal } = plan;
     if (signal !== undefined) {
-      const cancel = () => this.#fail(abortError(signal), "cancel");
-      signal.addEventListener("abort", cancel, { once: true });
-      this.#unlisten = () => signal.removeEventListener("abort", cancel);
+      this.#unlisten = listenForAbort(signal, () => this.#fail(abortError(signal), "cancel"));
     }
     this.#pump();
   }
