@@ -11,6 +11,7 @@ import { createMac, type Mac } from "../protocol/mac.ts";
 import { loadPacker, type Packer } from "../protocol/packers.ts";
 import { EXTENSION_VERSION } from "../protocol/messages.ts";
 import { encodeValue, ValueWriter } from "../protocol/values.ts";
+import { ControllerWatch } from "./controller_watch.ts";
 import { DefinitionIds } from "./definition_ids.ts";
 import { type Engine, Engines } from "./engines.ts";
 import type { Definition } from "./functions.ts";
@@ -66,6 +67,8 @@ export class Connection implements PathHost, TaskNames {
   /** Why nothing can be sent any more. */
   #end: Error | undefined;
   readonly card: Uint8Array;
+
+  #watch: ControllerWatch | undefined;
 
   private constructor(
     info: ClientConnection,
@@ -131,6 +134,14 @@ export class Connection implements PathHost, TaskNames {
       sendLarge: (frames, from) => task.sendLarge(frames, from),
     });
     this.#mux = mux;
+    this.#watch = new ControllerWatch({
+      isNeeded: () => this.pending.count > 0,
+      ask: (timeoutMs) => this.request("queue_request", { targets: [], verbose: false }, { timeoutMs }),
+      gone: (ms) =>
+        this.#stop(
+          new Error(`The controller has not answered for ${ms / 1000} s: it is gone, or cannot be reached`),
+        ),
+    });
   }
 
   #connect(role: Role, onMessage: (frames: readonly Uint8Array[]) => void): Channel {
@@ -392,6 +403,7 @@ export class Connection implements PathHost, TaskNames {
 
   #stop(error: Error): void {
     if (this.#end !== undefined) return;
+    this.#watch?.close();
     this.#flush();
     this.#end = error;
     this.pending.failAll(error);
