@@ -13,6 +13,7 @@ import { DirectCore, type Stranded } from "./direct_core.ts";
 import type { GroupDoor } from "./group_door.ts";
 import type { HubLink } from "./hub_link.ts";
 import { SCHEDULER_BOUNDS } from "./options.ts";
+import { Outbox } from "./outbox.ts";
 
 export interface DirectSchedulerParts {
   readonly clients: Socket;
@@ -30,6 +31,7 @@ const decoder = new TextDecoder();
 export class DirectScheduler {
   readonly #parts: DirectSchedulerParts;
   readonly #core = new DirectCore();
+  readonly #outbox: Outbox;
   /** Where a client was heard from last, and its last sequence number. */
   readonly #clients = new Map<number, { rid: Uint8Array; lastSeq: number }>();
   readonly #lastSeqOf = new Map<string, number>();
@@ -41,6 +43,7 @@ export class DirectScheduler {
 
   constructor(parts: DirectSchedulerParts) {
     this.#parts = parts;
+    this.#outbox = new Outbox(parts.engines);
   }
 
   get nextTick(): number {
@@ -53,6 +56,7 @@ export class DirectScheduler {
   }
 
   unregistered(uuid: string): void {
+    this.#outbox.forget(uuid);
     this.#core.unregistered(uuid, now());
   }
 
@@ -76,7 +80,7 @@ export class DirectScheduler {
     if (this.#parts.isJupyter(first)) {
       if (!this.#parts.isNew(message)) return;
       this.#parts.link.send("in", [ident, rid, ...message.frames().slice(2)]);
-      message.forward(this.#parts.engines, [ident, rid], 2);
+      this.#deliver(message, ident, rid);
       return;
     }
     const header = this.#parts.door.open(first, "a client on mux");
@@ -88,7 +92,24 @@ export class DirectScheduler {
       this.#remember(uuid);
       this.#parts.link.send("direct", [first]);
     } else if (header.kind !== KIND.chunk && header.kind !== KIND.cancel) return;
-    message.forward(this.#parts.engines, [ident, rid], 2);
+    this.#deliver(message, ident, rid);
+  }
+
+  /** To the engine, now or as soon as its connection stands; nowhere if it is not registered. */
+  #deliver(message: Incoming, ident: Uint8Array, rid: Uint8Array): void {
+    const uuid = decoder.decode(ident);
+    if (!this.#outbox.has(uuid) && message.forward(this.#parts.engines, [ident, rid], 2)) return;
+    if (this.#core.idOf(uuid) >= 0) this.#outbox.keep(uuid, [ident, rid, ...message.frames().slice(2)]);
+  }
+
+  /** Whether messages wait for an engine's connection to stand. */
+  get isWaiting(): boolean {
+    return this.#outbox.isWaiting;
+  }
+
+  /** Sends what has waited for a connection. */
+  flush(): void {
+    if (this.#outbox.isWaiting) this.#outbox.retry();
   }
 
   #isFresh(header: GroupHeader, rid: Uint8Array): boolean {

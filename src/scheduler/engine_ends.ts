@@ -8,10 +8,12 @@ import type { Socket } from "../wire/socket.ts";
 import type { Piece } from "./buffers.ts";
 import type { EngineState, EngineTable } from "./engine_table.ts";
 import type { HubLink } from "./hub_link.ts";
+import { Outbox } from "./outbox.ts";
 
 /** One engine's address and what waits to be sent to it. */
 export interface EngineEnd {
   readonly id: number;
+  readonly uuid: string;
   readonly ident: Uint8Array;
   /** Tasks and definitions for it. */
   readonly writer: GroupWriter;
@@ -47,7 +49,7 @@ export function seal(
 }
 
 export class EngineEnds {
-  readonly #socket: Socket;
+  readonly #outbox: Outbox;
   readonly #link: HubLink;
   readonly #sealing: Sealing;
   readonly #states: EngineTable;
@@ -57,7 +59,7 @@ export class EngineEnds {
   readonly #scratch = new GroupWriter(1 << 10);
 
   constructor(parts: { socket: Socket; link: HubLink; sealing: Sealing; states: EngineTable }) {
-    this.#socket = parts.socket;
+    this.#outbox = new Outbox(parts.socket);
     this.#link = parts.link;
     this.#sealing = parts.sealing;
     this.#states = parts.states;
@@ -66,9 +68,10 @@ export class EngineEnds {
   /** A new registration begins with empty hands and fresh numbers. */
   add(id: number, uuid: string): void {
     const before = this.#byId.get(id);
-    if (before !== undefined) this.#byUuid.delete(new TextDecoder().decode(before.ident));
+    if (before !== undefined) this.#byUuid.delete(before.uuid);
     const end: EngineEnd = {
       id,
+      uuid,
       ident: new TextEncoder().encode(uuid),
       writer: new GroupWriter(8 << 10),
       names: new GroupWriter(1 << 10),
@@ -97,8 +100,24 @@ export class EngineEnds {
     this.#dirty.push(end);
   }
 
+  /** Whether messages wait for an engine's connection to stand. */
+  get isWaiting(): boolean {
+    return this.#outbox.isWaiting;
+  }
+
+  /** Sends a message to an engine, now or as soon as its connection stands. */
+  deliver(end: EngineEnd, frames: readonly Uint8Array[]): void {
+    this.#outbox.send(end.uuid, frames);
+  }
+
+  /** The engine gets nothing more. */
+  forget(uuid: string): void {
+    this.#outbox.forget(uuid);
+  }
+
   /** Sends what was gathered for all engines. */
   flushAll(): void {
+    if (this.#outbox.isWaiting) this.#outbox.retry();
     for (const end of this.#dirty) {
       end.isDirty = false;
       this.flush(end);
@@ -127,7 +146,7 @@ export class EngineEnds {
 
   #send(end: EngineEnd, writer: GroupWriter, kind: number, acked: number, window: number): void {
     const group = seal(this.#sealing, writer, { kind, target: end.id, seq: ++end.seq, acked, window });
-    this.#socket.send([end.ident, group]);
+    this.deliver(end, [end.ident, group]);
   }
 
   /** Sends a task's large buffers ahead of it. */
@@ -136,7 +155,7 @@ export class EngineEnds {
       this.#scratch.reset();
       this.#scratch.copy(record, 0, record.length);
       const group = seal(this.#sealing, this.#scratch, { kind: KIND.chunk, target: end.id, seq: ++end.seq });
-      this.#socket.sendLarge([end.ident, group, bytes], 2);
+      this.deliver(end, [end.ident, group, bytes]);
     }
   }
 

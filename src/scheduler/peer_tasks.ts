@@ -8,6 +8,7 @@ import type { Incoming } from "../wire/incoming.ts";
 import type { Socket } from "../wire/socket.ts";
 import type { SchedulerCore } from "./core.ts";
 import type { Action } from "./events.ts";
+import type { EngineEnd, EngineEnds } from "./engine_ends.ts";
 import type { EngineState } from "./engine_table.ts";
 import type { GroupDoor } from "./group_door.ts";
 import type { HubLink } from "./hub_link.ts";
@@ -26,7 +27,6 @@ const encoder = new TextEncoder();
 
 export class PeerTasks {
   readonly #clients: Socket;
-  readonly #engines: Socket;
   readonly #link: HubLink;
   readonly #session: Session;
   readonly #door: GroupDoor;
@@ -36,9 +36,8 @@ export class PeerTasks {
   readonly #record = emptyTask();
   #frame = -1;
 
-  constructor(parts: { clients: Socket; engines: Socket; link: HubLink; session: Session; door: GroupDoor }) {
+  constructor(parts: { clients: Socket; link: HubLink; session: Session; door: GroupDoor }) {
     this.#clients = parts.clients;
-    this.#engines = parts.engines;
     this.#link = parts.link;
     this.#session = parts.session;
     this.#door = parts.door;
@@ -130,12 +129,11 @@ export class PeerTasks {
   }
 
   /** Sends an assigned task to its engine and tells the hub where it went. */
-  assign(seq: number, ident: Uint8Array, core: SchedulerCore): void {
+  assign(seq: number, end: EngineEnd, core: SchedulerCore, engines: EngineEnds): void {
     const peer = core.peerOf(seq);
     if (!isPeerTask(peer)) return;
-    this.#engines.send([ident, peer.rid, ...peer.frames]);
-    const uuid = new TextDecoder().decode(ident);
-    const content = { msg_id: peer.header.msg_id, engine_id: uuid };
+    engines.deliver(end, [end.ident, peer.rid, ...peer.frames]);
+    const content = { msg_id: peer.header.msg_id, engine_id: end.uuid };
     this.#link.send("tracktask", [
       encoder.encode(this.#session.session),
       ...this.#session.message("task_destination", content),

@@ -39,6 +39,8 @@ export function bindSockets(
     const isOutput = name === "iopub";
     const socket = context.socket(type, {
       ...(identity === undefined ? {} : { identity }),
+      // An engine may be announced before its other connections stand: what cannot be sent yet is kept, not dropped.
+      ...(side === "engine" && (name === "task" || name === "mux") ? { mandatory: true } : {}),
       ...(type === "SUB" ? { subscribe: [""] } : {}),
       ...(isOutput ? { sendHwm: IOPUB_HWM, receiveHwm: IOPUB_HWM } : {}),
       lingerMs: 200,

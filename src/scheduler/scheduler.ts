@@ -18,6 +18,7 @@ import { DirectScheduler } from "./direct_scheduler.ts";
 import { GroupDoor } from "./group_door.ts";
 import { HubLink, type HubNews } from "./hub_link.ts";
 import { SCHEDULER_BOUNDS, type SchedulerSetup } from "./options.ts";
+import { RETRY_MS } from "./outbox.ts";
 import { PeerTasks } from "./peer_tasks.ts";
 import { POLICIES, type Scheme } from "./policies.ts";
 import { bindSockets, type SchedulerSockets } from "./ports.ts";
@@ -164,7 +165,7 @@ class SchedulerLoop {
     const mac = createMac(setup.key), nonce = BigInt(`0x${setup.nonce}`);
     const door = this.#door = new GroupDoor(mac, nonce, log);
     const session = new Session({ key: setup.key, mac, packer });
-    const peers = new PeerTasks({ clients: sockets.taskIn, engines: sockets.taskOut, link, session, door });
+    const peers = new PeerTasks({ clients: sockets.taskIn, link, session, door });
     this.#core = new SchedulerCore({
       policy: POLICIES[scheme],
       hwm: setup.hwm,
@@ -247,12 +248,14 @@ class SchedulerLoop {
     if (this.#core.nextTick <= at) this.#tasks.tick(at);
     if (this.#direct.nextTick <= at) this.#direct.tick(at);
     this.#tasks.flush();
+    this.#direct.flush();
     this.#report(at);
   }
 
   /** How long the loop may sleep. While the hub does not keep up, unread clients would wake it for nothing. */
   #patience(): number {
     if (!this.#tasks.isOpen) return 1;
+    if (this.#tasks.isWaitingForEngines || this.#direct.isWaiting) return RETRY_MS;
     const next = Math.min(this.#core.nextTick, this.#direct.nextTick) - now();
     return Math.max(0, Math.min(SCHEDULER_BOUNDS.idleMs, Math.ceil(next)));
   }
@@ -265,7 +268,7 @@ class SchedulerLoop {
       this.#tasks.registered(id, uuid, ours === true);
       this.#direct.registered(id, uuid);
     } else if (kind === "engine_unregistered") {
-      this.#tasks.unregistered(id, String(reason ?? ""));
+      this.#tasks.unregistered(id, uuid, String(reason ?? ""));
       this.#direct.unregistered(uuid);
     }
   }

@@ -92,7 +92,13 @@ export class TaskScheduler {
     this.#core.step({ kind: "engine_registered", id, uuid, ours, at: now() });
   }
 
-  unregistered(id: number, reason: string): void {
+  /** Whether messages wait for an engine's connection to stand. */
+  get isWaitingForEngines(): boolean {
+    return this.#engines.isWaiting;
+  }
+
+  unregistered(id: number, uuid: string, reason: string): void {
+    this.#engines.forget(uuid);
     this.#core.step({ kind: "engine_unregistered", id, reason, at: now() });
   }
 
@@ -329,7 +335,7 @@ export class TaskScheduler {
     const { table, frames } = this.#core;
     const place = table.at(seq);
     if (place < 0) return;
-    if (table.pool[place] === 1) return this.#parts.peers.assign(seq, end.ident, this.#core);
+    if (table.pool[place] === 1) return this.#parts.peers.assign(seq, end, this.#core, this.#engines);
     const client = table.client[place]!, n = table.n[place]!, definition = table.definition[place]!;
     if (table.rare[place] === 1) this.#engines.sendPieces(end, this.#buffers.get(client, n));
     this.#definitions.supply(client, 0, end.id, end.writer);
