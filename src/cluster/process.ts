@@ -5,6 +5,7 @@
 import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import nodeProcess from "node:process";
+import { processStat } from "../base/process_stat.ts";
 
 /** One process, told from any later one with the same pid. */
 export interface ProcessId {
@@ -82,13 +83,13 @@ export function adoptProcess(id: ProcessId, logPath: string): Process {
 
 /** The process that has this pid now. */
 export function identify(pid: number): ProcessId {
-  return { pid, born: birthOf(pid)?.born ?? null };
+  return { pid, born: processStat(pid)?.born ?? null };
 }
 
 /** Whether this very process still runs. */
 export function isAlive(id: ProcessId): boolean {
   if (Deno.build.os === "linux") {
-    const now = birthOf(id.pid);
+    const now = processStat(id.pid);
     return now !== undefined && now.state !== "Z" && (id.born === null || id.born === now.born);
   }
   try {
@@ -148,16 +149,5 @@ function sendSignal(pid: number, signal: "SIGTERM" | "SIGKILL"): void {
   } catch (error) {
     const isGone = error instanceof Error && "code" in error && error.code === "ESRCH";
     if (!isGone && pid > 0) throw error;
-  }
-}
-
-/** State and start time out of /proc, where the name in parentheses may hold anything. */
-function birthOf(pid: number): { readonly state: string; readonly born: string } | undefined {
-  try {
-    const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return { state: fields[0] ?? "", born: fields[19] ?? "" };
-  } catch {
-    return undefined;
   }
 }
