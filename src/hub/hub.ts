@@ -383,6 +383,13 @@ class RunningHub implements Hub {
 
   #resubmit(msgIds: readonly string[]): Record<string, string> {
     if (!this.#ports) throw new RequestError("RuntimeError", "the schedulers are not ready");
+    const { scheme = "leastload" } = this.#options;
+    if (scheme === "none") {
+      throw new RequestError(
+        "RuntimeError",
+        "no task can be run again: the controller runs without a task scheduler",
+      );
+    }
     this.#resubmitter ??= new Resubmitter({
       context: this.#context,
       poller: this.#poller,
@@ -392,6 +399,7 @@ class RunningHub implements Hub {
       store: this.#store,
       ledger: this.#ledger,
       url: this.#sockets.localUrl("client", this.#ports.client.task),
+      takesGroups: scheme !== "pure",
     });
     return this.#resubmitter.resubmit(msgIds);
   }

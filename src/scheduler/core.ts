@@ -8,6 +8,7 @@ import { DeadlineHeap } from "../base/heap.ts";
 import type { GroupReader } from "../protocol/group_reader.ts";
 import { type ResultRecord, STATUS, type TaskRecord } from "../protocol/groups.ts";
 import { Board, type Rare } from "./board.ts";
+import { taskKey } from "./dependencies.ts";
 import { Dependents } from "./dependents.ts";
 import { EngineState, type EngineTable } from "./engine_table.ts";
 import type { CoreOptions, Event, Output, Taken, Verdict } from "./events.ts";
@@ -182,6 +183,11 @@ export class SchedulerCore {
   /** The number of an open task, 0 if it is not open. */
   seqOf(client: number, n: number): number {
     return this.#board.seqOf(client, n);
+  }
+
+  /** Whether this scheduler has ever seen the task. */
+  isKnown(client: number, n: number): boolean {
+    return this.#board.isKnown(taskKey(client, n));
   }
 
   /** Whether an open task is assigned to this engine right now. */
