@@ -48,6 +48,11 @@ export class DirectScheduler {
     this.#outbox = new Outbox(parts.engines);
   }
 
+  /** Whether an engine is there. */
+  isRegistered(uuid: string): boolean {
+    return this.#core.idOf(uuid) >= 0;
+  }
+
   get nextTick(): number {
     return this.#core.nextTick;
   }

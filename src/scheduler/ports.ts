@@ -54,7 +54,7 @@ export function bindSockets(
     const socket = context.socket(type, {
       ...(identity === undefined ? {} : { identity }),
       // An engine may be announced before its other connections stand: what cannot be sent yet is kept, not dropped.
-      ...(side === "engine" && type === "ROUTER" && name !== "control" ? { mandatory: true } : {}),
+      ...(side === "engine" && type === "ROUTER" ? { mandatory: true } : {}),
       ...(type === "SUB" ? { subscribe: [""] } : {}),
       ...(isOutput ? { sendHwm: IOPUB_HWM, receiveHwm: IOPUB_HWM } : {}),
       lingerMs: 200,
