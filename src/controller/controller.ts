@@ -88,8 +88,8 @@ async function untilTheEnd(
 
 /** The hub's options out of the controller's. */
 function hubOptions(options: ControllerOptions & ControllerPlace): HubOptions {
-  const { profileDir, clusterId, ip, engineIp, location, scheme, hwm, database, durability, reuse, packer } =
-    options;
+  const { profileDir, clusterId, ip, engineIp, location, scheme, hwm, durability, reuse, packer } = options;
+  const { database, mongoUrl, mongoDatabase, recordLimit, recordMB } = options;
   return {
     profileDir,
     clusterId,
@@ -103,6 +103,10 @@ function hubOptions(options: ControllerOptions & ControllerPlace): HubOptions {
     scheme,
     hwm,
     database,
+    mongoUrl,
+    mongoDatabase: mongoDatabase ?? undefined,
+    recordLimit,
+    recordBytes: recordMB * 2 ** 20,
     durability,
     reuse,
     packer,
