@@ -50,7 +50,7 @@ export class Client {
 
   /**
    * Connects to a running cluster.
-   * @throws ConnectionFileError if there is no cluster; Error if its controller does not answer or is not ours
+   * @throws ConnectionFileError if there is no cluster; Error if its controller does not answer
    */
   static async connect(options: ConnectOptions = {}): Promise<Client> {
     const info = await findConnection(options);
@@ -213,6 +213,7 @@ function indexed(client: Client): Client {
 }
 
 // The library's one door: what users name in their own code.
+export { Reference } from "./reference.ts";
 export { task } from "./functions.ts";
 export { AsyncResult } from "./async_result.ts";
 export { MapResult } from "./map.ts";

@@ -4,6 +4,7 @@
  * The coded text of a function is made once and kept with the function object; equal texts share one definition on a path.
  */
 import { ValueWriter } from "../protocol/values.ts";
+import { Reference, referenceSource } from "./reference.ts";
 
 /** A function with what it takes along; make it with `task`. */
 export interface Task<Args extends unknown[], R> {
@@ -14,8 +15,8 @@ export interface Task<Args extends unknown[], R> {
   readonly name: string;
 }
 
-/** A function as the views take it. */
-export type Runnable<Args extends unknown[], R> = ((...args: Args) => R) | Task<Args, R>;
+/** A function as the views take it, or the name of one that is on the engine. */
+export type Runnable<Args extends unknown[], R> = ((...args: Args) => R) | Task<Args, R> | Reference;
 
 /** Options of `task`. */
 export interface TaskOptions {
@@ -153,6 +154,7 @@ function describe(value: unknown): string {
 
 /** A function as text, with the functions that it captures. `within` are those that capture it. */
 function functionText(runnable: unknown, within: readonly unknown[]): FunctionText {
+  if (runnable instanceof Reference) return referenceText(runnable);
   const { run, captures, name } = partsOf(runnable);
   if (within.length > MAX_NESTING || within.includes(runnable)) {
     throw new TypeError(
@@ -167,6 +169,14 @@ function functionText(runnable: unknown, within: readonly unknown[]): FunctionTe
     else values[key] = value;
   }
   return { kind: "function", source: sourceOf(run), captures: values, functions, name };
+}
+
+function referenceText(reference: Reference): FunctionText {
+  const source = referenceSource(reference);
+  if (!isExpression(source)) {
+    throw new TypeError(`Cannot refer to "${reference.name}" on an engine of ours: it is no expression`);
+  }
+  return { kind: "function", source, captures: {}, functions: {}, name: "" };
 }
 
 function encode(text: FunctionText): Uint8Array {
