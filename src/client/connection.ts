@@ -104,9 +104,10 @@ export class Connection implements TaskNames {
 
   async #handshake({ timeoutMs, signal }: ConnectionOptions): Promise<void> {
     this.#connect("registration", (frames) => this.#reply(frames));
-    const reply = await this.#greet({ timeoutMs, signal });
+    // Subscriptions take their time to arrive: they are on their way while the hub is greeted.
     this.#connect("notification", (frames) => this.#notification(frames));
     this.#connect("iopub", (frames) => this.#output.received(frames));
+    const reply = await this.#greet({ timeoutMs, signal });
     this.#connect("control", (frames) => this.#reply(frames));
     const mux = this.#connect("mux", (frames) => this.#shell("mux", frames));
     const task = this.#connect("task", (frames) => this.#shell("task", frames));

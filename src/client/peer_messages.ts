@@ -6,6 +6,7 @@
  */
 import { OP } from "../protocol/groups.ts";
 import type { Dictionary, Message } from "../protocol/frames.ts";
+import type { ExecuteResult } from "./load_balanced_view.ts";
 import { applyBuffers, readBuffers } from "./python_values.ts";
 import { Reference } from "./reference.ts";
 
@@ -109,7 +110,14 @@ function executeRequest({ code, silent }: { readonly code: string; readonly sile
     stop_on_error: false,
   };
   const isShown = (reply: Message) => !silent && !isEvaluated(reply);
-  return { channel: "shell", type: "execute_request", content, buffers: NO_BUFFERS, read: cellOf, isShown };
+  return {
+    channel: "shell",
+    type: "execute_request",
+    content,
+    buffers: NO_BUFFERS,
+    read: (reply, shown) => cellOf(reply.content, shown),
+    isShown,
+  };
 }
 
 /** Whether the engine evaluates Python's expressions; one of ours runs the cell and leaves them alone. */
@@ -117,8 +125,13 @@ function isEvaluated({ content }: Message): boolean {
   return dictionary(dictionary(content.user_expressions).text).status === "ok";
 }
 
-function cellOf(reply: Message, shown: unknown): unknown {
-  const { execution_count: count, user_expressions } = reply.content;
+/**
+ * What a cell gave.
+ * @param content of its reply
+ * @param shown content of its `execute_result`, if it has come
+ */
+export function cellOf(content: Dictionary, shown: unknown): ExecuteResult {
+  const { execution_count: count, user_expressions } = content;
   const { text, value } = dictionary(user_expressions);
   const plain = dictionary(dictionary(shown).data)["text/plain"];
   const shownText = base64Of(text)?.[0];

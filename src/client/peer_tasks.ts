@@ -2,6 +2,7 @@
  * Tasks that travel as Jupyter messages, one by one: the open ones by number, and how they end. A reply ends its task; so does the word that its engine
  * is gone, since nobody answers for a dead engine on the direct way.
  */
+import { now } from "../base/clock.ts";
 import { EngineError, TaskCancelled } from "../protocol/errors.ts";
 import { type Dictionary, findDelimiter, type Message, type Session } from "../protocol/frames.ts";
 import { STATUS } from "../protocol/groups.ts";
@@ -62,7 +63,7 @@ export class PeerTasks {
   submit(task: TaskState, request: PeerRequest, uuid: string | null, metadata: Dictionary): void {
     const { session, pending } = this.host;
     task.n = this.host.nextN();
-    task.submitted = Date.now();
+    task.submitted = now();
     task.isSent = true;
     if (request.channel === "shell") {
       task.output = new TaskOutput();
