@@ -126,7 +126,7 @@ export class Connection implements TaskNames {
   #askAnything(timeoutMs: number): Promise<unknown> {
     return this.speaksGroups
       ? this.request("queue_request", { targets: [], verbose: false }, { timeoutMs })
-      : this.refresh({ timeoutMs });
+      : this.request("connection_request", {}, { timeoutMs });
   }
 
   #connect(role: Role, onMessage: (frames: readonly Uint8Array[]) => void): Channel {
