@@ -163,8 +163,16 @@ export class Client {
     return hub.resubmit(this.#connection, msgIds, options);
   }
 
-  /** The controller's state: engines, queues, records, versions. */
+  /**
+   * The controller's state: engines, queues, records, versions.
+   * @throws TypeError if the controller is Python's, which does not tell it
+   */
   async status(options: RequestOptions = {}): Promise<Dictionary> {
+    if (!this.#connection.speaksGroups) {
+      throw new TypeError(
+        "Cannot ask for the status: Python's ipcontroller does not tell it; use ids and queueStatus",
+      );
+    }
     return (await this.#connection.request("status_request", {}, options)).content;
   }
 

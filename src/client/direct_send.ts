@@ -16,6 +16,8 @@ export interface DirectRequest {
   readonly op: number;
   readonly root: string;
   readonly definition?: () => Definition;
+  /** Takes the place of definition and value where arguments are references. */
+  readonly call?: (() => { readonly definition: Definition; readonly args: unknown }) | undefined;
   readonly what: string;
   /** Its form for engines that take messages; absent if it has none. */
   readonly message?: ((value: unknown) => PeerRequest) | undefined;
@@ -81,9 +83,10 @@ function messages({ connection, options, request, plan }: Sending, peers: readon
 function groups({ connection, options, request, plan }: Sending): Send {
   const { op, root } = request;
   const { tail, label } = options;
-  const definition = request.definition?.() ?? null;
-  const encode = (i: number): EncodedTask =>
-    connection.encode(op, plan.valueFor(i), { definition, tail, root });
+  const call = request.call?.();
+  const definition = call?.definition ?? request.definition?.() ?? null;
+  const valueFor = call === undefined ? plan.valueFor : () => call.args;
+  const encode = (i: number): EncodedTask => connection.encode(op, valueFor(i), { definition, tail, root });
   const at = plan.engines.findIndex(({ isOurs }) => isOurs);
   let encoded = encode(at);
   return (result, engine, i) => {

@@ -6,7 +6,7 @@ import { AsyncResult, type Shape, throwIfAborted } from "./async_result.ts";
 import type { Connection } from "./connection.ts";
 import { type DirectPlan, type DirectRequest, prepare } from "./direct_send.ts";
 import type { Engine } from "./engines.ts";
-import { definitionOf, type Runnable } from "./functions.ts";
+import { callOf, definitionOf, type Runnable } from "./functions.ts";
 import type { ExecuteResult } from "./load_balanced_view.ts";
 import type { MapOptions, MapResult } from "./map.ts";
 import type { AnyIterable } from "./map_source.ts";
@@ -14,7 +14,7 @@ import { startMap } from "./map_start.ts";
 import type { TaskPath } from "./path.ts";
 import { peerRequest, referenceRequest } from "./peer_messages.ts";
 import type { PeerPath } from "./peer_path.ts";
-import { Reference } from "./reference.ts";
+import { isReference, Reference } from "./reference.ts";
 import { joinParts, partsFor, type Scatterable } from "./scatter.ts";
 import { type StopReference, stopTasks } from "./stop.ts";
 import { resolveTargets, type Targets } from "./targets.ts";
@@ -69,7 +69,8 @@ export class DirectView<S extends Shape = "all"> {
   apply<Args extends unknown[], R>(run: Runnable<Args, R>, ...args: Args): AsyncResult<Awaited<R>, S> {
     const message = run instanceof Reference ? () => referenceRequest(run, args) : undefined;
     const definition = () => definitionOf(run);
-    return this.#toAll({ op: OP.apply, root: "args", definition, what: "apply", message }, args);
+    const call = args.some(isReference) ? () => callOf(run, args) : undefined;
+    return this.#toAll({ op: OP.apply, root: "args", definition, call, what: "apply", message }, args);
   }
 
   /** Runs a piece of code of the engine's language in each engine's namespace. */

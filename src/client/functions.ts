@@ -81,6 +81,30 @@ export function definitionOf<Args extends unknown[], R>(runnable: Runnable<Args,
   return cached(definitions, runnable, (text) => text);
 }
 
+/**
+ * The coded form of a call some of whose arguments are references: the engine puts in what they name there. The arguments travel with nothing in their places.
+ * @throws TypeError as `definitionOf`
+ */
+export function callOf<Args extends unknown[], R>(
+  runnable: Runnable<Args, R>,
+  args: Args,
+): { readonly definition: Definition; readonly args: unknown[] } {
+  const places = args.map((arg, i) => {
+    if (arg instanceof Reference) checkExpression(arg);
+    return arg instanceof Reference ? `(${arg.name}\n)` : `$args[${i}]`;
+  });
+  const source = `(...$args) => $run(${places.join(", ")})`;
+  const body = encode({
+    kind: "function",
+    source,
+    captures: {},
+    functions: { $run: functionText(runnable, []) },
+    name: "",
+  });
+  const left = args.map((arg) => arg instanceof Reference ? null : arg);
+  return { definition: { key: textOfBytes(body), body }, args: left };
+}
+
 /** The coded form of a function that takes many lists of arguments and returns the results of each, in order. */
 export function mapperOf<Args extends unknown[], R>(runnable: Runnable<Args, R>): Definition {
   return cached(mappers, runnable, (run) => ({
@@ -172,11 +196,13 @@ function functionText(runnable: unknown, within: readonly unknown[]): FunctionTe
 }
 
 function referenceText(reference: Reference): FunctionText {
-  const source = referenceSource(reference);
-  if (!isExpression(source)) {
-    throw new TypeError(`Cannot refer to "${reference.name}" on an engine of ours: it is no expression`);
-  }
-  return { kind: "function", source, captures: {}, functions: {}, name: "" };
+  checkExpression(reference);
+  return { kind: "function", source: referenceSource(reference), captures: {}, functions: {}, name: "" };
+}
+
+function checkExpression({ name }: Reference): void {
+  if (isExpression(name)) return;
+  throw new TypeError(`Cannot refer to "${name}" on an engine of ours: it is no expression of TypeScript`);
 }
 
 function encode(text: FunctionText): Uint8Array {

@@ -4,13 +4,13 @@
 import { OP } from "../protocol/groups.ts";
 import { AsyncResult, type ResultPlan, throwIfAborted } from "./async_result.ts";
 import type { Connection } from "./connection.ts";
-import { type Definition, definitionOf, type Runnable } from "./functions.ts";
+import { callOf, type Definition, definitionOf, type Runnable } from "./functions.ts";
 import { balancedPeers, messageFor, type PeerForm } from "./languages.ts";
 import type { MapOptions, MapResult } from "./map.ts";
 import type { AnyIterable } from "./map_source.ts";
 import { startMap } from "./map_start.ts";
 import { peerRequest, referenceRequest } from "./peer_messages.ts";
-import { Reference } from "./reference.ts";
+import { isReference, Reference } from "./reference.ts";
 import { type StopReference, stopTasks } from "./stop.ts";
 import { checkIds } from "./targets.ts";
 import { type TaskRoute, TaskState } from "./task_state.ts";
@@ -30,6 +30,8 @@ interface Request {
   readonly value: unknown;
   readonly root: string;
   readonly definition: () => Definition | null;
+  /** Takes the place of definition and value where arguments are references. */
+  readonly call?: (() => { readonly definition: Definition; readonly args: unknown }) | undefined;
   readonly what: string;
   readonly message: PeerForm;
 }
@@ -76,6 +78,7 @@ export class LoadBalancedView {
       value: args,
       root: "args",
       definition: () => definitionOf(run),
+      call: args.some(isReference) ? () => callOf(run, args) : undefined,
       what: "apply",
       message: run instanceof Reference ? () => referenceRequest(run, args) : undefined,
     });
@@ -146,7 +149,12 @@ export class LoadBalancedView {
       return result;
     }
     const path = connection.taskPath;
-    const encoded = connection.encode(op, value, { definition: definition(), tail: this.#tail, root });
+    const call = request.call?.();
+    const encoded = connection.encode(op, call === undefined ? value : call.args, {
+      definition: call?.definition ?? definition(),
+      tail: this.#tail,
+      root,
+    });
     const [result, task] = single<R>(plan, path, label);
     path.submit(task, encoded);
     return result;

@@ -6,8 +6,8 @@
  */
 import { OP } from "../protocol/groups.ts";
 import type { Dictionary, Message } from "../protocol/frames.ts";
+import { readResult, writeApply } from "../protocol/pickle_apply.ts";
 import type { ExecuteResult } from "./load_balanced_view.ts";
-import { applyBuffers, readBuffers } from "./python_values.ts";
 import { Reference } from "./reference.ts";
 
 /** One request, ready to be sent. */
@@ -28,11 +28,12 @@ const NO_BUFFERS: readonly Uint8Array[] = [];
 const never = () => false;
 
 /** Where pickle finds the functions behind push and pull. */
-const UTIL = "ipyparallel.util";
+const PUSH = { module: "ipyparallel.util", name: "_push" } as const;
+const PULL = { module: "ipyparallel.util", name: "_pull" } as const;
 
 /** Calls the function that a reference names. */
 export function referenceRequest({ name }: Reference, args: readonly unknown[]): PeerRequest {
-  return apply(applyBuffers({ kind: "reference", name }, args), resultOf);
+  return apply(writeApply(name, args), resultOf);
 }
 
 /** Calls the function that a reference names for each list of arguments, on a Python engine. */
@@ -51,10 +52,10 @@ export function peerRequest(op: number, value: unknown): PeerRequest {
       return executeRequest(value as { readonly code: string; readonly silent: boolean });
     case OP.push: {
       const values = value as Readonly<Record<string, unknown>>;
-      return apply(applyBuffers({ kind: "global", module: UTIL, name: "_push" }, [], values), () => null);
+      return apply(writeApply(PUSH, [], values), () => null);
     }
     case OP.pull:
-      return apply(applyBuffers({ kind: "global", module: UTIL, name: "_pull" }, [value]), resultOf);
+      return apply(writeApply(PULL, [value]), resultOf);
     case OP.clear: {
       const read = () => null;
       return {
@@ -76,7 +77,7 @@ function apply(buffers: readonly Uint8Array[], read: ValueReader): PeerRequest {
 }
 
 function resultOf({ buffers }: Message): unknown {
-  return readBuffers(buffers);
+  return readResult(buffers);
 }
 
 // ── execute ────────────────────────────────────────────────────────────────────────────────────
@@ -95,7 +96,8 @@ const EXPRESSIONS = {
   text: `(lambda value: None if value is None else ${BASE64}(${SHELL}.display_formatter.format(value, ` +
     `include={'text/plain'})[0].get('text/plain', '').encode()).decode())(${LAST})`,
   value:
-    `(lambda value: None if value is None else (lambda parts: ','.join([${BASE64}(part).decode() for part in parts]) ` +
+    `(lambda value: None if value is None or type(value).__module__ not in ('builtins', 'numpy') ` +
+    `or hasattr(value, '__len__') and len(value) > ${MAX_VALUE_BYTES} else (lambda parts: ','.join([${BASE64}(part).decode() for part in parts]) ` +
     `if sum([memoryview(part).nbytes for part in parts]) <= ${MAX_VALUE_BYTES} else None)` +
     `(__import__('ipyparallel').serialize.serialize_object(value)))(${LAST})`,
 } as const;
@@ -147,7 +149,7 @@ export function cellOf(content: Dictionary, shown: unknown): ExecuteResult {
 function valueOf(buffers: readonly Uint8Array[] | undefined): unknown {
   if (buffers === undefined) return undefined;
   try {
-    return readBuffers(buffers);
+    return readResult(buffers);
   } catch {
     return undefined;
   }

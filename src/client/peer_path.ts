@@ -43,6 +43,8 @@ export class PeerPath implements TaskRoute {
     const { session, engines } = this.#tasks.host;
     const msg_ids = open.map((task) => session.msgId(task.n));
     const uuids = this.#uuid === null ? engines.peers.map(({ uuid }) => uuid) : [this.#uuid];
+    // A controller of ours looks into it, and needs no engine to drop what still waits.
+    if (uuids.length === 0) uuids.push(session.session);
     for (const uuid of uuids) this.#tasks.tell(uuid, "abort_request", { msg_ids });
     if (how === "abort") return;
     for (const { output } of open) {

@@ -2,9 +2,9 @@
  * Results as records hold them: our own coded values, Python's pickles, what cells gave.
  */
 import type { Dictionary, Message } from "../protocol/frames.ts";
+import { readResult } from "../protocol/pickle_apply.ts";
 import { readValue } from "../protocol/values.ts";
 import { cellOf } from "./peer_messages.ts";
-import { readBuffers } from "./python_values.ts";
 
 /** The fields of a record that tell how its result is to be read. */
 export interface Stored extends Dictionary {
@@ -34,7 +34,7 @@ function valueOf(record: Stored, buffers: readonly Uint8Array[]): unknown {
       dictionary(record.io).execute_result ?? record.execute_result,
     );
   }
-  return readBuffers(buffers);
+  return readResult(buffers);
 }
 
 /** The value of a task that ended well; the buffers themselves where only Python could read them. */

@@ -1,23 +1,15 @@
 /**
- * References: functions that are on the engine already, called by name. The one way to call a function that every engine understands, ours and
- * Python's, in its own language.
+ * References: functions that are on the engine already, called by name: `view.apply(new Reference("f"), 1, 2)` calls the `f` that was defined there. The name may
+ * be an expression of the engine's language, as `Math.max` or `numpy.linalg.norm`. The one way to call a function that every engine understands, ours and
+ * Python's. As an argument for a Python engine a reference stands for what it names.
  */
+import { Reference } from "../protocol/pickle_reference.ts";
 
-/**
- * Names a function of the engine: `view.apply(new Reference("f"), 1, 2)` calls the `f` that was defined there. The name may be an expression
- * of the engine's language, as `Math.max` or `numpy.linalg.norm`. As an argument for a Python engine it stands for what it names.
- */
-export class Reference {
-  readonly name: string;
+export { Reference };
 
-  /** @throws TypeError for an empty name */
-  constructor(name: string) {
-    if (typeof name !== "string" || name.trim() === "") {
-      throw new TypeError(`Cannot refer to ${JSON.stringify(name) ?? String(name)}: it takes a name`);
-    }
-    this.name = name;
-    Object.freeze(this);
-  }
+/** Whether a value is a reference. */
+export function isReference(value: unknown): value is Reference {
+  return value instanceof Reference;
 }
 
 /** A function's text that calls what the reference names, whatever that is at that time. */
