@@ -95,8 +95,7 @@ const MAX_VALUE_BYTES = 1 << 20;
 const EXPRESSIONS = {
   text: `(lambda value: None if value is None else ${BASE64}(${SHELL}.display_formatter.format(value, ` +
     `include={'text/plain'})[0].get('text/plain', '').encode()).decode())(${LAST})`,
-  value:
-    `(lambda value: None if value is None or type(value).__module__ not in ('builtins', 'numpy') ` +
+  value: `(lambda value: None if value is None or type(value).__module__ not in ('builtins', 'numpy') ` +
     `or hasattr(value, '__len__') and len(value) > ${MAX_VALUE_BYTES} else (lambda parts: ','.join([${BASE64}(part).decode() for part in parts]) ` +
     `if sum([memoryview(part).nbytes for part in parts]) <= ${MAX_VALUE_BYTES} else None)` +
     `(__import__('ipyparallel').serialize.serialize_object(value)))(${LAST})`,

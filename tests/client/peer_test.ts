@@ -116,6 +116,37 @@ for (const [name, [words, damage]] of Object.entries(DAMAGED)) {
   });
 }
 
+/** Pickles that are none, or more than data. */
+const BAD_RESULTS: Readonly<Record<string, readonly Uint8Array[]>> = {
+  "nothing": [],
+  "noise": [encoder.encode("noise")],
+  "an unknown global": [encoder.encode("cos\nsystem\n(S'true'\ntR.")],
+  "a cut string": [new Uint8Array([0x80, 4, 0x8c, 200, 65])],
+  "one buffer too many": [encoder.encode("I1\n."), new Uint8Array(2000)],
+};
+
+Deno.test("results that are no data end their one task with an error", async () => {
+  await using stack = new AsyncDisposableStack();
+  const { controller, client } = await peers(stack);
+  const asked: number[] = [];
+  const results = Object.values(BAD_RESULTS);
+  controller.message = (request, send) => {
+    const at = asked.push(request.buffers.length) - 1;
+    const buffers = [...results[at] ?? [encoder.encode("I7\n.")]];
+    send(reply(controller, request, { status: "ok" }, { buffers }));
+  };
+  const view = client.direct(0);
+  const bad = results.map(() => view.apply(new Reference("f"), 1));
+  const good = view.apply(new Reference("f"), 1), pushed = view.push({ a: 1 });
+  for (const result of bad) {
+    await assert.rejects(Promise.resolve(result), /Cannot read the result of .*_\d+: /);
+    assert.equal(result.metadata.status, "error");
+  }
+  assert.equal(await good, 7);
+  assert.equal(await pushed, null);
+  assert.equal(client.pending, 0);
+});
+
 Deno.test("replies to nobody, twice, and of no status harm nobody", async () => {
   await using stack = new AsyncDisposableStack();
   const { controller, client } = await peers(stack);
@@ -227,7 +258,7 @@ Deno.test("limits cannot be held by a peer, and a reference wants a name", async
     () => client.loadBalanced({ limits: { memoryLimitMB: 5 } }).execute("1"),
     /Cannot hold limits/,
   );
-  assert.throws(() => new Reference(" "), /Cannot refer to " "/);
+  assert.throws(() => new Reference(""), /Cannot refer to a name/);
 });
 
 Deno.test("options of a load-balanced view become a message's metadata", async () => {

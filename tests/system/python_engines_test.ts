@@ -1,7 +1,7 @@
 /** Our client with Python engines beside ours, on our controller. */
 import assert from "node:assert/strict";
 import {
-  Client,
+  type Client,
   CompositeError,
   EngineError,
   ImpossibleDependency,
@@ -52,7 +52,9 @@ test("cells, names and calls on Python engines from our client", async (stack) =
     executionCount: 1,
     text: "[1, 'two', {'three': 3.5}]",
   });
-  assert.deepEqual(await view.execute("x = 1"), { value: undefined, executionCount: 2 });
+  const zeros = await view.execute("__import__('numpy').zeros(3)", { silent: false });
+  assert.deepEqual([zeros.value, zeros.text], [new Float64Array(3), "array([0., 0., 0.])"]);
+  assert.deepEqual(await view.execute("x = 1"), { value: undefined, executionCount: 3 });
   assert.equal((await view.execute("object()")).text?.startsWith("<object at"), true);
   const printed = view.execute("import sys; print('out'); print('err', file=sys.stderr); x");
   assert.equal((await printed).value, 1);
@@ -122,6 +124,17 @@ test("each engine of a mixed cluster is spoken to in its language", async (stack
   await client.direct(theirs).execute("def f(x): return x + 2");
   const called = await all.apply(new Reference("f"), 40);
   assert.deepEqual(called, client.ids.map((id) => ours.includes(id) ? 41 : 42));
+  await all.push({ forty: 40 });
+  assert.deepEqual(await all.apply(new Reference("f"), new Reference("forty")), called);
+  const onOurs = client.loadBalanced({ targets: ours });
+  assert.equal(await onOurs.apply(new Reference("f"), new Reference("forty + 1")), 42);
+  assert.equal(
+    await onOurs.apply((a: number, b: number) => a - b, new Reference("forty") as unknown as number, 1),
+    39,
+  );
+  assert.equal(await onOurs.apply(new Reference("Math.max"), 3, 4), 4);
+  assert.ok(await errorOf(onOurs.apply(new Reference("nowhere"), 1)) instanceof RemoteError);
+  assert.throws(() => onOurs.apply(new Reference("no expression")), /it is no expression of TypeScript/);
   const scattered = new Float64Array(10).map((_, i) => i);
   await all.scatter("part", scattered);
   assert.deepEqual(await all.gather("part"), scattered);
