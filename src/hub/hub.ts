@@ -278,11 +278,11 @@ class RunningHub implements Hub {
   /** A scheduler that comes after another one takes over its ports. */
   #setUp(): Readonly<Record<string, unknown>> {
     this.#intake.restart();
-    const { ports, scheme = "leastload", hwm = null, packer = "json" } = this.#options;
+    const { ports, scheme = "leastload", hwm = null, packer = "json", broadcastDepth = 1 } = this.#options;
     const { clientInterface, engineInterface } = this.#sockets;
     const old = this.#ports ?? this.#files.oldSchedulerPorts;
     const client = { ...old?.client, ...ports?.client }, engine = { ...old?.engine, ...ports?.engine };
-    const common = { nonce: this.#nonceText, key: this.#key, scheme, hwm, packer };
+    const common = { nonce: this.#nonceText, key: this.#key, scheme, hwm, packer, broadcastDepth };
     return { clientInterface, engineInterface, ports: { client, engine }, ...common };
   }
 
