@@ -40,6 +40,9 @@ export interface DoorParts {
 
 const decoder = new TextDecoder();
 
+/** What Python's hub answers with the usual reply when it goes wrong; everything else gets a hub_error. */
+const ANSWERED_IN_KIND = /^(db|result|purge|resubmit)_request$/;
+
 type Handler<Type extends HubRequestType> = (content: HubRequests[Type]) => Answer;
 type Questions = Exclude<
   HubRequestType,
@@ -155,8 +158,7 @@ export class RequestDoor {
     if (!(error instanceof RequestError) && !(error instanceof TypeError)) {
       this.#parts.log.error("A request could not be answered", { type, error: error.stack ?? String(error) });
     }
-    // Python's hub answers a bad database query in the reply itself, everything else as hub_error.
-    const name = type === "db_request" ? "db_reply" : "hub_error";
+    const name = ANSWERED_IN_KIND.test(type) ? replyType(type) : "hub_error";
     this.#reply(rid, message, name, { content: errorContent(error) });
   }
 

@@ -43,6 +43,7 @@ export class Conversation implements Disposable {
   readonly #names = new Map<string, string>();
   readonly #requests = new Map<string, string>();
   readonly #registered = new Set<string>();
+  readonly #published = new Set<string>();
   readonly #turns: ReturnType<typeof setInterval>;
 
   constructor(capture: Capture, place: Place) {
@@ -107,27 +108,35 @@ export class Conversation implements Disposable {
 
   async #clientHears(name: string, { message }: Captured): Promise<void> {
     const { msg_type: type, msg_id: msgId } = message.header;
-    const parent = this.#named(message.parentHeader.msg_id ?? "");
     const isNews = name === "notification" || name === "iopub";
     const said = isNews ? type : this.#requests.get(message.parentHeader.msg_id ?? "") ?? "";
-    if (type === "iopub_welcome") return;
+    // The capture keeps few of the many statuses, and not the same ones of both sides.
+    if (name === "iopub" && !this.#published.has(msgId)) return;
+    const isIt = isNews ? this.#isSameNews(message) : this.#isSameReply(message);
     const received = await this.#until(
-      () =>
-        this.#client.inbox.take(({ socket, message: live }) =>
-          socket === name &&
-          (isNews
-            ? live.header.msg_type === type && live.content.uuid === message.content.uuid &&
-              (name !== "iopub" || live.header.msg_id === this.#named(msgId))
-            : parent === ""
-            ? live.header.msg_type === type
-            : live.parentHeader.msg_id === parent)
-        ),
+      () => this.#client.inbox.take(({ socket, message: live }) => socket === name && isIt(live)),
       `"${name}" hears ${type} (${message.parentHeader.msg_type ?? "no request"})`,
     );
     if (type === "resubmit_reply") {
       this.#learn(message.content.resubmitted, received.message.content.resubmitted);
     }
     this.#compare(`${type} to ${said}`, message, received.message);
+  }
+
+  #isSameNews({ header, content }: Message): (live: Message) => boolean {
+    const isOutput = this.#published.has(header.msg_id);
+    return (live) =>
+      live.header.msg_type === header.msg_type && live.content.uuid === content.uuid &&
+      (!isOutput || live.header.msg_id === header.msg_id);
+  }
+
+  /** Replies are told by their request; one that stands for many by the request of all. */
+  #isSameReply({ header, parentHeader, metadata }: Message): (live: Message) => boolean {
+    const original = metadata.is_coalescing === true ? metadata.original_msg_id : undefined;
+    if (original !== undefined) return (live) => live.metadata.original_msg_id === original;
+    const parent = this.#named(parentHeader.msg_id ?? "");
+    return (live) =>
+      parent === "" ? live.header.msg_type === header.msg_type : live.parentHeader.msg_id === parent;
   }
 
   /** Ids that the hub gave are others here. */
@@ -172,10 +181,14 @@ export class Conversation implements Disposable {
     const { msg_type: type } = message.header;
     if (name === "registration") return this.#engineRegisters(event.peer, message);
     const running = this.#running.get(message.parentHeader.msg_id ?? "");
-    const engine = running?.engine ?? this.#engines.get(event.peer);
+    const { session } = message.header;
+    const engine = running?.engine ?? this.#engines.get(session);
     if (engine === undefined || type === "iopub_welcome") return;
-    const frames = this.#frames(message, new Map([[event.peer, engine.uuid]]));
-    if (name === "iopub") return engine.send("iopub", frames);
+    const frames = this.#frames(message, new Map([[session, engine.uuid]]));
+    if (name === "iopub") {
+      this.#published.add(message.header.msg_id);
+      return engine.send("iopub", frames);
+    }
     if (running === undefined) throw new Error(`No engine has the request that ${type} answers`);
     const idents = identsOf(running.received.frames);
     const own = identsOf(event.frames).length;

@@ -28,8 +28,16 @@ function placeholder(key: string): string {
 /** Where two shapes differ, a line for each place: `.content.engines: {…} expected, "text" found`. */
 export function differences(expected: Shape, found: Shape, path = ""): string[] {
   if (JSON.stringify(expected) === JSON.stringify(found)) return [];
+  if (typeof expected !== "string" && typeof found !== "string" && !isKeyed(expected) && !isKeyed(found)) {
+    return listDifferences(expected as readonly Shape[], found as readonly Shape[], path);
+  }
   if (!isKeyed(expected) || !isKeyed(found)) {
     return [`${path}: ${JSON.stringify(expected)} expected, ${JSON.stringify(found)} found`];
+  }
+  // A table of tasks or engines may be empty.
+  if (isTable(expected) && isTable(found)) {
+    const [left, right] = [Object.values(expected)[0], Object.values(found)[0]];
+    return left === undefined || right === undefined ? [] : differences(left, right, `${path}.<key>`);
   }
   const keys = [...new Set([...Object.keys(expected), ...Object.keys(found)])].sort();
   return keys.flatMap((key) => {
@@ -40,6 +48,23 @@ export function differences(expected: Shape, found: Shape, path = ""): string[] 
   });
 }
 
+/** Elements are compared in pairs where only one kind is left on each side, else by their whole shapes. */
+function listDifferences(expected: readonly Shape[], found: readonly Shape[], path: string): string[] {
+  const texts = (list: readonly Shape[]) => new Set(list.map((shape) => JSON.stringify(shape)));
+  const [wanted, seen] = [texts(expected), texts(found)];
+  const missing = expected.filter((shape) => !seen.has(JSON.stringify(shape)));
+  const extra = found.filter((shape) => !wanted.has(JSON.stringify(shape)));
+  if (missing.length === 1 && extra.length === 1) return differences(missing[0]!, extra[0]!, `${path}[]`);
+  return [
+    ...missing.map((shape) => `${path}[]: ${JSON.stringify(shape)} expected, not found`),
+    ...extra.map((shape) => `${path}[]: ${JSON.stringify(shape)} found, not expected`),
+  ];
+}
+
 function isKeyed(shape: Shape): shape is { readonly [key: string]: Shape } {
   return typeof shape === "object" && !Array.isArray(shape);
+}
+
+function isTable(shape: { readonly [key: string]: Shape }): boolean {
+  return Object.keys(shape).every((key) => key.startsWith("<"));
 }
