@@ -308,6 +308,7 @@ export function testRecords(
   });
 
   test("malformed groups are refused", async (store) => {
+    await store.commit();
     const group = tasksGroup(1, 1, 3);
     assert.throws(() => store.takeTasks(group.subarray(0, group.length - 8), "task"), RangeError);
     assert.throws(() => store.takeResults(new Uint8Array(10), 1), RangeError);
