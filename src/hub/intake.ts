@@ -166,6 +166,6 @@ function isAhead(count: number, other: number): boolean {
 
 function isPeerTopic(topic: string): topic is PeerTopic {
   return topic === "in" || topic === "out" || topic === "intask" || topic === "tracktask" ||
-    topic === "outtask" ||
+    topic === "outtask" || topic === "inbcast" || topic === "outbcast" ||
     topic === "iopub";
 }

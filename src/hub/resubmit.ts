@@ -30,6 +30,8 @@ export interface ResubmitParts {
   readonly ledger: Ledger;
   /** Address of the task socket's client side. */
   readonly url: string;
+  /** Whether groups are scheduled: libzmq's proxy takes single messages only. */
+  readonly takesGroups: boolean;
 }
 
 const decoder = new TextDecoder();
@@ -61,7 +63,7 @@ export class Resubmitter {
     const missing = asked.filter((_, i) => records[i] === undefined);
     if (missing.length > 0) throw keyError(`No such msg(s): ${listText(missing)}`);
     const known = records.filter((record) => record !== undefined);
-    for (const record of known) checkReplayable(record);
+    for (const record of known) checkReplayable(record, this.#parts.takesGroups);
     await this.#open();
     const renamed: Record<string, string> = {};
     for (const record of known) {
@@ -190,9 +192,13 @@ export class Resubmitter {
   }
 }
 
-/** @throws RequestError (ValueError) naming the task and what is missing */
-function checkReplayable({ msgId, replay }: StoredRecord): void {
-  const why = replay && obstacle(replay);
+/** @throws RequestError naming the task and why it cannot be run again */
+function checkReplayable({ msgId, replay }: StoredRecord, takesGroups: boolean): void {
+  if (!replay) return;
+  if (!takesGroups) {
+    throw new RequestError("RuntimeError", `task '${msgId}' cannot be run again under scheme pure`);
+  }
+  const why = obstacle(replay);
   if (why) throw new RequestError("ValueError", `task '${msgId}' cannot be run again: ${why}`);
 }
 
