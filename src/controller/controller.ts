@@ -88,19 +88,8 @@ async function untilTheEnd(
 
 /** The hub's options out of the controller's. */
 function hubOptions(options: ControllerOptions & ControllerPlace): HubOptions {
-  const {
-    profileDir,
-    clusterId,
-    ip,
-    engineIp,
-    location,
-    scheme,
-    hwm,
-    broadcastDepth,
-    durability,
-    reuse,
-    packer,
-  } = options;
+  const { profileDir, clusterId, ip, engineIp, location, durability, reuse, packer } = options;
+  const { scheme, hwm, broadcastDepth } = options;
   const { database, mongoUrl, mongoDatabase, recordLimit, recordMB } = options;
   return {
     profileDir,

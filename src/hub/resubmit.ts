@@ -192,15 +192,14 @@ export class Resubmitter {
   }
 }
 
-/** @throws RequestError naming the task and what is missing */
+/** @throws RequestError naming the task and why it cannot be run again */
 function checkReplayable({ msgId, replay }: StoredRecord, takesGroups: boolean): void {
   if (!replay) return;
-  const refuse = (ename: string, why: string) => {
-    throw new RequestError(ename, `task '${msgId}' cannot be run again: ${why}`);
-  };
-  if (!takesGroups) refuse("RuntimeError", "scheme pure takes single messages only");
+  if (!takesGroups) {
+    throw new RequestError("RuntimeError", `task '${msgId}' cannot be run again under scheme pure`);
+  }
   const why = obstacle(replay);
-  if (why !== undefined) refuse("ValueError", why);
+  if (why) throw new RequestError("ValueError", `task '${msgId}' cannot be run again: ${why}`);
 }
 
 function obstacle(replay: GroupReplay): string | undefined {
