@@ -19,8 +19,13 @@ export const CONTROLLER_OPTIONS = {
   registrationTimeoutMs: number(30_000, { unit: "ms", min: 100 }, "How long an engine may take to register"),
   scheme: choice(
     "leastload",
-    ["leastload", "lru", "plainrandom", "twobin", "weighted"],
-    "How tasks get their engine",
+    ["leastload", "lru", "plainrandom", "twobin", "weighted", "pure", "none"],
+    "How tasks get their engine; pure: libzmq deals them out in turn, none: not at all",
+  ),
+  broadcastDepth: number(
+    1,
+    { unit: "levels", max: 6 },
+    "Depth of the broadcast tree: 2^depth sockets for engines",
   ),
   hwm: numberOrNone(
     null,

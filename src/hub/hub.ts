@@ -278,11 +278,11 @@ class RunningHub implements Hub {
   /** A scheduler that comes after another one takes over its ports. */
   #setUp(): Readonly<Record<string, unknown>> {
     this.#intake.restart();
-    const { ports, scheme = "leastload", hwm = null, packer = "json" } = this.#options;
+    const { ports, scheme = "leastload", hwm = null, packer = "json", broadcastDepth = 1 } = this.#options;
     const { clientInterface, engineInterface } = this.#sockets;
     const old = this.#ports ?? this.#files.oldSchedulerPorts;
     const client = { ...old?.client, ...ports?.client }, engine = { ...old?.engine, ...ports?.engine };
-    const common = { nonce: this.#nonceText, key: this.#key, scheme, hwm, packer };
+    const common = { nonce: this.#nonceText, key: this.#key, scheme, hwm, packer, broadcastDepth };
     return { clientInterface, engineInterface, ports: { client, engine }, ...common };
   }
 
@@ -383,6 +383,13 @@ class RunningHub implements Hub {
 
   #resubmit(msgIds: readonly string[]): Record<string, string> {
     if (!this.#ports) throw new RequestError("RuntimeError", "the schedulers are not ready");
+    const { scheme = "leastload" } = this.#options;
+    if (scheme === "none") {
+      throw new RequestError(
+        "RuntimeError",
+        "no task can be run again: the controller runs without a task scheduler",
+      );
+    }
     this.#resubmitter ??= new Resubmitter({
       context: this.#context,
       poller: this.#poller,
@@ -392,6 +399,7 @@ class RunningHub implements Hub {
       store: this.#store,
       ledger: this.#ledger,
       url: this.#sockets.localUrl("client", this.#ports.client.task),
+      takesGroups: scheme !== "pure",
     });
     return this.#resubmitter.resubmit(msgIds);
   }

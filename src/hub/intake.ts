@@ -145,6 +145,6 @@ export class Intake {
 
 function isPeerTopic(topic: string): topic is PeerTopic {
   return topic === "in" || topic === "out" || topic === "intask" || topic === "tracktask" ||
-    topic === "outtask" ||
+    topic === "outtask" || topic === "inbcast" || topic === "outbcast" ||
     topic === "iopub";
 }

@@ -39,6 +39,8 @@ export interface HubOptions {
   readonly registrationTimeoutMs?: number | undefined;
   /** Default `leastload`. */
   readonly scheme?: string | undefined;
+  /** Depth of the broadcast tree, default 1. */
+  readonly broadcastDepth?: number | undefined;
   /** Tasks that an engine may have at a time, 0 for any number; default null: the scheduler chooses. */
   readonly hwm?: number | null | undefined;
   /** Default `sqlite`. */

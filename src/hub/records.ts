@@ -25,7 +25,7 @@ export interface PeerFields {
   readonly submitted?: number | null;
   readonly client_uuid?: string | null;
   readonly engine_uuid?: string | null;
-  readonly queue?: Route;
+  readonly queue?: Route | "broadcast";
   readonly started?: number | null;
   readonly completed?: number | null;
   readonly received?: number | null;

@@ -29,6 +29,8 @@ export interface ResubmitParts {
   readonly ledger: Ledger;
   /** Address of the task socket's client side. */
   readonly url: string;
+  /** Whether groups are scheduled: libzmq's proxy takes single messages only. */
+  readonly takesGroups: boolean;
 }
 
 const decoder = new TextDecoder();
@@ -60,7 +62,7 @@ export class Resubmitter {
       throw new RequestError("KeyError", `"No such msg(s): [${missing.map((id) => `'${id}'`).join(", ")}]"`);
     }
     const known = records.filter((record) => record !== undefined);
-    for (const record of known) checkReplayable(record);
+    for (const record of known) checkReplayable(record, this.#parts.takesGroups);
     const renamed: Record<string, string> = {};
     for (const record of known) {
       const { replay } = record;
@@ -168,8 +170,11 @@ export class Resubmitter {
 }
 
 /** @throws RequestError naming the task */
-function checkReplayable({ msgId, replay }: StoredRecord): void {
+function checkReplayable({ msgId, replay }: StoredRecord, takesGroups: boolean): void {
   if (!replay) return;
+  if (!takesGroups) {
+    throw new RequestError("RuntimeError", `task '${msgId}' cannot be run again under scheme pure`);
+  }
   const size = Math.max(replay.body.length, replay.definition?.length ?? 0);
   if (replay.isReplayable && size <= INLINE_BODY_BYTES) return;
   throw new RequestError(

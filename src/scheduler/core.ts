@@ -8,6 +8,7 @@ import { DeadlineHeap } from "../base/heap.ts";
 import type { GroupReader } from "../protocol/group_reader.ts";
 import { type ResultRecord, STATUS, type TaskRecord } from "../protocol/groups.ts";
 import { Board, type Rare } from "./board.ts";
+import { taskKey } from "./dependencies.ts";
 import { Dependents } from "./dependents.ts";
 import { EngineState, type EngineTable } from "./engine_table.ts";
 import type { CoreOptions, Event, Output, Taken, Verdict } from "./events.ts";
@@ -90,7 +91,7 @@ export class SchedulerCore {
 
   /** Gives waiting tasks to engines with room, into the output; asks for tasks back where an engine idles. */
   dispatch(at: number): void {
-    this.#dependents.tell((seq, place, rare) => this.#room.makeReady(seq, place, rare));
+    this.#dependents.tell(this.#room);
     this.#room.dispatch(at);
     if (this.waiting === 0) this.#recall(at);
   }
@@ -147,6 +148,7 @@ export class SchedulerCore {
       follow: null,
       tried: new Set(),
       timedOut: false,
+      deadline: Infinity,
       hasBuffers,
       peer,
     };
@@ -154,10 +156,15 @@ export class SchedulerCore {
     this.#board.rare.set(seq, rare);
     if (options !== null && !this.#dependents.link(seq, place, rare, options)) return;
     if (options !== null && options.queueTimeoutMs !== Infinity) {
-      this.#deadlines.push(at + options.queueTimeoutMs, seq);
+      this.#setDeadline(seq, rare, at);
     }
     if (this.#dependents.isOpen(rare)) this.table.state[place] = DEPENDENT;
     else this.#room.makeReady(seq, place, rare);
+  }
+
+  #setDeadline(seq: number, rare: Rare, at: number): void {
+    rare.deadline = at + (rare.options?.queueTimeoutMs ?? Infinity);
+    if (rare.deadline !== Infinity) this.#deadlines.push(rare.deadline, seq);
   }
 
   /** A task whose options cannot be understood ends with an error. */
@@ -176,6 +183,11 @@ export class SchedulerCore {
   /** The number of an open task, 0 if it is not open. */
   seqOf(client: number, n: number): number {
     return this.#board.seqOf(client, n);
+  }
+
+  /** Whether this scheduler has ever seen the task. */
+  isKnown(client: number, n: number): boolean {
+    return this.#board.isKnown(taskKey(client, n));
   }
 
   /** Whether an open task is assigned to this engine right now. */
@@ -206,7 +218,7 @@ export class SchedulerCore {
     for (let i = 0; reader.result(record); i++) {
       const tries = this.#board.rare.size === 0 ? 1 : this.#triesOf(record.seq);
       const isRelayed = engine !== undefined &&
-        this.finishOne(engine, record.seq, record.client, record.n, record.status) === "relay";
+        this.finishOne(engine, record.seq, record.client, record.n, record.status, at) === "relay";
       verdicts[i] = isRelayed ? tries : 0;
       if (isRelayed && tries === 1) unchanged++;
       if (engine !== undefined) engine.acked++;
@@ -229,7 +241,14 @@ export class SchedulerCore {
   }
 
   /** Takes one result: relay it, or drop it because it is late, unknown, or tried again. */
-  finishOne(engine: EngineState, seq: number, client: number, n: number, status: number): Verdict {
+  finishOne(
+    engine: EngineState,
+    seq: number,
+    client: number,
+    n: number,
+    status: number,
+    at: number,
+  ): Verdict {
     const { table } = this;
     const place = table.at(seq);
     if (!this.#assignedAt(place, engine.id) || table.client[place] !== client || table.n[place] !== n) {
@@ -244,7 +263,7 @@ export class SchedulerCore {
       }
       if (rare.retriesLeft > 0 && (status === STATUS.error || status === STATUS.lost)) {
         rare.retriesLeft--;
-        this.#tryElsewhere(seq, place, rare, engine.id);
+        this.#tryElsewhere(seq, place, rare, engine.id, at);
         return "drop";
       }
     }
@@ -253,18 +272,22 @@ export class SchedulerCore {
   }
 
   /** A peer's engine said that it cannot meet the task's dependencies: another one may. */
-  unmet(engine: EngineState, seq: number): void {
+  unmet(engine: EngineState, seq: number, at: number): void {
     const place = this.table.at(seq);
     const rare = this.#board.rare.get(seq);
     if (rare === undefined || !this.#assignedAt(place, engine.id)) return;
     engine.unlink(this.table, place);
-    rare.tried.add(engine.id);
-    this.#room.requeue(seq, place);
+    this.#tryOthers(seq, place, rare, engine.id, at);
   }
 
-  #tryElsewhere(seq: number, place: number, rare: Rare, engine: number): void {
+  #tryElsewhere(seq: number, place: number, rare: Rare, engine: number, at: number): void {
     rare.tries++;
+    this.#tryOthers(seq, place, rare, engine, at);
+  }
+
+  #tryOthers(seq: number, place: number, rare: Rare, engine: number, at: number): void {
     rare.tried.add(engine);
+    if (rare.peer !== undefined) this.#setDeadline(seq, rare, at);
     this.#room.requeue(seq, place);
   }
 
@@ -280,7 +303,7 @@ export class SchedulerCore {
     const before = this.engines.get(id);
     if (before !== undefined) {
       if (before.alive) this.#unregister(id, "it registered again", at);
-      this.#bury(before);
+      this.#bury(before, at);
     }
     this.engines.add(new EngineState(id, uuid, ours));
   }
@@ -297,25 +320,34 @@ export class SchedulerCore {
   }
 
   /** The grace is over: what may have run is lost (or tried again), the rest goes back to its place. */
-  #bury(engine: EngineState): void {
+  #bury(engine: EngineState, at: number): void {
     this.#dying.delete(engine);
     this.engines.forget(engine);
-    const seqs: number[] = [];
-    for (let seq = engine.first; seq !== 0; seq = this.table.next[this.table.at(seq)]!) seqs.push(seq);
-    const mayHaveRun = engine.pool === 1 ? seqs.length : Math.max(1, engine.windowTold);
-    for (let i = seqs.length - 1; i >= 0; i--) {
-      const seq = seqs[i]!, place = this.table.at(seq);
+    for (const { seq, mayHaveRun } of this.#assignedTo(engine).reverse()) {
+      const place = this.table.at(seq);
       engine.unlink(this.table, place);
-      if (i >= mayHaveRun) this.#room.requeue(seq, place);
-      else this.#lose(seq, place, engine);
+      if (mayHaveRun) this.#lose(seq, place, engine, at);
+      else this.#room.requeue(seq, place);
     }
   }
 
-  #lose(seq: number, place: number, engine: EngineState): void {
+  /** What an engine has, in order. Single messages may have run wherever they stand, of groups the first ones only. */
+  #assignedTo(engine: EngineState): { readonly seq: number; readonly mayHaveRun: boolean }[] {
+    const { table } = this;
+    const list: { seq: number; mayHaveRun: boolean }[] = [];
+    let window = Math.max(1, engine.windowTold);
+    for (let seq = engine.first, place; seq !== 0; seq = table.next[place]!) {
+      place = table.at(seq);
+      list.push({ seq, mayHaveRun: table.pool[place] === 1 || window-- > 0 });
+    }
+    return list;
+  }
+
+  #lose(seq: number, place: number, engine: EngineState, at: number): void {
     const rare = this.#board.rare.get(seq);
     if (rare !== undefined && rare.retriesLeft > 0) {
       rare.retriesLeft--;
-      this.#tryElsewhere(seq, place, rare, engine.id);
+      this.#tryElsewhere(seq, place, rare, engine.id, at);
       return;
     }
     const why = engine.reason === "" ? "" : ` (${engine.reason})`;
@@ -363,7 +395,11 @@ export class SchedulerCore {
     const seq = this.seqOf(client, n);
     const place = this.table.at(seq);
     if (place === NONE) return;
-    if (this.table.state[place] === ASSIGNED) return this.#tellToCancel(seq, place, waitingOnly);
+    if (this.table.state[place] === ASSIGNED) {
+      // An engine hears of a peer's abort on its control socket.
+      if (this.table.pool[place] === 0) this.#tellToCancel(seq, place, waitingOnly);
+      return;
+    }
     this.#room.leave(seq, place);
     if (waitingOnly) this.#board.fail(place, STATUS.aborted, "TaskAborted", "Aborted before it ran");
     else this.#board.fail(place, STATUS.cancelled, "TaskCancelled", "Cancelled by its client before it ran");
@@ -380,19 +416,21 @@ export class SchedulerCore {
       const seq = this.#deadlines.pop()!;
       const place = this.table.at(seq);
       const rare = this.#board.rare.get(seq);
-      if (place !== NONE && rare !== undefined) this.#timeOut(seq, place, rare);
+      if (place !== NONE && rare !== undefined && rare.deadline <= at) this.#timeOut(seq, place, rare);
     }
     for (const engine of this.#dying) {
-      if (engine.load === 0 || engine.diedAt + this.#options.graceMs[engine.pool] <= at) this.#bury(engine);
+      if (engine.load === 0 || engine.diedAt + this.#options.graceMs[engine.pool] <= at) {
+        this.#bury(engine, at);
+      }
     }
   }
 
-  /** The queue time-out counts until the task starts: an engine that has not started it gives it up. */
+  /** The queue time-out counts until the task starts: an engine that has not started it gives it up. A peer's task counts as started when an engine gets it. */
   #timeOut(seq: number, place: number, rare: Rare): void {
     if (this.table.state[place] !== ASSIGNED) {
       this.#room.leave(seq, place);
       this.#board.fail(place, STATUS.error, "TaskTimeout", timeoutText(rare));
-    } else if (this.engines.get(this.table.engine[place]!)?.pool === 0) {
+    } else if (this.table.pool[place] === 0) {
       rare.timedOut = true;
       this.#tellToCancel(seq, place, true);
     }
