@@ -11,6 +11,7 @@ import { type Engine, Engines } from "./engines.ts";
 import { GroupPaths } from "./group_paths.ts";
 import { OutputReceiver } from "./iopub.ts";
 import type { EncodedTask, TaskPath } from "./path.ts";
+import { noBalance } from "./languages.ts";
 import { type PeerRole, PeerTasks } from "./peer_tasks.ts";
 import { Pending } from "./pending.ts";
 import { checkReach, reachHint } from "./reach.ts";
@@ -34,8 +35,6 @@ type Role = "registration" | "notification" | "task" | "mux" | "control" | "iopu
 
 /** The highest number of a task that a scheduler takes. */
 const MAX_NUMBER = 2 ** 28;
-/** Schemes without a scheduler that takes groups apart: libzmq deals whole messages out to whoever is next, or there is none. */
-const NO_GROUPS: ReadonlySet<string> = new Set(["pure", "none"]);
 const encoder = new TextEncoder();
 
 export class Connection implements TaskNames {
@@ -259,12 +258,8 @@ export class Connection implements TaskNames {
 
   /** The way to the task scheduler. */
   get taskPath(): TaskPath {
-    if (NO_GROUPS.has(this.info.task_scheme)) {
-      this.check();
-      throw new Error(
-        `Cannot balance tasks: the controller's scheme is "${this.info.task_scheme}"; use a direct view, or start it with another --scheme`,
-      );
-    }
+    const { task_scheme: scheme } = this.info;
+    if (scheme === "pure" || scheme === "none") throw noBalance(scheme);
     return this.#grouped().taskPath;
   }
 

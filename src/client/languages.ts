@@ -5,7 +5,7 @@
 import type { Connection } from "./connection.ts";
 import type { Engine } from "./engines.ts";
 import type { PeerRequest } from "./peer_messages.ts";
-import type { TaskLimits } from "./view_options.ts";
+import type { BalancedOptions, TaskLimits } from "./view_options.ts";
 
 /** Makes a request's form as a message; absent if it has none. */
 export type PeerForm = (() => PeerRequest) | undefined;
@@ -53,6 +53,29 @@ export function balancedPeers(
   const { peers } = engines;
   if (!speaksGroups) return peers;
   return peers.length > 0 && peers.length === engines.ids.length ? peers : null;
+}
+
+/** A scheme without a scheduler that takes groups apart: libzmq deals whole messages out to whoever is next, or there is none. */
+export function noBalance(scheme: string): Error {
+  return new Error(
+    `Cannot balance tasks: the controller's scheme is "${scheme}"; use a direct view, or start it with another --scheme`,
+  );
+}
+
+/** What only a scheduler can hold: libzmq's own queue reads nothing. */
+const SCHEDULED = ["after", "follow", "targets", "retries", "queueTimeoutMs"] as const;
+
+/** @throws Error or TypeError if the controller's scheme has no way for a message with these options */
+export function checkScheme(scheme: string, options: BalancedOptions): void {
+  if (scheme === "none") throw noBalance(scheme);
+  if (scheme !== "pure") return;
+  const asked = SCHEDULED.filter((name) => options[name] !== undefined);
+  if (asked.length === 0) return;
+  throw new TypeError(
+    `Cannot hold ${
+      asked.map((name) => `"${name}"`).join(", ")
+    }: the controller's scheme is "pure", which deals tasks out unread`,
+  );
 }
 
 function engineNames(engines: readonly Engine[]): string {

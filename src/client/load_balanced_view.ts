@@ -5,7 +5,7 @@ import { OP } from "../protocol/groups.ts";
 import { AsyncResult, type ResultPlan, throwIfAborted } from "./async_result.ts";
 import type { Connection } from "./connection.ts";
 import { callOf, type Definition, definitionOf, type Runnable } from "./functions.ts";
-import { balancedPeers, messageFor, type PeerForm } from "./languages.ts";
+import { balancedPeers, checkScheme, messageFor, type PeerForm } from "./languages.ts";
 import type { MapOptions, MapResult } from "./map.ts";
 import type { AnyIterable } from "./map_source.ts";
 import { startMap } from "./map_start.ts";
@@ -115,6 +115,7 @@ export class LoadBalancedView {
   map<R>(run: Runnable<never[], R>, ...rest: unknown[]): MapResult<Awaited<R>> {
     const connection = this.#connection;
     const peers = balancedPeers(connection, this.#options.targets);
+    if (peers !== null) checkScheme(connection.info.task_scheme, this.#options);
     const view = {
       connection,
       tail: this.#tail,
@@ -141,6 +142,7 @@ export class LoadBalancedView {
     const peers = balancedPeers(connection, targets);
     const plan = { shape: "one", count: 1, what, names: connection, signal } as const;
     if (peers !== null) {
+      checkScheme(connection.info.task_scheme, this.#options);
       const { balanced } = connection.peers;
       const form = messageFor(connection, peers, message, limits);
       const metadata = metadataOf(this.#options, connection);
