@@ -192,7 +192,7 @@ export class PeerTasks {
     const isAborted = status === "aborted";
     const content = isAborted
       ? { status: "aborted" as const }
-      : { status: "error" as const, ename, evalue, traceback: [], engine_info: {} };
+      : { status: "error" as const, ename, evalue, traceback: [`${ename}: ${evalue}`], engine_info: {} };
     const metadata = isAborted
       ? { status: "aborted" }
       : uuid === undefined
