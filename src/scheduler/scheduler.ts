@@ -143,7 +143,7 @@ class SchedulerLoop {
     ];
   }
 
-  #relays({ sockets, link, door, peerDoor, early }: Common): Reader[] {
+  #relays({ sockets, link, peerDoor, early }: Common): Reader[] {
     const { controlIn, controlOut, iopubIn, iopubOut } = sockets;
     const control = new ControlRelay({
       clients: controlIn,
@@ -154,10 +154,10 @@ class SchedulerLoop {
       abort: (msgId) => this.#tasks?.abort(msgId) ?? false,
       copyAt: (msgId, uuid) => this.#broadcast.copyAt(msgId, uuid),
     });
-    const drop = (peer: string) => (why: string) => door.drop(peer, why);
-    const replies = { from: controlOut, to: controlIn, link, drop: drop("an engine on control") };
+    const common = { link, door: peerDoor };
+    const replies = { ...common, from: controlOut, to: controlIn, peer: "an engine on control" };
     const controlReplies = new SwapRelay(replies, "outcontrol");
-    const iopub = new PublishRelay({ from: iopubIn, to: iopubOut, link, drop: drop("an engine on iopub") });
+    const iopub = new PublishRelay({ ...common, from: iopubIn, to: iopubOut, peer: "an engine on iopub" });
     return [() => control.read(), () => controlReplies.read(), () => iopub.read()];
   }
 

@@ -140,7 +140,7 @@ export class Nonsense {
       };
       const given = RUNS.test(type) ? this.#bound(metadata, engines) : this.#wrong(metadata);
       const session = new Session({ key: this.#cluster.key, mac: this.#mac });
-      const wrongHeader = this.#chance.is(0.1) ? { ...this.#wrongObject(header), msg_type: type } : changes;
+      const wrongHeader = this.#chance.is(0.1) ? { ...this.#wrongObject(header), msg_type: type, msg_id: msgId } : changes;
       const frames = session.pack(wrongHeader as typeof header, this.#wrong(content) as object, {
         // Python's client cannot take output whose parent names no session: it loses what comes behind.
         parent: { ...this.#wrongObject(parentHeader), session: "nobody" },
@@ -194,7 +194,7 @@ export class Nonsense {
       () => ({}),
       () => ["__proto__", "constructor"],
       () => JSON.parse('{"__proto__": {"a": 1}, "constructor": 5, "toString": null}'),
-      () => deep(this.#chance.length(2000)),
+      () => deep(this.#chance.length(5000)),
       () => ({ $gt: {}, $in: 5, $nosuch: [1] }),
       () => Array.from({ length: this.#chance.length(500) }, (_, i) => i),
     ])();
