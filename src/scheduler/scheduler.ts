@@ -158,12 +158,12 @@ class SchedulerLoop {
     });
   }
 
-  #relays({ sockets, link, door }: Common): Reader[] {
+  #relays({ sockets, link, peerDoor }: Common): Reader[] {
     const { controlIn, controlOut, iopubIn, iopubOut } = sockets;
-    const drop = (peer: string) => (why: string) => door.drop(peer, why);
-    const replies = { from: controlOut, to: controlIn, link, drop: drop("an engine on control") };
+    const common = { link, door: peerDoor };
+    const replies = { ...common, from: controlOut, to: controlIn, peer: "an engine on control" };
     const controlReplies = new SwapRelay(replies, "outcontrol");
-    const iopub = new PublishRelay({ from: iopubIn, to: iopubOut, link, drop: drop("an engine on iopub") });
+    const iopub = new PublishRelay({ ...common, from: iopubIn, to: iopubOut, peer: "an engine on iopub" });
     return [() => this.#control.read(), () => controlReplies.read(), () => iopub.read()];
   }
 
