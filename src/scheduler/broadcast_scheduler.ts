@@ -47,6 +47,7 @@ interface Together {
   readonly isHeard: boolean;
 }
 
+const EMPTY = new Uint8Array(0);
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -281,7 +282,8 @@ export class BroadcastScheduler {
     const parent = last?.parentHeader ?? request.header;
     const header = status === "ok" && last !== null ? last.header : session.header(replyType(request.header));
     const frames = session.pack(header, content, { parent, metadata, buffers });
-    link.send("outbcast", [request.idents[0]!, ...frames]);
+    const counts = outcomes.map(({ reply }) => reply?.buffers.length ?? 0);
+    link.send("outbcast", [request.idents[0]!, EMPTY, encoder.encode(JSON.stringify(counts)), ...frames]);
     if (isHeard) clients.send([...request.idents, ...frames]);
   }
 
