@@ -140,7 +140,9 @@ export class Nonsense {
       };
       const given = RUNS.test(type) ? this.#bound(metadata, engines) : this.#wrong(metadata);
       const session = new Session({ key: this.#cluster.key, mac: this.#mac });
-      const wrongHeader = this.#chance.is(0.1) ? { ...this.#wrongObject(header), msg_type: type, msg_id: msgId } : changes;
+      const wrongHeader = this.#chance.is(0.1)
+        ? { ...this.#wrongObject(header), msg_type: type, msg_id: msgId }
+        : changes;
       const frames = session.pack(wrongHeader as typeof header, this.#wrong(content) as object, {
         // Python's client cannot take output whose parent names no session: it loses what comes behind.
         parent: { ...this.#wrongObject(parentHeader), session: "nobody" },
