@@ -281,6 +281,8 @@ export class Connection implements TaskNames {
 
   /** Sends a message; for tasks as messages. Frames from `large` on may be read until they have left. */
   deliver(role: PeerRole, frames: readonly Uint8Array[], large: number): void {
+    // What it depends on may still be gathering in a group.
+    if (role === "task") this.#groups?.flush();
     const channel = this.#channels.get(role);
     if (large < frames.length) channel?.sendLarge(frames, large);
     else channel?.send(frames);

@@ -376,6 +376,7 @@ class RunningHub implements Hub {
     }
     const { session, pid, username } = announcement;
     const client = this.#store.clientIndex(session, pid, username);
+    this.#link.tell({ kind: "client_known", client, session, pid });
     this.#clients++;
     const ours = engines.filter((engine) => engine.ours !== null).map((engine) => engine.id);
     return { ...content, tsparallel: { version: 1, client, nonce: this.#nonceText, engines: ours } };
