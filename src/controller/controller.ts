@@ -88,8 +88,9 @@ async function untilTheEnd(
 
 /** The hub's options out of the controller's. */
 function hubOptions(options: ControllerOptions & ControllerPlace): HubOptions {
-  const { profileDir, clusterId, ip, engineIp, location, database, durability, reuse, packer } = options;
+  const { profileDir, clusterId, ip, engineIp, location, durability, reuse, packer } = options;
   const { scheme, hwm, broadcastDepth } = options;
+  const { database, mongoUrl, mongoDatabase, recordLimit, recordMB } = options;
   return {
     profileDir,
     clusterId,
@@ -107,6 +108,10 @@ function hubOptions(options: ControllerOptions & ControllerPlace): HubOptions {
     hwm,
     broadcastDepth,
     database,
+    mongoUrl,
+    mongoDatabase: mongoDatabase ?? undefined,
+    recordLimit,
+    recordBytes: recordMB * 2 ** 20,
     durability,
     reuse,
     packer,

@@ -151,12 +151,18 @@ export class PeerTasks {
     const peer = this.#core.peerOf(seq);
     if (!isPeerTask(peer)) return;
     engines.deliver(end, [end.ident, peer.rid, ...this.#framesOf(peer)]);
-    const content = { msg_id: peer.header.msg_id, engine_id: end.uuid };
+    this.#track(peer, end.uuid);
+  }
+
+  /** A task that an engine had waits for another one. */
+  waits(peer: unknown): void {
+    if (isPeerTask(peer)) this.#track(peer, "");
+  }
+
+  #track({ header: { msg_id } }: PeerTask, engine_id: string): void {
     const { session } = this.#door;
-    this.#link.send("tracktask", [
-      encoder.encode(session.session),
-      ...session.message("task_destination", content),
-    ]);
+    const frames = session.message("task_destination", { msg_id, engine_id });
+    this.#link.send("tracktask", [encoder.encode(session.session), ...frames]);
   }
 
   /** The first time as they came; then signed anew with the number of the try, since an engine ignores a signature that it has seen. */
@@ -191,7 +197,7 @@ export class PeerTasks {
     const isAborted = status === "aborted";
     const content = isAborted
       ? { status: "aborted" as const }
-      : { status: "error" as const, ename, evalue, traceback: [], engine_info: {} };
+      : { status: "error" as const, ename, evalue, traceback: [`${ename}: ${evalue}`], engine_info: {} };
     const metadata = isAborted
       ? { status: "aborted" }
       : uuid === undefined

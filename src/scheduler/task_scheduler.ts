@@ -382,6 +382,9 @@ export class TaskScheduler {
         if (end !== undefined) this.#engines.sendRecall(end, action.count);
         break;
       }
+      case "waits":
+        if (this.#core.isWaiting(action.seq)) this.#parts.peers.waits(action.peer);
+        break;
       case "release":
         this.#buffers.drop(action.client, action.n);
         break;

@@ -155,6 +155,8 @@ class Conversation {
         case "recall":
           lines.push(`recall ${action.count} from ${action.engine}`);
           break;
+        case "waits":
+          break;
         case "release":
           lines.push(`release ${action.client}.${action.n}`);
       }

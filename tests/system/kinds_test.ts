@@ -86,6 +86,11 @@ with view.temp_flags(after="nobody"):
     error = error_of(view.apply_async(os.getpid))
 assert error.ename == "InvalidDependency", error
 eventually(idle, "nothing is left of the tries")
+with view.temp_flags(retries=5, timeout=1):
+    ar = view.apply_async(lambda: 1 / 0)
+eventually(lambda: rc.queue_status()["unassigned"] == 1 and not any(rc.queue_status()[i]["tasks"] for i in theirs), "it waits for a third engine")
+assert error_of(ar).ename == "TaskTimeout", error_of(ar)
+eventually(idle, "nothing is left of the failed tries")
 
 # Both busy: what waits is aborted at once, and what times out ends.
 door = gate()
