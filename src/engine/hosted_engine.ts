@@ -20,6 +20,7 @@ import { Heart } from "./heart.ts";
 import { IoPub } from "./iopub.ts";
 import { Outlet } from "./outlet.ts";
 import { type InternalTask, OwnTasks } from "./own_tasks.ts";
+import { PeerApplies } from "./peer_apply.ts";
 import { PeerRequests } from "./peer_requests.ts";
 import { PieceStore } from "./piece_store.ts";
 import { type Registered, Registration } from "./registration.ts";
@@ -63,6 +64,7 @@ export class HostedEngine {
   readonly #sender: ResultSender;
   readonly #iopub: IoPub;
   readonly #peers: PeerRequests;
+  readonly #applies: PeerApplies;
   readonly #pieces = new PieceStore();
   readonly #driver: SlotDriver;
   readonly #control: Control;
@@ -100,12 +102,14 @@ export class HostedEngine {
     this.#iopub = new IoPub(this.#iopubSocket, session, parts.core.limits.outputLimitBytes);
     const core = this.#core, sender = this.#sender, iopub = this.#iopub;
     const { functions } = parts;
+    const applies = this.#applies = this.#makeApplies();
     const peers = this.#peers = this.#makePeers();
     const outlet = new Outlet({
       core,
       sender,
       iopub,
       peers,
+      applies,
       functions,
       uuid,
       engineId: () => this.#id,
@@ -142,8 +146,22 @@ export class HostedEngine {
     return this.#parts.session.session;
   }
 
+  #makeApplies(): PeerApplies {
+    return new PeerApplies({
+      iopub: this.#iopub,
+      enqueue: (request) => this.#own.apply(request),
+      abortWaiting: (ns) => this.#own.abort(ns),
+      nextNumber: () => this.#peers.nextNumber(),
+      engineInfo: () => ({ engine_uuid: this.uuid, engine_id: this.#id }),
+      reply: ({ idents, header, metadata }, content, status, startedAt, buffers) =>
+        this.#peers.reply(idents, header, metadata, "apply_reply", content, status, startedAt, buffers),
+      epoch: () => this.#core.epoch,
+    });
+  }
+
   #makePeers(): PeerRequests {
     return new PeerRequests({
+      applies: this.#applies,
       session: this.#parts.session,
       iopub: this.#iopub,
       send: (frames) => this.#shellSocket.send(frames),

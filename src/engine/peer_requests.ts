@@ -10,6 +10,7 @@ import { readValue } from "../protocol/values.ts";
 import type { Answer } from "./core_types.ts";
 import type { IoPub } from "./iopub.ts";
 import { kernelInfo } from "./kernel_info.ts";
+import type { PeerApplies } from "./peer_apply.ts";
 
 /** The client index under which peers' tasks stand in the table. */
 export const PEER_CLIENT = ORIGIN.hub - 1;
@@ -38,6 +39,7 @@ export interface PeerParts {
   /** Aborts queued cells of peers. */
   readonly abortWaiting: (ns: readonly number[]) => void;
   readonly engineId: () => number;
+  readonly applies: PeerApplies;
 }
 
 /** Ids that were aborted before their request came; the oldest are forgotten. */
@@ -60,6 +62,11 @@ export class PeerRequests {
     this.#parts = parts;
   }
 
+  /** A number for a request of a peer. */
+  nextNumber(): number {
+    return this.#last = (this.#last + 1) >>> 0;
+  }
+
   /** Takes a message whose signature was right. */
   take(message: Message): void {
     const { idents, header, metadata } = message;
@@ -67,10 +74,10 @@ export class PeerRequests {
       case "execute_request":
         return this.#execute(message);
       case "apply_request":
-        return this.#refuseApply(message);
+        return this.#parts.applies.take(message);
       case "kernel_info_request":
         this.#parts.iopub.status("busy", header);
-        this.#reply(idents, header, metadata, "kernel_info_reply", kernelInfo(), "ok", 0);
+        this.reply(idents, header, metadata, "kernel_info_reply", kernelInfo(), "ok", 0);
         return this.#parts.iopub.status("idle", header);
       default:
         return this.#refuseUnknown(message);
@@ -83,7 +90,7 @@ export class PeerRequests {
     if (name === undefined) return;
     const evalue = `Cannot take a request of type "${header.msg_type}"`;
     const content = { status: "error", ename: "NotImplementedError", evalue, traceback: [] };
-    this.#reply(idents, header, metadata, `${name}_reply`, content, "error", 0);
+    this.reply(idents, header, metadata, `${name}_reply`, content, "error", 0);
   }
 
   #execute(message: Message): void {
@@ -97,7 +104,7 @@ export class PeerRequests {
       const { code, silent, stop_on_error } = engineRequest("execute_request", message.content);
       const request: PeerExecute = {
         kind: "execute",
-        n: this.#last = (this.#last + 1) >>> 0,
+        n: this.nextNumber(),
         idents,
         header,
         metadata,
@@ -116,19 +123,6 @@ export class PeerRequests {
       if (!(error instanceof ShapeError)) throw error;
       failed({ ename: "TypeError", evalue: error.message, traceback: [] });
     }
-  }
-
-  #refuseApply(message: Message): void {
-    const { iopub, engineId } = this.#parts;
-    iopub.status("busy", message.header);
-    const evalue =
-      `Cannot apply a Python function: engine ${engineId()} runs TypeScript; execute code instead`;
-    this.#replyError("apply_reply", message, {
-      ename: "TypeError",
-      evalue,
-      traceback: [`TypeError: ${evalue}`],
-    }, now());
-    iopub.status("idle", message.header);
   }
 
   // ── a cell's life ──────────────────────────────────────────────────────────────────────────
@@ -163,7 +157,7 @@ export class PeerRequests {
       this.#parts.iopub.publish("execute_result", "execute_result", content, request.header);
     }
     const content = { status: "ok", execution_count: this.#count, user_expressions: {}, payload: [] };
-    this.#reply(request.idents, request.header, request.metadata, "execute_reply", content, "ok", startedAt);
+    this.reply(request.idents, request.header, request.metadata, "execute_reply", content, "ok", startedAt);
   }
 
   #failed(request: PeerExecute, failure: Failure, startedAt: number): void {
@@ -203,18 +197,20 @@ export class PeerRequests {
       this.#aborted.delete(id);
     }
     this.#parts.abortWaiting(waiting);
+    this.#parts.applies.abort(msgIds);
   }
 
   /** Nobody waits for the queued cells any more. */
   forget(): void {
     this.#open.clear();
+    this.#parts.applies.forget();
   }
 
   // ── replies ────────────────────────────────────────────────────────────────────────────────
 
   #replyAborted(request: PeerExecute): void {
     const { idents, header, metadata } = request;
-    this.#reply(idents, header, metadata, "execute_reply", { status: "aborted" }, "aborted", 0);
+    this.reply(idents, header, metadata, "execute_reply", { status: "aborted" }, "aborted", 0);
   }
 
   #replyError(
@@ -233,10 +229,11 @@ export class PeerRequests {
       ? {}
       : { execution_count: this.#count, user_expressions: {}, payload: [] };
     const content = { status: "error", ...failure, engine_info, ...more };
-    this.#reply(request.idents, request.header, request.metadata, type, content, "error", startedAt);
+    this.reply(request.idents, request.header, request.metadata, type, content, "error", startedAt);
   }
 
-  #reply(
+  /** Sends a reply with the metadata that schedulers and clients need. */
+  reply(
     idents: readonly Uint8Array[],
     parent: Header,
     request: Dictionary,
@@ -244,6 +241,7 @@ export class PeerRequests {
     content: Dictionary,
     status: string,
     startedAt: number,
+    buffers: readonly Uint8Array[] = [],
   ): void {
     const { session } = this.#parts;
     const metadata = {
@@ -257,7 +255,7 @@ export class PeerRequests {
       label: request["label"] ?? null,
       ...(content["engine_info"] === undefined ? {} : { engine_info: content["engine_info"] }),
     };
-    this.#parts.send([...idents, ...session.message(type, content, { parent, metadata })]);
+    this.#parts.send([...idents, ...session.message(type, content, { parent, metadata, buffers })]);
   }
 }
 

@@ -57,8 +57,8 @@ export const REQUEST = {
   offset: 10,
 } as const;
 
-/** Ops of the ring beside those of protocol/groups.ts. */
-export const RING_OP = { chunk: 16, drop: 17 } as const;
+/** Ops of the ring beside those of protocol/groups.ts. `python`: buffers of an apply_request of Python's. */
+export const RING_OP = { chunk: 16, drop: 17, python: 19 } as const;
 
 export const RESULT = {
   kind: 0,

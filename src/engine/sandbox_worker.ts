@@ -15,6 +15,7 @@ import {
 import { encodeError, encodeValue, readValue, ValueWriter } from "../protocol/values.ts";
 import { Definitions } from "./definitions.ts";
 import { Namespace } from "./namespace.ts";
+import { PythonCalls } from "./python_calls.ts";
 import { countOutput, type TextCounter } from "./output.ts";
 import { closeBackDoors, consoleMaker } from "./realm.ts";
 import { BELL, REQUEST, RESULT_KIND, RING_OP, ringLayout } from "./ring.ts";
@@ -77,6 +78,7 @@ class TaskRunner {
   readonly #namespace: Namespace;
   readonly #definitions = new Definitions();
   readonly #writer: ValueWriter;
+  readonly #python: PythonCalls;
   /** Large buffers of tasks that are still to come, by ticket. */
   readonly #parts = new PrimordialMap<number, Uint8Array[]>();
   /** Time at which the last thing ended; the next task begins then. */
@@ -89,6 +91,7 @@ class TaskRunner {
     this.#ring = ring;
     this.#writer = new ValueWriter(64 << 10, { maxBytes: start.resultLimitBytes });
     this.#namespace = new Namespace({ cellTools: start.cellTools, show: (event) => this.#show(event) });
+    this.#python = new PythonCalls(this.#namespace, start.resultLimitBytes);
   }
 
   /** Takes all requests that wait. */
@@ -192,6 +195,8 @@ class TaskRunner {
         return this.#namespace.pull(value);
       case OP.clear:
         return this.#namespace.clear();
+      case RING_OP.python:
+        return this.#python.call(value as readonly Uint8Array[]);
       default:
         throw new PrimordialTypeError(`Cannot run a request of kind ${op}`);
     }
