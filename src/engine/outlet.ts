@@ -49,6 +49,10 @@ export class Outlet implements DriverHooks {
     this.#parts = parts;
   }
 
+  child(): void {
+    this.#parts.peers.namespaceIsNew();
+  }
+
   ready(walls: WallReport): void {
     this.#parts.ready(walls);
   }
@@ -69,7 +73,7 @@ export class Outlet implements DriverHooks {
   event(ticket: number, place: number, body: Uint8Array): void {
     const event = readEvent(body);
     const peer = this.#peerOf(ticket);
-    if (peer?.kind === "execute" && event?.["kind"] === "execute_result") peer.hasShown = true;
+    if (peer?.kind === "execute" && event !== null && this.#parts.peers.event(ticket, peer, event)) return;
     this.#parts.iopub.event(ticket, event, this.#parentOf(ticket, place));
   }
 
@@ -124,7 +128,7 @@ export class Outlet implements DriverHooks {
   ): void {
     if (peer.kind === "execute") this.#parts.peers.finished(peer, isOk, body, startedAt);
     else if (peer.kind === "apply") this.#parts.applies.finished(peer, isOk, body, large, startedAt);
-    else peer.done(isOk ? null : "The engine could not do it");
+    else peer.done(isOk ? null : "The engine could not do it", body);
   }
 
   answer(answer: Answer): void {
@@ -133,7 +137,7 @@ export class Outlet implements DriverHooks {
     this.#pieces.take(answer.ticket);
     if (peer?.kind === "apply") return this.#parts.applies.answered(peer, answer);
     if (peer?.kind === "execute") return this.#parts.peers.answered(peer, answer);
-    if (peer?.kind === "internal") return peer.done(answer.evalue);
+    if (peer?.kind === "internal") return peer.done(answer.evalue, null);
     this.#write({ ...answer, out });
   }
 

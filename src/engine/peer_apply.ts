@@ -3,13 +3,16 @@
  * (`python_calls.ts` says why), and what comes back becomes an apply_reply.
  */
 import { STATUS } from "../protocol/groups.ts";
-import type { Dictionary, Header, Message } from "../protocol/frames.ts";
+import type { Header, Message } from "../protocol/frames.ts";
 import { readValue } from "../protocol/values.ts";
+import type { CellError } from "./cell_errors.ts";
 import type { Answer } from "./core_types.ts";
 import type { IoPub } from "./iopub.ts";
+import type { PeerMessage } from "./peer_channel.ts";
+import type { PeerReplies } from "./peer_replies.ts";
 
 /** A peer's apply, while it waits and runs. */
-export interface PeerApply extends Pick<Message, "idents" | "header" | "metadata"> {
+export interface PeerApply extends PeerMessage {
   readonly kind: "apply";
   readonly n: number;
   readonly header: Header;
@@ -25,22 +28,9 @@ export interface PeerApplyParts {
   readonly abortWaiting: (ns: readonly number[]) => void;
   /** A number that no other request of a peer has. */
   readonly nextNumber: () => number;
-  readonly engineInfo: () => Dictionary;
-  readonly reply: (
-    request: Pick<PeerApply, "idents" | "header" | "metadata">,
-    content: Dictionary,
-    status: string,
-    startedAt: number,
-    buffers: readonly Uint8Array[],
-  ) => void;
+  readonly replies: PeerReplies;
   /** Counts namespaces: another number means that what was pushed is gone. */
   readonly epoch: () => number;
-}
-
-interface Failure {
-  readonly ename: string;
-  readonly evalue: string;
-  readonly traceback: readonly string[];
 }
 
 /** Ids that were aborted before their request came; the oldest are forgotten. */
@@ -58,9 +48,18 @@ export class PeerApplies {
   }
 
   /** Takes a request whose signature was right. */
-  take({ idents, header, metadata, buffers }: Message): void {
+  take({ idents, header, metadata, buffers, channel }: Message & PeerMessage): void {
     const n = this.#parts.nextNumber();
-    const request: PeerApply = { kind: "apply", n, idents, header, metadata, buffers, isBusy: false };
+    const request: PeerApply = {
+      kind: "apply",
+      n,
+      channel,
+      idents,
+      header,
+      metadata,
+      buffers,
+      isBusy: false,
+    };
     if (this.#aborted.delete(header.msg_id)) return this.#replyAborted(request);
     if (this.#parts.enqueue(request)) this.#open.set(n, request);
     else {this.#end(request, () =>
@@ -88,7 +87,7 @@ export class PeerApplies {
         return this.#fail(request, plainFailure("EngineError", "The answer is unreadable"), startedAt);
       }
       this.#epoch = this.#parts.epoch();
-      this.#parts.reply(request, { status: "ok" }, "ok", startedAt, value);
+      this.#parts.replies.reply(request, "apply_reply", { status: "ok" }, "ok", startedAt, value);
     });
   }
 
@@ -108,7 +107,7 @@ export class PeerApplies {
   }
 
   /** A name that is missing after the slot's process was replaced may have gone with the old one. */
-  #explained(failure: Failure): Failure {
+  #explained(failure: CellError): CellError {
     if (failure.ename !== "NameError" || this.#parts.epoch() === this.#epoch) return failure;
     this.#epoch = this.#parts.epoch();
     const evalue =
@@ -116,15 +115,14 @@ export class PeerApplies {
     return plainFailure("NamespaceLost", evalue);
   }
 
-  #fail(request: PeerApply, failure: Failure, startedAt: number): void {
-    const { iopub, engineInfo, reply } = this.#parts;
+  #fail(request: PeerApply, failure: CellError, startedAt: number): void {
+    const { iopub, replies } = this.#parts;
     iopub.error({ ...failure }, request.header);
-    const content = { status: "error", ...failure, engine_info: { ...engineInfo(), method: "apply" } };
-    reply(request, content, "error", startedAt, []);
+    replies.error("apply_reply", request, failure, startedAt);
   }
 
   #replyAborted(request: PeerApply): void {
-    this.#parts.reply(request, { status: "aborted" }, "aborted", 0, []);
+    this.#parts.replies.aborted(request, "apply_reply");
   }
 
   /** Aborts by msg_id what waits, and what is still to come. */
@@ -147,7 +145,7 @@ export class PeerApplies {
   }
 }
 
-function plainFailure(ename: string, evalue: string): Failure {
+function plainFailure(ename: string, evalue: string): CellError {
   return { ename, evalue, traceback: [`${ename}: ${evalue}`] };
 }
 
@@ -164,8 +162,8 @@ function isBuffers(value: unknown): value is readonly Uint8Array[] {
   return Array.isArray(value) && value.length > 0 && value.every((buffer) => buffer instanceof Uint8Array);
 }
 
-function asFailure(value: unknown): Failure {
-  const { ename, evalue, traceback } = (value ?? {}) as Partial<Record<keyof Failure, unknown>>;
+function asFailure(value: unknown): CellError {
+  const { ename, evalue, traceback } = (value ?? {}) as Partial<Record<keyof CellError, unknown>>;
   return {
     ename: typeof ename === "string" ? ename : "Error",
     evalue: typeof evalue === "string" ? evalue : "",
