@@ -10,7 +10,7 @@ import {
   TaskTimeout,
 } from "../../src/client/client.ts";
 import { RunFolder } from "../cli/run_folder.ts";
-import { clientAt, NEEDS_PYTHON, PYTHON, pythonController, pythonEngines } from "./python_programs.ts";
+import { clientAt, NEEDS_PYTHON, PYTHON, pythonController, pythonEngines } from "./python_peers.ts";
 import { errorOf, eventually, queueIsEmpty } from "./run.ts";
 
 interface Setup {

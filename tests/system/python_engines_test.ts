@@ -10,7 +10,7 @@ import {
   TaskAborted,
   TaskTimeout,
 } from "../../src/client/client.ts";
-import { NEEDS_PYTHON, PYTHON, pythonEngines, type PythonProcess } from "./python_programs.ts";
+import { NEEDS_PYTHON, PYTHON, pythonEngines, type PythonProcess } from "./python_peers.ts";
 import { errorOf, eventually, queueIsEmpty, Run } from "./run.ts";
 
 interface Mixed {
