@@ -37,12 +37,17 @@ export function defineEngine(command: Command): void {
       "--file <path>",
       "the engines' connection file (default: security/ipcontroller-engine.json; or its text in IPP_CONNECTION_INFO)",
     )
+    .option(
+      "--kernel-connection-file <path>",
+      "be a Jupyter kernel too: bind the ports of this file, or free ones and write it; {id} stands for the engine's id",
+    )
     .option("--id <n>", "ask the hub for this id; further engines get the next ones");
   addTable(command, ENGINE_OPTIONS);
   addLogFlags(command);
   addExamples(command, [
     "tsparallel engine                            one engine for the controller here",
     "tsparallel engine --engines 8",
+    "tsparallel engine --kernel-connection-file ./kernel.json    then: jupyter console --existing ./kernel.json",
     "tsparallel engine --file ./ipcontroller-engine.json --memory-limit-mb 512",
   ]);
   command.action(async (flags: Flags) => {
@@ -53,6 +58,8 @@ export function defineEngine(command: Command): void {
     const logger = openLog(flags, { name: "engine", dir: run.dir });
     const connectionInfo = Deno.env.get("IPP_CONNECTION_INFO");
     const file = textFlag(flags, "file");
+    const kernelFile = kernelFileOf(flags, options.engines);
+    const isJupyters = Deno.env.has("JPY_PARENT_PID");
     const place = { profileDir: run.dir, clusterId: run.clusterId };
     const { runEngineHost } = await import("../engine/engine.ts");
     Deno.exitCode = await interruptible(async (signal) => {
@@ -64,7 +71,16 @@ export function defineEngine(command: Command): void {
           patienceMs: FILE_PATIENCE_MS,
           log: logger,
         });
-      return await runEngineHost({ ...options, connection, id }, logger, signal);
+      return await runEngineHost({ ...options, connection, id, kernelFile, isJupyters }, logger, signal);
     });
   });
+}
+
+/** @throws Error if several engines would write one file */
+function kernelFileOf(flags: Flags, engines: number): string | undefined {
+  const file = textFlag(flags, "kernelConnectionFile");
+  if (file === undefined || engines === 1 || file.includes("{id}")) return file;
+  throw new RangeError(
+    `Cannot bind ${engines} engines with one file "${file}": put {id} into its name, which stands for each engine's id`,
+  );
 }

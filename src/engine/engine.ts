@@ -57,7 +57,7 @@ export async function runEngineHost(
   for (let i = 0; i < (options.engines ?? 1); i++) {
     const session = new Session({ key: connection.key, session: newSession(), mac, packer, pid: Deno.pid });
     const wantedId = requestedId(options, i);
-    host.add({ endpoints, mac, socket, session, wantedId });
+    host.add({ endpoints, mac, socket, session, wantedId, key: connection.key });
   }
   try {
     return await host.run(signal);
@@ -72,7 +72,7 @@ function socketOptionsOf(serverKey: string | null): SocketOptions {
   return { curve: { role: "client", serverKey, ...curveKeypair() } };
 }
 
-type EngineParts = Pick<HostedEngineParts, "endpoints" | "mac" | "socket" | "session" | "wantedId">;
+type EngineParts = Pick<HostedEngineParts, "endpoints" | "mac" | "socket" | "session" | "wantedId" | "key">;
 
 /** The loop over all engines of the process. */
 class EngineHost {
@@ -117,6 +117,10 @@ class EngineHost {
       registrationTimeoutMs: registrationTimeoutMs ?? REGISTRATION_TIMEOUT_MS,
       patience: patience ?? PATIENCE,
       isStrict: sandbox === "strict",
+      kernelFile: this.#options.kernelFile,
+      isJupyters: this.#options.isJupyters ?? false,
+      own: (work) =>
+        void work.catch((error) => this.#log.error("Cannot go on beside the loop", { error: String(error) })),
       log: this.#log,
       onGone: (_reason, hasFailed) => {
         this.#hasFailed ||= hasFailed;
