@@ -82,7 +82,18 @@ export class TaskTable {
   }
 
   /** Takes over what the record says. */
-  fill(place: number, record: TaskRecord): void {
+  fill(
+    place: number,
+    record: TaskRecord,
+    frame: number,
+    route: number,
+    isScheduled: boolean,
+    definition: number,
+  ): void {
+    this.frame[place] = frame;
+    this.route[place] = route;
+    this.scheduled[place] = isScheduled ? 1 : 0;
+    this.definition[place] = definition;
     this.client[place] = record.client;
     this.n[place] = record.n;
     this.seq[place] = record.seq;
@@ -155,6 +166,12 @@ export class TicketQueue {
   /** The ticket at `index` from the front. */
   get(index: number): number {
     return this.#items[(this.#head + index) & (this.#items.length - 1)]!;
+  }
+
+  /** The first ticket from the front of which something holds, 0 if there is none. */
+  first(holds: (ticket: number) => boolean): number {
+    for (let i = 0; i < this.#length; i++) if (holds(this.get(i))) return this.get(i);
+    return 0;
   }
 
   push(ticket: number): void {
