@@ -88,21 +88,30 @@ async function untilTheEnd(
 
 /** The hub's options out of the controller's. */
 function hubOptions(options: ControllerOptions & ControllerPlace): HubOptions {
-  const { profileDir, clusterId, ip, engineIp, location, scheme, hwm, database, durability, reuse, packer } =
-    options;
+  const { profileDir, clusterId, ip, engineIp, location, durability, reuse, packer } = options;
+  const { scheme, hwm, broadcastDepth } = options;
+  const { database, mongoUrl, mongoDatabase, recordLimit, recordMB } = options;
   return {
     profileDir,
     clusterId,
     clientIp: ip,
     engineIp: engineIp ?? ip,
     location: location ?? undefined,
-    ports: { ...portsFrom(options.ports), ...(options.port === 0 ? {} : { registration: options.port }) },
+    ports: {
+      ...portsFrom(options.ports, broadcastDepth),
+      ...(options.port === 0 ? {} : { registration: options.port }),
+    },
     heartbeatPeriodMs: options.pingMs,
     maxMisses: options.heartbeatMisses,
     registrationTimeoutMs: options.registrationTimeoutMs,
     scheme,
     hwm,
+    broadcastDepth,
     database,
+    mongoUrl,
+    mongoDatabase: mongoDatabase ?? undefined,
+    recordLimit,
+    recordBytes: recordMB * 2 ** 20,
     durability,
     reuse,
     packer,
@@ -113,12 +122,14 @@ function hubOptions(options: ControllerOptions & ControllerPlace): HubOptions {
  * The sockets' ports out of a range `first-last`, in the order in which they are bound.
  * @throws RangeError if the range is too small or not one
  */
-export function portsFrom(range: string | null): HubPorts {
+export function portsFrom(range: string | null, broadcastDepth = 1): HubPorts {
   if (range === null) return {};
   const [first = NaN, last = NaN] = range.split("-").map(Number);
   const names = ["registration", "notification", "hbPing", "hbPong"] as const;
-  const client = ["control", "mux", "task", "iopub", "broadcast"], engine = client;
-  const needed = names.length + client.length + engine.length;
+  const client = ["control", "mux", "task", "iopub", "broadcast"],
+    engine = ["control", "mux", "task", "iopub"];
+  const leaves = 2 ** broadcastDepth;
+  const needed = names.length + client.length + engine.length + leaves;
   if (!Number.isInteger(first) || !(last - first + 1 >= needed) || last > 65_535) {
     throw new RangeError(
       `Cannot use "${range}" for "--ports": it takes first-last with at least ${needed} ports`,
@@ -126,7 +137,9 @@ export function portsFrom(range: string | null): HubPorts {
   }
   let next = first;
   const take = (keys: readonly string[]) => Object.fromEntries(keys.map((key) => [key, next++]));
-  return { ...take(names), client: take(client), engine: take(engine) };
+  const others = { ...take(names), client: take(client) };
+  const broadcast = Array.from({ length: leaves }, () => next++);
+  return { ...others, engine: { ...take(engine), broadcast } };
 }
 
 /** What the schedulers' thread says to the main thread. */

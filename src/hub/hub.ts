@@ -51,7 +51,9 @@ export interface Hub extends AsyncDisposable {
  */
 export async function startHub(options: HubOptions, log: Logger): Promise<Hub> {
   const packer = await loadPacker(options.packer ?? "json", options.unpacker);
-  return new RunningHub(options, packer, log);
+  const hub = new RunningHub(options, packer, log);
+  await hub.open();
+  return hub;
 }
 
 const encoder = new TextEncoder();
@@ -107,7 +109,7 @@ class RunningHub implements Hub {
       this.#mac = createMac(this.#key);
       this.#session = new Session({ key: this.#key, mac: this.#mac, username: "hub", pid: Deno.pid, packer });
       this.#store = openRecords(options, { engineOf: (client, n) => this.#engineOf(client, n) }, log);
-      this.#stack.defer(() => this.#store.close());
+      this.#stack.defer(() => void this.#store.close());
       this.#context = this.#stack.use(Context.open());
       this.#poller = new AsyncPoller(this.#context);
       this.#sockets = bindHub(this.#context, options, this.#files.oldPorts);
@@ -119,6 +121,16 @@ class RunningHub implements Hub {
       this.#door = this.#makeDoor();
     } catch (error) {
       this.#stack.dispose();
+      throw error;
+    }
+  }
+
+  /** Waits until the records can be used, then begins to listen. @throws Error that names the database */
+  async open(): Promise<void> {
+    try {
+      await this.#store.open?.();
+    } catch (error) {
+      await this.stop("its records cannot be opened");
       throw error;
     }
     this.#listen();
@@ -167,6 +179,7 @@ class RunningHub implements Hub {
     this.#resubmitter?.close();
     for (const socket of Object.values(this.#sockets.all)) this.#poller.remove(socket);
     await this.#poller.close();
+    await this.#store.close();
     this.#stack.dispose();
     this.#log.info("Hub ended", { reason });
     this.#closedGate.resolve(reason);
@@ -278,11 +291,11 @@ class RunningHub implements Hub {
   /** A scheduler that comes after another one takes over its ports. */
   #setUp(): Readonly<Record<string, unknown>> {
     this.#intake.restart();
-    const { ports, scheme = "leastload", hwm = null, packer = "json" } = this.#options;
+    const { ports, scheme = "leastload", hwm = null, packer = "json", broadcastDepth = 1 } = this.#options;
     const { clientInterface, engineInterface } = this.#sockets;
     const old = this.#ports ?? this.#files.oldSchedulerPorts;
     const client = { ...old?.client, ...ports?.client }, engine = { ...old?.engine, ...ports?.engine };
-    const common = { nonce: this.#nonceText, key: this.#key, scheme, hwm, packer };
+    const common = { nonce: this.#nonceText, key: this.#key, scheme, hwm, packer, broadcastDepth };
     return { clientInterface, engineInterface, ports: { client, engine }, ...common };
   }
 
@@ -364,25 +377,30 @@ class RunningHub implements Hub {
     this.#sockets.all.notification.send(this.#session.message(type, content));
   }
 
-  #welcome(announcement: ClientAnnouncement | undefined): Readonly<Record<string, unknown>> {
+  async #welcome(announcement: ClientAnnouncement | undefined): Promise<Readonly<Record<string, unknown>>> {
+    // First what may take time: the engines are told as they are when the reply leaves.
+    const client = announcement &&
+      await this.#store.clientIndex(announcement.session, announcement.pid, announcement.username);
+    this.#clients++;
     const engines = [...this.#core.registry.engines];
     const content = {
       status: "ok",
       engines: Object.fromEntries(engines.map(({ id, uuid }) => [String(id), uuid])),
     };
-    if (!announcement) {
-      this.#clients++;
-      return content;
-    }
-    const { session, pid, username } = announcement;
-    const client = this.#store.clientIndex(session, pid, username);
-    this.#clients++;
+    if (client === undefined) return content;
     const ours = engines.filter((engine) => engine.ours !== null).map((engine) => engine.id);
     return { ...content, tsparallel: { version: 1, client, nonce: this.#nonceText, engines: ours } };
   }
 
-  #resubmit(msgIds: readonly string[]): Record<string, string> {
+  #resubmit(msgIds: readonly string[]): Promise<Record<string, string>> {
     if (!this.#ports) throw new RequestError("RuntimeError", "the schedulers are not ready");
+    const { scheme = "leastload" } = this.#options;
+    if (scheme === "none") {
+      throw new RequestError(
+        "RuntimeError",
+        "no task can be run again: the controller runs without a task scheduler",
+      );
+    }
     this.#resubmitter ??= new Resubmitter({
       context: this.#context,
       poller: this.#poller,
@@ -392,6 +410,7 @@ class RunningHub implements Hub {
       store: this.#store,
       ledger: this.#ledger,
       url: this.#sockets.localUrl("client", this.#ports.client.task),
+      takesGroups: scheme !== "pure",
     });
     return this.#resubmitter.resubmit(msgIds);
   }

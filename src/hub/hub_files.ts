@@ -84,8 +84,8 @@ export class HubFiles {
       notification,
       ...ending,
     };
+    // What an engine is told of it again when it registers.
     const engineInfo = {
-      ssh: this.#options.engineSsh ?? "",
       interface: sockets.engineInterface,
       registration,
       ...pick(scheduler.engine),
@@ -96,6 +96,7 @@ export class HubFiles {
     this.#engineInfo = engineInfo;
     for (
       const [path, info] of [[this.paths.client, client], [this.paths.engine, {
+        ssh: this.#options.engineSsh ?? "",
         ...engineInfo,
         ...ending,
       }]] as const

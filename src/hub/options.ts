@@ -39,13 +39,22 @@ export interface HubOptions {
   readonly registrationTimeoutMs?: number | undefined;
   /** Default `leastload`. */
   readonly scheme?: string | undefined;
+  /** Depth of the broadcast tree, default 1. */
+  readonly broadcastDepth?: number | undefined;
   /** Tasks that an engine may have at a time, 0 for any number; default null: the scheduler chooses. */
   readonly hwm?: number | null | undefined;
   /** Default `sqlite`. */
-  readonly database?: "sqlite" | "memory" | "none" | undefined;
+  readonly database?: "sqlite" | "memory" | "mongodb" | "none" | undefined;
   /** Default `<profile folder>/tsparallel[-<cluster id>].db`. */
   readonly databaseFile?: string | undefined;
   readonly durability?: "process" | "power" | undefined;
+  /** Where MongoDB is, default `mongodb://127.0.0.1:27017`. */
+  readonly mongoUrl?: string | undefined;
+  /** The database in it, default `ipython-tasks[-<cluster id>]`. */
+  readonly mongoDatabase?: string | undefined;
+  /** Finished records that the memory store keeps, default 1024; and bytes of all, default 1 GiB. */
+  readonly recordLimit?: number | undefined;
+  readonly recordBytes?: number | undefined;
   /** Keep key and ports of the connection files that are there, and leave the files at the end. Default false. */
   readonly reuse?: boolean | undefined;
   /** Serializer names that the files name, default `json`. */
@@ -61,6 +70,10 @@ export const HUB_BOUNDS = {
   maxMessageBytes: 64 << 20,
   /** Records that one answer may have. */
   maxAnswerRecords: 100_000,
+  /** Bytes of buffers that one answer may have. */
+  maxAnswerBytes: 512 << 20,
+  /** Questions of one party that may wait for their answer. */
+  maxOpenRequests: 1000,
   /** Rows that wait before they are committed, and how long they wait. */
   commitRows: 1000,
   commitMs: 5,

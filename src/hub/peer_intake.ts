@@ -11,7 +11,15 @@ import type { Engine, Registry } from "./registry.ts";
 import { parseTime, timeText } from "./times.ts";
 
 /** Topics of the link that carry a peer's message. */
-export type PeerTopic = "in" | "out" | "intask" | "tracktask" | "outtask" | "iopub";
+export type PeerTopic =
+  | "in"
+  | "out"
+  | "intask"
+  | "tracktask"
+  | "outtask"
+  | "inbcast"
+  | "outbcast"
+  | "iopub";
 
 export interface PeerIntakeParts {
   readonly session: Session;
@@ -48,6 +56,10 @@ export class PeerIntake {
         return this.#assigned(message);
       case "outtask":
         return this.#taskResult(message, now);
+      case "inbcast":
+        return this.#broadcast(message);
+      case "outbcast":
+        return this.#broadcastResult(message, now);
       case "iopub":
         return this.#output(message);
     }
@@ -107,8 +119,9 @@ export class PeerIntake {
     const { msg_id: msgId, engine_id: uuid } = content;
     if (typeof msgId !== "string" || typeof uuid !== "string") return;
     const engine = registry.byUuid(uuid);
-    if (engine) ledger.assignPeer(msgId, engine.id);
-    if (ledger.peer(msgId)) store.put(msgId, { engine_uuid: uuid });
+    // Without a uuid: an engine gave it back, and it waits for another one.
+    if (engine || uuid === "") ledger.assignPeer(msgId, engine?.id ?? null);
+    if (ledger.peer(msgId)) store.put(msgId, { engine_uuid: uuid === "" ? null : uuid });
   }
 
   #taskResult(message: Message, now: number): void {
@@ -120,6 +133,42 @@ export class PeerIntake {
     const id = registry.byUuid(uuid)?.id ?? null;
     if (!ledger.closePeer(msgId, id, status !== "aborted")) return;
     store.put(msgId, { ...result(message, now), engine_uuid: uuid });
+  }
+
+  /** A broadcast has a record for each engine's copy, under the copy's id; one for all together only where its client gets one result. */
+  #broadcast(message: Message): void {
+    const { ledger, registry, store } = this.#parts;
+    const { header, metadata } = message;
+    const msgId = requestId(message);
+    if (msgId === undefined) return;
+    const fields = { ...submission(message), queue: "broadcast" as const };
+    for (const uuid of uuidsIn(message.idents[0])) {
+      const engine = registry.byUuid(uuid);
+      const copy = `${msgId}_${uuid}`;
+      if (!engine || !ledger.openPeer(copy, "mux", engine.id)) continue;
+      store.put(copy, {
+        ...fields,
+        header: { ...header, msg_id: copy },
+        metadata: { ...metadata, targets: [[uuid, engine.id]], original_msg_id: msgId },
+        engine_uuid: uuid,
+      });
+    }
+    if (metadata["is_coalescing"] === true) store.put(msgId, fields);
+  }
+
+  /** `[client, uuid, …]` is one engine's reply, `[client, …]` the one for all. */
+  #broadcastResult(message: Message, now: number): void {
+    const { ledger, registry, store } = this.#parts;
+    const { idents, metadata } = message;
+    if (idents.length < 2) {
+      const { original_msg_id: msgId } = metadata;
+      if (typeof msgId === "string" && msgId !== "") store.put(msgId, result(message, now));
+      return;
+    }
+    const msgId = parentId(message);
+    if (msgId === undefined) return;
+    const id = registry.byUuid(text(idents[1]))?.id ?? null;
+    if (ledger.closePeer(msgId, id, metadata["status"] !== "aborted")) store.put(msgId, result(message, now));
   }
 
   #output(message: Message): void {
@@ -149,6 +198,12 @@ function isOutputKind(type: unknown): type is OutputKind {
 
 function text(frame: Uint8Array | undefined): string {
   return frame === undefined ? "" : decoder.decode(frame);
+}
+
+/** The engines that got a copy, as the schedulers name them in front of a request. */
+function uuidsIn(frame: Uint8Array | undefined): string[] {
+  const list: unknown = JSON.parse(text(frame));
+  return Array.isArray(list) ? list.map(String) : [];
 }
 
 /** The id of a request that gets a reply; comm messages get none, and would wait for ever. */

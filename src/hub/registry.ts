@@ -71,6 +71,13 @@ export class Registry {
     return this.#byUuid.get(uuid);
   }
 
+  /** The uuid of the engine that has this id, or had it last. */
+  uuidOf(id: number): string | undefined {
+    const engine = this.#engines.get(id);
+    if (engine) return engine.uuid;
+    return [...this.#departed].findLast(([, departed]) => departed.id === id)?.[0];
+  }
+
   departed(uuid: string): Departed | undefined {
     return this.#departed.get(uuid);
   }

@@ -35,6 +35,13 @@ const SYMBOLS = {
   zmq_poll: { parameters: ["buffer", "i32", "isize"], result: "i32" },
   poll_async: { name: "zmq_poll", parameters: ["buffer", "i32", "isize"], result: "i32", nonblocking: true },
   zmq_proxy: { parameters: ["pointer", "pointer", "pointer"], result: "i32" },
+  /** Runs until its control socket says so, on a native thread of its own. */
+  proxy_async: {
+    name: "zmq_proxy_steerable",
+    parameters: ["pointer", "pointer", "pointer", "pointer"],
+    result: "i32",
+    nonblocking: true,
+  },
   zmq_curve_keypair: { parameters: ["buffer", "buffer"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 

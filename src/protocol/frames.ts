@@ -140,7 +140,17 @@ export class Session {
   /** A message with this very header, signed. */
   pack(header: Header, content: object, options: Omit<MessageOptions, "header"> = {}): Uint8Array[] {
     const parts = [header, options.parent ?? {}, options.metadata ?? {}, content].map(this.#packer.pack);
-    return [DELIMITER, this.#sign(parts), ...parts, ...(options.buffers ?? [])];
+    return [...this.signed(parts), ...(options.buffers ?? [])];
+  }
+
+  /** A dictionary's bytes, as they stand in a message. */
+  packed(dictionary: object): Uint8Array {
+    return this.#packer.pack(dictionary);
+  }
+
+  /** A message of these bytes of header, parent header, metadata and content, signed anew: `[DELIMITER, signature, ...parts]`. */
+  signed(parts: readonly Uint8Array[]): Uint8Array[] {
+    return [DELIMITER, this.#sign(parts), ...parts];
   }
 
   #sign(parts: readonly Uint8Array[]): Uint8Array {

@@ -23,6 +23,8 @@ export interface Rare {
   readonly tried: Set<number>;
   /** Its queue time-out has passed while an engine had it. */
   timedOut: boolean;
+  /** When its queue time-out is over, Infinity for never. A peer's task gets a new one each time it goes back to the queue. */
+  deadline: number;
   readonly hasBuffers: boolean;
   /** The shell's own: a peer's message and address. */
   readonly peer: unknown;

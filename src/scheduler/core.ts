@@ -8,10 +8,13 @@ import { DeadlineHeap } from "../base/heap.ts";
 import type { GroupReader } from "../protocol/group_reader.ts";
 import { type ResultRecord, STATUS, type TaskRecord } from "../protocol/groups.ts";
 import { Board, type Rare } from "./board.ts";
+import { taskKey } from "./dependencies.ts";
+import { Departures } from "./departures.ts";
 import { Dependents } from "./dependents.ts";
 import { EngineState, type EngineTable } from "./engine_table.ts";
 import type { CoreOptions, Event, Output, Taken, Verdict } from "./events.ts";
 import { MAX_N } from "./history.ts";
+import { SecondTries } from "./second_tries.ts";
 import type { TaskOptions } from "./task_options.ts";
 import { ASSIGNED, DEPENDENT, type FrameStore, NONE, type TaskTable } from "./task_table.ts";
 import { WaitingRoom } from "./waiting_room.ts";
@@ -20,17 +23,18 @@ import { WaitingRoom } from "./waiting_room.ts";
 const RECALL_AFTER_MS = 4;
 
 export class SchedulerCore {
-  readonly #options: CoreOptions;
   readonly #board = new Board();
   readonly #room: WaitingRoom;
   readonly #dependents: Dependents;
   readonly #deadlines = new DeadlineHeap();
-  readonly #dying = new Set<EngineState>();
+  readonly #tries: SecondTries;
+  readonly #departures: Departures;
 
   constructor(options: CoreOptions) {
-    this.#options = options;
     this.#room = new WaitingRoom(this.#board, options);
     this.#dependents = new Dependents(this.#board);
+    this.#tries = new SecondTries(this.#board, this.#room, this.#deadlines);
+    this.#departures = new Departures(this.#board, this.#room, this.#tries, options.graceMs);
   }
 
   get table(): TaskTable {
@@ -56,10 +60,7 @@ export class SchedulerCore {
 
   /** The next time at which a tick is wanted, Infinity for none. */
   get nextTick(): number {
-    let next = this.#deadlines.next;
-    for (const engine of this.#dying) {
-      next = Math.min(next, engine.diedAt + this.#options.graceMs[engine.pool]);
-    }
+    let next = Math.min(this.#deadlines.next, this.#departures.next);
     if (this.waiting === 0) {
       const fullest = this.#recallable();
       if (fullest !== null) next = Math.min(next, fullest.progressAt + RECALL_AFTER_MS);
@@ -73,7 +74,7 @@ export class SchedulerCore {
         this.#register(event.id, event.uuid, event.ours, event.at);
         break;
       case "engine_unregistered":
-        this.#unregister(event.id, event.reason, event.at);
+        this.#departures.begin(event.id, event.reason, event.at);
         break;
       case "cancel":
         this.#cancel(event.client, event.n, event.waitingOnly);
@@ -90,7 +91,7 @@ export class SchedulerCore {
 
   /** Gives waiting tasks to engines with room, into the output; asks for tasks back where an engine idles. */
   dispatch(at: number): void {
-    this.#dependents.tell((seq, place, rare) => this.#room.makeReady(seq, place, rare));
+    this.#dependents.tell(this.#room);
     this.#room.dispatch(at);
     if (this.waiting === 0) this.#recall(at);
   }
@@ -147,6 +148,7 @@ export class SchedulerCore {
       follow: null,
       tried: new Set(),
       timedOut: false,
+      deadline: Infinity,
       hasBuffers,
       peer,
     };
@@ -154,7 +156,7 @@ export class SchedulerCore {
     this.#board.rare.set(seq, rare);
     if (options !== null && !this.#dependents.link(seq, place, rare, options)) return;
     if (options !== null && options.queueTimeoutMs !== Infinity) {
-      this.#deadlines.push(at + options.queueTimeoutMs, seq);
+      this.#tries.setDeadline(seq, rare, at);
     }
     if (this.#dependents.isOpen(rare)) this.table.state[place] = DEPENDENT;
     else this.#room.makeReady(seq, place, rare);
@@ -178,9 +180,20 @@ export class SchedulerCore {
     return this.#board.seqOf(client, n);
   }
 
+  /** Whether this scheduler has ever seen the task. */
+  isKnown(client: number, n: number): boolean {
+    return this.#board.isKnown(taskKey(client, n));
+  }
+
   /** Whether an open task is assigned to this engine right now. */
   isAssigned(client: number, n: number, engine: number): boolean {
     return this.#assignedAt(this.table.at(this.seqOf(client, n)), engine);
+  }
+
+  /** Whether an open task has no engine. */
+  isWaiting(seq: number): boolean {
+    const place = this.table.at(seq);
+    return place !== NONE && this.table.state[place] !== ASSIGNED;
   }
 
   #assignedAt(place: number, engine: number): boolean {
@@ -206,7 +219,7 @@ export class SchedulerCore {
     for (let i = 0; reader.result(record); i++) {
       const tries = this.#board.rare.size === 0 ? 1 : this.#triesOf(record.seq);
       const isRelayed = engine !== undefined &&
-        this.finishOne(engine, record.seq, record.client, record.n, record.status) === "relay";
+        this.finishOne(engine, record.seq, record.client, record.n, record.status, at) === "relay";
       verdicts[i] = isRelayed ? tries : 0;
       if (isRelayed && tries === 1) unchanged++;
       if (engine !== undefined) engine.acked++;
@@ -229,7 +242,14 @@ export class SchedulerCore {
   }
 
   /** Takes one result: relay it, or drop it because it is late, unknown, or tried again. */
-  finishOne(engine: EngineState, seq: number, client: number, n: number, status: number): Verdict {
+  finishOne(
+    engine: EngineState,
+    seq: number,
+    client: number,
+    n: number,
+    status: number,
+    at: number,
+  ): Verdict {
     const { table } = this;
     const place = table.at(seq);
     if (!this.#assignedAt(place, engine.id) || table.client[place] !== client || table.n[place] !== n) {
@@ -239,12 +259,12 @@ export class SchedulerCore {
     if (table.rare[place] === 1 && status !== STATUS.ok) {
       const rare = this.#board.rare.get(seq)!;
       if (rare.timedOut) {
-        this.#failAssigned(place, STATUS.error, "TaskTimeout", timeoutText(rare));
+        this.#tries.fail(place, STATUS.error, "TaskTimeout", timeoutText(rare));
         return "drop";
       }
       if (rare.retriesLeft > 0 && (status === STATUS.error || status === STATUS.lost)) {
         rare.retriesLeft--;
-        this.#tryElsewhere(seq, place, rare, engine.id);
+        this.#tries.elsewhere(seq, place, rare, engine.id, at);
         return "drop";
       }
     }
@@ -253,25 +273,12 @@ export class SchedulerCore {
   }
 
   /** A peer's engine said that it cannot meet the task's dependencies: another one may. */
-  unmet(engine: EngineState, seq: number): void {
+  unmet(engine: EngineState, seq: number, at: number): void {
     const place = this.table.at(seq);
     const rare = this.#board.rare.get(seq);
     if (rare === undefined || !this.#assignedAt(place, engine.id)) return;
     engine.unlink(this.table, place);
-    rare.tried.add(engine.id);
-    this.#room.requeue(seq, place);
-  }
-
-  #tryElsewhere(seq: number, place: number, rare: Rare, engine: number): void {
-    rare.tries++;
-    rare.tried.add(engine);
-    this.#room.requeue(seq, place);
-  }
-
-  /** Ends a task that an engine had: it does not count as waiting. */
-  #failAssigned(place: number, status: number, ename: string, evalue: string): void {
-    this.#board.waiting++;
-    this.#board.fail(place, status, ename, evalue);
+    this.#tries.others(seq, place, rare, engine.id, at);
   }
 
   // ── engines come and go ────────────────────────────────────────────────────────────────────
@@ -279,50 +286,10 @@ export class SchedulerCore {
   #register(id: number, uuid: string, ours: boolean, at: number): void {
     const before = this.engines.get(id);
     if (before !== undefined) {
-      if (before.alive) this.#unregister(id, "it registered again", at);
-      this.#bury(before);
+      this.#departures.begin(id, "it registered again", at);
+      this.#departures.end(before, at);
     }
     this.engines.add(new EngineState(id, uuid, ours));
-  }
-
-  #unregister(id: number, reason: string, at: number): void {
-    const engine = this.engines.get(id);
-    if (engine === undefined || !engine.alive) return;
-    this.engines.retire(engine);
-    engine.diedAt = at;
-    engine.reason = reason;
-    this.#room.failStranded(engine);
-    if (engine.load === 0) this.engines.forget(engine);
-    else this.#dying.add(engine);
-  }
-
-  /** The grace is over: what may have run is lost (or tried again), the rest goes back to its place. */
-  #bury(engine: EngineState): void {
-    this.#dying.delete(engine);
-    this.engines.forget(engine);
-    const seqs: number[] = [];
-    for (let seq = engine.first; seq !== 0; seq = this.table.next[this.table.at(seq)]!) seqs.push(seq);
-    const mayHaveRun = engine.pool === 1 ? seqs.length : Math.max(1, engine.windowTold);
-    for (let i = seqs.length - 1; i >= 0; i--) {
-      const seq = seqs[i]!, place = this.table.at(seq);
-      engine.unlink(this.table, place);
-      if (i >= mayHaveRun) this.#room.requeue(seq, place);
-      else this.#lose(seq, place, engine);
-    }
-  }
-
-  #lose(seq: number, place: number, engine: EngineState): void {
-    const rare = this.#board.rare.get(seq);
-    if (rare !== undefined && rare.retriesLeft > 0) {
-      rare.retriesLeft--;
-      this.#tryElsewhere(seq, place, rare, engine.id);
-      return;
-    }
-    const why = engine.reason === "" ? "" : ` (${engine.reason})`;
-    const text = `Engine ${engine.id} "${engine.uuid}" died while it had the task${why}: it may have run${
-      rare === undefined || rare.tries === 1 ? "" : `, and was tried ${rare.tries} times`
-    }`;
-    this.#failAssigned(place, STATUS.lost, "EngineError", text);
   }
 
   #takeBack(engineId: number, seqs: readonly number[], at: number): void {
@@ -363,7 +330,11 @@ export class SchedulerCore {
     const seq = this.seqOf(client, n);
     const place = this.table.at(seq);
     if (place === NONE) return;
-    if (this.table.state[place] === ASSIGNED) return this.#tellToCancel(seq, place, waitingOnly);
+    if (this.table.state[place] === ASSIGNED) {
+      // An engine hears of a peer's abort on its control socket.
+      if (this.table.pool[place] === 0) this.#tellToCancel(seq, place, waitingOnly);
+      return;
+    }
     this.#room.leave(seq, place);
     if (waitingOnly) this.#board.fail(place, STATUS.aborted, "TaskAborted", "Aborted before it ran");
     else this.#board.fail(place, STATUS.cancelled, "TaskCancelled", "Cancelled by its client before it ran");
@@ -380,19 +351,17 @@ export class SchedulerCore {
       const seq = this.#deadlines.pop()!;
       const place = this.table.at(seq);
       const rare = this.#board.rare.get(seq);
-      if (place !== NONE && rare !== undefined) this.#timeOut(seq, place, rare);
+      if (place !== NONE && rare !== undefined && rare.deadline <= at) this.#timeOut(seq, place, rare);
     }
-    for (const engine of this.#dying) {
-      if (engine.load === 0 || engine.diedAt + this.#options.graceMs[engine.pool] <= at) this.#bury(engine);
-    }
+    this.#departures.expire(at);
   }
 
-  /** The queue time-out counts until the task starts: an engine that has not started it gives it up. */
+  /** The queue time-out counts until the task starts: an engine that has not started it gives it up. A peer's task counts as started when an engine gets it. */
   #timeOut(seq: number, place: number, rare: Rare): void {
     if (this.table.state[place] !== ASSIGNED) {
       this.#room.leave(seq, place);
       this.#board.fail(place, STATUS.error, "TaskTimeout", timeoutText(rare));
-    } else if (this.engines.get(this.table.engine[place]!)?.pool === 0) {
+    } else if (this.table.pool[place] === 0) {
       rare.timedOut = true;
       this.#tellToCancel(seq, place, true);
     }

@@ -7,7 +7,14 @@ import { STATUS } from "../protocol/groups.ts";
 import { type Board, type Rare, type Settled, splitKey } from "./board.ts";
 import { Dependency, type TaskKey, taskKey } from "./dependencies.ts";
 import type { TaskOptions } from "./task_options.ts";
-import { DEPENDENT, NONE } from "./task_table.ts";
+import { DEPENDENT, NONE, WAITING } from "./task_table.ts";
+
+/** Where tasks go that wait for an engine only. */
+interface Room {
+  makeReady(seq: number, place: number, rare: Rare): void;
+  /** A task that waits already may run on this engine too. */
+  widen(seq: number, place: number, engine: number): void;
+}
 
 export class Dependents {
   readonly #board: Board;
@@ -29,12 +36,10 @@ export class Dependents {
         this.#board.fail(place, STATUS.error, "InvalidDependency", why);
         return false;
       }
-      rare[name] = new Dependency(spec);
+      this.#subscribe(seq, rare[name] = new Dependency(spec));
+      if (this.#failUnreachable(place, rare)) return false;
     }
-    for (const dependency of [rare.after, rare.follow]) {
-      if (dependency !== null) this.#subscribe(seq, dependency);
-    }
-    return !this.#failUnreachable(place, rare);
+    return true;
   }
 
   /** Whether a task still waits for others. */
@@ -58,25 +63,29 @@ export class Dependents {
     }
   }
 
-  /** Tells the dependents of all tasks that ended since; `ready` gets those that wait for nothing more. */
-  tell(ready: (seq: number, place: number, rare: Rare) => void): void {
+  /** Tells the dependents of all tasks that ended since; those that wait for nothing more go to the waiting room. */
+  tell(room: Room): void {
     const { settled, dependents } = this.#board;
     for (let one = settled.pop(); one !== undefined; one = settled.pop()) {
       const list = dependents.get(one.key) ?? [];
       dependents.delete(one.key);
-      for (const seq of list) this.#tellOne(seq, one, ready);
+      for (const seq of list) this.#tellOne(seq, one, room);
     }
   }
 
-  #tellOne(seq: number, settled: Settled, ready: (seq: number, place: number, rare: Rare) => void): void {
+  #tellOne(seq: number, settled: Settled, room: Room): void {
     const { table } = this.#board;
     const place = table.at(seq);
     const rare = this.#board.rare.get(seq);
     if (place === NONE || rare === undefined) return;
     rare.after?.settle(settled.key, settled);
+    const isNewPlace = rare.follow?.engines.has(settled.engine) === false;
     rare.follow?.settle(settled.key, settled);
+    if (isNewPlace && table.state[place] === WAITING && rare.follow?.engines.has(settled.engine)) {
+      room.widen(seq, place, settled.engine);
+    }
     if (table.state[place] !== DEPENDENT || this.#failUnreachable(place, rare) || this.isOpen(rare)) return;
-    ready(seq, place, rare);
+    room.makeReady(seq, place, rare);
   }
 
   #failUnreachable(place: number, rare: Rare): boolean {

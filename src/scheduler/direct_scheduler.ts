@@ -3,6 +3,7 @@
  * an engine that died gets an EngineError instead of silence.
  */
 import { now } from "../base/clock.ts";
+import { isDelimiter } from "../protocol/frames.ts";
 import { GroupWriter } from "../protocol/group_writer.ts";
 import { emptyResult, emptyTask, type GroupHeader, KIND, OP, ORIGIN, STATUS } from "../protocol/groups.ts";
 import { encodeValue } from "../protocol/values.ts";
@@ -14,6 +15,7 @@ import type { GroupDoor } from "./group_door.ts";
 import type { HubLink } from "./hub_link.ts";
 import { SCHEDULER_BOUNDS } from "./options.ts";
 import { Outbox } from "./outbox.ts";
+import type { PeerDoor } from "./peer_door.ts";
 
 export interface DirectSchedulerParts {
   readonly clients: Socket;
@@ -21,9 +23,7 @@ export interface DirectSchedulerParts {
   readonly link: HubLink;
   readonly door: GroupDoor;
   readonly sealing: Sealing;
-  readonly isJupyter: (frame: Uint8Array) => boolean;
-  /** Whether a peer's message is to be passed on. */
-  readonly isNew: (message: Incoming) => boolean;
+  readonly peerDoor: PeerDoor;
 }
 
 const decoder = new TextDecoder();
@@ -69,6 +69,7 @@ export class DirectScheduler {
     for (let i = 0; i < SCHEDULER_BOUNDS.messagesPerTurn; i++) {
       if (!this.#parts.link.isOpen || !this.#parts.clients.receiveInto(this.#incoming)) return false;
       if (this.#incoming.count >= 3) this.#fromClient(this.#incoming);
+      else this.#parts.door.drop("a client on mux", "a message for nobody");
     }
     return true;
   }
@@ -77,8 +78,8 @@ export class DirectScheduler {
   #fromClient(message: Incoming): void {
     const rid = message.copy(0), ident = message.copy(1);
     const first = message.frame(2);
-    if (this.#parts.isJupyter(first)) {
-      if (!this.#parts.isNew(message)) return;
+    if (isDelimiter(first)) {
+      if (this.#parts.peerDoor.parse(message.frames(), "a client on mux") === null) return;
       this.#parts.link.send("in", [ident, rid, ...message.frames().slice(2)]);
       this.#deliver(message, ident, rid);
       return;
@@ -143,6 +144,7 @@ export class DirectScheduler {
     for (let i = 0; i < SCHEDULER_BOUNDS.messagesPerTurn; i++) {
       if (!this.#parts.engines.receiveInto(this.#incoming)) return false;
       if (this.#incoming.count >= 3) this.#fromEngine(this.#incoming);
+      else this.#parts.door.drop("an engine on mux", "a message for nobody");
     }
     return true;
   }
@@ -150,7 +152,7 @@ export class DirectScheduler {
   #fromEngine(message: Incoming): void {
     const ident = message.copy(0), rid = message.copy(1);
     const first = message.frame(2);
-    if (this.#parts.isJupyter(first)) {
+    if (isDelimiter(first)) {
       this.#parts.link.send("out", [rid, ident, ...message.frames().slice(2)]);
       message.forward(this.#parts.clients, [rid, ident], 2);
       return;

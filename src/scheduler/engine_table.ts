@@ -36,8 +36,10 @@ export class EngineState {
   recalling = false;
   /** Greatest start window told since it was idle. */
   windowTold = 0;
-  /** Tasks that may only run here (or on few others). */
-  readonly wants = new SeqQueue();
+  /** Those of them that came as single messages of peers. */
+  singles = 0;
+  /** Tasks that may only run here (or on few others): of our clients, of peers. */
+  readonly wants = [new SeqQueue(), new SeqQueue()] as const;
 
   constructor(id: number, uuid: string, ours: boolean) {
     this.id = id;
@@ -52,6 +54,12 @@ export class EngineState {
     if (this.meanMs < 0) return 2;
     const ahead = this.meanMs <= 0 ? MAX_CREDIT : Math.floor(AHEAD_MS / this.meanMs) + 1;
     return Math.min(MAX_CREDIT, Math.max(ahead, this.meanMs <= LONG_MS ? 2 : 1));
+  }
+
+  /** Whether it may get one more task. A peer's task on an engine of ours does not wait for our clients' to run dry: it has a place of its own. */
+  hasRoom(hwm: number | null, isSingle: boolean): boolean {
+    if (hwm === null && isSingle && this.pool === 0) return this.singles < 1;
+    return this.load < this.limit(hwm);
   }
 
   /** How many of its tasks it may have handed to its slot without our knowing their results (PROTOCOL.md, "Start window"). */
@@ -77,6 +85,7 @@ export class EngineState {
     else this.first = seq;
     this.last = seq;
     this.load++;
+    this.singles += table.pool[at]!;
   }
 
   unlink(table: TaskTable, at: number): void {
@@ -86,6 +95,7 @@ export class EngineState {
     if (next !== 0) table.previous[table.at(next)] = previous;
     else this.last = previous;
     this.load--;
+    this.singles -= table.pool[at]!;
   }
 }
 

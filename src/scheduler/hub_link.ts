@@ -21,6 +21,8 @@ export type Topic =
   | "intask"
   | "tracktask"
   | "outtask"
+  | "inbcast"
+  | "outbcast"
   | "iopub"
   | "incontrol"
   | "outcontrol";

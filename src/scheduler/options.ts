@@ -2,6 +2,19 @@
  * The scheduler's own settings that do not come from the hub, one line each.
  */
 
+import { POLICIES, type Scheme } from "./policies.ts";
+
+/** How tasks get their engine: a policy, libzmq's own proxy, or not at all. */
+export type SchemeName = Scheme | "pure" | "none";
+
+export function isPolicy(name: string): name is Scheme {
+  return Object.hasOwn(POLICIES, name);
+}
+
+export function isScheme(name: string): name is SchemeName {
+  return isPolicy(name) || name === "pure" || name === "none";
+}
+
 /** Bounds and patience of the schedulers. */
 export const SCHEDULER_BOUNDS = {
   /** Most messages taken from one socket before the others get their turn. */
@@ -32,7 +45,9 @@ export interface SchedulerSetup {
   };
   readonly nonce: string;
   readonly key: string;
-  readonly scheme: string;
+  readonly scheme: SchemeName;
+  /** Depth of the broadcast tree: 2^depth leaf sockets towards engines. */
+  readonly broadcastDepth: number;
   readonly hwm: number | null;
   /** Serializer of Jupyter messages: `json` or `msgpack`. */
   readonly packer: string;

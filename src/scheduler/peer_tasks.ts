@@ -3,15 +3,17 @@
  */
 import { now } from "../base/clock.ts";
 import { emptyTask, STATUS } from "../protocol/groups.ts";
-import { DELIMITER, type Message, type Session } from "../protocol/frames.ts";
+import type { Message } from "../protocol/frames.ts";
+import { isoTime } from "../protocol/times.ts";
 import type { Incoming } from "../wire/incoming.ts";
 import type { Socket } from "../wire/socket.ts";
 import type { SchedulerCore } from "./core.ts";
+import type { EarlyAborts } from "./early_aborts.ts";
 import type { Action } from "./events.ts";
 import type { EngineEnd, EngineEnds } from "./engine_ends.ts";
 import type { EngineState } from "./engine_table.ts";
-import type { GroupDoor } from "./group_door.ts";
 import type { HubLink } from "./hub_link.ts";
+import type { PeerDoor } from "./peer_door.ts";
 import { PeerIds } from "./peer_ids.ts";
 import { BadOption, readTaskOptions, type TaskOptions } from "./task_options.ts";
 
@@ -21,6 +23,9 @@ interface PeerTask {
   /** The message from its delimiter on, as it came. */
   readonly frames: readonly Uint8Array[];
   readonly header: Message["header"];
+  readonly metadata: Message["metadata"];
+  /** How often it went to an engine. */
+  sent: number;
 }
 
 const encoder = new TextEncoder();
@@ -28,28 +33,24 @@ const encoder = new TextEncoder();
 export class PeerTasks {
   readonly #clients: Socket;
   readonly #link: HubLink;
-  readonly #session: Session;
-  readonly #door: GroupDoor;
-  readonly #ids = new PeerIds();
+  readonly #door: PeerDoor;
+  readonly #core: SchedulerCore;
+  readonly #early: EarlyAborts;
+  readonly #ids: PeerIds;
   readonly #idOfUuid = new Map<string, number>();
   readonly #uuidOfId = new Map<number, string>();
   readonly #record = emptyTask();
   #frame = -1;
 
-  constructor(parts: { clients: Socket; link: HubLink; session: Session; door: GroupDoor }) {
+  constructor(
+    parts: { clients: Socket; link: HubLink; door: PeerDoor; core: SchedulerCore; early: EarlyAborts },
+  ) {
+    this.#early = parts.early;
     this.#clients = parts.clients;
     this.#link = parts.link;
-    this.#session = parts.session;
     this.#door = parts.door;
-  }
-
-  isJupyter(frame: Uint8Array): boolean {
-    return frame.length === DELIMITER.length && DELIMITER.every((byte, i) => frame[i] === byte);
-  }
-
-  /** Whether a direct request is rightly signed and new, at whatever socket it was before; else it is dropped. */
-  isNew(incoming: Incoming, peer: string): boolean {
-    return this.#parse(incoming.frames(), peer) !== null;
+    this.#core = parts.core;
+    this.#ids = new PeerIds({ isOpen: (client, n) => parts.core.seqOf(client, n) !== 0 });
   }
 
   engineRegistered(id: number, uuid: string): void {
@@ -63,17 +64,24 @@ export class PeerTasks {
   }
 
   /** A task of a peer: `[rid, DELIM, …]`. */
-  fromClient(incoming: Incoming, core: SchedulerCore): void {
+  fromClient(incoming: Incoming): void {
+    const core = this.#core;
     const frames = incoming.frames();
     const rid = frames[0]!;
-    const message = this.#parse(frames, "a client on the task socket");
+    const message = this.#door.parse(frames, "a client on the task socket");
     if (message === null) return;
     const { msg_id, msg_type } = message.header;
     if (msg_id === "" || !/^\w+_request$/.test(msg_type)) {
       return this.#door.drop("a client on the task socket", `a message of type "${msg_type}" is no task`);
     }
     const { client, n } = this.#ids.number(msg_id);
-    const peer: PeerTask = { rid, frames: frames.slice(1), header: message.header };
+    const peer: PeerTask = {
+      rid,
+      frames: frames.slice(1),
+      header: message.header,
+      metadata: message.metadata,
+      sent: 0,
+    };
     const options = this.#options(message, client);
     if (options instanceof BadOption) {
       this.#link.send("intask", frames);
@@ -87,6 +95,8 @@ export class PeerTasks {
     if (taken === "refused") {
       this.#reply(peer, "error", "ValueError", "Cannot take the task: its msg_id counts too far ahead");
     }
+    // Before it is dispatched: an engine may have heard of the abort and answer too.
+    if (this.#early.take(msg_id)) this.abort(msg_id);
     core.dispatch(at);
   }
 
@@ -103,24 +113,27 @@ export class PeerTasks {
   }
 
   /** A peer's result: `[uuid, rid, DELIM, …]`. */
-  fromEngine(incoming: Incoming, uuid: string, engine: EngineState | undefined, core: SchedulerCore): void {
+  fromEngine(incoming: Incoming, uuid: string, engine: EngineState | undefined): void {
+    const core = this.#core;
     const frames = incoming.frames();
-    const message = this.#parse(frames, `engine ${uuid}`);
+    const message = this.#door.parse(frames, `engine ${uuid}`);
     if (message === null || engine === undefined) return;
     const parent = message.parentHeader?.msg_id;
     if (typeof parent !== "string") return;
-    const { client, n } = this.#ids.number(parent);
+    const id = this.#ids.find(parent);
+    if (id === undefined) return;
+    const { client, n } = id;
     const seq = core.seqOf(client, n);
     const metadata: Record<string, unknown> = { ...message.metadata };
     const at = now();
-    if (metadata.dependencies_met === false) core.unmet(engine, seq);
+    if (metadata.dependencies_met === false) core.unmet(engine, seq, at);
     else {
       const status = metadata.status === "ok"
         ? STATUS.ok
         : metadata.status === "aborted"
         ? STATUS.aborted
         : STATUS.error;
-      if (core.finishOne(engine, seq, client, n, status) === "relay") {
+      if (core.finishOne(engine, seq, client, n, status, at) === "relay") {
         incoming.forward(this.#clients, [frames[1]!, frames[0]!], 2);
         this.#link.send("outtask", [frames[1]!, frames[0]!, ...frames.slice(2)]);
       }
@@ -129,15 +142,42 @@ export class PeerTasks {
   }
 
   /** Sends an assigned task to its engine and tells the hub where it went. */
-  assign(seq: number, end: EngineEnd, core: SchedulerCore, engines: EngineEnds): void {
-    const peer = core.peerOf(seq);
+  assign(seq: number, end: EngineEnd, engines: EngineEnds): void {
+    const peer = this.#core.peerOf(seq);
     if (!isPeerTask(peer)) return;
-    engines.deliver(end, [end.ident, peer.rid, ...peer.frames]);
-    const content = { msg_id: peer.header.msg_id, engine_id: end.uuid };
-    this.#link.send("tracktask", [
-      encoder.encode(this.#session.session),
-      ...this.#session.message("task_destination", content),
-    ]);
+    engines.deliver(end, [end.ident, peer.rid, ...this.#framesOf(peer)]);
+    this.#track(peer, end.uuid);
+  }
+
+  /** A task that an engine had waits for another one. */
+  waits(peer: unknown): void {
+    if (isPeerTask(peer)) this.#track(peer, "");
+  }
+
+  #track({ header: { msg_id } }: PeerTask, engine_id: string): void {
+    const { session } = this.#door;
+    const frames = session.message("task_destination", { msg_id, engine_id });
+    this.#link.send("tracktask", [encoder.encode(session.session), ...frames]);
+  }
+
+  /** The first time as they came; then signed anew with the number of the try, since an engine ignores a signature that it has seen. */
+  #framesOf(peer: PeerTask): readonly Uint8Array[] {
+    if (++peer.sent === 1) return peer.frames;
+    const { session } = this.#door;
+    const metadata = session.packed({ ...peer.metadata, tries: peer.sent });
+    const [, , header, parent, , content, ...buffers] = peer.frames;
+    return [...session.signed([header!, parent!, metadata, content!]), ...buffers];
+  }
+
+  /**
+   * A task that still waits here ends now, with the answer that an engine would give; one that an engine has is the engine's to abort.
+   * @returns false if there was never such a task
+   */
+  abort(msgId: string): boolean {
+    const id = this.#ids.find(msgId);
+    if (id === undefined || !this.#core.isKnown(id.client, id.n)) return false;
+    this.#core.step({ kind: "cancel", ...id, waitingOnly: true, at: now() });
+    return true;
   }
 
   /** A failure that the scheduler itself decided. */
@@ -149,22 +189,19 @@ export class PeerTasks {
   }
 
   #reply(peer: PeerTask, status: string, ename: string, evalue: string, uuid?: string): void {
-    const content = status === "aborted"
+    const isAborted = status === "aborted";
+    const content = isAborted
       ? { status: "aborted" as const }
-      : { status: "error" as const, ename, evalue, traceback: [], engine_info: {} };
-    const metadata = uuid === undefined ? {} : { status: "error", engine: uuid };
-    const frames = this.#session.message("apply_reply", content, { parent: peer.header, metadata });
+      : { status: "error" as const, ename, evalue, traceback: [`${ename}: ${evalue}`], engine_info: {} };
+    const metadata = isAborted
+      ? { status: "aborted" }
+      : uuid === undefined
+      ? {}
+      : { status: "error", engine: uuid, date: isoTime(now()) };
+    const type = isAborted && peer.header.msg_type === "execute_request" ? "execute_reply" : "apply_reply";
+    const frames = this.#door.session.message(type, content, { parent: peer.header, metadata });
     this.#clients.send([peer.rid, ...frames]);
     this.#link.send("outtask", [peer.rid, ...frames]);
-  }
-
-  #parse(frames: readonly Uint8Array[], peer: string): Message | null {
-    try {
-      return this.#session.parse(frames);
-    } catch (error) {
-      this.#door.drop(peer, error instanceof Error ? error.message : String(error));
-      return null;
-    }
   }
 }
 

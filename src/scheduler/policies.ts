@@ -24,11 +24,9 @@ function plainrandom(_loads: Float64Array, count: number, random: () => number):
   return Math.floor(random() * count);
 }
 
-/** The less loaded of two drawn at random. */
-function twobin(loads: Float64Array, count: number, random: () => number): number {
-  const a = Math.floor(random() * count);
-  const b = Math.floor(random() * count);
-  return loads[b]! < loads[a]! ? b : a;
+/** Of two drawn at random the one that waited longer. */
+function twobin(_loads: Float64Array, count: number, random: () => number): number {
+  return Math.min(Math.floor(random() * count), Math.floor(random() * count));
 }
 
 /** Two draws with weight 1 / (1e-6 + load), of which the one with the greater weight is kept. */

@@ -3,6 +3,7 @@
  */
 import type { Context } from "../wire/context.ts";
 import type { Socket, SocketType } from "../wire/socket.ts";
+import { BroadcastTree } from "./broadcast_tree.ts";
 import { SCHEDULER_BOUNDS, type SchedulerSetup } from "./options.ts";
 
 export interface SchedulerSockets {
@@ -10,10 +11,11 @@ export interface SchedulerSockets {
   readonly controlOut: Socket;
   readonly muxIn: Socket;
   readonly muxOut: Socket;
-  readonly taskIn: Socket;
-  readonly taskOut: Socket;
+  /** Both sides of the task scheduler; null under the scheme `none`. Under `pure` they belong to the proxy's thread once it runs. */
+  readonly task: { readonly clients: Socket; readonly engines: Socket } | null;
   readonly broadcastIn: Socket;
-  readonly broadcastOut: Socket;
+  /** One for each leaf. */
+  readonly broadcastOut: readonly Socket[];
   readonly iopubIn: Socket;
   readonly iopubOut: Socket;
 }
@@ -26,6 +28,11 @@ export interface BoundPorts {
     & { readonly broadcast: readonly number[] };
 }
 
+/** All of them, to be closed. */
+export function allSockets({ task, broadcastOut, ...others }: SchedulerSockets): Socket[] {
+  return [...Object.values(others), ...broadcastOut, ...(task === null ? [] : [task.clients, task.engines])];
+}
+
 /** Output beyond this many messages for one slow reader is dropped; results never are. */
 const IOPUB_HWM = 20_000;
 
@@ -35,12 +42,19 @@ export function bindSockets(
   setup: SchedulerSetup,
 ): { sockets: SchedulerSockets; ports: BoundPorts } {
   const opened: Socket[] = [];
-  const open = (type: SocketType, identity: string | undefined, side: "client" | "engine", name: string) => {
+  const tree = new BroadcastTree(setup.broadcastDepth);
+  const open = (
+    type: SocketType,
+    identity: string | undefined,
+    side: "client" | "engine",
+    name: string,
+    place = 0,
+  ) => {
     const isOutput = name === "iopub";
     const socket = context.socket(type, {
       ...(identity === undefined ? {} : { identity }),
       // An engine may be announced before its other connections stand: what cannot be sent yet is kept, not dropped.
-      ...(side === "engine" && (name === "task" || name === "mux") ? { mandatory: true } : {}),
+      ...(side === "engine" && type === "ROUTER" && name !== "control" ? { mandatory: true } : {}),
       ...(type === "SUB" ? { subscribe: [""] } : {}),
       ...(isOutput ? { sendHwm: IOPUB_HWM, receiveHwm: IOPUB_HWM } : {}),
       lingerMs: 200,
@@ -48,20 +62,32 @@ export function bindSockets(
     });
     opened.push(socket);
     const wanted = setup.ports[side][name];
-    const port = typeof wanted === "number" ? wanted : wanted?.[0] ?? 0;
+    const port = typeof wanted === "object" ? wanted[place] ?? 0 : place === 0 ? wanted ?? 0 : 0;
     const base = side === "client" ? setup.clientInterface : setup.engineInterface;
     const url = socket.bind(`${base}:${port === 0 ? "*" : port}`);
     return { socket, port: Number(url.slice(url.lastIndexOf(":") + 1)) };
+  };
+  /** A port at which nobody listens: the file must name one, and peers connect to it in vain. */
+  const unused = () => {
+    const { socket, port } = open("ROUTER", undefined, "engine", "task");
+    socket.close();
+    return port;
   };
   try {
     const controlIn = open("ROUTER", "control_in", "client", "control");
     const controlOut = open("ROUTER", "control_out", "engine", "control");
     const muxIn = open("ROUTER", "mux_in", "client", "mux");
     const muxOut = open("ROUTER", "mux_out", "engine", "mux");
-    const taskIn = open("ROUTER", "task_in", "client", "task");
-    const taskOut = open("ROUTER", "task_out", "engine", "task");
-    const broadcastIn = open("ROUTER", "sub_scheduler_0", "client", "broadcast");
-    const broadcastOut = open("ROUTER", "sub_scheduler_0", "engine", "broadcast");
+    const hasTasks = setup.scheme !== "none";
+    const taskIn = hasTasks ? open("ROUTER", "task_in", "client", "task") : null;
+    const taskOut = hasTasks
+      ? open(setup.scheme === "pure" ? "DEALER" : "ROUTER", "task_out", "engine", "task")
+      : null;
+    const broadcastIn = open("ROUTER", tree.rootId, "client", "broadcast");
+    const broadcastOut = Array.from(
+      { length: tree.leaves },
+      (_, leaf) => open("ROUTER", tree.leafId(leaf), "engine", "broadcast", leaf),
+    );
     const iopubIn = open("SUB", undefined, "engine", "iopub");
     const iopubOut = open("PUB", undefined, "client", "iopub");
     return {
@@ -70,10 +96,11 @@ export function bindSockets(
         controlOut: controlOut.socket,
         muxIn: muxIn.socket,
         muxOut: muxOut.socket,
-        taskIn: taskIn.socket,
-        taskOut: taskOut.socket,
+        task: taskIn === null || taskOut === null
+          ? null
+          : { clients: taskIn.socket, engines: taskOut.socket },
         broadcastIn: broadcastIn.socket,
-        broadcastOut: broadcastOut.socket,
+        broadcastOut: broadcastOut.map(({ socket }) => socket),
         iopubIn: iopubIn.socket,
         iopubOut: iopubOut.socket,
       },
@@ -81,16 +108,17 @@ export function bindSockets(
         client: {
           control: controlIn.port,
           mux: muxIn.port,
-          task: taskIn.port,
+          // Without a task scheduler it is the broadcast scheduler that gets the tasks, and answers each with an error instead of silence.
+          task: taskIn?.port ?? broadcastIn.port,
           iopub: iopubOut.port,
           broadcast: broadcastIn.port,
         },
         engine: {
           control: controlOut.port,
           mux: muxOut.port,
-          task: taskOut.port,
+          task: taskOut?.port ?? unused(),
           iopub: iopubIn.port,
-          broadcast: [broadcastOut.port],
+          broadcast: broadcastOut.map(({ port }) => port),
         },
       },
     };

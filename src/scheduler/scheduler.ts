@@ -6,35 +6,33 @@
  */
 import { monotonic, now } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
-import { connectionPaths, readConnectionFile } from "../protocol/connection_file.ts";
 import { Session } from "../protocol/frames.ts";
 import { createMac } from "../protocol/mac.ts";
 import { loadPacker, type Packer } from "../protocol/packers.ts";
 import { Context } from "../wire/context.ts";
+import { WireError } from "../wire/errors.ts";
 import { SyncPoller } from "../wire/poll.ts";
-import { BroadcastStub } from "./broadcast_stub.ts";
+import { BroadcastScheduler } from "./broadcast_scheduler.ts";
+import { BroadcastTree } from "./broadcast_tree.ts";
+import { ControlRelay } from "./control_relay.ts";
 import { SchedulerCore } from "./core.ts";
 import { DirectScheduler } from "./direct_scheduler.ts";
+import { EarlyAborts } from "./early_aborts.ts";
 import { GroupDoor } from "./group_door.ts";
 import { HubLink, type HubNews } from "./hub_link.ts";
-import { SCHEDULER_BOUNDS, type SchedulerSetup } from "./options.ts";
+import { isPolicy, SCHEDULER_BOUNDS, type SchedulerSetup } from "./options.ts";
 import { RETRY_MS } from "./outbox.ts";
+import { PeerDoor } from "./peer_door.ts";
 import { PeerTasks } from "./peer_tasks.ts";
-import { POLICIES, type Scheme } from "./policies.ts";
-import { bindSockets, type SchedulerSockets } from "./ports.ts";
+import { POLICIES } from "./policies.ts";
+import { allSockets, bindSockets, type SchedulerSockets } from "./ports.ts";
+import { PureTasks } from "./pure_tasks.ts";
 import { PublishRelay, SwapRelay } from "./relay.ts";
+import { awaitSetup, eventLoopTurn, fileOf, linkFromFile, type SchedulerOptions, TURN_MS } from "./setup.ts";
 import { TaskScheduler } from "./task_scheduler.ts";
 
-/** How a scheduler finds its hub: by the file in which the hub wrote down its link. */
-export type SchedulerOptions =
-  /** `isThread`: no signal will come, and the hub says when to stop. */
-  | { readonly file: string; readonly isThread?: boolean | undefined }
-  | { readonly profileDir: string; readonly clusterId: string; readonly file?: string | undefined };
+export type { SchedulerOptions } from "./setup.ts";
 
-/** Longest time without a turn of the event loop, in ms. */
-const TURN_MS = 50;
-/** How long the hub may take to answer the first message, in ms. */
-const SETUP_MS = 10_000;
 /** How often the hub is told how long the queue is, in ms, while that changes. */
 const REPORT_MS = 200;
 
@@ -69,145 +67,98 @@ export async function runScheduler(
   }
 }
 
-function fileOf(options: SchedulerOptions): string {
-  if (options.file !== undefined) return options.file;
-  const { profileDir, clusterId } = { profileDir: "", clusterId: "", ...options };
-  return connectionPaths(profileDir, clusterId).scheduler;
+/** Everything that the parts share. */
+interface Common {
+  readonly context: Context;
+  readonly link: HubLink;
+  readonly setup: SchedulerSetup;
+  readonly sockets: SchedulerSockets;
+  readonly door: GroupDoor;
+  readonly peerDoor: PeerDoor;
+  readonly early: EarlyAborts;
+  readonly sealing: { readonly mac: ReturnType<typeof createMac>; readonly nonce: bigint };
 }
 
-/** Reads the hub's file, waiting a while for a hub that is just starting. */
-async function linkFromFile(path: string, signal: AbortSignal): Promise<string> {
-  const until = monotonic() + SETUP_MS;
-  for (;;) {
-    try {
-      return readConnectionFile(path, "scheduler").link;
-    } catch (error) {
-      if (signal.aborted || monotonic() > until) throw error;
-      await new Promise((resolve) => setTimeout(resolve, TURN_MS));
-    }
-  }
-}
-
-async function awaitSetup(link: HubLink, signal: AbortSignal): Promise<SchedulerSetup | null> {
-  const poller = new SyncPoller();
-  let setup: SchedulerSetup | null = null, stopped = false;
-  poller.add(link.socket, () => {
-    for (const news of link.receive()) {
-      if (news.kind === "scheduler_setup") setup = readSetup(news);
-      else if (news.kind === "stop") stopped = true;
-    }
-  });
-  const until = monotonic() + SETUP_MS;
-  while (setup === null && !stopped) {
-    if (signal.aborted) return null;
-    if (monotonic() > until) {
-      throw new Error(`Cannot start the schedulers: no reply of the hub in ${SETUP_MS / 1000} s`);
-    }
-    poller.wait(TURN_MS);
-    await eventLoopTurn();
-  }
-  return setup;
-}
-
-function readSetup(news: HubNews): SchedulerSetup {
-  const { clientInterface, engineInterface, nonce, key, scheme, hwm, ports, packer = "json" } = news;
-  const isHwm = hwm === null || (typeof hwm === "number" && hwm >= 0);
-  if (
-    typeof clientInterface !== "string" || typeof engineInterface !== "string" || typeof nonce !== "string" ||
-    typeof key !== "string" || typeof scheme !== "string" || typeof packer !== "string" || !isHwm ||
-    typeof ports !== "object" ||
-    ports === null
-  ) throw new TypeError("Cannot start the schedulers: the hub's setup lacks a field");
-  return {
-    clientInterface,
-    engineInterface,
-    nonce,
-    key,
-    scheme,
-    hwm,
-    packer,
-    ports: { client: {}, engine: {}, ...ports },
-  };
-}
-
-/**
- * One full turn of the event loop. A timer, dear as it is (1 ms): after a turn by message channel a signal is heard 124 turns later.
- * In a controller's thread, where no signal comes, there is none.
- */
-function eventLoopTurn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
-}
+/** What reads a socket: true if it stopped before there was nothing left. */
+type Reader = () => boolean;
 
 class SchedulerLoop {
   readonly #link: HubLink;
+  readonly #log: Logger;
   readonly #sockets: SchedulerSockets;
-  readonly #core: SchedulerCore;
-  readonly #tasks: TaskScheduler;
+  /** Null where libzmq deals the tasks out, or nobody does. */
+  readonly #tasks: TaskScheduler | null;
+  readonly #pure: PureTasks | null;
   readonly #direct: DirectScheduler;
+  readonly #broadcast: BroadcastScheduler;
   readonly #door: GroupDoor;
   readonly #poller = new SyncPoller();
-  /** Readers of the clients' side, which rest while the hub does not keep up. */
-  readonly #clientReaders: (() => boolean)[];
-  readonly #readers: (() => boolean)[];
+  /** Engines' side before the clients' side, which rests while the hub does not keep up. */
+  readonly #readers: readonly Reader[];
   #stopped = false;
   #more = false;
   #reportedAt = 0;
   #reported = "";
 
   constructor(context: Context, link: HubLink, setup: SchedulerSetup, packer: Packer, log: Logger) {
-    const scheme = isScheme(setup.scheme) ? setup.scheme : "leastload";
-    if (scheme !== setup.scheme) {
-      log.warn("This routing scheme is not there yet; leastload instead", { scheme: setup.scheme });
-    }
     const { sockets, ports } = bindSockets(context, setup);
     this.#link = link;
+    this.#log = log;
     this.#sockets = sockets;
     const mac = createMac(setup.key), nonce = BigInt(`0x${setup.nonce}`);
     const door = this.#door = new GroupDoor(mac, nonce, log);
-    const session = new Session({ key: setup.key, mac, packer });
-    const peers = new PeerTasks({ clients: sockets.taskIn, link, session, door });
-    this.#core = new SchedulerCore({
-      policy: POLICIES[scheme],
-      hwm: setup.hwm,
-      graceMs: SCHEDULER_BOUNDS.graceMs,
-      random: Math.random,
-    });
-    this.#tasks = new TaskScheduler({
-      clients: sockets.taskIn,
-      engines: sockets.taskOut,
-      core: this.#core,
-      sealing: { mac, nonce },
+    const peerDoor = new PeerDoor(new Session({ key: setup.key, mac, packer }), door);
+    const early = new EarlyAborts();
+    const common = { context, link, setup, sockets, door, peerDoor, early, sealing: { mac, nonce } };
+    this.#tasks = taskScheduler(common);
+    const direct = this.#direct = new DirectScheduler({
       link,
       door,
-      peers,
-    });
-    this.#direct = new DirectScheduler({
-      link,
-      door,
-      sealing: { mac, nonce },
+      peerDoor,
+      sealing: common.sealing,
       clients: sockets.muxIn,
       engines: sockets.muxOut,
-      isJupyter: (frame) => peers.isJupyter(frame),
-      isNew: (message) => peers.isNew(message, "a client on mux"),
     });
-    const controlIn = new SwapRelay(sockets.controlIn, sockets.controlOut, link, "incontrol");
-    const controlOut = new SwapRelay(sockets.controlOut, sockets.controlIn, link, "outcontrol");
-    const iopub = new PublishRelay(sockets.iopubIn, sockets.iopubOut, link);
-    const broadcast = new BroadcastStub(sockets.broadcastIn, session);
-    this.#clientReaders = [
-      () => this.#tasks.readClients(),
-      () => this.#direct.readClients(),
-      () => iopub.read(),
-    ];
+    this.#broadcast = broadcastScheduler(common);
+    this.#pure = pureTasks(common);
     this.#readers = [
-      () => this.#tasks.readEngines(),
-      () => this.#direct.readEngines(),
-      () => controlIn.read(),
-      () => controlOut.read(),
-      () => broadcast.read(),
+      ...this.#taskReaders(),
+      () => direct.readEngines(),
+      () => this.#broadcast.readEngines(),
+      () => direct.readClients(),
+      () => this.#broadcast.readClients(),
+      // After the requests: an abort names some of them.
+      ...this.#relays(common),
     ];
     link.tell({ kind: "scheduler_ready", ports });
+    const { scheme } = setup;
     log.info("Schedulers are listening", { scheme, task: ports.client.task, mux: ports.client.mux });
+  }
+
+  #taskReaders(): Reader[] {
+    const tasks = this.#tasks, pure = this.#pure;
+    return [
+      ...(tasks === null ? [] : [() => tasks.readEngines(), () => tasks.readClients()]),
+      ...(pure === null ? [] : [() => pure.read()]),
+    ];
+  }
+
+  #relays({ sockets, link, door, peerDoor, early }: Common): Reader[] {
+    const { controlIn, controlOut, iopubIn, iopubOut } = sockets;
+    const control = new ControlRelay({
+      clients: controlIn,
+      engines: controlOut,
+      link,
+      door: peerDoor,
+      early,
+      abort: (msgId) => this.#tasks?.abort(msgId) ?? false,
+      copyAt: (msgId, uuid) => this.#broadcast.copyAt(msgId, uuid),
+    });
+    const drop = (peer: string) => (why: string) => door.drop(peer, why);
+    const replies = { from: controlOut, to: controlIn, link, drop: drop("an engine on control") };
+    const controlReplies = new SwapRelay(replies, "outcontrol");
+    const iopub = new PublishRelay({ from: iopubIn, to: iopubOut, link, drop: drop("an engine on iopub") });
+    return [() => control.read(), () => controlReplies.read(), () => iopub.read()];
   }
 
   /** @param signal null where nothing but the hub's word ends it: then the event loop needs no turns */
@@ -225,39 +176,58 @@ class SchedulerLoop {
       }
       return 0;
     } finally {
-      for (const socket of Object.values(this.#sockets)) socket.close();
+      // The proxy's thread must have left its sockets before anybody closes them.
+      await this.#pure?.stop();
+      for (const socket of allSockets(this.#sockets)) socket.close();
     }
   }
 
   #watch(): void {
-    const { controlIn, controlOut, muxIn, muxOut, taskIn, taskOut, broadcastIn, iopubIn } = this.#sockets;
-    for (const socket of [controlIn, controlOut, muxOut, taskOut, broadcastIn, this.#link.socket]) {
-      this.#poller.add(socket, () => {});
-    }
-    for (const socket of [muxIn, taskIn, iopubIn]) this.#poller.add(socket, () => {});
+    const { controlIn, controlOut, muxIn, muxOut, broadcastIn, broadcastOut, iopubIn, task } = this.#sockets;
+    const own = [controlIn, controlOut, muxIn, muxOut, broadcastIn, ...broadcastOut, iopubIn];
+    const tasks = this.#pure !== null
+      ? [this.#pure.socket]
+      : task === null
+      ? []
+      : [task.clients, task.engines];
+    for (const socket of [this.#link.socket, ...tasks, ...own]) this.#poller.add(socket, () => {});
   }
 
   /** Reads everything that is there, carries out, sends. */
   #turn(): void {
     for (const news of this.#link.receive()) this.#hear(news);
     let more = false;
-    for (const read of this.#readers) more = read() || more;
-    for (const read of this.#clientReaders) more = read() || more;
+    for (const read of this.#readers) more = this.#guarded(read) || more;
     this.#more = more;
     const at = now();
-    if (this.#core.nextTick <= at) this.#tasks.tick(at);
-    if (this.#direct.nextTick <= at) this.#direct.tick(at);
-    this.#tasks.flush();
-    this.#direct.flush();
+    for (const part of [this.#tasks, this.#direct, this.#broadcast]) {
+      if (part === null) continue;
+      if (part.nextTick <= at) part.tick(at);
+      part.flush();
+    }
     this.#report(at);
+  }
+
+  /** A mistake of ours in handling what somebody sent must not end the loop for all others. */
+  #guarded(read: Reader): boolean {
+    try {
+      return read();
+    } catch (error) {
+      if (error instanceof WireError) throw error;
+      const stack = error instanceof Error ? error.stack ?? error.message : String(error);
+      this.#log.error("Cannot handle a message", { stack });
+      this.#door.drop("somebody", "it could not be handled");
+      return true;
+    }
   }
 
   /** How long the loop may sleep. While the hub does not keep up, unread clients would wake it for nothing. */
   #patience(): number {
-    if (!this.#tasks.isOpen) return 1;
-    if (this.#tasks.isWaitingForEngines || this.#direct.isWaiting) return RETRY_MS;
-    const next = Math.min(this.#core.nextTick, this.#direct.nextTick) - now();
-    return Math.max(0, Math.min(SCHEDULER_BOUNDS.idleMs, Math.ceil(next)));
+    if (!(this.#tasks ?? this.#link).isOpen) return 1;
+    const isWaiting = this.#tasks?.isWaitingForEngines || this.#direct.isWaiting || this.#broadcast.isWaiting;
+    if (isWaiting) return RETRY_MS;
+    const tick = Math.min(this.#tasks?.nextTick ?? Infinity, this.#direct.nextTick, this.#broadcast.nextTick);
+    return Math.max(0, Math.min(SCHEDULER_BOUNDS.idleMs, Math.ceil(tick - now())));
   }
 
   #hear(news: HubNews): void {
@@ -265,17 +235,19 @@ class SchedulerLoop {
     if (kind === "stop") this.#stopped = true;
     if (typeof id !== "number" || typeof uuid !== "string") return;
     if (kind === "engine_registered") {
-      this.#tasks.registered(id, uuid, ours === true);
+      this.#tasks?.registered(id, uuid, ours === true);
       this.#direct.registered(id, uuid);
+      this.#broadcast.registered(id, uuid);
     } else if (kind === "engine_unregistered") {
-      this.#tasks.unregistered(id, uuid, String(reason ?? ""));
+      this.#tasks?.unregistered(id, uuid, String(reason ?? ""));
       this.#direct.unregistered(uuid);
+      this.#broadcast.unregistered(uuid);
     }
   }
 
   #report(at: number): void {
     if (at - this.#reportedAt < REPORT_MS) return;
-    const { waiting, assigned } = this.#tasks.queue;
+    const { waiting, assigned } = this.#tasks?.queue ?? { waiting: 0, assigned: 0 };
     const { dropped } = this.#door;
     const text = `${waiting} ${assigned} ${dropped}`;
     if (text === this.#reported) return;
@@ -285,6 +257,36 @@ class SchedulerLoop {
   }
 }
 
-function isScheme(name: string): name is Scheme {
-  return Object.hasOwn(POLICIES, name);
+function taskScheduler(
+  { setup, sockets, link, door, peerDoor, early, sealing }: Common,
+): TaskScheduler | null {
+  const { scheme, hwm } = setup, { task } = sockets;
+  if (task === null || !isPolicy(scheme)) return null;
+  const core = new SchedulerCore({
+    policy: POLICIES[scheme],
+    hwm,
+    graceMs: SCHEDULER_BOUNDS.graceMs,
+    random: Math.random,
+  });
+  const peers = new PeerTasks({ clients: task.clients, link, door: peerDoor, core, early });
+  return new TaskScheduler({ ...task, core, sealing, link, door, peers });
+}
+
+function pureTasks({ setup, sockets, context, link, peerDoor }: Common): PureTasks | null {
+  if (sockets.task === null || setup.scheme !== "pure") return null;
+  return new PureTasks({ context, ...sockets.task, link, door: peerDoor });
+}
+
+function broadcastScheduler({ setup, sockets, link, peerDoor, early }: Common): BroadcastScheduler {
+  return new BroadcastScheduler({
+    clients: sockets.broadcastIn,
+    leaves: sockets.broadcastOut,
+    tree: new BroadcastTree(setup.broadcastDepth),
+    link,
+    early,
+    door: peerDoor,
+    noTargets: setup.scheme === "none"
+      ? "Cannot take the task: this controller runs without a task scheduler (scheme none); name the engines by a direct view"
+      : "Cannot broadcast: the request names no engines by uuid and id",
+  });
 }

@@ -4,6 +4,7 @@
  * Bodies are copied, never parsed. Everything that is taken or finished is told to the hub over the link.
  */
 import { now } from "../base/clock.ts";
+import { isDelimiter } from "../protocol/frames.ts";
 import { GroupReader } from "../protocol/group_reader.ts";
 import { GroupWriter } from "../protocol/group_writer.ts";
 import {
@@ -102,6 +103,18 @@ export class TaskScheduler {
     this.#core.step({ kind: "engine_unregistered", id, reason, at: now() });
   }
 
+  /** A peer's task that waits here is aborted; false if there was never such a task. */
+  abort(msgId: string): boolean {
+    const isKnown = this.#parts.peers.abort(msgId);
+    this.#carryOut();
+    return isKnown;
+  }
+
+  /** When a tick is wanted next. */
+  get nextTick(): number {
+    return this.#core.nextTick;
+  }
+
   tick(at: number): void {
     this.#core.step({ kind: "tick", at });
   }
@@ -120,6 +133,7 @@ export class TaskScheduler {
     for (let i = 0; i < SCHEDULER_BOUNDS.messagesPerTurn; i++) {
       if (!this.isOpen || !this.#parts.clients.receiveInto(this.#incoming)) return false;
       if (this.#incoming.count > 1) this.#fromClient(this.#incoming);
+      else this.#door.drop("a client on the task socket", "a message without frames");
     }
     return true;
   }
@@ -127,8 +141,8 @@ export class TaskScheduler {
   /** `[rid, GROUP]`, `[rid, GROUP, piece]` or `[rid, DELIM, …]`. */
   #fromClient(message: Incoming): void {
     const first = message.frame(1);
-    if (this.#parts.peers.isJupyter(first)) {
-      this.#parts.peers.fromClient(message, this.#core);
+    if (isDelimiter(first)) {
+      this.#parts.peers.fromClient(message);
       this.#carryOut();
       return;
     }
@@ -230,6 +244,7 @@ export class TaskScheduler {
     for (let i = 0; i < SCHEDULER_BOUNDS.messagesPerTurn; i++) {
       if (!this.#parts.engines.receiveInto(this.#incoming)) return false;
       if (this.#incoming.count > 1) this.#fromEngine(this.#incoming);
+      else this.#door.drop("an engine on the task socket", "a message without frames");
     }
     return true;
   }
@@ -238,9 +253,9 @@ export class TaskScheduler {
   #fromEngine(message: Incoming): void {
     const uuid = decoder.decode(message.frame(0));
     const end = this.#engines.byUuid(uuid);
-    if (message.count > 2 && this.#parts.peers.isJupyter(message.frame(2))) {
+    if (message.count > 2 && isDelimiter(message.frame(2))) {
       const engine = end === undefined ? undefined : this.#core.engines.get(end.id);
-      this.#parts.peers.fromEngine(message, uuid, engine, this.#core);
+      this.#parts.peers.fromEngine(message, uuid, engine);
       this.#carryOut();
       return;
     }
@@ -335,7 +350,7 @@ export class TaskScheduler {
     const { table, frames } = this.#core;
     const place = table.at(seq);
     if (place < 0) return;
-    if (table.pool[place] === 1) return this.#parts.peers.assign(seq, end, this.#core, this.#engines);
+    if (table.pool[place] === 1) return this.#parts.peers.assign(seq, end, this.#engines);
     const client = table.client[place]!, n = table.n[place]!, definition = table.definition[place]!;
     if (table.rare[place] === 1) this.#engines.sendPieces(end, this.#buffers.get(client, n));
     this.#definitions.supply(client, 0, end.id, end.writer);
@@ -362,6 +377,9 @@ export class TaskScheduler {
         if (end !== undefined) this.#engines.sendRecall(end, action.count);
         break;
       }
+      case "waits":
+        if (this.#core.isWaiting(action.seq)) this.#parts.peers.waits(action.peer);
+        break;
       case "release":
         this.#buffers.drop(action.client, action.n);
         break;

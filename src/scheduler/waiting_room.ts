@@ -40,7 +40,7 @@ export class WaitingRoom {
     table.state[place] = WAITING;
     const bound = this.#board.bound(rare);
     if (bound === null && rare.tried.size === 0) {
-      this.#queues[this.#board.pool(place)].push(seq);
+      this.#queues[table.pool[place] === 1 ? 1 : 0].push(seq);
       return;
     }
     if (bound === null) {
@@ -48,7 +48,14 @@ export class WaitingRoom {
       this.#excluding.push(seq);
       return;
     }
-    const alive = bound.filter((id) => engines.isAlive(id));
+    const kind = table.pool[place] === 1 ? 1 : 0;
+    const alive = bound.filter((id) => engines.isAlive(id) && this.#mayHave(kind, id));
+    if (alive.length === 0 && bound.some((id) => engines.isAlive(id))) {
+      return this.#board.failImpossible(
+        place,
+        "the engines that it is bound to are a peer's, which take no groups",
+      );
+    }
     // Where all of them have had it, a client of ours gets another round.
     if (rare.peer === undefined && alive.every((id) => rare.tried.has(id))) rare.tried.clear();
     const left = alive.filter((id) => !rare.tried.has(id));
@@ -57,7 +64,19 @@ export class WaitingRoom {
       return;
     }
     this.#restricted++;
-    for (const id of left) engines.get(id)!.wants.push(seq);
+    for (const id of left) engines.get(id)!.wants[kind].push(seq);
+  }
+
+  /** A waiting task may run on one more engine: another of those that it follows has ended there. */
+  widen(seq: number, place: number, engine: number): void {
+    const { table, engines } = this.#board;
+    const kind = table.pool[place] === 1 ? 1 : 0;
+    if (engines.isAlive(engine) && this.#mayHave(kind, engine)) engines.get(engine)!.wants[kind].push(seq);
+  }
+
+  /** Groups go to our engines only, single messages to any. */
+  #mayHave(kind: 0 | 1, engine: number): boolean {
+    return kind === 1 || this.#board.engines.get(engine)?.pool === 0;
   }
 
   /** Back to its place: in front of everything that came later. */
@@ -66,12 +85,13 @@ export class WaitingRoom {
     table.engine[place] = NONE;
     this.#board.waiting++;
     const rare = table.rare[place] === 1 ? this.#board.rare.get(seq) : undefined;
+    if (rare?.peer !== undefined) this.#board.output.actions.push({ kind: "waits", seq, peer: rare.peer });
     if (rare !== undefined && (rare.tried.size > 0 || this.#board.bound(rare) !== null)) {
       this.makeReady(seq, place, rare);
       return;
     }
     table.state[place] = WAITING;
-    this.#queues[this.#board.pool(place)].unshift(seq);
+    this.#queues[table.pool[place] === 1 ? 1 : 0].unshift(seq);
   }
 
   /** A waiting task is about to end without having been assigned. */
@@ -88,8 +108,12 @@ export class WaitingRoom {
 
   /** Tasks that only waited for this engine (or others that are gone too) will never run. */
   failStranded(engine: EngineState): void {
+    for (const wants of engine.wants) this.#failStranded(engine, wants);
+  }
+
+  #failStranded(engine: EngineState, wants: SeqQueue): void {
     const { table, engines } = this.#board;
-    for (let seq = engine.wants.shift(); seq !== 0; seq = engine.wants.shift()) {
+    for (let seq = wants.shift(); seq !== 0; seq = wants.shift()) {
       const place = table.at(seq);
       if (place === NONE || table.state[place] !== WAITING) continue;
       const rare = this.#board.rare.get(seq)!;
@@ -110,30 +134,31 @@ export class WaitingRoom {
     if (this.#queues[1].length > 0) this.#dispatchQueue(1, at);
   }
 
-  #hasRoom(engine: EngineState): boolean {
-    return engine.load < engine.limit(this.#options.hwm);
+  #hasRoom(engine: EngineState, kind: 0 | 1): boolean {
+    return engine.hasRoom(this.#options.hwm, kind === 1);
   }
 
-  #dispatchQueue(pool: 0 | 1, at: number): void {
-    const queue = this.#queues[pool], { engines } = this.#board;
+  /** @param kind 0: tasks of our clients, 1: of peers, which run on peers' engines if there are any and else on ours */
+  #dispatchQueue(kind: 0 | 1, at: number): void {
+    const queue = this.#queues[kind], { engines } = this.#board;
     if (queue.length === 0) return;
-    const mayRun = pool === 1 && !engines.has(1) ? 0 : pool;
-    const candidates = engines.order.filter((engine) => engine.pool === mayRun && this.#hasRoom(engine));
+    const pool = kind === 1 && !engines.has(1) ? 0 : kind;
+    const candidates = engines.order.filter((engine) => engine.pool === pool && this.#hasRoom(engine, kind));
     if (this.#loads.length < candidates.length) this.#loads = new Float64Array(candidates.length * 2);
     for (let i = 0; i < candidates.length; i++) this.#loads[i] = candidates[i]!.load;
     const used = new Set<EngineState>();
-    const share = Math.ceil(queue.length / (2 * Math.max(1, candidates.length)));
+    const share = kind === 1 ? 1 : Math.ceil(queue.length / (2 * Math.max(1, candidates.length)));
     while (candidates.length > 0 && queue.length > 0) {
       const chosen = this.#options.policy(this.#loads, candidates.length, this.#options.random);
       const engine = candidates[chosen]!;
       used.add(engine);
-      const room = engine.limit(this.#options.hwm) - engine.load;
+      const room = kind === 1 ? 1 : engine.limit(this.#options.hwm) - engine.load;
       this.#assignRun(queue, engine, Math.min(room, share, MAX_RUN), at);
-      this.#loads[chosen] = engine.load;
-      if (!this.#hasRoom(engine)) {
-        candidates.splice(chosen, 1);
-        this.#loads.copyWithin(chosen, chosen + 1, candidates.length + 1);
-      }
+      candidates.splice(chosen, 1);
+      this.#loads.copyWithin(chosen, chosen + 1, candidates.length + 1);
+      if (!this.#hasRoom(engine, kind)) continue;
+      this.#loads[candidates.length] = engine.load;
+      candidates.push(engine);
     }
     engines.used(used);
   }
@@ -164,34 +189,38 @@ export class WaitingRoom {
   /** Tasks bound to certain engines come first there: they have fewer places to go. */
   #dispatchRestricted(at: number): void {
     for (const engine of [...this.#board.engines.order]) {
-      while (this.#hasRoom(engine)) {
-        const seq = this.#takeWanted(engine);
-        if (seq === 0) break;
-        this.#restricted--;
-        this.#assign(seq, this.#board.table.at(seq), engine, at);
-      }
+      for (const kind of [0, 1] as const) this.#dispatchWanted(engine, kind, at);
     }
   }
 
-  #takeWanted(engine: EngineState): number {
+  #dispatchWanted(engine: EngineState, kind: 0 | 1, at: number): void {
+    while (this.#hasRoom(engine, kind)) {
+      const seq = this.#takeWanted(engine, kind);
+      if (seq === 0) return;
+      this.#restricted--;
+      this.#assign(seq, this.#board.table.at(seq), engine, at);
+    }
+  }
+
+  #takeWanted(engine: EngineState, kind: 0 | 1): number {
     const { table, rare } = this.#board;
-    for (let seq = engine.wants.shift(); seq !== 0; seq = engine.wants.shift()) {
+    const wants = engine.wants[kind];
+    for (let seq = wants.shift(); seq !== 0; seq = wants.shift()) {
       const place = table.at(seq);
       if (place !== NONE && table.state[place] === WAITING && !rare.get(seq)?.tried.has(engine.id)) {
         return seq;
       }
     }
-    const index = this.#excluding.findIndex((seq) => this.#mayRetry(seq, engine));
+    const index = this.#excluding.findIndex((seq) => this.#mayRetry(seq, engine, kind));
     return index < 0 ? 0 : this.#excluding.splice(index, 1)[0]!;
   }
 
   /** Whether a task that failed elsewhere may run here: where it has not been, or, for our clients, when it has been everywhere. */
-  #mayRetry(seq: number, engine: EngineState): boolean {
+  #mayRetry(seq: number, engine: EngineState, kind: 0 | 1): boolean {
     const { table, engines } = this.#board;
     const place = table.at(seq);
-    if (place === NONE || table.state[place] !== WAITING || this.#board.pool(place) !== engine.pool) {
-      return false;
-    }
+    if (place === NONE || table.state[place] !== WAITING || table.pool[place] !== kind) return false;
+    if (this.#board.pool(place) !== engine.pool) return false;
     const rare = this.#board.rare.get(seq)!;
     if (!rare.tried.has(engine.id)) return true;
     return rare.peer === undefined &&

@@ -12,9 +12,9 @@ Deno.test("leastload takes the first of the least loaded", () => {
   assert.equal(POLICIES.leastload(new Float64Array([3, 1, 2, 1]), 4, Math.random), 1);
 });
 
-Deno.test("twobin takes the less loaded of two drawn", () => {
-  const draws = [0.1, 0.9];
-  assert.equal(POLICIES.twobin(new Float64Array([5, 0, 1]), 3, () => draws.shift()!), 2);
+Deno.test("twobin takes the one of two drawn that waited longer, whatever its load", () => {
+  const draws = [0.9, 0.4];
+  assert.equal(POLICIES.twobin(new Float64Array([0, 9, 1]), 3, () => draws.shift()!), 1);
 });
 
 Deno.test("weighted prefers idle engines by far", () => {

@@ -1,0 +1,323 @@
+/**
+ * The broadcast scheduler's shell: takes requests for many engines, sends each its copy under an id and a signature of its own, and hands replies back, one by one or
+ * all together. What to do is decided in `broadcast_core.ts`; how peers see the nodes, in `broadcast_tree.ts`.
+ */
+import { now } from "../base/clock.ts";
+import { type Dictionary, findDelimiter, type Header, type Message } from "../protocol/frames.ts";
+import { Incoming } from "../wire/incoming.ts";
+import type { Socket } from "../wire/socket.ts";
+import { type BroadcastAction, BroadcastCore, type BroadcastTarget, type Outcome } from "./broadcast_core.ts";
+import type { BroadcastTree } from "./broadcast_tree.ts";
+import { coalesce } from "./coalesced.ts";
+import type { EarlyAborts } from "./early_aborts.ts";
+import type { HubLink } from "./hub_link.ts";
+import { SCHEDULER_BOUNDS } from "./options.ts";
+import { Outbox } from "./outbox.ts";
+import type { PeerDoor } from "./peer_door.ts";
+
+export interface BroadcastParts {
+  readonly clients: Socket;
+  /** The leaves' sockets towards engines. */
+  readonly leaves: readonly Socket[];
+  readonly tree: BroadcastTree;
+  readonly link: HubLink;
+  readonly door: PeerDoor;
+  readonly early: EarlyAborts;
+  /** What to say to a request that names no engines. */
+  readonly noTargets: string;
+}
+
+/** What is kept of a request while engines have it. */
+interface Request {
+  readonly idents: readonly Uint8Array[];
+  readonly header: Header;
+  readonly metadata: Dictionary;
+}
+
+/** What is kept of an engine's reply. */
+type Reply = Pick<Message, "header" | "parentHeader" | "metadata" | "content" | "buffers">;
+
+type Action = BroadcastAction<Request, Reply>;
+
+/** What becomes one reply. */
+interface Together {
+  readonly request: Request;
+  readonly outcomes: readonly Outcome<Pick<Reply, "content" | "buffers">>[];
+  readonly last: Reply | null;
+  readonly isHeard: boolean;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+export class BroadcastScheduler {
+  readonly #parts: BroadcastParts;
+  readonly #core = new BroadcastCore<Request, Reply>();
+  readonly #outboxes: readonly Outbox[];
+  readonly #incoming = new Incoming();
+
+  constructor(parts: BroadcastParts) {
+    this.#parts = parts;
+    this.#outboxes = parts.leaves.map((socket) => new Outbox(socket));
+  }
+
+  get nextTick(): number {
+    return this.#core.nextTick;
+  }
+
+  /** Whether copies wait for an engine's connection to stand. */
+  get isWaiting(): boolean {
+    return this.#outboxes.some((outbox) => outbox.isWaiting);
+  }
+
+  registered(id: number, uuid: string): void {
+    this.#carryOut(this.#core.step({ kind: "engine_registered", id, uuid }));
+  }
+
+  unregistered(uuid: string): void {
+    for (const outbox of this.#outboxes) outbox.forget(uuid);
+    this.#carryOut(this.#core.step({ kind: "engine_unregistered", uuid, at: now() }));
+  }
+
+  tick(at: number): void {
+    this.#carryOut(this.#core.step({ kind: "tick", at }));
+  }
+
+  /** Sends what has waited for a connection. */
+  flush(): void {
+    for (const outbox of this.#outboxes) if (outbox.isWaiting) outbox.retry();
+  }
+
+  /** The id under which an engine has its copy of a request, or undefined if it has none that is open. */
+  copyAt(msgId: string, uuid: string): string | undefined {
+    return this.#core.awaits(msgId, uuid) ? copyId(msgId, uuid) : undefined;
+  }
+
+  // ── from clients ───────────────────────────────────────────────────────────────────────────
+
+  /** Reads the client side, at most so many messages; true if it stopped before it was empty. */
+  readClients(): boolean {
+    for (let i = 0; i < SCHEDULER_BOUNDS.messagesPerTurn; i++) {
+      if (!this.#parts.link.isOpen || !this.#parts.clients.receiveInto(this.#incoming)) return false;
+      this.#fromClient(this.#incoming);
+    }
+    return true;
+  }
+
+  /** `[rid, DELIM, …]`. */
+  #fromClient(incoming: Incoming): void {
+    const peer = "a client on broadcast";
+    const message = this.#parts.door.parse(views(incoming), peer);
+    if (message === null) return;
+    const { header, metadata } = message;
+    if (header.msg_id === "" || !/^\w+_request$/.test(header.msg_type)) {
+      return this.#parts.door.drop(peer, `a message of type "${header.msg_type}" is no request`);
+    }
+    if (this.#core.isOpen(header.msg_id)) {
+      return this.#parts.door.drop(peer, `request "${header.msg_id}" is open already`);
+    }
+    const request = { idents: message.idents.map((ident) => ident.slice()), header, metadata };
+    const targets = readTargets(metadata["targets"]);
+    if (targets === null) return this.#refuseWhole(request);
+    const isCoalescing = metadata["is_coalescing"] === true;
+    // Copies of others are aborted by their engines, which know the ids that their client named.
+    if (isCoalescing && this.#parts.early.take(header.msg_id)) return this.#abortWhole(request, targets);
+    const actions = this.#core.step({
+      kind: "submitted",
+      key: header.msg_id,
+      isCoalescing,
+      targets,
+      request,
+    });
+    this.#carryOut(actions);
+  }
+
+  #abortWhole(request: Request, targets: readonly BroadcastTarget[]): void {
+    const outcomes = targets.map((target) => ({
+      target,
+      reply: { content: { status: "aborted" }, buffers: [] },
+      why: "",
+    }));
+    this.#parts.link.forward("inbcast", this.#incoming, [encoder.encode("[]")], 0);
+    this.#sendCoalesced({ request, outcomes, last: null, isHeard: true });
+  }
+
+  #refuseWhole({ idents, header }: Request): void {
+    this.#send(idents, header, { status: "error" }, errorContent("ValueError", this.#parts.noTargets));
+  }
+
+  // ── from engines ───────────────────────────────────────────────────────────────────────────
+
+  /** Reads the engine side, at most so many messages of each leaf; true if it stopped before one was empty. */
+  readEngines(): boolean {
+    let more = false;
+    for (const leaf of this.#parts.leaves) more = this.#readLeaf(leaf) || more;
+    return more;
+  }
+
+  #readLeaf(leaf: Socket): boolean {
+    for (let i = 0; i < SCHEDULER_BOUNDS.messagesPerTurn; i++) {
+      if (!leaf.receiveInto(this.#incoming)) return false;
+      this.#fromEngine(this.#incoming);
+    }
+    return true;
+  }
+
+  /** `[uuid, nodes…, rid, DELIM, …]`; one that nobody waits for (any more) is ignored. */
+  #fromEngine(incoming: Incoming): void {
+    const uuid = decoder.decode(incoming.frame(0));
+    const message = this.#parts.door.parse(views(incoming), `engine ${uuid} on broadcast`);
+    const parent = message?.parentHeader.msg_id;
+    if (message === null || typeof parent !== "string" || !parent.endsWith(`_${uuid}`)) return;
+    const key = parent.slice(0, -uuid.length - 1);
+    const buffers = this.#core.isCoalescing(key) ? message.buffers.map((bytes) => bytes.slice()) : [];
+    this.#carryOut(this.#core.step({ kind: "replied", key, uuid, reply: { ...message, buffers } }));
+  }
+
+  // ── carrying out ───────────────────────────────────────────────────────────────────────────
+
+  #carryOut(actions: readonly Action[]): void {
+    for (const action of actions) this.#act(action);
+  }
+
+  #act(action: Action): void {
+    switch (action.kind) {
+      case "send":
+        return this.#sendCopies(action.request, action.targets);
+      case "relay":
+        this.#record(action.request, action.uuid);
+        this.#incoming.forward(
+          this.#parts.clients,
+          action.request.idents,
+          findDelimiter(views(this.#incoming)),
+        );
+        return;
+      case "keep":
+        return this.#record(action.request, action.uuid);
+      case "refuse":
+        return this.#sendInPlace(action.request, action.target, action.why);
+      case "lose":
+        return this.#recordLoss(action.request, action.target, action.why);
+      case "coalesce":
+        return this.#sendCoalesced(action);
+    }
+  }
+
+  /** The request that was just read, to each of these engines: signed for each anew, since its id is in the header. */
+  #sendCopies({ idents, header, metadata }: Request, targets: readonly BroadcastTarget[]): void {
+    const { tree, link, door: { session } } = this.#parts;
+    const frames = views(this.#incoming);
+    const at = findDelimiter(frames);
+    link.forward(
+      "inbcast",
+      this.#incoming,
+      [encoder.encode(JSON.stringify(targets.map(({ uuid }) => uuid)))],
+      0,
+    );
+    for (let leaf = 0; leaf < tree.leaves; leaf++) {
+      const own = targets.filter(({ id }) => tree.leafOf(id) === leaf);
+      if (own.length === 0) continue;
+      const pairs = own.map(({ uuid, id }) => [uuid, id]);
+      const packed = session.packed({ ...metadata, targets: pairs, original_msg_id: header.msg_id });
+      const route = [...tree.above(leaf), ...idents];
+      for (const { uuid } of own) {
+        const name = session.packed({ ...header, msg_id: copyId(header.msg_id, uuid) });
+        const parts = session.signed([name, frames[at + 3]!, packed, frames[at + 5]!]);
+        this.#deliver(leaf, uuid, [...route, ...parts], at + 6);
+      }
+    }
+  }
+
+  /** To the engine, now or as soon as its connection stands. Buffers, from frame `from` on, are shared between all copies. */
+  #deliver(leaf: number, uuid: string, frames: readonly Uint8Array[], from: number): void {
+    const outbox = this.#outboxes[leaf]!, socket = this.#parts.leaves[leaf]!;
+    const prefix = [encoder.encode(uuid), ...frames];
+    if (!outbox.has(uuid) && this.#incoming.forward(socket, prefix, from)) return;
+    outbox.keep(uuid, [...prefix.map((frame) => frame.slice()), ...this.#incoming.frames().slice(from)]);
+  }
+
+  /** The reply that was just read, for its record. */
+  #record({ idents }: Request, uuid: string): void {
+    const at = findDelimiter(views(this.#incoming));
+    this.#parts.link.forward("outbcast", this.#incoming, [idents[0]!, encoder.encode(uuid)], at);
+  }
+
+  #recordLoss(request: Request, target: BroadcastTarget, why: string): void {
+    const frames = this.#errorFrames(request, target, why);
+    this.#parts.link.send("outbcast", [request.idents[0]!, encoder.encode(target.uuid), ...frames]);
+  }
+
+  #sendInPlace(request: Request, target: BroadcastTarget, why: string): void {
+    this.#parts.clients.send([...request.idents, ...this.#errorFrames(request, target, why)]);
+  }
+
+  #errorFrames({ header }: Request, { uuid }: BroadcastTarget, why: string): Uint8Array[] {
+    const metadata = {
+      status: "error",
+      engine: uuid,
+      is_broadcast: true,
+      is_coalescing: false,
+      original_msg_id: header.msg_id,
+    };
+    const parent = { ...header, msg_id: copyId(header.msg_id, uuid) };
+    return this.#parts.door.session.message(replyType(header), errorContent("EngineError", why), {
+      parent,
+      metadata,
+    });
+  }
+
+  /** One reply for all engines, their buffers in the order in which the request named them. */
+  #sendCoalesced({ request, outcomes, last, isHeard }: Together): void {
+    const { link, clients, door: { session } } = this.#parts;
+    const { content, status, buffers } = coalesce(outcomes, last);
+    const metadata = {
+      ...(last?.metadata ?? {}),
+      status,
+      is_broadcast: true,
+      is_coalescing: true,
+      original_msg_id: request.header.msg_id,
+      broadcast_targets: outcomes.map(({ target }) => [target.uuid, target.id]),
+    };
+    const parent = last?.parentHeader ?? request.header;
+    const header = status === "ok" && last !== null ? last.header : session.header(replyType(request.header));
+    const frames = session.pack(header, content, { parent, metadata, buffers });
+    link.send("outbcast", [request.idents[0]!, ...frames]);
+    if (isHeard) clients.send([...request.idents, ...frames]);
+  }
+
+  #send(idents: readonly Uint8Array[], parent: Header, metadata: Dictionary, content: Dictionary): void {
+    const frames = this.#parts.door.session.message(replyType(parent), content, { parent, metadata });
+    this.#parts.clients.send([...idents, ...frames]);
+  }
+}
+
+/** The id under which an engine gets its copy. */
+function copyId(msgId: string, uuid: string): string {
+  return `${msgId}_${uuid}`;
+}
+
+/** Clients expect no other types here. */
+function replyType({ msg_type }: Header): "execute_reply" | "apply_reply" {
+  return msg_type === "execute_request" ? "execute_reply" : "apply_reply";
+}
+
+function errorContent(ename: string, evalue: string): Dictionary {
+  return { status: "error", ename, evalue, traceback: [`${ename}: ${evalue}`], engine_info: {} };
+}
+
+/** Frames as they lie in the message, valid until the next is received. */
+function views(message: Incoming): Uint8Array[] {
+  return Array.from({ length: message.count }, (_, i) => message.frame(i));
+}
+
+/** Pairs of uuid and id, each engine once; null if there is none or the list is something else. */
+function readTargets(value: unknown): BroadcastTarget[] | null {
+  if (!Array.isArray(value) || value.length === 0) return null;
+  const targets = new Map<string, BroadcastTarget>();
+  for (const pair of value) {
+    const [uuid, id]: unknown[] = Array.isArray(pair) ? pair : [];
+    if (typeof uuid !== "string" || uuid === "" || typeof id !== "number") return null;
+    targets.set(uuid, { uuid, id });
+  }
+  return [...targets.values()];
+}

@@ -1,0 +1,77 @@
+/**
+ * One reply out of those of all engines, as a coalescing broadcast view wants it. All are well: the last reply with everyone's buffers. Any has failed: an error that
+ * says which and how, since the view has one result for all of them, and an error must not be lost among the good ones.
+ */
+import type { Message } from "../protocol/frames.ts";
+import type { Outcome } from "./broadcast_core.ts";
+
+/** What matters of a reply. */
+type Part = Pick<Message, "content" | "buffers">;
+
+/** What the reply to the client says. */
+export interface Coalesced {
+  readonly content: Readonly<Record<string, unknown>>;
+  readonly status: "ok" | "error" | "aborted";
+  readonly buffers: readonly Uint8Array[];
+}
+
+/** One engine that did not do it. */
+interface Failure {
+  readonly engine: number;
+  readonly ename: string;
+  readonly evalue: string;
+  readonly traceback: readonly string[];
+}
+
+/** @param last the reply that came last, whose content stands for all if all are well */
+export function coalesce(outcomes: readonly Outcome<Part>[], last: Part | null): Coalesced {
+  const failures = outcomes.flatMap((outcome) => failureOf(outcome) ?? []);
+  if (failures.length === 0 && last !== null) {
+    const buffers = outcomes.flatMap(({ reply }) => reply?.buffers ?? []);
+    return { content: last.content, status: "ok", buffers };
+  }
+  if (failures.every(({ ename }) => ename === ABORTED)) {
+    return { content: { status: "aborted" }, status: "aborted", buffers: [] };
+  }
+  return { content: errorOf(failures, outcomes.length), status: "error", buffers: [] };
+}
+
+const ABORTED = "TaskAborted";
+
+function failureOf({ target, reply, why }: Outcome<Part>): Failure | null {
+  const engine = target.id;
+  if (reply === null) {
+    return { engine, ename: "EngineError", evalue: why, traceback: [`EngineError: ${why}`] };
+  }
+  const { status, ename, evalue, traceback } = reply.content;
+  if (status === "ok") return null;
+  if (status === "aborted") {
+    return { engine, ename: ABORTED, evalue: "aborted before it ran", traceback: ["aborted before it ran"] };
+  }
+  return {
+    engine,
+    ename: typeof ename === "string" ? ename : "Error",
+    evalue: typeof evalue === "string" ? evalue : `a reply of status ${JSON.stringify(status)}`,
+    traceback: Array.isArray(traceback) ? traceback.map(String) : [],
+  };
+}
+
+/** Without `engine_info`: it names one engine, and a client would wait for output under the request's own id, which no engine knows. */
+function errorOf(failures: readonly Failure[], all: number): Readonly<Record<string, unknown>> {
+  const names = new Set(failures.map(({ ename }) => ename));
+  const [only] = names;
+  const each = failures.map(({ engine, ename, evalue }) =>
+    `[engine ${engine}] ${names.size === 1 ? "" : `${ename}: `}${evalue}`
+  );
+  const head = all === 1 ? "" : `${failures.length} of ${all} engines failed: `;
+  return {
+    status: "error",
+    ename: names.size === 1 ? only : "CompositeError",
+    evalue: `${head}${each.join("; ")}`,
+    traceback: failures.flatMap(({ engine, ename, evalue, traceback }) => [
+      `[Engine ${engine}] ${ename}: ${evalue}`,
+      ...traceback,
+    ]),
+    engine_info: {},
+  };
+}

@@ -1,0 +1,89 @@
+/**
+ * The control relay's way to engines. Like all relays it reads envelopes and never letters, with one exception: `abort_request`. The tasks that it names may still wait
+ * in a scheduler, which aborts them at once; and an engine knows its copy of a broadcast under an id of its own, which is added to those that the client named.
+ */
+import { type Envelope, isDelimiter, type Message } from "../protocol/frames.ts";
+import { isGroup } from "../protocol/groups.ts";
+import { Incoming } from "../wire/incoming.ts";
+import type { Socket } from "../wire/socket.ts";
+import type { EarlyAborts } from "./early_aborts.ts";
+import type { HubLink } from "./hub_link.ts";
+import { SCHEDULER_BOUNDS } from "./options.ts";
+import type { PeerDoor } from "./peer_door.ts";
+
+export interface ControlParts {
+  readonly clients: Socket;
+  readonly engines: Socket;
+  readonly link: HubLink;
+  readonly door: PeerDoor;
+  /** Aborts a task if it waits in a scheduler; false if none has ever heard of it. */
+  readonly abort: (msgId: string) => boolean;
+  readonly early: EarlyAborts;
+  /** The id under which an engine has its copy of a broadcast, or undefined. */
+  readonly copyAt: (msgId: string, uuid: string) => string | undefined;
+}
+
+const PEER = "a client on control";
+const decoder = new TextDecoder();
+
+export class ControlRelay {
+  readonly #parts: ControlParts;
+  readonly #incoming = new Incoming();
+
+  constructor(parts: ControlParts) {
+    this.#parts = parts;
+  }
+
+  /** Reads at most so many messages; true if it stopped before the socket was empty. */
+  read(): boolean {
+    for (let i = 0; i < SCHEDULER_BOUNDS.messagesPerTurn; i++) {
+      if (!this.#parts.clients.receiveInto(this.#incoming)) return false;
+      this.#take(this.#incoming);
+    }
+    return true;
+  }
+
+  /** `[rid, uuid, DELIM, …]`, or `[rid, uuid, GROUP]`, which the engine checks. */
+  #take(message: Incoming): void {
+    const { door } = this.#parts;
+    if (message.count < 3) return door.drop(PEER, "a message for nobody");
+    const first = message.frame(2);
+    if (isGroup(first)) return this.#pass(message);
+    if (!isDelimiter(first)) return door.drop(PEER, "neither a message of Jupyter's nor a group");
+    const frames = message.frames();
+    const envelope: Envelope | null = door.peek(frames, PEER);
+    if (envelope === null) return;
+    if (envelope.header.msg_type !== "abort_request") return this.#pass(message);
+    const request = door.parse(frames, PEER);
+    if (request !== null) this.#abort(message, request, decoder.decode(frames[1]));
+  }
+
+  #pass(message: Incoming): void {
+    const swapped = [message.copy(1), message.copy(0)];
+    this.#parts.link.send("incontrol", [...swapped, ...message.frames().slice(2)]);
+    message.forward(this.#parts.engines, swapped, 2);
+  }
+
+  #abort(message: Incoming, request: Message, uuid: string): void {
+    const ids = idsOf(request.content["msg_ids"]);
+    const copies: string[] = [];
+    for (const id of ids) {
+      const copy = this.#parts.copyAt(id, uuid);
+      if (copy !== undefined) copies.push(copy);
+      else if (!this.#parts.abort(id)) this.#parts.early.add(id);
+    }
+    if (copies.length === 0) return this.#pass(message);
+    const { header, parentHeader: parent, metadata, buffers } = request;
+    const content = { ...request.content, msg_ids: [...ids, ...copies] };
+    const frames = this.#parts.door.session.pack(header, content, { parent, metadata, buffers });
+    const [rid, ident] = request.idents;
+    this.#parts.link.send("incontrol", [ident!, rid!, ...frames]);
+    this.#parts.engines.send([ident!, rid!, ...frames]);
+  }
+}
+
+/** One id or a list of them. */
+function idsOf(value: unknown): string[] {
+  const list: unknown[] = Array.isArray(value) ? value : [value];
+  return list.filter((id) => typeof id === "string" && id !== "").map(String);
+}
