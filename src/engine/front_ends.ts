@@ -11,6 +11,7 @@ import type { IoPub } from "./iopub.ts";
 import { KernelPorts } from "./kernel_ports.ts";
 import { KernelRequests } from "./kernel_requests.ts";
 import type { OwnTasks } from "./own_tasks.ts";
+import { PeerApplies } from "./peer_apply.ts";
 import type { PeerChannel } from "./peer_channel.ts";
 import { PeerReplies } from "./peer_replies.ts";
 import { PeerRequests } from "./peer_requests.ts";
@@ -34,6 +35,8 @@ export interface FrontEndsParts {
   /** Gives the engine another child. */
   readonly restart: () => void;
   readonly tell: Tell;
+  /** Counts namespaces: another number means that what was pushed is gone. */
+  readonly epoch: () => number;
   /** Counts what is thrown away. */
   readonly drop: (reason: string) => void;
   readonly background: (work: Promise<void>) => void;
@@ -42,6 +45,7 @@ export interface FrontEndsParts {
 
 export class FrontEnds {
   readonly requests: PeerRequests;
+  readonly applies: PeerApplies;
   readonly #parts: FrontEndsParts;
   readonly #questions: KernelRequests;
   readonly #input: FrontEndInput;
@@ -63,6 +67,15 @@ export class FrontEnds {
       },
       background: parts.background,
     });
+    const abortWaiting = (ns: readonly number[]) => own.abort(ns);
+    this.applies = new PeerApplies({
+      iopub,
+      replies,
+      abortWaiting,
+      enqueue: (request) => own.apply(request),
+      nextNumber: () => this.requests.nextNumber(),
+      epoch: parts.epoch,
+    });
     this.requests = new PeerRequests({
       channel,
       iopub,
@@ -71,8 +84,8 @@ export class FrontEnds {
       questions,
       input,
       execute: (request) => own.execute(request),
-      abortWaiting: (ns) => own.abort(ns),
-      engineId,
+      abortWaiting,
+      applies: this.applies,
     });
   }
 
