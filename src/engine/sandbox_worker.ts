@@ -20,7 +20,7 @@ import { Namespace } from "./namespace.ts";
 import { PythonCalls } from "./python_calls.ts";
 import { swallowLateErrors } from "./late_errors.ts";
 import { countOutput } from "./output.ts";
-import { closeBackDoors, consoleMaker, proxyTest } from "./realm.ts";
+import { closeBackDoors, consoleMaker, denoWallStands, proxyTest } from "./realm.ts";
 import { type ProxyTest, type Question, Reflection } from "./reflection.ts";
 import { BELL, REQUEST, RESULT_KIND, RING_OP, ringLayout, TOLD } from "./ring.ts";
 import { WorkerRing } from "./ring_worker.ts";
@@ -342,11 +342,6 @@ class TaskRunner {
     this.#ring.ring();
     return true;
   }
-}
-
-function denoWallStands(): boolean {
-  const names = ["run", "write", "net", "env", "sys", "import", "ffi", "read"] as const;
-  return names.every((name) => Deno.permissions.querySync({ name }).state !== "granted");
 }
 
 async function serve(start: WorkerStart): Promise<void> {
