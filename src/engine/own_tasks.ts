@@ -41,7 +41,7 @@ export class OwnTasks {
     done("The engine's queue is full", null);
   }
 
-  /** Puts a peer's apply into the queue; false if that is full. */
+  /** Puts a peer's apply into the queue; false if it is full. */
   apply(request: PeerApply): boolean {
     return this.#add(RING_OP.python, request.buffers, request.n, request, false);
   }

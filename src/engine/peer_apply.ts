@@ -5,6 +5,7 @@
 import { STATUS } from "../protocol/groups.ts";
 import type { Message } from "../protocol/frames.ts";
 import { readValue } from "../protocol/values.ts";
+import type { CellError } from "./cell_errors.ts";
 import type { Answer } from "./core_types.ts";
 import type { IoPub } from "./iopub.ts";
 import type { PeerMessage } from "./peer_channel.ts";
@@ -29,12 +30,6 @@ export interface PeerApplyParts {
   readonly replies: PeerReplies;
   /** Counts namespaces: another number means that what was pushed is gone. */
   readonly epoch: () => number;
-}
-
-interface Failure {
-  readonly ename: string;
-  readonly evalue: string;
-  readonly traceback: readonly string[];
 }
 
 /** Ids that were aborted before their request came; the oldest are forgotten. */
@@ -111,7 +106,7 @@ export class PeerApplies {
   }
 
   /** A name that is missing after the slot's process was replaced may have gone with the old one. */
-  #explained(failure: Failure): Failure {
+  #explained(failure: CellError): CellError {
     if (failure.ename !== "NameError" || this.#parts.epoch() === this.#epoch) return failure;
     this.#epoch = this.#parts.epoch();
     const evalue =
@@ -119,7 +114,7 @@ export class PeerApplies {
     return plainFailure("NamespaceLost", evalue);
   }
 
-  #fail(request: PeerApply, failure: Failure, startedAt: number): void {
+  #fail(request: PeerApply, failure: CellError, startedAt: number): void {
     const { iopub, replies } = this.#parts;
     iopub.error({ ...failure }, request.header);
     replies.error(request, failure, startedAt);
@@ -149,7 +144,7 @@ export class PeerApplies {
   }
 }
 
-function plainFailure(ename: string, evalue: string): Failure {
+function plainFailure(ename: string, evalue: string): CellError {
   return { ename, evalue, traceback: [`${ename}: ${evalue}`] };
 }
 
@@ -166,8 +161,8 @@ function isBuffers(value: unknown): value is readonly Uint8Array[] {
   return Array.isArray(value) && value.length > 0 && value.every((buffer) => buffer instanceof Uint8Array);
 }
 
-function asFailure(value: unknown): Failure {
-  const { ename, evalue, traceback } = (value ?? {}) as Partial<Record<keyof Failure, unknown>>;
+function asFailure(value: unknown): CellError {
+  const { ename, evalue, traceback } = (value ?? {}) as Partial<Record<keyof CellError, unknown>>;
   return {
     ename: typeof ename === "string" ? ename : "Error",
     evalue: typeof evalue === "string" ? evalue : "",

@@ -8,12 +8,12 @@
  */
 import { type ApplyRequest, type Callee, readApply, writeResult } from "../protocol/pickle_apply.ts";
 import { UncodableValue } from "../protocol/pickle_write.ts";
-import { defineProperty, isArray, keys } from "../protocol/primordials.ts";
+import { isArray, keys } from "../protocol/primordials.ts";
+import { named } from "./asking.ts";
 import { isIdentifier, type Namespace } from "./namespace.ts";
 
 const { apply } = Reflect;
 const MakeFunction = Function;
-const PrimordialError = Error;
 const PrimordialTypeError = TypeError;
 const PrimordialReferenceError = ReferenceError;
 
@@ -163,11 +163,4 @@ function refusal({ module, name }: { readonly module: string; readonly name: str
 function kindOf(value: unknown): string {
   if (value === undefined || value === null) return String(value);
   return isArray(value) ? "an array" : `${/^[aeiou]/.test(typeof value) ? "an" : "a"} ${typeof value}`;
-}
-
-/** An error that Python's users know by this name. */
-function named(name: string, message: string): Error {
-  const error = new PrimordialError(message);
-  defineProperty(error, "name", { value: name, configurable: true, writable: true });
-  return error;
 }

@@ -119,10 +119,16 @@ export class TaskTable {
   find<Name extends { readonly client: number; readonly n: number }>(
     names: readonly Name[],
   ): [number, Name][] {
-    const wanted = new Map(names.map((name) => [name.client * 0x1_0000_0000 + name.n, name]));
+    // By client, then by n: both in one number would not be exact for the clients with the highest numbers.
+    const wanted = new Map<number, Map<number, Name>>();
+    for (const name of names) {
+      const own = wanted.get(name.client);
+      if (own === undefined) wanted.set(name.client, new Map([[name.n, name]]));
+      else own.set(name.n, name);
+    }
     const found: [number, Name][] = [];
     this.forEach((place) => {
-      const name = wanted.get(this.client[place]! * 0x1_0000_0000 + this.n[place]!);
+      const name = wanted.get(this.client[place]!)?.get(this.n[place]!);
       if (name !== undefined) found.push([this.ticketOf(place), name]);
     });
     return found;
