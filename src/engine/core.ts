@@ -96,7 +96,8 @@ export class EngineCore {
     const ticket = table.add();
     if (ticket === 0) return 0;
     const place = table.at(ticket);
-    table.fill(place, record, frame, route, isScheduled, definition);
+    table.fill(place, record);
+    table.bind(place, frame, route, isScheduled, definition);
     this.frames.hold(frame);
     this.#waiting.push(ticket);
     if (rare !== null) this.rare.add(ticket, rare);

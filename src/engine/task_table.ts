@@ -82,18 +82,7 @@ export class TaskTable {
   }
 
   /** Takes over what the record says. */
-  fill(
-    place: number,
-    record: TaskRecord,
-    frame: number,
-    route: number,
-    isScheduled: boolean,
-    definition: number,
-  ): void {
-    this.frame[place] = frame;
-    this.route[place] = route;
-    this.scheduled[place] = isScheduled ? 1 : 0;
-    this.definition[place] = definition;
+  fill(place: number, record: TaskRecord): void {
     this.client[place] = record.client;
     this.n[place] = record.n;
     this.seq[place] = record.seq;
@@ -101,6 +90,14 @@ export class TaskTable {
     this.buffers[place] = record.buffers;
     this.offset[place] = record.bodyOffset;
     this.length[place] = record.bodyLength - record.tailLength;
+  }
+
+  /** What the host knows of it beside its record. */
+  bind(place: number, frame: number, route: number, isScheduled: boolean, definition: number): void {
+    this.frame[place] = frame;
+    this.route[place] = route;
+    this.scheduled[place] = isScheduled ? 1 : 0;
+    this.definition[place] = definition;
   }
 
   remove(place: number): void {
