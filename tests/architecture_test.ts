@@ -57,6 +57,7 @@ interface Door {
 const DOORS: readonly Door[] = [
   { to: "C libraries", pattern: /\bDeno\s*\.\s*dlopen\b/, files: /^src\/(native\/|engine\/child)/ },
   { to: "SQLite", pattern: /["']node:sqlite["']/, files: /^src\/hub\/records_sqlite\w*\.ts$/ },
+  { to: "MongoDB's driver", pattern: /["']mongodb["']/, files: /^src\/hub\/mongo_database\.ts$/ },
   {
     to: "Workers",
     pattern: /\bnew\s+Worker\s*\(/,

@@ -268,7 +268,9 @@ function readPorts(value: unknown, name: string): readonly number[] {
   const found = (Array.isArray(value) ? value : [value]).flatMap((part) => portsIn(part));
   if (found.every((port) => Number.isInteger(port) && port >= 1 && port <= 65_535)) return found;
   throw new OptionError(
-    `Cannot use ${show(value)} for "${name}": it takes ports from 1 to 65535, like 10101-10120 or 10101,10103`,
+    `Cannot use ${
+      show(value)
+    } for "${name}": it takes ports from 1 to 65535, like 10101-10120 or 10101,10103`,
   );
 }
 

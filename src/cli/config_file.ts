@@ -118,7 +118,9 @@ function textIfThere(path: string): string | undefined {
 
 function namedText(path: string): string {
   const text = textIfThere(path);
-  if (text === undefined) throw new OptionError(`Cannot read "${path}", which "--config" names: there is no such file`);
+  if (text === undefined) {
+    throw new OptionError(`Cannot read "${path}", which "--config" names: there is no such file`);
+  }
   return text;
 }
 

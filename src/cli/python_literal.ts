@@ -4,7 +4,9 @@
  */
 
 /** A literal's value. Bytes are texts here: they hold keys and names in ASCII. */
-export type Literal = string | number | boolean | null | readonly Literal[] | { readonly [key: string]: Literal };
+export type Literal = string | number | boolean | null | readonly Literal[] | {
+  readonly [key: string]: Literal;
+};
 
 /** Text that is no literal. */
 export class NotALiteral extends Error {
@@ -20,7 +22,8 @@ export interface Found {
 const SPACE = /(?:[ \t\f]|\\\r?\n)*/y;
 /** Within brackets lines may end, and comments stand. */
 const WIDE_SPACE = /(?:[\s]|#[^\n]*|\\\r?\n)*/y;
-const STRING = /([rbuRBU]{0,2})("""[^]*?(?<!\\)"""|'''[^]*?(?<!\\)'''|"(?:[^"\\\n]|\\[^])*"|'(?:[^'\\\n]|\\[^])*')/y;
+const STRING =
+  /([rbuRBU]{0,2})("""[^]*?(?<!\\)"""|'''[^]*?(?<!\\)'''|"(?:[^"\\\n]|\\[^])*"|'(?:[^'\\\n]|\\[^])*')/y;
 const NUMBER =
   /[+-]?(?:0[xX][\da-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?)(?![\w.])/y;
 const WORD = /(?:True|False|None)(?!\w)/y;

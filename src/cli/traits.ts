@@ -8,7 +8,9 @@ import { nearest, OptionError } from "../base/options.ts";
 import { type Literal, pythonLiteral } from "./python_literal.ts";
 
 /** How a trait's value becomes a flag's: as its text, on or off, seconds in ms, … `holds`: nothing to do where the value is one of these. */
-type Reading = "text" | "switch" | "seconds" | "database" | "first" | { readonly holds: readonly string[] };
+type Reading = "text" | "switch" | "seconds" | "megabytes" | "database" | "first" | {
+  readonly holds: readonly string[];
+};
 
 /** Classes, trait, our flag, and how its value is read if not as text. */
 export type TraitRow = readonly [classes: readonly string[], trait: string, flag: string, reading?: Reading];
@@ -94,9 +96,9 @@ export const CONTROLLER_TRAITS: readonly TraitRow[] = [
   [SESSION, "packer", "--packer"],
   [SESSION, "unpacker", "--packer"],
   [["DictDB"], "record_limit", "--record-limit"],
-  [["DictDB"], "size_limit", "--record-bytes"],
+  [["DictDB"], "size_limit", "--record-mb", "megabytes"],
   [["DictDB"], "cull_fraction", "", { holds: ["0.1"] }],
-  [["SQLiteDB"], "filename", "--database-name"],
+  [["SQLiteDB"], "filename", "--database-file"],
   [["SQLiteDB"], "location", "--database-dir"],
   [["MongoDB"], "database", "--mongo-database"],
   [["MongoDB"], "connection_args", "--mongo-url", "first"],
@@ -108,7 +110,6 @@ const ENGINE = ["IPEngine", "EngineFactory", "IPEngineApp"];
 export const ENGINE_TRAITS: readonly TraitRow[] = [
   ...commonRows(ENGINE),
   [ENGINE, "url_file", "--file"],
-  [ENGINE, "url_file_name", "--file-name"],
   [ENGINE, "wait_for_url_file", "--wait-ms", "seconds"],
   [ENGINE, "registration_url", "--url"],
   [ENGINE, "location", "--location"],
@@ -164,6 +165,7 @@ const READINGS: Readonly<
   text: textOf,
   switch: switchOf,
   seconds: (value, name) => String(Math.round(numberOf(value, name, "seconds") * 1000)),
+  megabytes: (value, name) => String(Math.max(1, Math.ceil(numberOf(value, name, "bytes") / 2 ** 20))),
   database: (value) => DATABASES[textOf(value).split(".").at(-1)?.toLowerCase() ?? ""] ?? textOf(value),
   first: (value) => Array.isArray(value) && value.length > 0 ? textOf(value[0]) : textOf(value),
 };

@@ -4,7 +4,7 @@
  */
 import type { Logger } from "../base/log.ts";
 import { type Hub, startHub } from "../hub/hub.ts";
-import type { HubOptions, HubPorts } from "../hub/options.ts";
+import { hubOptions } from "./hub_options.ts";
 import type { ControllerOptions } from "./options.ts";
 
 /** Where a controller runs, beside its options. */
@@ -84,57 +84,6 @@ async function untilTheEnd(
   } finally {
     signal.removeEventListener("abort", onAbort);
   }
-}
-
-/** The hub's options out of the controller's. */
-function hubOptions(options: ControllerOptions & ControllerPlace): HubOptions {
-  const { profileDir, clusterId, ip, engineIp, location, database, durability, reuse, packer } = options;
-  const { scheme, hwm, broadcastDepth } = options;
-  return {
-    profileDir,
-    clusterId,
-    clientIp: ip,
-    engineIp: engineIp ?? ip,
-    location: location ?? undefined,
-    ports: {
-      ...portsFrom(options.ports, broadcastDepth),
-      ...(options.port === 0 ? {} : { registration: options.port }),
-    },
-    heartbeatPeriodMs: options.pingMs,
-    maxMisses: options.heartbeatMisses,
-    registrationTimeoutMs: options.registrationTimeoutMs,
-    scheme,
-    hwm,
-    broadcastDepth,
-    database,
-    durability,
-    reuse,
-    packer,
-  };
-}
-
-/**
- * The sockets' ports out of a range `first-last`, in the order in which they are bound.
- * @throws RangeError if the range is too small or not one
- */
-export function portsFrom(range: string | null, broadcastDepth = 1): HubPorts {
-  if (range === null) return {};
-  const [first = NaN, last = NaN] = range.split("-").map(Number);
-  const names = ["registration", "notification", "hbPing", "hbPong"] as const;
-  const client = ["control", "mux", "task", "iopub", "broadcast"],
-    engine = ["control", "mux", "task", "iopub"];
-  const leaves = 2 ** broadcastDepth;
-  const needed = names.length + client.length + engine.length + leaves;
-  if (!Number.isInteger(first) || !(last - first + 1 >= needed) || last > 65_535) {
-    throw new RangeError(
-      `Cannot use "${range}" for "--ports": it takes first-last with at least ${needed} ports`,
-    );
-  }
-  let next = first;
-  const take = (keys: readonly string[]) => Object.fromEntries(keys.map((key) => [key, next++]));
-  const others = { ...take(names), client: take(client) };
-  const broadcast = Array.from({ length: leaves }, () => next++);
-  return { ...others, engine: { ...take(engine), broadcast } };
 }
 
 /** What the schedulers' thread says to the main thread. */

@@ -51,12 +51,7 @@ export class ChunkAssembler {
    * @throws RangeError if the group is malformed or its piece does not fit; Deno's errors if the disk refuses. The buffer is dropped then
    */
   take(frame: Uint8Array, piece: Uint8Array): WholeBuffer | undefined {
-    const header = this.#reader.open(frame);
-    if (header.count !== 1) throw new RangeError(`Cannot read a chunk group of ${header.count} records`);
-    const record = this.#reader.chunk();
-    if (record.length !== piece.length || record.side > 1) {
-      throw new RangeError(`Cannot take a chunk that states ${record.length} bytes and has ${piece.length}`);
-    }
+    const record = readPiece(this.#reader, frame, piece);
     const name = `${record.client} ${record.n} ${record.side} ${record.index}`;
     try {
       return this.#add(name, record, piece);
@@ -153,6 +148,17 @@ export class ChunkAssembler {
   #partialPath(): string {
     return `${this.#folder}/.partial-${Deno.pid}-${this.#partials++}`;
   }
+}
+
+/** What a piece is of. @throws RangeError if the group is malformed, or the piece is not as long as it says */
+export function readPiece(reader: GroupReader, frame: Uint8Array, piece: Uint8Array): ChunkRecord {
+  const header = reader.open(frame);
+  if (header.count !== 1) throw new RangeError(`Cannot read a chunk group of ${header.count} records`);
+  const record = reader.chunk();
+  if (record.length !== piece.length || record.side > 1) {
+    throw new RangeError(`Cannot take a chunk that states ${record.length} bytes and has ${piece.length}`);
+  }
+  return record;
 }
 
 function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {

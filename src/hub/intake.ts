@@ -29,6 +29,8 @@ export class Intake {
   #refused: Extract<CommitReport, { kind: "refused" }> | undefined;
   #malformed = 0;
   #closed = false;
+  /** Whether a commit is under way: the next begins when it has ended. */
+  #isCommitting = false;
   /** Frames of groups until their commit. */
   readonly #slab = new Slab();
 
@@ -79,9 +81,22 @@ export class Intake {
 
   /** Writes what waits and acknowledges it. What the disk refuses is held, up to the store's bound. */
   commit(): void {
+    if (this.#isCommitting) return;
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    const taken = this.#taken;
     const report = this.#parts.store.commit();
+    if (!(report instanceof Promise)) return this.#settle(report, taken);
+    this.#isCommitting = true;
+    void report.then((report) => {
+      this.#isCommitting = false;
+      this.#settle(report, taken);
+      if (this.#parts.store.waiting > 0) this.touch();
+    });
+  }
+
+  /** A commit of the first `taken` messages has ended. */
+  #settle(report: CommitReport, taken: number): void {
     const before = this.#refused;
     this.#refused = report.kind === "refused" ? report : undefined;
     if (this.#refused && !before) {
@@ -91,9 +106,10 @@ export class Intake {
     }
     if (this.#refused) this.#soon(HUB_BOUNDS.retryMs);
     else this.#slab.reset();
-    if (this.#refused?.isFull || this.#acknowledged === this.#taken) return;
-    this.#acknowledged = this.#taken;
-    this.#parts.acknowledge(this.#taken);
+    // A new scheduler counts from the start: what an old one sent is not its.
+    if (this.#refused?.isFull || !isAhead(taken, this.#acknowledged) || isAhead(taken, this.#taken)) return;
+    this.#acknowledged = taken;
+    this.#parts.acknowledge(taken);
   }
 
   /** Writes what waits; afterwards no timer is left. */
@@ -141,6 +157,11 @@ export class Intake {
         return peers.take(topic, frames, Math.round(now() * 1000));
     }
   }
+}
+
+/** Whether one u32 count is beyond another, which it may have overtaken at the end of its range. */
+function isAhead(count: number, other: number): boolean {
+  return ((count - other) | 0) > 0;
 }
 
 function isPeerTopic(topic: string): topic is PeerTopic {

@@ -5,10 +5,11 @@
 
 import type { Ledger, Place } from "./ledger.ts";
 import { HUB_BOUNDS } from "./options.ts";
-import { isRecordKey, parseQuery, RECORD_KEYS, type RecordKey } from "./query_match.ts";
+import { parseQuery } from "./query_match.ts";
+import { isRecordKey, RECORD_KEYS, type RecordKey } from "./record_keys.ts";
 import { msgIdOf, type RecordStore, type StoredRecord } from "./records.ts";
 import type { Registry } from "./registry.ts";
-import { keyError, RequestError } from "./request_error.ts";
+import { keyError, quoted, RequestError } from "./request_error.ts";
 
 /** A reply's content and buffers. */
 export interface Answer {
@@ -43,15 +44,18 @@ export class Queries {
   }
 
   /** Counts per engine, or msg_ids with `verbose`. @throws RequestError (IndexError) for an unknown engine */
-  queue({ targets, verbose }: { readonly targets: Targets; readonly verbose: boolean }): Answer {
+  async queue(
+    { targets, verbose }: { readonly targets: Targets; readonly verbose: boolean },
+  ): Promise<Answer> {
     const { ledger } = this.#parts;
     const ids = this.#engineIds(targets);
     if (!verbose) {
       const numbers = ids.map((id) => [String(id), { ...ledger.numbers(id) }]);
       return { content: { status: "ok", ...Object.fromEntries(numbers), unassigned: ledger.unassigned } };
     }
+    const completed = await Promise.all(ids.map((id) => this.#completed(id)));
     const lists = new Map(
-      ids.map((id) => [id, { queue: [] as string[], tasks: [] as string[], completed: this.#completed(id) }]),
+      ids.map((id, i) => [id, { queue: [] as string[], tasks: [] as string[], completed: completed[i] }]),
     );
     const unassigned: string[] = [];
     for (const [msgId, { route, engine }] of this.#open()) {
@@ -74,87 +78,87 @@ export class Queries {
   }
 
   /** What is pending, what is done, and the results. @throws RequestError (KeyError) if a message is unknown */
-  result(request: { readonly msg_ids: readonly string[]; readonly status_only: boolean }): Answer {
+  async result(
+    request: { readonly msg_ids: readonly string[]; readonly status_only: boolean },
+  ): Promise<Answer> {
+    const { store } = this.#parts;
     const pending: string[] = [];
-    const completed: string[] = [];
     const records = new Map<string, StoredRecord>();
-    for (const msgId of request.msg_ids) {
-      if (this.#isPending(msgId)) {
-        pending.push(msgId);
-        continue;
-      }
-      const record = this.#parts.store.get(msgId);
-      if (!record) throw keyError(`No such message: ${msgId}`);
-      if (record.field("completed") === null) pending.push(msgId);
-      else {
-        completed.push(msgId);
-        records.set(msgId, record);
-      }
+    for (const msgId of [...new Set(request.msg_ids)].sort()) {
+      const record = this.#isPending(msgId) ? undefined : await store.get(msgId);
+      if (record && record.field("completed") !== null) records.set(msgId, record);
+      // It may have been asked for in the moment of its end.
+      else if (record || this.#isPending(msgId)) pending.push(msgId);
+      else throw keyError(`No such message: ${msgId}`);
     }
-    const content = { status: "ok", pending, completed };
+    for (const msgId of pending) store.await(msgId, true);
+    const content = { status: "ok", pending, completed: [...records.keys()] };
     if (request.status_only) return { content };
-    const sorted = [...records.keys()].sort();
-    const buffers: Uint8Array[] = [];
-    const entries = sorted.map((msgId) => {
-      const record = records.get(msgId)!;
-      const own = record.resultBuffers();
-      buffers.push(...own);
+    const buffers = new AnswerBuffers("msg_ids");
+    const entries: [string, unknown][] = [];
+    for (const [msgId, record] of records) {
+      const count = buffers.add(record.resultBuffers());
       const io = Object.fromEntries(IO_KEYS.map((key) => [key, record.field(key)]));
       const fields = Object.fromEntries(RESULT_KEYS.map((key) => [key, record.field(key)]));
-      return [msgId, { ...fields, io, buffer_count: own.length }];
-    });
-    return { content: { ...content, ...Object.fromEntries(entries) }, buffers };
+      entries.push([msgId, { ...fields, io, buffer_count: count }]);
+    }
+    for (const msgId of records.keys()) store.await(msgId, false);
+    return { content: { ...content, ...Object.fromEntries(entries) }, buffers: buffers.all };
   }
 
-  history(): Answer {
-    return { content: { status: "ok", history: this.#parts.store.history() } };
+  async history(): Promise<Answer> {
+    return { content: { status: "ok", history: await this.#parts.store.history() } };
   }
 
   /** Records that meet a query. @throws RequestError for an unknown key or operator */
-  db(
+  async db(
     request: { readonly query: Readonly<Record<string, unknown>>; readonly keys: readonly string[] | null },
-  ): Answer {
+  ): Promise<Answer> {
     const conditions = parseQuery(request.query);
     const keys = recordKeys(request.keys);
-    const found = this.#parts.store.find(conditions, HUB_BOUNDS.maxAnswerRecords);
-    const [wantsBuffers, wantsResults] = [keys.includes("buffers"), keys.includes("result_buffers")];
     const isAsked = (request.keys?.length ?? 0) > 0;
-    const buffers: Uint8Array[] = [];
+    const [wantsBuffers, wantsResults] = [
+      isAsked && keys.includes("buffers"),
+      isAsked && keys.includes("result_buffers"),
+    ];
+    const shown = keys.filter((key) => key !== "buffers" && key !== "result_buffers");
+    const wanted = isAsked ? keys : shown;
+    const found = await this.#parts.store.find(conditions, HUB_BOUNDS.maxAnswerRecords, wanted);
+    const buffers = new AnswerBuffers("records");
     const lengths: number[] = [];
     const resultLengths: number[] = [];
     const records = found.map((record) => {
-      if (isAsked && wantsBuffers) lengths.push(append(buffers, record.buffers()));
-      if (isAsked && wantsResults) resultLengths.push(append(buffers, record.resultBuffers()));
-      const shown = keys.filter((key) => key !== "buffers" && key !== "result_buffers");
+      if (wantsBuffers) lengths.push(buffers.add(record.buffers()));
+      if (wantsResults) resultLengths.push(buffers.add(record.resultBuffers()));
       return Object.fromEntries(shown.map((key) => [key, record.field(key)]));
     });
     const content = {
       status: "ok",
       records,
-      buffer_lens: isAsked && wantsBuffers ? lengths : null,
-      result_buffer_lens: isAsked && wantsResults ? resultLengths : null,
+      buffer_lens: wantsBuffers ? lengths : null,
+      result_buffer_lens: wantsResults ? resultLengths : null,
     };
-    return { content, buffers };
+    return { content, buffers: buffers.all };
   }
 
   /** Drops records; nothing if one of them is pending. @throws RequestError (IndexError) */
-  purge(
+  async purge(
     request: { readonly msg_ids: "all" | readonly string[]; readonly engine_ids: readonly number[] },
-  ): Answer {
+  ): Promise<Answer> {
     const { store, registry } = this.#parts;
     if (request.msg_ids === "all") {
-      store.dropFinished();
+      await store.dropFinished();
       return { content: { status: "ok" } };
     }
     const pending = request.msg_ids.find((msgId) => this.#isPending(msgId));
-    if (pending !== undefined) throw new RequestError("IndexError", `msg pending: '${pending}'`);
+    if (pending !== undefined) throw new RequestError("IndexError", `msg pending: ${quoted(pending)}`);
     const engines = request.engine_ids.map((id) => {
       const engine = registry.byId(id);
       if (!engine) throw new RequestError("IndexError", `No such engine: ${id}`);
       return engine;
     });
-    if (request.msg_ids.length > 0) store.drop(request.msg_ids);
-    for (const engine of engines) store.dropFinished(engine.uuid);
+    if (request.msg_ids.length > 0) await store.drop(request.msg_ids);
+    for (const engine of engines) await store.dropFinished(engine.uuid);
     return { content: { status: "ok" } };
   }
 
@@ -171,22 +175,22 @@ export class Queries {
       return [...new Set([...ledger.engineIds, ...[...registry.engines].map((engine) => engine.id)])];
     }
     const list = typeof targets === "object" ? targets : [targets];
-    const unknown: (number | string)[] = [];
-    const ids = list.map((target) => {
-      const engine = typeof target === "number" ? registry.byId(target) : registry.byUuid(target);
-      if (!engine) unknown.push(target);
-      return engine?.id ?? -1;
-    });
-    if (unknown.length > 0) throw new RequestError("IndexError", `No Such Engine: [${unknown.join(", ")}]`);
-    return ids;
+    if (list.length === 0) throw new RequestError("IndexError", "No Engines Registered");
+    // As in Python's hub, an id stays known when its engine is gone; a uuid does not.
+    const known = new Set(ledger.engineIds);
+    const ids = list.map((target) => typeof target === "number" ? target : registry.byUuid(target)?.id ?? -1);
+    const unknown = list.filter((_, i) => !known.has(ids[i]!) && !registry.byId(ids[i]!));
+    if (unknown.length === 0) return ids;
+    throw new RequestError("IndexError", `No Such Engine: ${listText(unknown)}`);
   }
 
-  #completed(id: number): string[] {
+  async #completed(id: number): Promise<string[]> {
     const { store, registry } = this.#parts;
-    const uuid = registry.byId(id)?.uuid;
+    const uuid = registry.uuidOf(id);
     if (uuid === undefined || store.name === "none") return [];
     const conditions = parseQuery({ engine_uuid: uuid, completed: { $exists: true } });
-    return store.find(conditions, HUB_BOUNDS.maxAnswerRecords).map((record) => record.msgId);
+    const found = await store.find(conditions, HUB_BOUNDS.maxAnswerRecords, ["msg_id"]);
+    return found.map((record) => record.msgId);
   }
 
   *#open(): Generator<[string, Place]> {
@@ -199,17 +203,40 @@ export class Queries {
   }
 }
 
+/** The buffers of an answer, up to the bound of all answers. */
+class AnswerBuffers {
+  readonly all: Uint8Array[] = [];
+  readonly #what: string;
+  #bytes = 0;
+
+  constructor(what: string) {
+    this.#what = what;
+  }
+
+  /** @returns how many were added @throws RequestError if the answer would be too large */
+  add(buffers: readonly Uint8Array[]): number {
+    for (const buffer of buffers) {
+      this.#bytes += buffer.length;
+      this.all.push(buffer);
+    }
+    if (this.#bytes <= HUB_BOUNDS.maxAnswerBytes) return buffers.length;
+    const limit = HUB_BOUNDS.maxAnswerBytes / 2 ** 20;
+    throw new RequestError(
+      "ValueError",
+      `the answer would have more than ${limit} MiB of buffers: ask for fewer ${this.#what} at a time`,
+    );
+  }
+}
+
 /** The keys that an answer has: those asked for and msg_id, or all. @throws RequestError (KeyError) */
 function recordKeys(keys: readonly string[] | null): readonly RecordKey[] {
   if (keys === null || keys.length === 0) return RECORD_KEYS;
-  const known = keys.map((key) => {
-    if (!isRecordKey(key)) throw keyError(key);
-    return key;
-  });
-  return [...new Set<RecordKey>([...known, "msg_id"])];
+  const bad = keys.filter((key) => !isRecordKey(key));
+  if (bad.length > 0) throw keyError(`Bad record key(s): ${listText(bad)}`);
+  return [...new Set<RecordKey>([...keys.filter(isRecordKey), "msg_id"])];
 }
 
-function append(all: Uint8Array[], some: readonly Uint8Array[]): number {
-  all.push(...some);
-  return some.length;
+/** A list as Python writes it. */
+export function listText(items: readonly (string | number)[]): string {
+  return `[${items.map((item) => typeof item === "string" ? quoted(item) : String(item)).join(", ")}]`;
 }

@@ -1,88 +1,83 @@
 /**
- * The query language of `db_request`: `{key: value}` is equality, `{key: {"$op": argument}}` a test; all must hold.
- * Operators have the meaning that their names say, also where ipyparallel's stores have bugs.
+ * The query language of `db_request`: `{key: value}` is equality, `{key: {"$op": argument}}` a test; all must hold. Operators have the
+ * meaning that their names say, also where ipyparallel's stores have bugs, and the same in every store:
+ *
+ * - A key without a value is null. Null equals null only, so `$ne` and `$nin` hold for it; it is never less or greater than anything,
+ *   and no `$glob` or `$mod` fits it.
+ * - Text that looks like a time is a time, wherever it stands in a query: compared as a moment, to the microsecond.
+ * - Order is between two times or two texts; asking for anything else is a TypeError. `label` may hold any value, and below a key of
+ *   an object (`metadata.retries`) anything may stand: there, what cannot be compared does not match.
  */
 
-import { keyError, RequestError } from "./request_error.ts";
+import { glob } from "./glob.ts";
+import { isRecordKey, kindOf, type RecordKey } from "./record_keys.ts";
+import { keyError, quoted, RequestError } from "./request_error.ts";
 import { parseTime } from "./times.ts";
-
-/** The keys of a record, in ipyparallel's order; the last two are extras. */
-export const RECORD_KEYS = [
-  "msg_id",
-  "header",
-  "metadata",
-  "content",
-  "buffers",
-  "submitted",
-  "client_uuid",
-  "engine_uuid",
-  "started",
-  "completed",
-  "resubmitted",
-  "received",
-  "result_header",
-  "result_metadata",
-  "result_content",
-  "result_buffers",
-  "queue",
-  "execute_input",
-  "execute_result",
-  "error",
-  "stdout",
-  "stderr",
-  "label",
-  "display_data",
-  "status",
-] as const;
-
-export type RecordKey = typeof RECORD_KEYS[number];
-
-const KEYS: ReadonlySet<string> = new Set(RECORD_KEYS);
-
-export function isRecordKey(key: string): key is RecordKey {
-  return KEYS.has(key);
-}
 
 /** One test of one key. */
 export interface Condition {
   readonly key: RecordKey;
+  /** The way from the key's value to what is tested; mostly empty. */
+  readonly path: readonly string[];
   readonly op: Operator;
   readonly argument: unknown;
+  /** Whether a value passes. */
+  test(value: unknown): boolean;
 }
+
+type Test = (value: unknown) => boolean;
+
+/** Tests that a query may have. */
+const MAX_CONDITIONS = 256;
+
+const ORDERS = { $lt: "<", $lte: "<=", $gt: ">", $gte: ">=" } as const;
+
+/** What each operator makes of its argument. */
+const OPERATORS = {
+  $eq: (argument: unknown): Test => (value) => isEqual(value, argument),
+  $ne: (argument: unknown): Test => (value) => !isEqual(value, argument),
+  $lt: (argument: unknown): Test => (value) => compare(value, argument) < 0,
+  $lte: (argument: unknown): Test => (value) => compare(value, argument) <= 0,
+  $gt: (argument: unknown): Test => (value) => compare(value, argument) > 0,
+  $gte: (argument: unknown): Test => (value) => compare(value, argument) >= 0,
+  $in: (argument: unknown): Test => {
+    const items = listOf("$in", argument);
+    return (value) => items.some((item) => isEqual(value, item));
+  },
+  $nin: (argument: unknown): Test => {
+    const items = listOf("$nin", argument);
+    return (value) => !items.some((item) => isEqual(value, item));
+  },
+  $all: (argument: unknown): Test => {
+    const items = listOf("$all", argument);
+    return (value) => items.every((item) => isIn(value, item));
+  },
+  $mod: (argument: unknown): Test => {
+    const [divisor, remainder] = modArgument(argument);
+    return (value) => typeof value === "number" && ((value % divisor) + divisor) % divisor === remainder;
+  },
+  $exists: (argument: unknown): Test => (value) => (value !== null) === Boolean(argument),
+  $glob: (argument: unknown): Test => {
+    if (typeof argument !== "string") throw typeError("argument of $glob must be text");
+    const fits = glob(argument);
+    return (value) => typeof value === "string" && fits(value);
+  },
+};
 
 type Operator = keyof typeof OPERATORS;
 
-/** Tests in a query and depth of values in it that are looked at. */
-const MAX_CONDITIONS = 256;
-
-const OPERATORS = {
-  $eq: (value: unknown, argument: unknown) => isEqual(value, argument),
-  $ne: (value: unknown, argument: unknown) => !isEqual(value, argument),
-  $lt: (value: unknown, argument: unknown) => compare(value, argument) < 0,
-  $lte: (value: unknown, argument: unknown) => compare(value, argument) <= 0,
-  $gt: (value: unknown, argument: unknown) => compare(value, argument) > 0,
-  $gte: (value: unknown, argument: unknown) => compare(value, argument) >= 0,
-  $in: (value: unknown, argument: unknown) => asList(argument).some((item) => isEqual(value, item)),
-  $nin: (value: unknown, argument: unknown) => !asList(argument).some((item) => isEqual(value, item)),
-  $all: (value: unknown, argument: unknown) => asList(argument).every((item) => isIn(value, item)),
-  $mod: (value: unknown, argument: unknown) => isRemainder(value, asList(argument)),
-  $exists: (value: unknown, argument: unknown) => (value !== null) === Boolean(argument),
-  $glob: (value: unknown, argument: unknown) =>
-    typeof value === "string" && glob(String(argument)).test(value),
-};
-
 /**
  * Reads a query.
- * @throws RequestError (KeyError, TypeError, ValueError) that names what is wrong
+ * @throws RequestError (KeyError, TypeError, ValueError, ZeroDivisionError) that names what is wrong
  */
 export function parseQuery(query: unknown): Condition[] {
-  if (!isObject(query)) throw new RequestError("TypeError", "query must be an object");
+  if (!isObject(query)) throw typeError("query must be an object");
   const conditions: Condition[] = [];
-  for (const [key, test] of Object.entries(query)) {
-    if (!isRecordKey(key)) throw keyError(key);
-    if (!isObject(test)) conditions.push({ key, op: "$eq", argument: test });
-    else if (Object.keys(test).length === 0) conditions.push({ key, op: "$eq", argument: test });
-    else for (const [op, argument] of Object.entries(test)) conditions.push(condition(key, op, argument));
+  for (const [name, test] of Object.entries(query)) {
+    const target = targetOf(name);
+    if (!isObject(test)) conditions.push(condition(target, "$eq", test));
+    // No test at all holds, as in ipyparallel.
+    else for (const [op, argument] of Object.entries(test)) conditions.push(condition(target, op, argument));
   }
   if (conditions.length > MAX_CONDITIONS) {
     throw new RequestError("ValueError", `query has more than ${MAX_CONDITIONS} conditions`);
@@ -90,39 +85,90 @@ export function parseQuery(query: unknown): Condition[] {
   return conditions;
 }
 
-function condition(key: RecordKey, op: string, argument: unknown): Condition {
-  if (!isOperator(op)) throw keyError(op);
-  if ((op === "$in" || op === "$nin" || op === "$all" || op === "$mod") && !Array.isArray(argument)) {
-    throw new RequestError("TypeError", `argument of ${op} for ${quotedKey(key)} must be a list`);
+/** `key`, or `key.name.name` below a key that holds an object. */
+function targetOf(name: string): Pick<Condition, "key" | "path"> {
+  const [key = "", ...path] = name.split(".");
+  if (!isRecordKey(key) || (path.length > 0 && kindOf(key) !== "object")) {
+    throw keyError(`Illegal testing key(s): {${quoted(name)}}`);
   }
-  if ((op === "$lt" || op === "$lte" || op === "$gt" || op === "$gte") && argument === null) {
-    throw new RequestError("TypeError", `argument of ${op} for ${quotedKey(key)} must not be null`);
+  if (kindOf(key) === "buffers") {
+    throw typeError(`${quoted(key)} cannot be tested: name it in keys to get the buffers of what is found`);
   }
-  if (op === "$glob" && typeof argument !== "string") {
-    throw new RequestError("TypeError", `argument of $glob for ${quotedKey(key)} must be text`);
-  }
-  return { key, op, argument };
+  return { key, path };
 }
 
-const quotedKey = (key: string) => `"${key}"`;
+function condition(target: Pick<Condition, "key" | "path">, op: string, argument: unknown): Condition {
+  if (!isOperator(op)) throw keyError(`Unsupported operator: ${quoted(op)}`);
+  checkTypes(target, op, argument);
+  return { ...target, op, argument, test: OPERATORS[op](argument) };
+}
+
+/** @throws RequestError (TypeError) if values of the key have no order with this argument, or are no text that a pattern could fit */
+function checkTypes({ key, path }: Pick<Condition, "key" | "path">, op: Operator, argument: unknown): void {
+  const kind = path.length > 0 ? "anything" : kindOf(key);
+  if (op === "$glob" && kind === "object") {
+    throw typeError(`${op} takes a key of text, and '${key}' holds an object`);
+  }
+  if (!isOrder(op)) return;
+  const type = argument === null ? "null" : Array.isArray(argument) ? "list" : typeof argument;
+  const isTime = typeof argument === "string" && parseTime(argument) !== undefined;
+  const isRight = kind === "text"
+    ? type === "string"
+    : kind === "time"
+    ? isTime
+    : kind === "anything" && (type === "string" || type === "number");
+  if (isRight) return;
+  throw typeError(`'${ORDERS[op]}' not supported between '${key}', which holds ${NOUNS[kind]}, and ${type}`);
+}
+
+const NOUNS = {
+  text: "text",
+  time: "a time",
+  object: "an object",
+  buffers: "buffers",
+  anything: "any value",
+};
 
 function isOperator(op: string): op is Operator {
   return Object.hasOwn(OPERATORS, op);
 }
 
+function isOrder(op: string): op is keyof typeof ORDERS {
+  return Object.hasOwn(ORDERS, op);
+}
+
+function typeError(text: string): RequestError {
+  return new RequestError("TypeError", text);
+}
+
 /** Whether a record, asked for its fields, passes all conditions. */
 export function matches(conditions: readonly Condition[], field: (key: RecordKey) => unknown): boolean {
-  return conditions.every(({ key, op, argument }) => OPERATORS[op](field(key) ?? null, argument));
+  return conditions.every(({ key, path, test }) => test(valueAt(field(key), path)));
+}
+
+/** What stands at the end of a path, or null. */
+function valueAt(value: unknown, path: readonly string[]): unknown {
+  let at = value;
+  for (const name of path) {
+    if (typeof at !== "object" || at === null || !Object.hasOwn(at, name)) return null;
+    at = (at as Record<string, unknown>)[name];
+  }
+  return at ?? null;
 }
 
 /** msg_ids that alone can match, or undefined where the query does not say. */
 export function askedIds(conditions: readonly Condition[]): string[] | undefined {
   for (const { key, op, argument } of conditions) {
-    if (key !== "msg_id") continue;
-    if (op === "$eq") return typeof argument === "string" ? [argument] : [];
-    if (op === "$in") return [...new Set(asList(argument).filter((id) => typeof id === "string"))];
+    if (key !== "msg_id" || (op !== "$eq" && op !== "$in")) continue;
+    const ids = (Array.isArray(argument) ? argument : [argument]).filter((id) => typeof id === "string");
+    if (ids.every(isPlainText)) return [...new Set(ids)];
   }
   return undefined;
+}
+
+/** Whether only the very same text equals this one: it is not a time, which could be written otherwise. */
+export function isPlainText(text: unknown): text is string {
+  return typeof text === "string" && parseTime(text) === undefined;
 }
 
 /** Equality of JSON values; times that are written differently are equal if they are the same moment. */
@@ -150,46 +196,27 @@ function compare(a: unknown, b: unknown): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
+/** Whether `container` has the value; of a list of values, whether that has the item, as MongoDB's `$all`. */
 function isIn(value: unknown, container: unknown): boolean {
+  if (Array.isArray(value)) return value.some((item) => isEqual(item, container));
   if (Array.isArray(container)) return container.some((item) => isEqual(value, item));
   if (typeof container === "string") return typeof value === "string" && container.includes(value);
-  return isObject(container) && typeof value === "string" && Object.hasOwn(container, value);
+  if (isObject(container)) return typeof value === "string" && Object.hasOwn(container, value);
+  return isEqual(value, container);
 }
 
-function isRemainder(value: unknown, [divisor, remainder]: readonly unknown[]): boolean {
-  if (typeof value !== "number" || typeof divisor !== "number" || typeof remainder !== "number") return false;
-  return ((value % divisor) + divisor) % divisor === remainder;
+function listOf(op: string, argument: unknown): readonly unknown[] {
+  if (Array.isArray(argument)) return argument;
+  throw typeError(`argument of ${op} must be a list`);
 }
 
-/** A shell pattern (`*`, `?`, `[seq]`, `[!seq]`) as a regular expression over the whole text. */
-function glob(pattern: string): RegExp {
-  let source = "";
-  for (let i = 0; i < pattern.length; i++) {
-    const char = pattern[i]!;
-    const end = char === "[" ? pattern.indexOf("]", i + 2) : -1;
-    if (char === "*") source += source.endsWith("[^]*") ? "" : "[^]*";
-    else if (char === "?") source += "[^]";
-    else if (end < 0) source += char.replace(/[\\^$.*+?()[\]{}|/-]/, "\\$&");
-    else {
-      source += set(pattern.slice(i + 1, end));
-      i = end;
-    }
+function modArgument(argument: unknown): readonly [number, number] {
+  const [divisor, remainder] = listOf("$mod", argument);
+  if (typeof divisor !== "number" || typeof remainder !== "number") {
+    throw typeError("argument of $mod must be a list of two numbers");
   }
-  try {
-    return new RegExp(`^(?:${source})$`);
-  } catch {
-    throw new RequestError("ValueError", `$glob cannot read "${pattern}"`);
-  }
-}
-
-function set(inside: string): string {
-  const isNegated = inside.startsWith("!");
-  const text = (isNegated ? inside.slice(1) : inside).replace(/[\\^\][]/g, "\\$&");
-  return `[${isNegated ? "^" : ""}${text}]`;
-}
-
-function asList(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
+  if (divisor === 0) throw new RequestError("ZeroDivisionError", "$mod by zero");
+  return [divisor, remainder];
 }
 
 export function isObject(value: unknown): value is Record<string, unknown> {

@@ -6,7 +6,8 @@
 import { OP, STATUS } from "../protocol/groups.ts";
 import { readValue } from "../protocol/values.ts";
 import type { Route } from "./ledger.ts";
-import { isObject, type RecordKey } from "./query_match.ts";
+import { isObject } from "./query_match.ts";
+import type { RecordKey } from "./record_keys.ts";
 import {
   type ClientCard,
   type GroupReplay,
@@ -86,8 +87,9 @@ export class GroupRecord implements StoredRecord {
   get replay(): GroupReplay {
     const { op, body, tail, bufferCount } = this.#row;
     const definition = this.#load.definition();
-    const isReplayable = bufferCount === 0 && (op !== OP.apply || definition !== null);
-    return { op, definition, body, tail, isReplayable };
+    const large = bufferCount === 0 ? [] : this.#load.buffers(0);
+    const isReplayable = large.length === bufferCount && (op !== OP.apply || definition !== null);
+    return { op, definition, body, tail, large, isReplayable };
   }
 
   buffers(): Uint8Array[] {

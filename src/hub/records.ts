@@ -1,13 +1,17 @@
 /**
- * The contract of record stores: what was asked and what came of it, kept under the task's msg_id. SQLite (the default), memory and
- * none answer alike; `tests/contracts/records.ts` is the suite that each of them runs.
+ * The contract of record stores: what was asked and what came of it, kept under the task's msg_id. SQLite (the default), MongoDB,
+ * memory and none answer alike; `tests/contracts/records.ts` is the suite that each of them runs.
  *
  * Two ways in: groups of our own parts come as the very frames from the link and stay bytes until somebody asks; messages of peers
  * come one by one as fields. One way out: `StoredRecord`, which makes a field when it is asked for.
  */
 
 import type { Route } from "./ledger.ts";
-import type { Condition, RecordKey } from "./query_match.ts";
+import type { Condition } from "./query_match.ts";
+import type { RecordKey } from "./record_keys.ts";
+
+/** At once where the store has it at hand, later where it has to ask for it over the network. */
+export type Later<T> = T | Promise<T>;
 
 /** A client of ours, durable: the index belongs to (session, pid) for ever. */
 export interface ClientCard {
@@ -76,6 +80,8 @@ export interface GroupReplay {
   readonly definition: Uint8Array | null;
   readonly body: Uint8Array;
   readonly tail: Uint8Array;
+  /** Large buffers of its arguments; the body is the last of them where it is itself empty. */
+  readonly large: readonly Uint8Array[];
   /** False where something that it needs was not kept. */
   readonly isReplayable: boolean;
 }
@@ -97,17 +103,23 @@ export interface RecordContext {
   engineOf(client: number, n: number): string | null;
 }
 
-/** Keeps records. All calls are synchronous; what was taken in is durable after the next `commit()` that says so. */
+/**
+ * Keeps records. Taking in is always synchronous, and durable after the next `commit()` that says so; one commit is under way at a time.
+ * Reading sees everything that was taken in before it was asked.
+ */
 export interface RecordStore {
-  /** As a log line names it: `SQLite`, `memory`, `none`. */
+  /** As a log line names it: `SQLite`, `MongoDB`, `memory`, `none`. */
   readonly name: string;
   /** Rows that wait for `commit()`. */
   readonly waiting: number;
   /** Whether frames are kept beyond the next successful commit. */
   readonly keepsFrames: boolean;
 
-  /** The index of (session, pid), a new one the first time. */
-  clientIndex(session: string, pid: number, username: string): number;
+  /** What has to be done before anything else is asked, if anything. @throws Error that names the database if it cannot be used */
+  open?(): Promise<void>;
+
+  /** The index of (session, pid), a new one the first time: durable when it is told. @throws RequestError if it cannot be kept */
+  clientIndex(session: string, pid: number, username: string): Later<number>;
   client(index: number): ClientCard | undefined;
   /** The client and number that a msg_id stands for, if it is a group's. */
   nameOf(msgId: string): { readonly client: number; readonly n: number } | undefined;
@@ -124,18 +136,25 @@ export interface RecordStore {
   put(msgId: string, fields: PeerFields): void;
   /** Adds output to a record, which need not be there yet. */
   output(msgId: string, output: TaskOutput): void;
-  commit(): CommitReport;
+  commit(): Later<CommitReport>;
+  /** Somebody waits for what comes of this task, or does not any more: its record is not dropped for lack of room. */
+  await(msgId: string, isAwaited: boolean): void;
 
-  get(msgId: string): StoredRecord | undefined;
-  /** Records that meet all conditions, by time of submission. @throws RequestError if there are more than `limit` */
-  find(conditions: readonly Condition[], limit: number): StoredRecord[];
-  /** msg_ids by time of submission. */
-  history(): string[];
+  get(msgId: string): Later<StoredRecord | undefined>;
+  /**
+   * Records that meet all conditions, in the order of `bySubmission`.
+   * @param keys the fields that will be asked for (buffers among them); default all
+   * @throws RequestError if there are more than `limit`
+   */
+  find(conditions: readonly Condition[], limit: number, keys?: readonly RecordKey[]): Later<StoredRecord[]>;
+  /** msg_ids in the same order; those of which only output is known are left out. */
+  history(): Later<string[]>;
   /** Drops records. */
-  drop(msgIds: readonly string[]): void;
+  drop(msgIds: readonly string[]): Later<void>;
   /** Drops finished records, all or those of an engine. */
-  dropFinished(engineUuid?: string): void;
-  close(): void;
+  dropFinished(engineUuid?: string): Later<void>;
+  /** Writes what waits, where it can, and lets go of everything. */
+  close(): Later<void>;
 }
 
 /** The text of a group's msg_id. */
@@ -149,4 +168,17 @@ export function splitMsgId(msgId: string): { session: string; pid: number; n: nu
   if (!parts) return undefined;
   const pid = Number(parts[2]), n = Number(parts[3]);
   return n > 0xffff_ffff || String(n) !== parts[3] ? undefined : { session: parts[1]!, pid, n };
+}
+
+/** Order of records in answers: by submission, those without one last; of the same moment by msg_id, numbers by their size. */
+export function bySubmission(a: Submitted, b: Submitted): number {
+  const [first, second] = [a.submitted ?? Infinity, b.submitted ?? Infinity];
+  if (first !== second) return first - second;
+  return a.msgId.length - b.msgId.length || (a.msgId < b.msgId ? -1 : a.msgId > b.msgId ? 1 : 0);
+}
+
+/** What the order of records depends on. */
+export interface Submitted {
+  readonly msgId: string;
+  readonly submitted: number | null;
 }

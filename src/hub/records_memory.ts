@@ -1,6 +1,7 @@
 /**
- * Records in memory, for clusters that need none on disk. Bounded like ipyparallel's DictDB, with one difference: only finished
- * records are dropped, oldest first.
+ * Records in memory, for clusters that need none on disk. Bounded like ipyparallel's DictDB: beyond so many records the oldest tenth
+ * of the limit is dropped, beyond so many bytes the oldest until a tenth is free. One difference: nothing is counted or dropped that
+ * somebody still waits for, which is every open task, and a finished one whose result a client asked for and has not had yet.
  */
 
 import { GroupReader } from "../protocol/group_reader.ts";
@@ -18,6 +19,7 @@ import {
   type PeerRow,
 } from "./record_view.ts";
 import {
+  bySubmission,
   type ClientCard,
   type CommitReport,
   msgIdOf,
@@ -27,14 +29,16 @@ import {
   type StoredRecord,
   type TaskOutput,
 } from "./records.ts";
-import { keyError, quoted, RequestError } from "./request_error.ts";
+import { keyError, quoted, tooMany } from "./request_error.ts";
 import { toMicros } from "./times.ts";
 
 export interface MemoryOptions {
-  /** Finished records that are kept, default 1024. */
+  /** Records of finished tasks that are kept, default 1024. */
   readonly maxRecords?: number | undefined;
   /** Bytes of all records, default 1 GiB. */
   readonly maxBytes?: number | undefined;
+  /** The share of either limit that is dropped when it is exceeded, default 0.1. */
+  readonly cullFraction?: number | undefined;
   /** Bytes of text output per task, default 1 MiB. */
   readonly maxOutputBytes?: number | undefined;
 }
@@ -53,6 +57,8 @@ interface Entry {
 
 /** Ids of dropped records that are remembered, so that the answer can say why. */
 const MAX_CULLED = 10_000;
+/** Tasks that are remembered for somebody waiting for them; who asked first is forgotten first. */
+const MAX_AWAITED = 100_000;
 const EMPTY = new Uint8Array(0);
 
 export class MemoryRecords implements RecordStore {
@@ -66,6 +72,9 @@ export class MemoryRecords implements RecordStore {
   readonly #definitions = new Map<string, Uint8Array>();
   readonly #entries = new Map<string, Entry>();
   readonly #finished = new Set<string>();
+  /** What came ahead of its task, or without one: output, pieces. Bounded like the finished ones. */
+  readonly #strays = new Set<string>();
+  readonly #awaited = new Set<string>();
   readonly #culled = new Set<string>();
   readonly #chunks = new ChunkAssembler(null);
   readonly #reader = new GroupReader();
@@ -76,6 +85,7 @@ export class MemoryRecords implements RecordStore {
     this.#limits = {
       maxRecords: options.maxRecords ?? 1024,
       maxBytes: options.maxBytes ?? 1 << 30,
+      cullFraction: options.cullFraction ?? 0.1,
       maxOutputBytes: options.maxOutputBytes ?? 1 << 20,
     };
   }
@@ -109,8 +119,10 @@ export class MemoryRecords implements RecordStore {
         this.#define(card, task.definition, body.length > 0 ? body : this.#lastBuffer(card, task.n));
         continue;
       }
-      const entry = this.#entry(msgIdOf(card, task.n));
+      const msgId = msgIdOf(card, task.n);
+      const entry = this.#entry(msgId);
       if (entry.group) continue;
+      this.#strays.delete(msgId);
       entry.group = {
         card,
         n: task.n,
@@ -171,6 +183,7 @@ export class MemoryRecords implements RecordStore {
     if (resultBuffers) entry.buffers[1] = [...resultBuffers];
     for (const buffer of [...buffers ?? [], ...resultBuffers ?? []]) this.#grow(entry, buffer.length);
     if (Object.keys(plain).length > 0) entry.peer = { ...entry.peer, ...plain, msg_id: msgId };
+    if (fields.header || typeof fields.submitted === "number") this.#strays.delete(msgId);
     if (typeof fields.completed === "number") this.#finish(msgId);
   }
 
@@ -188,6 +201,13 @@ export class MemoryRecords implements RecordStore {
     return { kind: "committed" };
   }
 
+  await(msgId: string, isAwaited: boolean): void {
+    this.#awaited.delete(msgId);
+    if (!isAwaited) return;
+    this.#awaited.add(msgId);
+    if (this.#awaited.size > MAX_AWAITED) this.#awaited.delete(first(this.#awaited));
+  }
+
   get(msgId: string): StoredRecord | undefined {
     const entry = this.#entries.get(msgId);
     if (!entry && this.#culled.has(msgId)) {
@@ -203,9 +223,7 @@ export class MemoryRecords implements RecordStore {
       const entry = this.#entries.get(id);
       const record = entry && this.#view(id, entry);
       if (!record || !matches(conditions, (key) => record.field(key))) continue;
-      if (found.length === limit) {
-        throw new RequestError("ValueError", `the query has more than ${limit} records`);
-      }
+      if (found.length === limit) throw tooMany(limit);
       found.push(record);
     }
     return found.sort(bySubmission);
@@ -221,6 +239,7 @@ export class MemoryRecords implements RecordStore {
       this.#bytes -= this.#entries.get(msgId)?.bytes ?? 0;
       this.#entries.delete(msgId);
       this.#finished.delete(msgId);
+      this.#strays.delete(msgId);
     }
   }
 
@@ -250,6 +269,8 @@ export class MemoryRecords implements RecordStore {
       bytes: 0,
     };
     this.#entries.set(msgId, entry);
+    this.#strays.add(msgId);
+    if (this.#strays.size > this.#limits.maxRecords) this.drop([first(this.#strays)]);
     return entry;
   }
 
@@ -278,27 +299,39 @@ export class MemoryRecords implements RecordStore {
   #grow(entry: Entry, bytes: number): void {
     entry.bytes += bytes;
     this.#bytes += bytes;
-    if (this.#bytes > this.#limits.maxBytes) this.#cull(() => this.#bytes > this.#limits.maxBytes * 0.9);
+    const { maxBytes, cullFraction } = this.#limits;
+    if (this.#bytes > maxBytes) this.#cull(() => this.#bytes > maxBytes * (1 - cullFraction));
   }
 
   #finish(msgId: string): void {
+    if (!this.#entries.has(msgId)) return;
     this.#finished.add(msgId);
-    const { maxRecords } = this.#limits;
-    if (this.#finished.size > maxRecords) this.#cull(() => this.#finished.size > maxRecords * 0.9);
+    const { maxRecords, cullFraction } = this.#limits;
+    if (this.#finished.size <= maxRecords) return;
+    const least = this.#finished.size - Math.max(1, Math.floor(maxRecords * cullFraction));
+    this.#cull(() => this.#finished.size > least);
   }
 
   /** Drops finished records, oldest first, as long as it must. */
   #cull(isWanted: () => boolean): void {
-    for (const msgId of this.#finished) {
+    const oldest = [...this.#finished].map((msgId) => ({ msgId, submitted: this.#submitted(msgId) }));
+    for (const { msgId } of oldest.sort(bySubmission)) {
       if (!isWanted()) return;
+      if (this.#awaited.has(msgId)) continue;
       this.drop([msgId]);
-      if (this.#culled.size >= MAX_CULLED) this.#culled.clear();
+      if (this.#culled.size >= MAX_CULLED) this.#culled.delete(first(this.#culled));
       this.#culled.add(msgId);
     }
   }
+
+  #submitted(msgId: string): number | null {
+    const entry = this.#entries.get(msgId);
+    return entry?.group?.submitted ?? entry?.peer?.submitted ?? null;
+  }
 }
 
-/** Order of records in answers: by submission, those without one last. */
-export function bySubmission(a: StoredRecord, b: StoredRecord): number {
-  return (a.submitted ?? Infinity) - (b.submitted ?? Infinity) || 0;
+/** What was added first to a set that is not empty. */
+function first(set: ReadonlySet<string>): string {
+  for (const item of set) return item;
+  return "";
 }

@@ -29,6 +29,8 @@ export class NoRecords implements RecordStore {
   put(): void {}
   output(): void {}
 
+  await(): void {}
+
   commit(): CommitReport {
     return { kind: "committed" };
   }

@@ -211,6 +211,9 @@ export class SqliteRecords implements RecordStore {
     this.#later("INSERT INTO outputs (task, kind, text) VALUES (?, ?, ?)", [task, kind, output.text]);
   }
 
+  /** Nothing is ever dropped here but by request. */
+  await(): void {}
+
   commit(): CommitReport {
     if (this.waiting === 0) return { kind: "committed" };
     try {

@@ -13,12 +13,15 @@ import type {
   HubRequestType,
 } from "../protocol/messages.ts";
 import { replyType } from "../protocol/messages.ts";
-import { hubRequest, isHubRequest } from "../protocol/shapes.ts";
+import { BadMessage } from "../protocol/errors.ts";
+import { hubRequest, isHubRequest, ShapeError } from "../protocol/shapes.ts";
 import type { Socket } from "../wire/socket.ts";
 import type { HubEvent } from "./core.ts";
 import { HUB_BOUNDS } from "./options.ts";
 import type { Answer, Queries } from "./queries.ts";
-import { errorContent, keyError, RequestError } from "./request_error.ts";
+import type { Later } from "./records.ts";
+import { RequestTurns } from "./request_turns.ts";
+import { errorContent, keyError, quoted, RequestError } from "./request_error.ts";
 import type { HubStatus } from "./status.ts";
 
 export interface DoorParts {
@@ -29,8 +32,8 @@ export interface DoorParts {
   /** Hands an event to the core. */
   step(event: HubEvent): void;
   /** Engines by id and uuid; for a client of ours its index and what else it is told. */
-  welcome(announcement: ClientAnnouncement | undefined): Readonly<Record<string, unknown>>;
-  resubmit(msgIds: readonly string[]): Record<string, string>;
+  welcome(announcement: ClientAnnouncement | undefined): Promise<Readonly<Record<string, unknown>>>;
+  resubmit(msgIds: readonly string[]): Promise<Record<string, string>>;
   status(): HubStatus;
   /** A client asks the whole controller to end; the reply has gone. */
   onShutdown(request: ParentHeader): void;
@@ -40,15 +43,25 @@ export interface DoorParts {
 
 const decoder = new TextDecoder();
 
-type Handler<Type extends HubRequestType> = (content: HubRequests[Type]) => Answer;
+type Handler<Type extends HubRequestType> = (content: HubRequests[Type]) => Later<Answer>;
 type Questions = Exclude<
   HubRequestType,
   "registration_request" | "unregistration_request" | "shutdown_request"
 >;
 
+/** Requests whose refusal by a handler travels as their own reply, as from Python's hub; that of others is a hub_error. */
+const REFUSED_IN_REPLY: ReadonlySet<string> = new Set([
+  "result_request",
+  "history_request",
+  "db_request",
+  "purge_request",
+  "resubmit_request",
+]);
+
 export class RequestDoor {
   readonly #parts: DoorParts;
   readonly #handlers: { readonly [Type in Questions]: Handler<Type> };
+  readonly #turns = new RequestTurns(HUB_BOUNDS.maxOpenRequests);
   readonly #complaints = new Set<string>();
   #dropped = 0;
 
@@ -56,15 +69,15 @@ export class RequestDoor {
     this.#parts = parts;
     const { queries } = parts;
     this.#handlers = {
-      connection_request: (content) => ({ content: parts.welcome(content.tsparallel) }),
+      connection_request: async (content) => ({ content: await parts.welcome(content.tsparallel) }),
       queue_request: (content) => queries.queue(content),
       load_request: (content) => queries.load(content),
       result_request: (content) => queries.result(content),
       history_request: () => queries.history(),
       db_request: (content) => queries.db(content),
       purge_request: (content) => queries.purge(content),
-      resubmit_request: (content) => ({
-        content: { status: "ok", resubmitted: parts.resubmit(content.msg_ids) },
+      resubmit_request: async (content) => ({
+        content: { status: "ok", resubmitted: await parts.resubmit(content.msg_ids) },
       }),
       become_dask_request: () => {
         throw new RequestError("NotImplementedError", "this controller runs no dask scheduler");
@@ -101,14 +114,26 @@ export class RequestDoor {
     try {
       message = this.#parts.session.parse(frames, 1);
     } catch (error) {
-      return this.#drop(rid, error);
+      this.#drop(rid, error);
+      return this.#tellUnreadable(rid, frames, error);
     }
     try {
       this.#answer(rid, message);
     } catch (error) {
-      if (!(error instanceof Error)) throw error;
       this.#refuse(rid, message, error);
     }
+  }
+
+  /** Who signed a message that cannot be read hears of it. */
+  #tellUnreadable(rid: Uint8Array, frames: readonly Uint8Array[], error: unknown): void {
+    let parent: ParentHeader;
+    try {
+      parent = this.#parts.session.peek(frames, 1).header;
+    } catch {
+      return;
+    }
+    if (error instanceof BadMessage && error.kind === "duplicate") return;
+    this.#send(rid, parent, "hub_error", { content: errorContent(error) });
   }
 
   #answer(rid: Uint8Array, message: Message): void {
@@ -116,7 +141,7 @@ export class RequestDoor {
     if (type === "status_request") {
       return this.#reply(rid, message, "status_reply", { content: { status: "ok", ...parts.status() } });
     }
-    if (!isHubRequest(type)) throw keyError(type);
+    if (!isHubRequest(type)) throw keyError(`Bad Message Type: ${quoted(type)}`);
     switch (type) {
       case "registration_request":
         return this.#register(rid, message);
@@ -128,16 +153,23 @@ export class RequestDoor {
       case "shutdown_request":
         this.#reply(rid, message, "shutdown_reply", { content: { status: "ok" } });
         return parts.onShutdown(message.header);
-      default: {
-        const answer = this.#ask(type, message.content);
-        this.#reply(rid, message, replyType(type), answer);
-        return parts.onChange();
-      }
+      default:
+        return this.#question(rid, message, type);
     }
   }
 
-  #ask<Type extends Questions>(type: Type, content: unknown): Answer {
-    return this.#handlers[type](hubRequest(type, content));
+  /** A question whose answer may take a while; one party's answers leave in the order of its questions. */
+  #question<Type extends Questions>(rid: Uint8Array, message: Message, type: Type): void {
+    const content = hubRequest(type, message.content);
+    this.#turns.take(decoder.decode(rid), async () => {
+      try {
+        const answer = await this.#handlers[type](content);
+        this.#reply(rid, message, replyType(type), answer);
+        this.#parts.onChange();
+      } catch (error) {
+        this.#refuse(rid, message, error);
+      }
+    });
   }
 
   #register(rid: Uint8Array, message: Message): void {
@@ -145,19 +177,25 @@ export class RequestDoor {
     this.#parts.step({ kind: "registration_requested", at: now(), rid, uuid, id, ours: cardOf(tsparallel) });
   }
 
-  #reply(rid: Uint8Array, message: Message, type: string, { content, buffers }: Answer): void {
-    const frames = this.#parts.session.message(type, content, { parent: message.header, buffers });
-    this.#parts.socket.send([rid, ...frames]);
+  #reply(rid: Uint8Array, message: Message, type: string, answer: Answer): void {
+    this.#send(rid, message.header, type, answer);
   }
 
-  #refuse(rid: Uint8Array, message: Message, error: Error): void {
+  /** Without effect where the hub has ended meanwhile. */
+  #send(rid: Uint8Array, parent: ParentHeader, type: string, { content, buffers }: Answer): void {
+    const { session, socket } = this.#parts;
+    if (socket.closed) return;
+    socket.send([rid, ...session.message(type, content, { parent, buffers })]);
+  }
+
+  #refuse(rid: Uint8Array, message: Message, error: unknown): void {
     const type = message.header.msg_type;
-    if (!(error instanceof RequestError) && !(error instanceof TypeError)) {
-      this.#parts.log.error("A request could not be answered", { type, error: error.stack ?? String(error) });
+    if (!(error instanceof RequestError) && !(error instanceof ShapeError)) {
+      const text = error instanceof Error ? error.stack ?? error.message : String(error);
+      this.#parts.log.error("A request could not be answered", { type, error: text });
     }
-    // Python's hub answers a bad database query in the reply itself, everything else as hub_error.
-    const name = type === "db_request" ? "db_reply" : "hub_error";
-    this.#reply(rid, message, name, { content: errorContent(error) });
+    const isOwn = REFUSED_IN_REPLY.has(type) && !(error instanceof ShapeError);
+    this.#reply(rid, message, isOwn ? replyType(type) : "hub_error", { content: errorContent(error) });
   }
 
   #drop(rid: Uint8Array, error: unknown): void {

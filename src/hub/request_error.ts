@@ -3,6 +3,8 @@
  * client shows them as they come.
  */
 
+import { ShapeError } from "../protocol/shapes.ts";
+
 /** A refusal with the name that the reply's `ename` carries. */
 export class RequestError extends Error {
   readonly ename: string;
@@ -16,6 +18,14 @@ export class RequestError extends Error {
 /** A KeyError: Python's text of it is the argument in quotes. */
 export function keyError(text: string): RequestError {
   return new RequestError("KeyError", quoted(text));
+}
+
+/** An answer that would be too large; the text says what to do. */
+export function tooMany(limit: number): RequestError {
+  return new RequestError(
+    "ValueError",
+    `the query has more than ${limit} records: narrow it, for instance by a range of "submitted"`,
+  );
 }
 
 /** Text in quotes as Python's repr chooses them. */
@@ -36,7 +46,13 @@ export interface ErrorContent {
 
 /** The content of an error reply: `traceback` must be a list, and `engine_info` is empty for errors of the controller. */
 export function errorContent(error: unknown): ErrorContent {
-  const ename = error instanceof RequestError ? error.ename : error instanceof Error ? error.name : "Error";
+  const ename = error instanceof RequestError
+    ? error.ename
+    : error instanceof ShapeError
+    ? "TypeError"
+    : error instanceof Error
+    ? error.name
+    : "Error";
   const evalue = error instanceof Error ? error.message : String(error);
   return { status: "error", ename, evalue, traceback: [`${ename}: ${evalue}`], engine_info: {} };
 }

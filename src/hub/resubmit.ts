@@ -7,16 +7,18 @@ import { nodeCrypto } from "../base/builtin.ts";
 import { now } from "../base/clock.ts";
 import type { Session } from "../protocol/frames.ts";
 import { GroupWriter } from "../protocol/group_writer.ts";
-import { ANY, INLINE_BODY_BYTES, KIND, OP, TASK_FLAG } from "../protocol/groups.ts";
+import { ANY, CHUNK_PIECE_BYTES, KIND, MAX_GROUP_BYTES, OP, TASK_FLAG } from "../protocol/groups.ts";
 import type { Mac } from "../protocol/mac.ts";
 import { encodeValue } from "../protocol/values.ts";
 import type { Context } from "../wire/context.ts";
 import type { AsyncPoller } from "../wire/poll.ts";
+import { curveClient } from "../wire/curve.ts";
 import type { Socket } from "../wire/socket.ts";
 import type { Ledger } from "./ledger.ts";
 import { isObject } from "./query_match.ts";
 import type { GroupReplay, RecordStore, StoredRecord } from "./records.ts";
-import { RequestError } from "./request_error.ts";
+import { listText } from "./queries.ts";
+import { keyError, RequestError } from "./request_error.ts";
 import { parseTime } from "./times.ts";
 
 export interface ResubmitParts {
@@ -29,6 +31,8 @@ export interface ResubmitParts {
   readonly ledger: Ledger;
   /** Address of the task socket's client side. */
   readonly url: string;
+  /** The public key of that socket, under CURVE. */
+  readonly serverKey?: string | undefined;
 }
 
 const decoder = new TextDecoder();
@@ -42,25 +46,26 @@ export class Resubmitter {
   #socket: Socket | undefined;
   #client = 0;
   #seq = 0;
+  #isIntroduced = false;
 
   constructor(parts: ResubmitParts) {
     this.#parts = parts;
   }
 
   /**
-   * Submits tasks again; all or, if one of them cannot be, none.
+   * Submits tasks again, under new names, whether they have ended or not; all or, if one of them cannot be, none.
    * @returns old msg_ids and their new ones
    * @throws RequestError (KeyError) if there is no record of one, or it lacks what running it again takes
    */
-  resubmit(msgIds: readonly string[]): Record<string, string> {
+  async resubmit(msgIds: readonly string[]): Promise<Record<string, string>> {
     const { store } = this.#parts;
-    const records = msgIds.map((msgId) => store.get(msgId));
-    const missing = msgIds.filter((_, i) => records[i] === undefined);
-    if (missing.length > 0) {
-      throw new RequestError("KeyError", `"No such msg(s): [${missing.map((id) => `'${id}'`).join(", ")}]"`);
-    }
+    const asked = [...new Set(msgIds)];
+    const records = await Promise.all(asked.map((msgId) => store.get(msgId)));
+    const missing = asked.filter((_, i) => records[i] === undefined);
+    if (missing.length > 0) throw keyError(`No such msg(s): ${listText(missing)}`);
     const known = records.filter((record) => record !== undefined);
     for (const record of known) checkReplayable(record);
+    await this.#open();
     const renamed: Record<string, string> = {};
     for (const record of known) {
       const { replay } = record;
@@ -76,17 +81,19 @@ export class Resubmitter {
     this.#socket.close();
   }
 
-  #open(): Socket {
-    if (this.#socket) return this.#socket;
+  async #open(): Promise<void> {
     const { context, poller, session, url, store } = this.#parts;
-    const socket = context.socket("DEALER", { lingerMs: 500 });
+    if (this.#socket) return;
+    this.#client = await store.clientIndex(session.session, session.pid, session.username);
+    // Two requests may have waited for it.
+    if (this.#socket) return;
+    const curve = curveClient(this.#parts.serverKey);
+    const socket = context.socket("DEALER", { lingerMs: 500, ...(curve === undefined ? {} : { curve }) });
     socket.connect(url);
     poller.add(socket, () => {
       while (socket.receive() !== undefined);
     });
-    this.#client = store.clientIndex(session.session, session.pid, session.username);
     this.#socket = socket;
-    return socket;
   }
 
   /** The same header, the original sender's session and name included, under a new id and date; metadata is lost. */
@@ -113,44 +120,64 @@ export class Resubmitter {
       queue: "task",
       buffers,
     });
-    this.#open().send(session.pack(header, content, { parent: header, buffers }));
+    this.#socket?.send(session.pack(header, content, { parent: header, buffers }));
     return header.msg_id;
   }
 
   #resubmitGroup(replay: GroupReplay): string {
-    const { session, mac, nonce, ledger, store } = this.#parts;
-    const socket = this.#open();
+    const { session, ledger, store } = this.#parts;
+    const n = session.nextNumber();
+    replay.large.forEach((buffer, index) => this.#sendPieces(n, index, buffer));
     const writer = this.#writer;
     writer.reset();
-    if (this.#seq === 0) this.#introduce();
+    if (!this.#isIntroduced) this.#introduce();
     const definition = replay.op === OP.apply ? this.#define(replay.definition ?? EMPTY) : 0;
     const tail = keptOptions(replay.tail);
     const body = new Uint8Array(replay.body.length + tail.length);
     body.set(replay.body);
     body.set(tail, replay.body.length);
-    const n = session.nextNumber();
     const flags = tail.length > 0 ? TASK_FLAG.tail : 0;
-    writer.task(n, this.#client, definition, replay.op, flags, 0, tail.length, 0, now(), body);
-    const header = {
-      kind: KIND.tasks,
-      origin: this.#client,
-      seq: ++this.#seq,
-      target: ANY,
-      nonce,
-      acked: 0,
-      committed: 0,
-      window: 0,
-    };
-    const group = writer.close(header, (bytes, from, to, at) => mac.sign(bytes, from, to, at)).slice();
-    socket.send([group]);
+    writer.task(
+      n,
+      this.#client,
+      definition,
+      replay.op,
+      flags,
+      replay.large.length,
+      tail.length,
+      0,
+      now(),
+      body,
+    );
+    const group = this.#sealed(KIND.tasks);
+    this.#socket?.send([group]);
     // Known from now on, and not only when the scheduler says that it has it: whoever gets the new name may ask at once.
     ledger.tasks(group, "task");
     store.takeTasks(group, "task");
     return session.msgId(n);
   }
 
+  /** A large buffer, ahead of its task. */
+  #sendPieces(n: number, index: number, buffer: Uint8Array): void {
+    const total = buffer.length;
+    for (let offset = 0; offset < total; offset += CHUNK_PIECE_BYTES) {
+      const piece = buffer.subarray(offset, offset + CHUNK_PIECE_BYTES);
+      this.#writer.reset();
+      this.#writer.chunk({ n, client: this.#client, index, side: 0, offset, length: piece.length, total });
+      this.#socket?.send([this.#sealed(KIND.chunk), piece]);
+    }
+  }
+
+  #sealed(kind: number): Uint8Array {
+    const { mac, nonce } = this.#parts;
+    const seq = ++this.#seq;
+    const header = { kind, origin: this.#client, seq, target: ANY, nonce, acked: 0, committed: 0, window: 0 };
+    return this.#writer.close(header, (bytes, from, to, at) => mac.sign(bytes, from, to, at)).slice();
+  }
+
   /** The client's card: the first record on a path. */
   #introduce(): void {
+    this.#isIntroduced = true;
     const { session, pid, username } = this.#parts.session;
     const card = encodeValue({ kind: "client", session, username, pid }).body;
     this.#writer.task(0, this.#client, 0, OP.define, 0, 0, 0, 0, now(), card);
@@ -167,15 +194,17 @@ export class Resubmitter {
   }
 }
 
-/** @throws RequestError naming the task */
+/** @throws RequestError (ValueError) naming the task and what is missing */
 function checkReplayable({ msgId, replay }: StoredRecord): void {
-  if (!replay) return;
-  const size = Math.max(replay.body.length, replay.definition?.length ?? 0);
-  if (replay.isReplayable && size <= INLINE_BODY_BYTES) return;
-  throw new RequestError(
-    "ValueError",
-    `task '${msgId}' cannot be run again: its large arguments were not kept`,
-  );
+  const why = replay && obstacle(replay);
+  if (why) throw new RequestError("ValueError", `task '${msgId}' cannot be run again: ${why}`);
+}
+
+function obstacle(replay: GroupReplay): string | undefined {
+  const { op, body, definition } = replay;
+  if (body.length + (definition?.length ?? 0) > MAX_GROUP_BYTES / 2) return "it is too large for one message";
+  if (op === OP.apply && definition === null) return "its function was not kept";
+  return replay.isReplayable ? undefined : "its large arguments were not kept";
 }
 
 /** What still means something for the hub's own client: dependencies and engines named by id do not. */

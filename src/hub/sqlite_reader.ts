@@ -4,11 +4,18 @@
  */
 
 import { ANY } from "../protocol/groups.ts";
-import { askedIds, type Condition, isObject, matches } from "./query_match.ts";
+import { askedIds, type Condition, isObject, isPlainText, matches } from "./query_match.ts";
 import { GroupRecord, type GroupRow, type Outputs, PeerRecord, type PeerRow } from "./record_view.ts";
-import { bySubmission } from "./records_memory.ts";
-import { type ClientCard, msgIdOf, OUTPUT_KINDS, type RecordContext, type StoredRecord } from "./records.ts";
-import { RequestError } from "./request_error.ts";
+import {
+  bySubmission,
+  type ClientCard,
+  msgIdOf,
+  OUTPUT_KINDS,
+  type RecordContext,
+  type StoredRecord,
+  type Submitted,
+} from "./records.ts";
+import { tooMany } from "./request_error.ts";
 import { JSON_COLUMNS, type SqlPart } from "./sqlite_schema.ts";
 import { parseTime } from "./times.ts";
 
@@ -59,9 +66,7 @@ export class SqliteReader {
     const found: StoredRecord[] = [];
     for (const record of this.#candidates(conditions)) {
       if (!matches(conditions, (key) => record.field(key))) continue;
-      if (found.length === limit) {
-        throw new RequestError("ValueError", `the query has more than ${limit} records`);
-      }
+      if (found.length === limit) throw tooMany(limit);
       found.push(record);
     }
     return found.sort(bySubmission);
@@ -72,15 +77,18 @@ export class SqliteReader {
       `SELECT task, submitted FROM submissions WHERE submitted IS NOT NULL
        UNION ALL SELECT msg_id, submitted FROM messages WHERE submitted IS NOT NULL ORDER BY submitted`,
     );
-    const ids: string[] = [];
-    for (const { task } of rows.iterate()) {
-      if (typeof task === "string") ids.push(task);
-      else {
-        const card = this.#db.card(Math.floor(Number(task) / 2 ** 32));
-        if (card) ids.push(msgIdOf(card, Number(task) % 2 ** 32));
-      }
+    const records: Submitted[] = [];
+    for (const { task, submitted } of rows.iterate()) {
+      const msgId = this.#msgId(task);
+      if (msgId !== undefined) records.push({ msgId, submitted: Number(submitted) });
     }
-    return ids;
+    return records.sort(bySubmission).map((record) => record.msgId);
+  }
+
+  #msgId(task: unknown): string | undefined {
+    if (typeof task === "string") return task;
+    const card = this.#db.card(Math.floor(Number(task) / 2 ** 32));
+    return card && msgIdOf(card, Number(task) % 2 ** 32);
   }
 
   /** The last large buffer of a task's arguments: where a body was too large for its record. */
@@ -130,7 +138,8 @@ export class SqliteReader {
   }
 
   /** What a condition means for `submissions` and `results`; never narrower than the condition itself. */
-  #groupPart({ key, op, argument }: Condition): SqlPart[] {
+  #groupPart({ key, path, op, argument }: Condition): SqlPart[] {
+    if (path.length > 0) return [];
     if (key === "submitted") return timePart("s.submitted", op, argument);
     if (key === "completed") {
       if (op === "$eq" && argument === null) return [{ sql: "r.task IS NULL", values: [] }];
@@ -141,7 +150,7 @@ export class SqliteReader {
     if (key === "label" && (op === "$glob" || (op === "$eq" && argument !== null))) {
       return [{ sql: "s.tail IS NOT NULL", values: [] }];
     }
-    if (op !== "$eq" || typeof argument !== "string") return [];
+    if (op !== "$eq" || !isPlainText(argument)) return [];
     if (key === "client_uuid") {
       return [{
         sql: "s.task / 4294967296 IN (SELECT id FROM clients WHERE session = ?)",
@@ -263,13 +272,14 @@ export class SqliteReader {
   }
 }
 
-function peerPart({ key, op, argument }: Condition): SqlPart[] {
+function peerPart({ key, path, op, argument }: Condition): SqlPart[] {
+  if (path.length > 0) return [];
   if (key === "submitted" || key === "completed") {
     if (op === "$eq" && argument === null) return [{ sql: `${key} IS NULL`, values: [] }];
     if (op === "$ne" && argument === null) return [{ sql: `${key} IS NOT NULL`, values: [] }];
     return timePart(key, op, argument);
   }
-  if (op !== "$eq" || typeof argument !== "string") return [];
+  if (op !== "$eq" || !isPlainText(argument)) return [];
   if (key === "client_uuid" || key === "engine_uuid" || key === "queue") {
     return [{ sql: `${key} = ?`, values: [argument] }];
   }

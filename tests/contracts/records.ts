@@ -53,42 +53,50 @@ function chunkGroup(client: number, n: number, side: number, piece: Uint8Array, 
   return writer.close({ ...HEADER, kind: KIND.chunk }, noSign).slice();
 }
 
+/** A store, ready to be asked. */
+export type OpenStore = RecordStore & { [Symbol.dispose]?(): void };
+
 const query = (value: unknown): Condition[] => parseQuery(value);
 
 /** Registers the suite's tests. */
 export function testRecords(
   name: string,
-  open: (context: RecordContext) => RecordStore & { [Symbol.dispose]?(): void },
+  open: (context: RecordContext) => OpenStore | Promise<OpenStore>,
+  options: { readonly ignore?: boolean } = {},
 ): void {
   function test(
     what: string,
-    run: (store: RecordStore) => void,
+    run: (store: RecordStore) => Promise<void>,
     engineOf: RecordContext["engineOf"] = () => null,
   ) {
-    Deno.test(`${name}: ${what}`, () => {
-      const store = open({ engineOf });
-      try {
-        run(store);
-      } finally {
-        store.close();
-        store[Symbol.dispose]?.();
-      }
+    Deno.test({
+      name: `${name}: ${what}`,
+      ignore: options.ignore ?? false,
+      async fn() {
+        const store = await open({ engineOf });
+        try {
+          await run(store);
+        } finally {
+          await store.close();
+          store[Symbol.dispose]?.();
+        }
+      },
     });
   }
 
-  test("a client's index belongs to session and pid", (store) => {
-    const index = store.clientIndex("s", 1, "me");
-    assert.equal(store.clientIndex("s", 1, "me"), index);
-    assert.notEqual(store.clientIndex("s", 2, "me"), index);
+  test("a client's index belongs to session and pid", async (store) => {
+    const index = await store.clientIndex("s", 1, "me");
+    assert.equal(await store.clientIndex("s", 1, "me"), index);
+    assert.notEqual(await store.clientIndex("s", 2, "me"), index);
     assert.deepEqual(store.client(index), { index, session: "s", pid: 1, username: "me" });
     assert.equal(store.client(999), undefined);
   });
 
-  test("a group's task is a record in ipyparallel's shape", (store) => {
-    const client = store.clientIndex("s", 1, "me");
+  test("a group's task is a record in ipyparallel's shape", async (store) => {
+    const client = await store.clientIndex("s", 1, "me");
     store.engine(0, "engine-0");
     store.takeTasks(tasksGroup(client, 1, 2), "task");
-    const open = store.get("s_1_1")!;
+    const open = (await store.get("s_1_1"))!;
     assert.equal(open.field("submitted"), "2026-11-23T08:21:21.123456Z");
     assert.equal(open.field("completed"), null);
     assert.equal(open.field("engine_uuid"), null);
@@ -104,7 +112,7 @@ export function testRecords(
       version: "5.4",
     });
     store.takeResults(resultsGroup(client, 1, 1), 5_000_000);
-    const done = store.get("s_1_1")!;
+    const done = (await store.get("s_1_1"))!;
     assert.equal(done.field("completed"), "2026-11-23T08:21:21.125456Z");
     assert.equal(done.field("received"), "1970-01-01T00:00:05Z");
     assert.equal(done.field("engine_uuid"), "engine-0");
@@ -112,34 +120,34 @@ export function testRecords(
     assert.deepEqual(done.resultBuffers(), [encodeValue(43).body]);
     assert.equal(done.buffers().length, 2);
     assert.equal(done.replay?.isReplayable, true);
-    assert.equal(store.get("s_1_2")!.field("completed"), null);
-    assert.equal(store.get("s_1_3"), undefined);
+    assert.equal((await store.get("s_1_2"))!.field("completed"), null);
+    assert.equal(await store.get("s_1_3"), undefined);
   });
 
-  test("an open task tells the engine that has it", (store) => {
-    const client = store.clientIndex("s", 1, "me");
+  test("an open task tells the engine that has it", async (store) => {
+    const client = await store.clientIndex("s", 1, "me");
     store.takeTasks(tasksGroup(client, 1, 1), "task");
-    assert.equal(store.get("s_1_1")!.field("engine_uuid"), "engine-9");
+    assert.equal((await store.get("s_1_1"))!.field("engine_uuid"), "engine-9");
   }, () => "engine-9");
 
-  test("the first result of a task stays", (store) => {
-    const client = store.clientIndex("s", 1, "me");
+  test("the first result of a task stays", async (store) => {
+    const client = await store.clientIndex("s", 1, "me");
     store.engine(0, "a");
     store.engine(1, "b");
     store.takeTasks(tasksGroup(client, 1, 1), "task");
     store.takeResults(resultsGroup(client, 1, 1, 0), 1);
     store.takeResults(resultsGroup(client, 1, 1, 1), 2);
-    assert.equal(store.get("s_1_1")!.field("engine_uuid"), "a");
+    assert.equal((await store.get("s_1_1"))!.field("engine_uuid"), "a");
   });
 
-  test("an error's record has what the client shows", (store) => {
-    const client = store.clientIndex("s", 1, "me");
+  test("an error's record has what the client shows", async (store) => {
+    const client = await store.clientIndex("s", 1, "me");
     store.takeTasks(tasksGroup(client, 1, 1), "task");
     const writer = new GroupWriter();
     const body = encodeValue({ ename: "TypeError", evalue: "no", traceback: ["at f"] }).body;
     writer.result(1, client, STATUS.error, 0, 0, 0, 0, 1, 0, 0, 0, body);
     store.takeResults(writer.close({ ...HEADER, kind: KIND.results }, noSign).slice(), 7);
-    const record = store.get("s_1_1")!;
+    const record = (await store.get("s_1_1"))!;
     assert.deepEqual(record.field("result_content"), {
       status: "error",
       ename: "TypeError",
@@ -151,24 +159,24 @@ export function testRecords(
     assert.equal(record.field("completed"), "1970-01-01T00:00:00.000007Z");
   });
 
-  test("options in the tail are the metadata", (store) => {
-    const client = store.clientIndex("s", 1, "me");
+  test("options in the tail are the metadata", async (store) => {
+    const client = await store.clientIndex("s", 1, "me");
     const writer = new GroupWriter();
     const tail = new TextEncoder().encode(JSON.stringify({ label: "mine", retries: 2 }));
     const value = encodeValue({ code: "1 + 1" }).body;
     const body = new Uint8Array([...value, ...tail]);
     writer.task(1, client, 0, OP.execute, TASK_FLAG.tail, 0, tail.length, 1, SUBMITTED_MS, body);
     store.takeTasks(writer.close({ ...HEADER, kind: KIND.tasks }, noSign).slice(), "task");
-    const record = store.get("s_1_1")!;
+    const record = (await store.get("s_1_1"))!;
     assert.equal(record.field("label"), "mine");
     assert.equal((record.field("metadata") as Record<string, unknown>)["retries"], 2);
     assert.deepEqual(record.field("content"), { silent: false, user_expressions: {}, code: "1 + 1" });
-    assert.equal(store.find(query({ label: "mine" }), 10).length, 1);
-    assert.equal(store.find(query({ label: { $nin: [""] } }), 10).length, 1);
+    assert.equal((await store.find(query({ label: "mine" }), 10)).length, 1);
+    assert.equal((await store.find(query({ label: { $nin: [""] } }), 10)).length, 1);
   });
 
-  test("large buffers come in pieces and are whole in the record", (store) => {
-    const client = store.clientIndex("s", 1, "me");
+  test("large buffers come in pieces and are whole in the record", async (store) => {
+    const client = await store.clientIndex("s", 1, "me");
     const large = crypto.getRandomValues(new Uint8Array(60_000));
     const halves = [large.subarray(0, 30_000), large.subarray(30_000)] as const;
     for (const total of [60_000, 3 << 20]) {
@@ -183,17 +191,17 @@ export function testRecords(
       const writer = new GroupWriter();
       writer.result(n, client, STATUS.ok, 2, 1, 0, 0, 1, 0, 0, 0, encodeValue("body").body);
       store.takeResults(writer.close({ ...HEADER, kind: KIND.results }, noSign).slice(), 7);
-      const buffers = store.get(`s_1_${n}`)!.resultBuffers();
+      const buffers = (await store.get(`s_1_${n}`))!.resultBuffers();
       assert.equal(buffers.length, 2);
       assert.equal(buffers[1]!.length, total);
       if (total === 60_000) assert.deepEqual(buffers[1], large);
     }
-    store.drop(["s_1_60000", `s_1_${3 << 20}`]);
-    assert.equal(store.get("s_1_60000"), undefined);
+    await store.drop(["s_1_60000", `s_1_${3 << 20}`]);
+    assert.equal(await store.get("s_1_60000"), undefined);
   });
 
-  test("a piece that does not fit is refused, and its buffer is not there", (store) => {
-    const client = store.clientIndex("s", 1, "me");
+  test("a piece that does not fit is refused, and its buffer is not there", async (store) => {
+    const client = await store.clientIndex("s", 1, "me");
     const piece = new Uint8Array(10);
     assert.throws(() => store.takeChunk(chunkGroup(client, 1, 0, piece, 100, 50), piece), RangeError);
     assert.throws(
@@ -202,9 +210,9 @@ export function testRecords(
     );
   });
 
-  test("a peer's task: submitted, assigned, finished, output in any order", (store) => {
+  test("a peer's task: submitted, assigned, finished, output in any order", async (store) => {
     store.output("peer-1", { kind: "stdout", text: "early " });
-    assert.equal(store.get("peer-1")!.field("submitted"), null);
+    assert.equal((await store.get("peer-1"))!.field("submitted"), null);
     store.put("peer-1", {
       header: { msg_id: "peer-1", subshell_id: null },
       metadata: { label: "p" },
@@ -225,7 +233,7 @@ export function testRecords(
       received: 2_000_001,
       result_buffers: [new Uint8Array([3])],
     });
-    const record = store.get("peer-1")!;
+    const record = (await store.get("peer-1"))!;
     assert.equal(record.field("stdout"), "early late");
     assert.deepEqual(record.field("execute_result"), { data: { "text/plain": "4" } });
     assert.deepEqual(record.field("header"), { msg_id: "peer-1", subshell_id: null });
@@ -236,70 +244,70 @@ export function testRecords(
     assert.deepEqual(record.resultBuffers(), [new Uint8Array([3])]);
   });
 
-  test("output of a group's task joins its record", (store) => {
-    const client = store.clientIndex("s", 1, "me");
+  test("output of a group's task joins its record", async (store) => {
+    const client = await store.clientIndex("s", 1, "me");
     store.output("s_1_1", { kind: "stderr", text: "oh" });
-    assert.equal(store.get("s_1_1"), undefined);
+    assert.equal(await store.get("s_1_1"), undefined);
     store.takeTasks(tasksGroup(client, 1, 1), "task");
-    assert.equal(store.get("s_1_1")!.field("stderr"), "oh");
-    assert.equal(store.history().length, 1);
+    assert.equal((await store.get("s_1_1"))!.field("stderr"), "oh");
+    assert.equal((await store.history()).length, 1);
   });
 
-  test("text output of a task is bounded", (store) => {
+  test("text output of a task is bounded", async (store) => {
     const text = "x".repeat(300_000);
     for (let i = 0; i < 10; i++) store.output("peer-1", { kind: "stdout", text });
-    assert.equal(String(store.get("peer-1")!.field("stdout")).length, 900_000);
+    assert.equal(String((await store.get("peer-1"))!.field("stdout")).length, 900_000);
   });
 
-  test("queries narrow by time, state, engine, client and queue", (store) => {
-    const client = store.clientIndex("s", 1, "me");
+  test("queries narrow by time, state, engine, client and queue", async (store) => {
+    const client = await store.clientIndex("s", 1, "me");
     store.engine(0, "e0");
     store.takeTasks(tasksGroup(client, 1, 10), "task");
     store.takeTasks(tasksGroup(client, 11, 2, 0), "mux");
     store.takeResults(resultsGroup(client, 1, 4), 9);
     store.put("peer-1", { submitted: 5, client_uuid: "c", queue: "task", engine_uuid: "e0", completed: 6 });
-    const count = (value: unknown) => store.find(query(value), 100).length;
-    assert.equal(count({}), 13);
-    assert.equal(count({ completed: null }), 8);
-    assert.equal(count({ completed: { $ne: null } }), 5);
-    assert.equal(count({ client_uuid: "s" }), 12);
-    assert.equal(count({ engine_uuid: "e0" }), 7);
-    assert.equal(count({ engine_uuid: "e0", completed: { $exists: true } }), 5);
-    assert.equal(count({ queue: "mux" }), 2);
-    assert.equal(count({ msg_id: "s_1_3" }), 1);
-    assert.equal(count({ msg_id: { $in: ["s_1_3", "peer-1", "nobody"] } }), 2);
-    assert.equal(count({ msg_id: { $glob: "s_1_*" } }), 12);
-    assert.equal(count({ submitted: "2026-11-23T08:21:21.124456+00:00" }), 2);
-    assert.equal(count({ submitted: { $lt: "2026-11-23T08:21:21.126456Z" } }), 6);
-    assert.equal(count({ submitted: { $gte: "2026-11-23T08:21:21.126456Z" } }), 7);
-    assert.deepEqual(store.find(query({}), 100)[0]!.msgId, "peer-1");
-    assert.throws(() => store.find(query({}), 5), /more than 5/);
-    assert.deepEqual(store.history().slice(0, 2), ["peer-1", "s_1_1"]);
+    const count = async (value: unknown) => (await store.find(query(value), 100)).length;
+    assert.equal(await count({}), 13);
+    assert.equal(await count({ completed: null }), 8);
+    assert.equal(await count({ completed: { $ne: null } }), 5);
+    assert.equal(await count({ client_uuid: "s" }), 12);
+    assert.equal(await count({ engine_uuid: "e0" }), 7);
+    assert.equal(await count({ engine_uuid: "e0", completed: { $exists: true } }), 5);
+    assert.equal(await count({ queue: "mux" }), 2);
+    assert.equal(await count({ msg_id: "s_1_3" }), 1);
+    assert.equal(await count({ msg_id: { $in: ["s_1_3", "peer-1", "nobody"] } }), 2);
+    assert.equal(await count({ msg_id: { $glob: "s_1_*" } }), 12);
+    assert.equal(await count({ submitted: "2026-11-23T08:21:21.124456+00:00" }), 2);
+    assert.equal(await count({ submitted: { $lt: "2026-11-23T08:21:21.126456Z" } }), 6);
+    assert.equal(await count({ submitted: { $gte: "2026-11-23T08:21:21.126456Z" } }), 7);
+    assert.deepEqual((await store.find(query({}), 100))[0]!.msgId, "peer-1");
+    await assert.rejects(async () => await store.find(query({}), 5), /more than 5/);
+    assert.deepEqual((await store.history()).slice(0, 2), ["peer-1", "s_1_1"]);
   });
 
-  test("finished records are dropped, open ones stay", (store) => {
-    const client = store.clientIndex("s", 1, "me");
+  test("finished records are dropped, open ones stay", async (store) => {
+    const client = await store.clientIndex("s", 1, "me");
     store.engine(0, "e0");
     store.takeTasks(tasksGroup(client, 1, 5), "task");
     store.takeResults(resultsGroup(client, 1, 3), 9);
     store.put("peer-1", { submitted: 5, engine_uuid: "e1", completed: 6 });
-    store.dropFinished("e0");
-    assert.deepEqual(store.history().sort(), ["peer-1", "s_1_4", "s_1_5"]);
-    store.dropFinished();
-    assert.deepEqual(store.history().sort(), ["s_1_4", "s_1_5"]);
+    await store.dropFinished("e0");
+    assert.deepEqual((await store.history()).sort(), ["peer-1", "s_1_4", "s_1_5"]);
+    await store.dropFinished();
+    assert.deepEqual((await store.history()).sort(), ["s_1_4", "s_1_5"]);
   });
 
-  test("resubmitted is kept for both kinds of record", (store) => {
-    const client = store.clientIndex("s", 1, "me");
+  test("resubmitted is kept for both kinds of record", async (store) => {
+    const client = await store.clientIndex("s", 1, "me");
     store.takeTasks(tasksGroup(client, 1, 1), "task");
     store.put("s_1_1", { resubmitted: "new-1" });
     store.put("peer-1", { submitted: 5 });
     store.put("peer-1", { resubmitted: "new-2" });
-    assert.equal(store.get("s_1_1")!.field("resubmitted"), "new-1");
-    assert.equal(store.get("peer-1")!.field("resubmitted"), "new-2");
+    assert.equal((await store.get("s_1_1"))!.field("resubmitted"), "new-1");
+    assert.equal((await store.get("peer-1"))!.field("resubmitted"), "new-2");
   });
 
-  test("malformed groups are refused", (store) => {
+  test("malformed groups are refused", async (store) => {
     const group = tasksGroup(1, 1, 3);
     assert.throws(() => store.takeTasks(group.subarray(0, group.length - 8), "task"), RangeError);
     assert.throws(() => store.takeResults(new Uint8Array(10), 1), RangeError);

@@ -129,8 +129,11 @@ test("hub lets anybody unregister an engine and does not use its id again", asyn
 
 test("hub answers malformed and unknown requests with errors and drops what is not signed", async (hub) => {
   const client = hub.client();
-  assert.equal(await client.askBadly("nonsense_request", {}, "KeyError"), "'nonsense_request'");
-  assert.match(await client.askBadly("queue_request", { targets: { a: 1 } }, "ShapeError"), /targets/);
+  assert.equal(
+    await client.askBadly("nonsense_request", {}, "KeyError"),
+    `"Bad Message Type: 'nonsense_request'"`,
+  );
+  assert.match(await client.askBadly("queue_request", { targets: { a: 1 } }, "TypeError"), /targets/);
   assert.match(
     await client.askBadly("result_request", { msg_ids: ["x"] }, "KeyError"),
     /^'No such message: x'$/,
@@ -190,7 +193,7 @@ test("hub records groups, acknowledges them after the commit, and counts what is
     msg_ids: ["s_7_2", "s_7_1"],
     status_only: false,
   });
-  assert.deepEqual(result.content["completed"], ["s_7_2", "s_7_1"]);
+  assert.deepEqual(result.content["completed"], ["s_7_1", "s_7_2"]);
   assert.equal(readValue(result.buffers[0]!), 43);
   assert.equal((result.content["s_7_1"] as Record<string, unknown>)["buffer_count"], 1);
   const records = await client.ask("db_request", { query: { msg_id: "s_7_3" }, keys: ["buffers", "label"] });

@@ -1,0 +1,45 @@
+/** The keys of a record, and what kind of value each has: what a query may compare it with. */
+
+/** What a key's value is, where it is not null. */
+export type KeyKind = "text" | "time" | "object" | "buffers";
+
+const KINDS = {
+  msg_id: "text",
+  header: "object",
+  metadata: "object",
+  content: "object",
+  buffers: "buffers",
+  submitted: "time",
+  client_uuid: "text",
+  engine_uuid: "text",
+  started: "time",
+  completed: "time",
+  resubmitted: "text",
+  received: "time",
+  result_header: "object",
+  result_metadata: "object",
+  result_content: "object",
+  result_buffers: "buffers",
+  queue: "text",
+  execute_input: "text",
+  execute_result: "object",
+  error: "object",
+  stdout: "text",
+  stderr: "text",
+  label: "text",
+  display_data: "object",
+  status: "text",
+} as const satisfies Readonly<Record<string, KeyKind>>;
+
+export type RecordKey = keyof typeof KINDS;
+
+/** The keys of a record, in ipyparallel's order; the last two are extras. */
+export const RECORD_KEYS = Object.keys(KINDS) as readonly RecordKey[];
+
+export function isRecordKey(key: string): key is RecordKey {
+  return Object.hasOwn(KINDS, key);
+}
+
+export function kindOf(key: RecordKey): KeyKind {
+  return KINDS[key];
+}
