@@ -41,6 +41,8 @@ type Role = "registration" | "notification" | "task" | "mux" | "control" | "iopu
 const WRITER_BYTES = 1 << 20;
 /** The highest number of a task that a scheduler takes. */
 const MAX_NUMBER = 2 ** 28;
+/** Schemes without a scheduler that takes groups apart: libzmq deals whole messages out to whoever is next, or there is none. */
+const NO_GROUPS: ReadonlySet<string> = new Set(["pure", "none"]);
 const encoder = new TextEncoder();
 
 export class Connection implements PathHost, TaskNames {
@@ -285,6 +287,11 @@ export class Connection implements PathHost, TaskNames {
   /** The way to the task scheduler. */
   get taskPath(): TaskPath {
     this.check();
+    if (NO_GROUPS.has(this.info.task_scheme)) {
+      throw new Error(
+        `Cannot balance tasks: the controller's scheme is "${this.info.task_scheme}"; use a direct view, or start it with another --scheme`,
+      );
+    }
     if (this.#taskPath === undefined) throw new Error("Cannot send a task: the client is not connected");
     return this.#taskPath;
   }

@@ -430,6 +430,13 @@ class RunningHub implements Hub {
 
   #resubmit(msgIds: readonly string[]): Promise<Record<string, string>> {
     if (!this.#ports) throw new RequestError("RuntimeError", "the schedulers are not ready");
+    const { scheme = "leastload" } = this.#options;
+    if (scheme === "none") {
+      throw new RequestError(
+        "RuntimeError",
+        "no task can be run again: the controller runs without a task scheduler",
+      );
+    }
     this.#resubmitter ??= new Resubmitter({
       context: this.#context,
       poller: this.#poller,
@@ -440,6 +447,7 @@ class RunningHub implements Hub {
       ledger: this.#ledger,
       url: localUrl(this.#sockets.clientInterface, this.#ports.client.task),
       serverKey: this.#options.curve?.publicKey,
+      takesGroups: scheme !== "pure",
     });
     return this.#resubmitter.resubmit(msgIds);
   }

@@ -141,8 +141,8 @@ export class Ledger {
     return true;
   }
 
-  /** A peer's task went to an engine. */
-  assignPeer(msgId: string, engine: number): void {
+  /** A peer's task went to an engine, or (null) waits again. */
+  assignPeer(msgId: string, engine: number | null): void {
     const code = this.#peers.get(msgId);
     if (code === undefined || code % 2 === 1) return;
     this.#peers.set(msgId, codeOf("task", engine));

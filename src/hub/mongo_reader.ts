@@ -3,7 +3,6 @@
  * test in JavaScript that the other stores use. Documents are read in batches, and of each only what is needed.
  */
 
-import { OP } from "../protocol/groups.ts";
 import type { MongoClients } from "./mongo_clients.ts";
 import type { CollectionName, Doc, MongoDatabase } from "./mongo_database.ts";
 import { bytesOf, Pieces } from "./mongo_pieces.ts";

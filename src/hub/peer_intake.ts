@@ -119,8 +119,9 @@ export class PeerIntake {
     const { msg_id: msgId, engine_id: uuid } = content;
     if (typeof msgId !== "string" || typeof uuid !== "string") return;
     const engine = registry.byUuid(uuid);
-    if (engine) ledger.assignPeer(msgId, engine.id);
-    if (ledger.peer(msgId)) store.put(msgId, { engine_uuid: uuid });
+    // Without a uuid: an engine gave it back, and it waits for another one.
+    if (engine || uuid === "") ledger.assignPeer(msgId, engine?.id ?? null);
+    if (ledger.peer(msgId)) store.put(msgId, { engine_uuid: uuid === "" ? null : uuid });
   }
 
   #taskResult(message: Message, now: number): void {

@@ -192,7 +192,7 @@ function compare(a: unknown, b: unknown): number {
   if (typeof a === "number" && typeof b === "number") return a - b;
   if (typeof a !== "string" || typeof b !== "string") return NaN;
   const times = [parseTime(a), parseTime(b)] as const;
-  if (times[0] !== undefined && times[1] !== undefined) return times[0] - times[1];
+  if (times[0] !== undefined || times[1] !== undefined) return (times[0] ?? NaN) - (times[1] ?? NaN);
   return a < b ? -1 : a > b ? 1 : 0;
 }
 

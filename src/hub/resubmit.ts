@@ -33,6 +33,8 @@ export interface ResubmitParts {
   readonly url: string;
   /** The public key of that socket, under CURVE. */
   readonly serverKey?: string | undefined;
+  /** Whether groups are scheduled: libzmq's proxy takes single messages only. */
+  readonly takesGroups: boolean;
 }
 
 const decoder = new TextDecoder();
@@ -64,7 +66,7 @@ export class Resubmitter {
     const missing = asked.filter((_, i) => records[i] === undefined);
     if (missing.length > 0) throw keyError(`No such msg(s): ${listText(missing)}`);
     const known = records.filter((record) => record !== undefined);
-    for (const record of known) checkReplayable(record);
+    for (const record of known) checkReplayable(record, this.#parts.takesGroups);
     await this.#open();
     const renamed: Record<string, string> = {};
     for (const record of known) {
@@ -194,9 +196,13 @@ export class Resubmitter {
   }
 }
 
-/** @throws RequestError (ValueError) naming the task and what is missing */
-function checkReplayable({ msgId, replay }: StoredRecord): void {
-  const why = replay && obstacle(replay);
+/** @throws RequestError naming the task and why it cannot be run again */
+function checkReplayable({ msgId, replay }: StoredRecord, takesGroups: boolean): void {
+  if (!replay) return;
+  if (!takesGroups) {
+    throw new RequestError("RuntimeError", `task '${msgId}' cannot be run again under scheme pure`);
+  }
+  const why = obstacle(replay);
   if (why) throw new RequestError("ValueError", `task '${msgId}' cannot be run again: ${why}`);
 }
 

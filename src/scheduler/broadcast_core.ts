@@ -68,6 +68,7 @@ interface Engine {
   readonly uuid: string;
   /** Requests that it has not answered. */
   readonly open: Set<string>;
+  /** Infinity while it lives. */
   diedAt: number;
 }
 
@@ -145,12 +146,12 @@ export class BroadcastCore<Request, Reply> {
   #register(uuid: string, id: number): void {
     const before = this.#engines.get(uuid);
     if (before !== undefined) this.#bury(before, "it registered anew");
-    this.#engines.set(uuid, { id, uuid, open: new Set(), diedAt: 0 });
+    this.#engines.set(uuid, { id, uuid, open: new Set(), diedAt: Infinity });
   }
 
   #unregister(uuid: string, at: number): void {
     const engine = this.#engines.get(uuid);
-    if (engine === undefined || engine.diedAt !== 0) return;
+    if (engine === undefined || engine.diedAt !== Infinity) return;
     engine.diedAt = at;
     this.#dying.add(engine);
   }
@@ -172,7 +173,9 @@ export class BroadcastCore<Request, Reply> {
       last: null,
       isHeard: true,
     };
-    const reachable = [...targets.values()].filter(({ uuid }) => this.#engines.get(uuid)?.diedAt === 0);
+    const reachable = [...targets.values()].filter(({ uuid }) =>
+      this.#engines.get(uuid)?.diedAt === Infinity
+    );
     this.#requests.set(key, open);
     for (const { uuid } of reachable) {
       open.waiting.add(uuid);

@@ -6,9 +6,10 @@ import { now } from "../base/clock.ts";
 import { type Dictionary, findDelimiter, type Header, type Message } from "../protocol/frames.ts";
 import { Incoming } from "../wire/incoming.ts";
 import type { Socket } from "../wire/socket.ts";
-import { type BroadcastAction, BroadcastCore, type BroadcastTarget } from "./broadcast_core.ts";
+import { type BroadcastAction, BroadcastCore, type BroadcastTarget, type Outcome } from "./broadcast_core.ts";
 import type { BroadcastTree } from "./broadcast_tree.ts";
 import { coalesce } from "./coalesced.ts";
+import type { EarlyAborts } from "./early_aborts.ts";
 import type { HubLink } from "./hub_link.ts";
 import { SCHEDULER_BOUNDS } from "./options.ts";
 import { Outbox } from "./outbox.ts";
@@ -21,6 +22,7 @@ export interface BroadcastParts {
   readonly tree: BroadcastTree;
   readonly link: HubLink;
   readonly door: PeerDoor;
+  readonly early: EarlyAborts;
   /** What to say to a request that names no engines. */
   readonly noTargets: string;
 }
@@ -32,14 +34,25 @@ interface Request {
   readonly metadata: Dictionary;
 }
 
-type Action = BroadcastAction<Request, Message>;
+/** What is kept of an engine's reply. */
+type Reply = Pick<Message, "header" | "parentHeader" | "metadata" | "content" | "buffers">;
+
+type Action = BroadcastAction<Request, Reply>;
+
+/** What becomes one reply. */
+interface Together {
+  readonly request: Request;
+  readonly outcomes: readonly Outcome<Pick<Reply, "content" | "buffers">>[];
+  readonly last: Reply | null;
+  readonly isHeard: boolean;
+}
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 export class BroadcastScheduler {
   readonly #parts: BroadcastParts;
-  readonly #core = new BroadcastCore<Request, Message>();
+  readonly #core = new BroadcastCore<Request, Reply>();
   readonly #outboxes: readonly Outbox[];
   readonly #incoming = new Incoming();
 
@@ -107,6 +120,8 @@ export class BroadcastScheduler {
     const targets = readTargets(metadata["targets"]);
     if (targets === null) return this.#refuseWhole(request);
     const isCoalescing = metadata["is_coalescing"] === true;
+    // Copies of others are aborted by their engines, which know the ids that their client named.
+    if (isCoalescing && this.#parts.early.take(header.msg_id)) return this.#abortWhole(request, targets);
     const actions = this.#core.step({
       kind: "submitted",
       key: header.msg_id,
@@ -115,6 +130,16 @@ export class BroadcastScheduler {
       request,
     });
     this.#carryOut(actions);
+  }
+
+  #abortWhole(request: Request, targets: readonly BroadcastTarget[]): void {
+    const outcomes = targets.map((target) => ({
+      target,
+      reply: { content: { status: "aborted" }, buffers: [] },
+      why: "",
+    }));
+    this.#parts.link.forward("inbcast", this.#incoming, [encoder.encode("[]")], 0);
+    this.#sendCoalesced({ request, outcomes, last: null, isHeard: true });
   }
 
   #refuseWhole({ idents, header }: Request): void {
@@ -242,7 +267,7 @@ export class BroadcastScheduler {
   }
 
   /** One reply for all engines, their buffers in the order in which the request named them. */
-  #sendCoalesced({ request, outcomes, last, isHeard }: Extract<Action, { kind: "coalesce" }>): void {
+  #sendCoalesced({ request, outcomes, last, isHeard }: Together): void {
     const { link, clients, door: { session } } = this.#parts;
     const { content, status, buffers } = coalesce(outcomes, last);
     const metadata = {

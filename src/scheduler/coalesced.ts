@@ -5,6 +5,9 @@
 import type { Message } from "../protocol/frames.ts";
 import type { Outcome } from "./broadcast_core.ts";
 
+/** What matters of a reply. */
+type Part = Pick<Message, "content" | "buffers">;
+
 /** What the reply to the client says. */
 export interface Coalesced {
   readonly content: Readonly<Record<string, unknown>>;
@@ -21,7 +24,7 @@ interface Failure {
 }
 
 /** @param last the reply that came last, whose content stands for all if all are well */
-export function coalesce(outcomes: readonly Outcome<Message>[], last: Message | null): Coalesced {
+export function coalesce(outcomes: readonly Outcome<Part>[], last: Part | null): Coalesced {
   const failures = outcomes.flatMap((outcome) => failureOf(outcome) ?? []);
   if (failures.length === 0 && last !== null) {
     const buffers = outcomes.flatMap(({ reply }) => reply?.buffers ?? []);
@@ -35,7 +38,7 @@ export function coalesce(outcomes: readonly Outcome<Message>[], last: Message | 
 
 const ABORTED = "TaskAborted";
 
-function failureOf({ target, reply, why }: Outcome<Message>): Failure | null {
+function failureOf({ target, reply, why }: Outcome<Part>): Failure | null {
   const engine = target.id;
   if (reply === null) {
     return { engine, ename: "EngineError", evalue: why, traceback: [`EngineError: ${why}`] };

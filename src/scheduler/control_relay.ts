@@ -6,6 +6,7 @@ import { type Envelope, isDelimiter, type Message } from "../protocol/frames.ts"
 import { isGroup } from "../protocol/groups.ts";
 import { Incoming } from "../wire/incoming.ts";
 import type { Socket } from "../wire/socket.ts";
+import type { EarlyAborts } from "./early_aborts.ts";
 import type { HubLink } from "./hub_link.ts";
 import { SCHEDULER_BOUNDS } from "./options.ts";
 import type { PeerDoor } from "./peer_door.ts";
@@ -15,8 +16,9 @@ export interface ControlParts {
   readonly engines: Socket;
   readonly link: HubLink;
   readonly door: PeerDoor;
-  /** Aborts a task that waits in a scheduler. */
-  readonly abort: (msgId: string) => void;
+  /** Aborts a task if it waits in a scheduler; false if none has ever heard of it. */
+  readonly abort: (msgId: string) => boolean;
+  readonly early: EarlyAborts;
   /** The id under which an engine has its copy of a broadcast, or undefined. */
   readonly copyAt: (msgId: string, uuid: string) => string | undefined;
 }
@@ -64,8 +66,12 @@ export class ControlRelay {
 
   #abort(message: Incoming, request: Message, uuid: string): void {
     const ids = idsOf(request.content["msg_ids"]);
-    for (const id of ids) this.#parts.abort(id);
-    const copies = ids.flatMap((id) => this.#parts.copyAt(id, uuid) ?? []);
+    const copies: string[] = [];
+    for (const id of ids) {
+      const copy = this.#parts.copyAt(id, uuid);
+      if (copy !== undefined) copies.push(copy);
+      else if (!this.#parts.abort(id)) this.#parts.early.add(id);
+    }
     if (copies.length === 0) return this.#pass(message);
     const { header, parentHeader: parent, metadata, buffers } = request;
     const content = { ...request.content, msg_ids: [...ids, ...copies] };

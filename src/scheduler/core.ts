@@ -8,10 +8,13 @@ import { DeadlineHeap } from "../base/heap.ts";
 import type { GroupReader } from "../protocol/group_reader.ts";
 import { type ResultRecord, STATUS, type TaskRecord } from "../protocol/groups.ts";
 import { Board, type Rare } from "./board.ts";
+import { taskKey } from "./dependencies.ts";
+import { Departures } from "./departures.ts";
 import { Dependents } from "./dependents.ts";
 import { EngineState, type EngineTable } from "./engine_table.ts";
 import type { CoreOptions, Event, Output, Taken, Verdict } from "./events.ts";
 import { MAX_N } from "./history.ts";
+import { SecondTries } from "./second_tries.ts";
 import type { TaskOptions } from "./task_options.ts";
 import { ASSIGNED, DEPENDENT, type FrameStore, NONE, type TaskTable } from "./task_table.ts";
 import { WaitingRoom } from "./waiting_room.ts";
@@ -20,17 +23,18 @@ import { WaitingRoom } from "./waiting_room.ts";
 const RECALL_AFTER_MS = 4;
 
 export class SchedulerCore {
-  readonly #options: CoreOptions;
   readonly #board = new Board();
   readonly #room: WaitingRoom;
   readonly #dependents: Dependents;
   readonly #deadlines = new DeadlineHeap();
-  readonly #dying = new Set<EngineState>();
+  readonly #tries: SecondTries;
+  readonly #departures: Departures;
 
   constructor(options: CoreOptions) {
-    this.#options = options;
     this.#room = new WaitingRoom(this.#board, options);
     this.#dependents = new Dependents(this.#board);
+    this.#tries = new SecondTries(this.#board, this.#room, this.#deadlines);
+    this.#departures = new Departures(this.#board, this.#room, this.#tries, options.graceMs);
   }
 
   get table(): TaskTable {
@@ -56,10 +60,7 @@ export class SchedulerCore {
 
   /** The next time at which a tick is wanted, Infinity for none. */
   get nextTick(): number {
-    let next = this.#deadlines.next;
-    for (const engine of this.#dying) {
-      next = Math.min(next, engine.diedAt + this.#options.graceMs[engine.pool]);
-    }
+    let next = Math.min(this.#deadlines.next, this.#departures.next);
     if (this.waiting === 0) {
       const fullest = this.#recallable();
       if (fullest !== null) next = Math.min(next, fullest.progressAt + RECALL_AFTER_MS);
@@ -73,7 +74,7 @@ export class SchedulerCore {
         this.#register(event.id, event.uuid, event.ours, event.at);
         break;
       case "engine_unregistered":
-        this.#unregister(event.id, event.reason, event.at);
+        this.#departures.begin(event.id, event.reason, event.at);
         break;
       case "cancel":
         this.#cancel(event.client, event.n, event.waitingOnly);
@@ -155,15 +156,10 @@ export class SchedulerCore {
     this.#board.rare.set(seq, rare);
     if (options !== null && !this.#dependents.link(seq, place, rare, options)) return;
     if (options !== null && options.queueTimeoutMs !== Infinity) {
-      this.#setDeadline(seq, rare, at);
+      this.#tries.setDeadline(seq, rare, at);
     }
     if (this.#dependents.isOpen(rare)) this.table.state[place] = DEPENDENT;
     else this.#room.makeReady(seq, place, rare);
-  }
-
-  #setDeadline(seq: number, rare: Rare, at: number): void {
-    rare.deadline = at + (rare.options?.queueTimeoutMs ?? Infinity);
-    if (rare.deadline !== Infinity) this.#deadlines.push(rare.deadline, seq);
   }
 
   /** A task whose options cannot be understood ends with an error. */
@@ -184,9 +180,20 @@ export class SchedulerCore {
     return this.#board.seqOf(client, n);
   }
 
+  /** Whether this scheduler has ever seen the task. */
+  isKnown(client: number, n: number): boolean {
+    return this.#board.isKnown(taskKey(client, n));
+  }
+
   /** Whether an open task is assigned to this engine right now. */
   isAssigned(client: number, n: number, engine: number): boolean {
     return this.#assignedAt(this.table.at(this.seqOf(client, n)), engine);
+  }
+
+  /** Whether an open task has no engine. */
+  isWaiting(seq: number): boolean {
+    const place = this.table.at(seq);
+    return place !== NONE && this.table.state[place] !== ASSIGNED;
   }
 
   #assignedAt(place: number, engine: number): boolean {
@@ -252,12 +259,12 @@ export class SchedulerCore {
     if (table.rare[place] === 1 && status !== STATUS.ok) {
       const rare = this.#board.rare.get(seq)!;
       if (rare.timedOut) {
-        this.#failAssigned(place, STATUS.error, "TaskTimeout", timeoutText(rare));
+        this.#tries.fail(place, STATUS.error, "TaskTimeout", timeoutText(rare));
         return "drop";
       }
       if (rare.retriesLeft > 0 && (status === STATUS.error || status === STATUS.lost)) {
         rare.retriesLeft--;
-        this.#tryElsewhere(seq, place, rare, engine.id, at);
+        this.#tries.elsewhere(seq, place, rare, engine.id, at);
         return "drop";
       }
     }
@@ -271,24 +278,7 @@ export class SchedulerCore {
     const rare = this.#board.rare.get(seq);
     if (rare === undefined || !this.#assignedAt(place, engine.id)) return;
     engine.unlink(this.table, place);
-    this.#tryOthers(seq, place, rare, engine.id, at);
-  }
-
-  #tryElsewhere(seq: number, place: number, rare: Rare, engine: number, at: number): void {
-    rare.tries++;
-    this.#tryOthers(seq, place, rare, engine, at);
-  }
-
-  #tryOthers(seq: number, place: number, rare: Rare, engine: number, at: number): void {
-    rare.tried.add(engine);
-    if (rare.peer !== undefined) this.#setDeadline(seq, rare, at);
-    this.#room.requeue(seq, place);
-  }
-
-  /** Ends a task that an engine had: it does not count as waiting. */
-  #failAssigned(place: number, status: number, ename: string, evalue: string): void {
-    this.#board.waiting++;
-    this.#board.fail(place, status, ename, evalue);
+    this.#tries.others(seq, place, rare, engine.id, at);
   }
 
   // ── engines come and go ────────────────────────────────────────────────────────────────────
@@ -296,59 +286,10 @@ export class SchedulerCore {
   #register(id: number, uuid: string, ours: boolean, at: number): void {
     const before = this.engines.get(id);
     if (before !== undefined) {
-      if (before.alive) this.#unregister(id, "it registered again", at);
-      this.#bury(before, at);
+      this.#departures.begin(id, "it registered again", at);
+      this.#departures.end(before, at);
     }
     this.engines.add(new EngineState(id, uuid, ours));
-  }
-
-  #unregister(id: number, reason: string, at: number): void {
-    const engine = this.engines.get(id);
-    if (engine === undefined || !engine.alive) return;
-    this.engines.retire(engine);
-    engine.diedAt = at;
-    engine.reason = reason;
-    this.#room.failStranded(engine);
-    if (engine.load === 0) this.engines.forget(engine);
-    else this.#dying.add(engine);
-  }
-
-  /** The grace is over: what may have run is lost (or tried again), the rest goes back to its place. */
-  #bury(engine: EngineState, at: number): void {
-    this.#dying.delete(engine);
-    this.engines.forget(engine);
-    for (const { seq, mayHaveRun } of this.#assignedTo(engine).reverse()) {
-      const place = this.table.at(seq);
-      engine.unlink(this.table, place);
-      if (mayHaveRun) this.#lose(seq, place, engine, at);
-      else this.#room.requeue(seq, place);
-    }
-  }
-
-  /** What an engine has, in order. Single messages may have run wherever they stand, of groups the first ones only. */
-  #assignedTo(engine: EngineState): { readonly seq: number; readonly mayHaveRun: boolean }[] {
-    const { table } = this;
-    const list: { seq: number; mayHaveRun: boolean }[] = [];
-    let window = Math.max(1, engine.windowTold);
-    for (let seq = engine.first, place; seq !== 0; seq = table.next[place]!) {
-      place = table.at(seq);
-      list.push({ seq, mayHaveRun: table.pool[place] === 1 || window-- > 0 });
-    }
-    return list;
-  }
-
-  #lose(seq: number, place: number, engine: EngineState, at: number): void {
-    const rare = this.#board.rare.get(seq);
-    if (rare !== undefined && rare.retriesLeft > 0) {
-      rare.retriesLeft--;
-      this.#tryElsewhere(seq, place, rare, engine.id, at);
-      return;
-    }
-    const why = engine.reason === "" ? "" : ` (${engine.reason})`;
-    const text = `Engine ${engine.id} "${engine.uuid}" died while it had the task${why}: it may have run${
-      rare === undefined || rare.tries === 1 ? "" : `, and was tried ${rare.tries} times`
-    }`;
-    this.#failAssigned(place, STATUS.lost, "EngineError", text);
   }
 
   #takeBack(engineId: number, seqs: readonly number[], at: number): void {
@@ -412,11 +353,7 @@ export class SchedulerCore {
       const rare = this.#board.rare.get(seq);
       if (place !== NONE && rare !== undefined && rare.deadline <= at) this.#timeOut(seq, place, rare);
     }
-    for (const engine of this.#dying) {
-      if (engine.load === 0 || engine.diedAt + this.#options.graceMs[engine.pool] <= at) {
-        this.#bury(engine, at);
-      }
-    }
+    this.#departures.expire(at);
   }
 
   /** The queue time-out counts until the task starts: an engine that has not started it gives it up. A peer's task counts as started when an engine gets it. */

@@ -56,6 +56,8 @@ export type Action =
     readonly waitingOnly: boolean;
   }
   | { readonly kind: "recall"; readonly engine: number; readonly count: number }
+  /** A peer's task is back in the queue; if it still is when this is carried out, no engine has it. */
+  | { readonly kind: "waits"; readonly seq: number; readonly peer: unknown }
   /** The task is over: drop what is kept beside its record. */
   | { readonly kind: "release"; readonly client: number; readonly n: number };
 

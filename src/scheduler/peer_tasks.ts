@@ -8,6 +8,7 @@ import { isoTime } from "../protocol/times.ts";
 import type { Incoming } from "../wire/incoming.ts";
 import type { Socket } from "../wire/socket.ts";
 import type { SchedulerCore } from "./core.ts";
+import type { EarlyAborts } from "./early_aborts.ts";
 import type { Action } from "./events.ts";
 import type { EngineEnd, EngineEnds } from "./engine_ends.ts";
 import type { EngineState } from "./engine_table.ts";
@@ -34,13 +35,17 @@ export class PeerTasks {
   readonly #link: HubLink;
   readonly #door: PeerDoor;
   readonly #core: SchedulerCore;
+  readonly #early: EarlyAborts;
   readonly #ids: PeerIds;
   readonly #idOfUuid = new Map<string, number>();
   readonly #uuidOfId = new Map<number, string>();
   readonly #record = emptyTask();
   #frame = -1;
 
-  constructor(parts: { clients: Socket; link: HubLink; door: PeerDoor; core: SchedulerCore }) {
+  constructor(
+    parts: { clients: Socket; link: HubLink; door: PeerDoor; core: SchedulerCore; early: EarlyAborts },
+  ) {
+    this.#early = parts.early;
     this.#clients = parts.clients;
     this.#link = parts.link;
     this.#door = parts.door;
@@ -90,6 +95,8 @@ export class PeerTasks {
     if (taken === "refused") {
       this.#reply(peer, "error", "ValueError", "Cannot take the task: its msg_id counts too far ahead");
     }
+    // Before it is dispatched: an engine may have heard of the abort and answer too.
+    if (this.#early.take(msg_id)) this.abort(msg_id);
     core.dispatch(at);
   }
 
@@ -139,12 +146,18 @@ export class PeerTasks {
     const peer = this.#core.peerOf(seq);
     if (!isPeerTask(peer)) return;
     engines.deliver(end, [end.ident, peer.rid, ...this.#framesOf(peer)]);
-    const content = { msg_id: peer.header.msg_id, engine_id: end.uuid };
+    this.#track(peer, end.uuid);
+  }
+
+  /** A task that an engine had waits for another one. */
+  waits(peer: unknown): void {
+    if (isPeerTask(peer)) this.#track(peer, "");
+  }
+
+  #track({ header: { msg_id } }: PeerTask, engine_id: string): void {
     const { session } = this.#door;
-    this.#link.send("tracktask", [
-      encoder.encode(session.session),
-      ...session.message("task_destination", content),
-    ]);
+    const frames = session.message("task_destination", { msg_id, engine_id });
+    this.#link.send("tracktask", [encoder.encode(session.session), ...frames]);
   }
 
   /** The first time as they came; then signed anew with the number of the try, since an engine ignores a signature that it has seen. */
@@ -156,10 +169,15 @@ export class PeerTasks {
     return [...session.signed([header!, parent!, metadata, content!]), ...buffers];
   }
 
-  /** A task that still waits here ends now, with the answer that an engine would give; one that an engine has is the engine's to abort. */
-  abort(msgId: string): void {
+  /**
+   * A task that still waits here ends now, with the answer that an engine would give; one that an engine has is the engine's to abort.
+   * @returns false if there was never such a task
+   */
+  abort(msgId: string): boolean {
     const id = this.#ids.find(msgId);
-    if (id !== undefined) this.#core.step({ kind: "cancel", ...id, waitingOnly: true, at: now() });
+    if (id === undefined || !this.#core.isKnown(id.client, id.n)) return false;
+    this.#core.step({ kind: "cancel", ...id, waitingOnly: true, at: now() });
+    return true;
   }
 
   /** A failure that the scheduler itself decided. */

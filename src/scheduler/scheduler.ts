@@ -17,6 +17,7 @@ import { BroadcastTree } from "./broadcast_tree.ts";
 import { ControlRelay } from "./control_relay.ts";
 import { SchedulerCore } from "./core.ts";
 import { DirectScheduler } from "./direct_scheduler.ts";
+import { EarlyAborts } from "./early_aborts.ts";
 import { GroupDoor } from "./group_door.ts";
 import { HubLink, type HubNews } from "./hub_link.ts";
 import { isPolicy, SCHEDULER_BOUNDS, type SchedulerSetup } from "./options.ts";
@@ -74,6 +75,7 @@ interface Common {
   readonly sockets: SchedulerSockets;
   readonly door: GroupDoor;
   readonly peerDoor: PeerDoor;
+  readonly early: EarlyAborts;
   readonly sealing: { readonly mac: ReturnType<typeof createMac>; readonly nonce: bigint };
 }
 
@@ -106,7 +108,8 @@ class SchedulerLoop {
     const mac = createMac(setup.key), nonce = BigInt(`0x${setup.nonce}`);
     const door = this.#door = new GroupDoor(mac, nonce, log);
     const peerDoor = new PeerDoor(new Session({ key: setup.key, mac, packer }), door);
-    const common = { context, link, setup, sockets, door, peerDoor, sealing: { mac, nonce } };
+    const early = new EarlyAborts();
+    const common = { context, link, setup, sockets, door, peerDoor, early, sealing: { mac, nonce } };
     this.#tasks = taskScheduler(common);
     const direct = this.#direct = new DirectScheduler({
       link,
@@ -122,9 +125,10 @@ class SchedulerLoop {
       ...this.#taskReaders(),
       () => direct.readEngines(),
       () => this.#broadcast.readEngines(),
-      ...this.#relays(common),
       () => direct.readClients(),
       () => this.#broadcast.readClients(),
+      // After the requests: an abort names some of them.
+      ...this.#relays(common),
     ];
     link.tell({ kind: "scheduler_ready", ports });
     const { scheme } = setup;
@@ -139,14 +143,15 @@ class SchedulerLoop {
     ];
   }
 
-  #relays({ sockets, link, door, peerDoor }: Common): Reader[] {
+  #relays({ sockets, link, door, peerDoor, early }: Common): Reader[] {
     const { controlIn, controlOut, iopubIn, iopubOut } = sockets;
     const control = new ControlRelay({
       clients: controlIn,
       engines: controlOut,
       link,
       door: peerDoor,
-      abort: (msgId) => this.#tasks?.abort(msgId),
+      early,
+      abort: (msgId) => this.#tasks?.abort(msgId) ?? false,
       copyAt: (msgId, uuid) => this.#broadcast.copyAt(msgId, uuid),
     });
     const drop = (peer: string) => (why: string) => door.drop(peer, why);
@@ -252,7 +257,9 @@ class SchedulerLoop {
   }
 }
 
-function taskScheduler({ setup, sockets, link, door, peerDoor, sealing }: Common): TaskScheduler | null {
+function taskScheduler(
+  { setup, sockets, link, door, peerDoor, early, sealing }: Common,
+): TaskScheduler | null {
   const { scheme, hwm } = setup, { task } = sockets;
   if (task === null || !isPolicy(scheme)) return null;
   const core = new SchedulerCore({
@@ -261,7 +268,7 @@ function taskScheduler({ setup, sockets, link, door, peerDoor, sealing }: Common
     graceMs: SCHEDULER_BOUNDS.graceMs,
     random: Math.random,
   });
-  const peers = new PeerTasks({ clients: task.clients, link, door: peerDoor, core });
+  const peers = new PeerTasks({ clients: task.clients, link, door: peerDoor, core, early });
   return new TaskScheduler({ ...task, core, sealing, link, door, peers });
 }
 
@@ -270,12 +277,13 @@ function pureTasks({ setup, sockets, context, link, peerDoor }: Common): PureTas
   return new PureTasks({ context, ...sockets.task, link, door: peerDoor });
 }
 
-function broadcastScheduler({ setup, sockets, link, peerDoor }: Common): BroadcastScheduler {
+function broadcastScheduler({ setup, sockets, link, peerDoor, early }: Common): BroadcastScheduler {
   return new BroadcastScheduler({
     clients: sockets.broadcastIn,
     leaves: sockets.broadcastOut,
     tree: new BroadcastTree(setup.broadcastDepth),
     link,
+    early,
     door: peerDoor,
     noTargets: setup.scheme === "none"
       ? "Cannot take the task: this controller runs without a task scheduler (scheme none); name the engines by a direct view"

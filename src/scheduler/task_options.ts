@@ -44,9 +44,11 @@ function readDependency(
   client: number,
   resolve: ResolveId,
 ): DependencySpec | null {
-  if (value === undefined || value === null) return null;
+  if (value === undefined || value === null || value === "") return null;
   const object: Record<string, unknown> = Array.isArray(value)
     ? { ids: value }
+    : typeof value === "string"
+    ? { ids: [value] }
     : typeof value === "object"
     ? { ...value }
     : {};

@@ -103,10 +103,11 @@ export class TaskScheduler {
     this.#core.step({ kind: "engine_unregistered", id, reason, at: now() });
   }
 
-  /** A peer's task that waits here is aborted. */
-  abort(msgId: string): void {
-    this.#parts.peers.abort(msgId);
+  /** A peer's task that waits here is aborted; false if there was never such a task. */
+  abort(msgId: string): boolean {
+    const isKnown = this.#parts.peers.abort(msgId);
     this.#carryOut();
+    return isKnown;
   }
 
   /** When a tick is wanted next. */
@@ -376,6 +377,9 @@ export class TaskScheduler {
         if (end !== undefined) this.#engines.sendRecall(end, action.count);
         break;
       }
+      case "waits":
+        if (this.#core.isWaiting(action.seq)) this.#parts.peers.waits(action.peer);
+        break;
       case "release":
         this.#buffers.drop(action.client, action.n);
         break;

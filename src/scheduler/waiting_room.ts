@@ -85,6 +85,7 @@ export class WaitingRoom {
     table.engine[place] = NONE;
     this.#board.waiting++;
     const rare = table.rare[place] === 1 ? this.#board.rare.get(seq) : undefined;
+    if (rare?.peer !== undefined) this.#board.output.actions.push({ kind: "waits", seq, peer: rare.peer });
     if (rare !== undefined && (rare.tried.size > 0 || this.#board.bound(rare) !== null)) {
       this.makeReady(seq, place, rare);
       return;

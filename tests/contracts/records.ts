@@ -8,7 +8,7 @@ import { ANY, KIND, OP, STATUS, TASK_FLAG } from "../../src/protocol/groups.ts";
 import { encodeValue } from "../../src/protocol/values.ts";
 
 const noSign = () => {};
-const HEADER = { origin: 1, seq: 1, target: ANY, nonce: 1n, acked: 0, committed: 0, window: 0 };
+export const HEADER = { origin: 1, seq: 1, target: ANY, nonce: 1n, acked: 0, committed: 0, window: 0 };
 export const SUBMITTED_MS = Date.UTC(2026, 10, 23, 8, 21, 21) + 123.456;
 
 /** A group of apply tasks 1 … count of a client, with its definition 7 in front. */
@@ -308,6 +308,7 @@ export function testRecords(
   });
 
   test("malformed groups are refused", async (store) => {
+    await store.commit();
     const group = tasksGroup(1, 1, 3);
     assert.throws(() => store.takeTasks(group.subarray(0, group.length - 8), "task"), RangeError);
     assert.throws(() => store.takeResults(new Uint8Array(10), 1), RangeError);

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { MemoryRecords } from "../../src/hub/records_memory.ts";
 import { NoRecords } from "../../src/hub/records_none.ts";
+import { testRecordQueries } from "../contracts/record_queries.ts";
 import { resultsGroup, tasksGroup, testRecords } from "../contracts/records.ts";
 
 testRecords("MemoryRecords", (context) => new MemoryRecords(context));
+testRecordQueries("MemoryRecords", (context) => new MemoryRecords(context), { runs: 200 });
 
 Deno.test("MemoryRecords drops the oldest finished records and says so", () => {
   const store = new MemoryRecords({ engineOf: () => null }, { maxRecords: 100 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { SqliteRecords } from "../../src/hub/records_sqlite.ts";
+import { testRecordQueries } from "../contracts/record_queries.ts";
 import { resultsGroup, tasksGroup, testRecords } from "../contracts/records.ts";
 
 const context = { engineOf: () => null };
@@ -9,6 +10,9 @@ testRecords("SqliteRecords", (context) => {
   const folder = Deno.makeTempDirSync();
   const store = new SqliteRecords(context, { file: `${folder}/tasks.db` });
   return Object.assign(store, { [Symbol.dispose]: () => Deno.removeSync(folder, { recursive: true }) });
+});
+testRecordQueries("SqliteRecords", (context) => new SqliteRecords(context, { file: ":memory:" }), {
+  runs: 100,
 });
 
 function inFolder(run: (folder: string) => void): () => void {

@@ -42,7 +42,13 @@ class Conversation {
           at: this.#at,
         });
       case "submit":
-        return this.#submit(words[0]!, rest.includes("{") ? JSON.parse(rest.slice(rest.indexOf("{"))) : null);
+        return this.#submit(
+          words[0]!,
+          rest.includes("{") ? JSON.parse(rest.slice(rest.indexOf("{"))) : null,
+          words[1] === "peer",
+        );
+      case "unmet":
+        return this.#unmet(Number(words[0]), id(words[1]!));
       case "finish":
         return this.#finish(Number(words[0]), words[1]!, words[2] ?? "ok", Number(words[3] ?? 1));
       case "cancel":
@@ -76,7 +82,16 @@ class Conversation {
     return this.#drain();
   }
 
-  #submit(what: string, options: unknown): string[] {
+  /** A peer's engine refuses a task whose dependencies it does not meet. */
+  #unmet(engine: number, { client, n }: { client: number; n: number }): string[] {
+    const state = this.#core.engines.get(engine);
+    if (state !== undefined) this.#core.unmet(state, this.#core.seqOf(client, n), this.#at);
+    this.#core.dispatch(this.#at);
+    return this.#drain();
+  }
+
+  /** @param isPeer as single messages of a peer, else as a group of a client of ours */
+  #submit(what: string, options: unknown, isPeer: boolean): string[] {
     const { client, from, to } = range(what);
     const writer = new GroupWriter();
     for (let n = from; n <= to; n++) {
@@ -89,7 +104,8 @@ class Conversation {
     const taken: string[] = [];
     for (let at = reader.offset; reader.task(task); at = reader.offset) {
       const read = options === null ? null : readTaskOptions(options, client, () => undefined);
-      const answer = this.#core.submit(task, kept, at, reader.offset - at, read, this.#at);
+      const peer = isPeer ? { sent: 0 } : undefined;
+      const answer = this.#core.submit(task, kept, at, reader.offset - at, read, this.#at, peer);
       if (answer !== "taken") taken.push(`${answer} ${client}.${task.n}`);
     }
     this.#core.frames.release(kept);
@@ -138,6 +154,8 @@ class Conversation {
           break;
         case "recall":
           lines.push(`recall ${action.count} from ${action.engine}`);
+          break;
+        case "waits":
           break;
         case "release":
           lines.push(`release ${action.client}.${action.n}`);

@@ -1,0 +1,42 @@
+/**
+ * What becomes of a task that an engine had and did not do: another engine gets it, or it ends. A peer's task waits for its time-out anew each time.
+ */
+import type { DeadlineHeap } from "../base/heap.ts";
+import type { Board, Rare } from "./board.ts";
+import type { WaitingRoom } from "./waiting_room.ts";
+
+export class SecondTries {
+  readonly #board: Board;
+  readonly #room: WaitingRoom;
+  readonly #deadlines: DeadlineHeap;
+
+  constructor(board: Board, room: WaitingRoom, deadlines: DeadlineHeap) {
+    this.#board = board;
+    this.#room = room;
+    this.#deadlines = deadlines;
+  }
+
+  setDeadline(seq: number, rare: Rare, at: number): void {
+    rare.deadline = at + (rare.options?.queueTimeoutMs ?? Infinity);
+    if (rare.deadline !== Infinity) this.#deadlines.push(rare.deadline, seq);
+  }
+
+  /** One more try, at an engine that has not had it. */
+  elsewhere(seq: number, place: number, rare: Rare, engine: number, at: number): void {
+    rare.tries++;
+    this.others(seq, place, rare, engine, at);
+  }
+
+  /** The engine would not have it: that was no try. */
+  others(seq: number, place: number, rare: Rare, engine: number, at: number): void {
+    rare.tried.add(engine);
+    if (rare.peer !== undefined) this.setDeadline(seq, rare, at);
+    this.#room.requeue(seq, place);
+  }
+
+  /** Ends a task that an engine had: it does not count as waiting. */
+  fail(place: number, status: number, ename: string, evalue: string): void {
+    this.#board.waiting++;
+    this.#board.fail(place, status, ename, evalue);
+  }
+}
