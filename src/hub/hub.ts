@@ -423,7 +423,9 @@ class RunningHub implements Hub {
       status: "ok",
       engines: Object.fromEntries(engines.map(({ id, uuid }) => [String(id), uuid])),
     };
-    if (client === undefined) return content;
+    if (client === undefined || announcement === undefined) return content;
+    const { session, pid } = announcement;
+    this.#link.tell({ kind: "client_known", client, session, pid });
     const ours = engines.filter((engine) => engine.ours !== null).map((engine) => engine.id);
     return { ...content, tsparallel: { version: 1, client, nonce: this.#nonceText, engines: ours } };
   }
