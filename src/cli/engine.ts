@@ -38,6 +38,8 @@ export function defineEngine(command: Command, translated: OwnArguments): void {
     if (opened === null) return;
     const { run, options, log } = opened;
     const id = wantedId(opened.flags);
+    const kernelFile = kernelFileOf(flags, options.engines);
+    const isJupyters = Deno.env.has("JPY_PARENT_PID");
     const { runEngineHost } = await import("../engine/engine.ts");
     Deno.exitCode = await interruptible(async (signal) => {
       const wait = { signal, patienceMs: options.waitMs, log };
@@ -51,7 +53,11 @@ export function defineEngine(command: Command, translated: OwnArguments): void {
           },
         );
       }
-      return await runEngineHost({ ...options, ...patience(options), connection, id }, log, signal);
+      return await runEngineHost(
+        { ...options, ...patience(options), connection, id, kernelFile, isJupyters },
+        log,
+        signal,
+      );
     });
   });
 }
@@ -65,6 +71,10 @@ function addEngineFlags(command: Command): void {
     )
     .option("--url <url>", "tcp://host:port of the hub, in place of the file's")
     .option("--location <host>", "the controller's machine, in place of the file's")
+    .option(
+      "--kernel-connection-file <path>",
+      "be a Jupyter kernel too: bind the ports of this file, or free ones and write it; {id} stands for the engine's id",
+    )
     .option("--id <n>", "ask the hub for this id; further engines get the next ones")
     .option("--mpi", "ask for the id that is this process's rank under MPI or Slurm");
   addTable(command, ENGINE_OPTIONS);
@@ -77,6 +87,7 @@ function addEngineFlags(command: Command): void {
   addExamples(command, [
     "tsparallel engine                            one engine for the controller here",
     "tsparallel engine --engines 8",
+    "tsparallel engine --kernel-connection-file ./kernel.json    then: jupyter console --existing ./kernel.json",
     "tsparallel engine --file ./ipcontroller-engine.json --memory-limit-mb 512",
   ]);
 }
@@ -122,4 +133,13 @@ function withServerKey(connection: EngineConnection, { curveServerKey }: Setting
 
 function patience({ timeoutMs, heartbeatMisses }: Settings) {
   return { registrationTimeoutMs: timeoutMs, patience: heartbeatMisses === 0 ? Infinity : heartbeatMisses };
+}
+
+/** @throws Error if several engines would write one file */
+function kernelFileOf(flags: Flags, engines: number): string | undefined {
+  const file = textFlag(flags, "kernelConnectionFile");
+  if (file === undefined || engines === 1 || file.includes("{id}")) return file;
+  throw new RangeError(
+    `Cannot bind ${engines} engines with one file "${file}": put {id} into its name, which stands for each engine's id`,
+  );
 }

@@ -8,6 +8,7 @@
 import type { TaskRecord } from "../protocol/groups.ts";
 import type { Action, CoreOptions, Event, Rare, TaskName, Why } from "./core_types.ts";
 import { ChildLife } from "./child_life.ts";
+import { InterruptPatience } from "./interrupt_patience.ts";
 import { Pace } from "./pace.ts";
 import { RareTasks } from "./rare_tasks.ts";
 import { FrameStore, STATE, TaskTable, TicketQueue } from "./task_table.ts";
@@ -40,6 +41,7 @@ export class EngineCore {
   readonly rare: RareTasks;
   readonly #whys = new Map<number, Why>();
   readonly #child = new ChildLife();
+  readonly #patience = new InterruptPatience();
   /** The task for which the child is about to be killed, 0 for none. */
   #stopping = 0;
   #running = 0;
@@ -67,7 +69,7 @@ export class EngineCore {
 
   /** The next time at which a tick is wanted, Infinity for none. */
   get nextTick(): number {
-    return Math.min(this.#child.startAt, this.rare.nextAt);
+    return Math.min(this.#child.startAt, this.rare.nextAt, this.#patience.endsAt);
   }
 
   /** In how many ms the slot's state words have to be looked at without a doorbell, Infinity if a doorbell will do. */
@@ -213,7 +215,10 @@ export class EngineCore {
         this.#recall(event.count);
         break;
       case "interrupt":
-        this.#interrupt(event.evalue);
+        this.#interrupt(event.how, event.at);
+        break;
+      case "restart":
+        this.#restart();
         break;
       case "memory": {
         const max = this.memoryLimitMB, value = event.bytes / 2 ** 20;
@@ -237,6 +242,8 @@ export class EngineCore {
   }
 
   #tick(at: number): void {
+    const stubborn = this.#patience.due(this.#running, at);
+    if (stubborn !== null) this.#stop(this.#running, interrupted(stubborn));
     for (let ticket = this.rare.due(at); ticket !== 0; ticket = this.rare.due(at)) {
       const place = this.table.at(ticket);
       if (place < 0) continue;
@@ -344,12 +351,21 @@ export class EngineCore {
     }
   }
 
-  #interrupt(evalue: string): void {
-    let ticket = this.#running;
-    for (let i = 0; ticket === 0 && i < this.#handed.length; i++) {
-      if (this.table.isInSlot(this.#handed.get(i))) ticket = this.#handed.get(i);
+  #interrupt(how: string, at: number): void {
+    if (this.#running !== 0) {
+      this.#patience.begin(this.#running, how, at);
+      this.actions.push({ kind: "interrupt", ticket: this.#running });
+      return;
     }
-    if (ticket !== 0) this.#stop(ticket, interrupted(evalue));
+    for (let i = 0; i < this.#handed.length; i++) {
+      const ticket = this.#handed.get(i);
+      if (this.table.isInSlot(ticket)) return this.#stop(ticket, interrupted(how));
+    }
+  }
+
+  #restart(): void {
+    if (this.#running !== 0) this.#whys.set(this.#running, interrupted("a restart"));
+    if (this.#child.state === "ready") this.actions.push({ kind: "kill", ticket: 0 });
   }
 
   /** The engine goes for good: what has not started goes back to the scheduler, the rest is lost. */

@@ -43,6 +43,10 @@ export class Outlet implements DriverHooks {
     this.#parts = parts;
   }
 
+  child(): void {
+    this.#parts.peers.namespaceIsNew();
+  }
+
   ready(walls: WallReport): void {
     this.#parts.ready(walls);
   }
@@ -61,7 +65,7 @@ export class Outlet implements DriverHooks {
   event(ticket: number, place: number, body: Uint8Array): void {
     const event = readEvent(body);
     const peer = this.#peerOf(ticket);
-    if (peer?.kind === "execute" && event?.["kind"] === "execute_result") peer.hasShown = true;
+    if (peer?.kind === "execute" && event !== null && this.#parts.peers.event(ticket, peer, event)) return;
     this.#parts.iopub.event(ticket, event, this.#parentOf(ticket, place));
   }
 
@@ -108,14 +112,14 @@ export class Outlet implements DriverHooks {
 
   #peerResult(peer: PeerExecute | InternalTask, isOk: boolean, body: Uint8Array, startedAt: number): void {
     if (peer.kind === "execute") this.#parts.peers.finished(peer, isOk, body, startedAt);
-    else peer.done(isOk ? null : "The engine could not do it");
+    else peer.done(isOk ? null : "The engine could not do it", body);
   }
 
   answer(answer: Answer): void {
     const out = this.#parts.iopub.finished(answer.ticket);
     const peer = asPeer(answer.peer);
     if (peer?.kind === "execute") return this.#parts.peers.answered(peer, answer);
-    if (peer?.kind === "internal") return peer.done(answer.evalue);
+    if (peer?.kind === "internal") return peer.done(answer.evalue, null);
     this.#write({ ...answer, out });
   }
 

@@ -5,14 +5,16 @@ import { now } from "../base/clock.ts";
 import { emptyTask, OP } from "../protocol/groups.ts";
 import { encodeValue } from "../protocol/values.ts";
 import type { EngineCore } from "./core.ts";
-import { PEER_CLIENT, type PeerExecute } from "./peer_requests.ts";
+import { isExit, PEER_CLIENT, type PeerExecute } from "./peer_requests.ts";
 import { bodyAsPieces } from "./piece_store.ts";
+import type { Question } from "./reflection.ts";
+import { RING_OP } from "./ring.ts";
 
 /** A task of the engine's own, behind a control request. */
 export interface InternalTask {
   readonly kind: "internal";
-  /** With what went wrong, or null. */
-  readonly done: (failure: string | null) => void;
+  /** With what went wrong, or null; and the bytes of the slot's answer, which are valid during the call. */
+  readonly done: (failure: string | null, body: Uint8Array | null) => void;
 }
 
 export class OwnTasks {
@@ -25,15 +27,24 @@ export class OwnTasks {
 
   /** Puts a peer's cell into the queue; false if that is full. */
   execute(request: PeerExecute): boolean {
-    const { code, silent, n } = request;
-    return this.#add(OP.execute, { code, silent }, n, request, request.stopOnError && !silent);
+    const { silent, n, storesHistory: counts, expressions } = request;
+    const code = isExit(request) ? "" : request.code;
+    const cell = { code, silent, peer: { counts, expressions } };
+    return this.#add(OP.execute, cell, n, request, request.stopOnError && !silent);
+  }
+
+  /** Asks the namespace something, in its turn. */
+  question(question: Question, done: InternalTask["done"]): void {
+    this.#last = (this.#last + 1) >>> 0;
+    if (this.#add(RING_OP.question, question, this.#last, { kind: "internal", done }, false)) return;
+    done("The engine's queue is full", null);
   }
 
   /** Empties the namespace, in its turn. */
   clear(done: InternalTask["done"]): void {
     this.#last = (this.#last + 1) >>> 0;
     if (!this.#add(OP.clear, null, this.#last, { kind: "internal", done }, false)) {
-      done("The engine's queue is full");
+      done("The engine's queue is full", null);
     }
   }
 

@@ -35,13 +35,21 @@ export function cancelled(waitingOnly: boolean, isRunning: boolean): Why {
       evalue: "Aborted before it ran",
     };
   }
-  const evalue = isRunning
-    ? "Cancelled by its client while it ran: its process was killed, and the namespace with it"
-    : "Cancelled by its client";
-  return interrupted(evalue);
+  return stopped(
+    isRunning
+      ? "Cancelled by its client while it ran: its process was killed, and the namespace with it"
+      : "Cancelled by its client",
+  );
 }
 
-export function interrupted(evalue: string): Why {
+/** @param how by what; it ran without a pause, or a restart was asked for */
+export function interrupted(how: string): Why {
+  return stopped(
+    `Interrupted by ${how} while it computed: its process was killed, and the namespace with it`,
+  );
+}
+
+function stopped(evalue: string): Why {
   return {
     then: "answer",
     kill: true,

@@ -122,6 +122,22 @@ export class HubFiles {
     if (curve && curve.keptIn !== null) removeConnectionFile(curve.keptIn);
   }
 
+  /** Who connected to the run before knows its key, or that there is none. */
+  #checkCurve({ curve_serverkey }: ClientConnection): void {
+    const key = this.#options.curve?.publicKey ?? null;
+    if ((curve_serverkey || null) === key) return;
+    const why = key === null
+      ? "the run before encrypted (CURVE); start with --enable-curve, or remove the files"
+      : curve_serverkey
+      ? "its CURVE key is another one; give the keys of the run before, or remove the files"
+      : "the run before did not encrypt (CURVE); start without it, or remove the files";
+    throw new ConnectionFileError(
+      this.paths.client,
+      "incomplete",
+      `Cannot reuse "${this.paths.client}": ${why}`,
+    );
+  }
+
   /** @throws ConnectionFileError if the files are there and cannot be used, or do not agree */
   #read(): { client: ClientConnection; engine: EngineConnection } | undefined {
     try {
@@ -129,9 +145,11 @@ export class HubFiles {
       const engine = readConnectionFile(this.paths.engine, "engine");
       for (const name of ["key", "registration", "pack", "unpack", "signature_scheme"] as const) {
         if (client[name] === engine[name]) continue;
-        const text = `Cannot reuse "${this.paths.client}": "${name}" differs in the engine's file`;
+        const text =
+          `Cannot reuse "${this.paths.client}": "${name}" differs in the engine's file; remove both, or start without --reuse`;
         throw new ConnectionFileError(this.paths.client, "incomplete", text);
       }
+      this.#checkCurve(client);
       return { client, engine };
     } catch (error) {
       if (error instanceof ConnectionFileError && error.kind === "missing") return undefined;
