@@ -47,6 +47,10 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     summary: "run code on engines and show what comes back",
     load: async () => (await import("./exec.ts")).defineExec,
   },
+  keys: {
+    summary: "make keys for encrypted connections",
+    load: async () => (await import("./keys.ts")).defineKeys,
+  },
   demo: {
     summary: "see a cluster work on real data",
     load: async () => (await import("./demo_command.ts")).defineDemo,

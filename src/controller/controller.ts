@@ -4,6 +4,8 @@
  */
 import type { Logger } from "../base/log.ts";
 import { type Hub, startHub } from "../hub/hub.ts";
+import type { DaskPart } from "../hub/options.ts";
+import { daskPart } from "./dask.ts";
 import { hubOptions } from "./hub_options.ts";
 import type { ControllerOptions } from "./options.ts";
 
@@ -37,7 +39,7 @@ export async function runController(
   log: Logger,
   signal: AbortSignal,
 ): Promise<number> {
-  const hub = await startHub(hubOptions(options), log);
+  const hub = await startHub({ ...hubOptions(options), dask: daskOf(options, log) }, log);
   const part = options.layout === "thread" ? startThread(hub.schedulerFile, log) : startProcess(options);
   try {
     return await untilTheEnd(hub, part.ended, log, signal);
@@ -53,12 +55,24 @@ export async function runHub(
   log: Logger,
   signal: AbortSignal,
 ): Promise<number> {
-  const hub = await startHub({ ...hubOptions(options), schedulerTimeoutMs: 600_000 }, log);
+  const hub = await startHub({
+    ...hubOptions(options),
+    dask: daskOf(options, log),
+    schedulerTimeoutMs: 600_000,
+  }, log);
   try {
     return await untilTheEnd(hub, new Promise(() => {}), log, signal);
   } finally {
     await hub.stop();
   }
+}
+
+/** Dask listens where the controller does; on all addresses only if that does. */
+function daskOf(options: ControllerOptions, log: Logger): DaskPart {
+  const ip = options.clientIp ?? options.ip;
+  const isAddress = /^\d+\.\d+\.\d+\.\d+$/.test(ip) && ip !== "0.0.0.0";
+  const isAll = ip === "*" || ip === "0.0.0.0";
+  return daskPart({ python: options.python, host: isAddress ? ip : isAll ? undefined : "127.0.0.1" }, log);
 }
 
 async function untilTheEnd(

@@ -182,6 +182,7 @@ class RunningHub implements Hub {
     this.#intake.commit();
     this.#intake.close();
     this.#resubmitter?.close();
+    await this.#options.dask?.stop();
     for (const socket of Object.values(this.#sockets.all)) this.#poller.remove(socket);
     await this.#poller.close();
     await this.#store.close();
@@ -255,6 +256,7 @@ class RunningHub implements Hub {
       welcome: (announcement) => this.#welcome(announcement),
       resubmit: (msgIds) => this.#resubmit(msgIds),
       status: () => this.status(),
+      dask: this.#options.dask,
       onShutdown: (request) => this.#onShutdown(request),
       onChange: () => this.#intake.touch(),
     });

@@ -22,13 +22,15 @@ export function readCurveKeys(path: string, flag: string): CurveKeypair {
 }
 
 /**
- * The keys in a text: lines `IPP_CURVE_SECRETKEY='…'` (shell), or `secret-key = "…"` (certificates of ZeroMQ).
+ * The keys in a text: lines `IPP_CURVE_SECRETKEY='…'` (shell), or `secret-key = "…"` (certificates of ZeroMQ), or nothing but
+ * a secret key.
  * @throws OptionError if there is no secret key in it, or the public one is another's
  */
 export function parseCurveKeys(text: string, source: string): CurveKeypair {
   const find = (names: string) =>
     new RegExp(`^\\s*(?:export\\s+)?(?:${names})\\s*=\\s*(["']?)(\\S+)\\1\\s*$`, "m").exec(text)?.[2];
   const secretKey = find("IPP_CURVE_SECRETKEY|secret-key");
+  if (secretKey === undefined && isCurveKey(text.trim())) return pairOf(text.trim(), null, source);
   if (secretKey === undefined) {
     throw new OptionError(
       `Cannot use "${source}": it has no line IPP_CURVE_SECRETKEY='…'; tsparallel keys writes such a file`,
