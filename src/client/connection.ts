@@ -1,6 +1,7 @@
 /**
  * The client's end of a cluster: its sockets, the handshake with the hub, and who gets what arrives.
  */
+import { processEnvironment } from "../base/profile_dir.ts";
 import { type ClientConnection, endpoint } from "../protocol/connection_file.ts";
 import { findDelimiter, type Message, Session } from "../protocol/frames.ts";
 import { createMac, type Mac } from "../protocol/mac.ts";
@@ -136,7 +137,8 @@ export class Connection implements TaskNames {
       type: role === "notification" || role === "iopub" ? "SUB" : "DEALER",
       url,
       onMessage,
-      serverKey: this.info.curve_serverkey ?? undefined,
+      serverKey: this.info.curve_serverkey || processEnvironment("IPP_CURVE_SERVERKEY") || undefined,
+      ...(role === "registration" ? { onRefused: (reason) => this.#stop(new Error(reason)) } : {}),
     });
     this.#channels.set(role, channel);
     return channel;
