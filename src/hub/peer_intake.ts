@@ -219,7 +219,7 @@ function uuidsIn(frame: Uint8Array | undefined): string[] {
 /** The id of a request that gets a reply; comm messages get none, and would wait for ever. */
 function requestId({ header }: Message): string | undefined {
   const { msg_id: msgId, msg_type: type } = header;
-  const isRequest = typeof type === "string" && type.endsWith("_request");
+  const isRequest = typeof type === "string" && /^\w+_request$/.test(type);
   return isRequest && typeof msgId === "string" && msgId !== "" ? msgId : undefined;
 }
 

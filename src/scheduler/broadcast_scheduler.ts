@@ -111,7 +111,7 @@ export class BroadcastScheduler {
     const message = this.#parts.door.parse(views(incoming), peer);
     if (message === null) return;
     const { header, metadata } = message;
-    if (header.msg_id === "" || !/^\w+_request$/.test(header.msg_type)) {
+    if (header.msg_id === "" || !/^(apply|execute)_request$/.test(header.msg_type)) {
       return this.#parts.door.drop(peer, `a message of type "${header.msg_type}" is no request`);
     }
     if (this.#core.isOpen(header.msg_id)) {

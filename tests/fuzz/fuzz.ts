@@ -45,6 +45,7 @@ export async function fuzz(plan: FuzzPlan): Promise<FuzzReport> {
     return await attack(cluster, plan);
   } catch (error) {
     say(cluster.logs());
+    say(await cluster.situation().catch(String));
     throw new Error(`Fuzzing with seed ${seed} found something`, { cause: error });
   }
 }

@@ -171,6 +171,24 @@ export class FuzzedCluster implements AsyncDisposable {
     return [this.#run.log("ipcontroller"), this.#run.log("ipengine-0"), victims].join("\n");
   }
 
+  /** Where everything is, for whoever looks for a mistake. */
+  async situation(): Promise<string> {
+    const python = [0, 1].map((i) => this.#victims.said(`python${i}`)).join("\n");
+    const { client } = this.#run;
+    const [queue, status] = await Promise.all([client.queueStatus({ verbose: true }), client.status()]);
+    const open = [
+      ...queue.unassigned as string[],
+      ...Object.values(queue.engines).flatMap((
+        engine,
+      ) => [...engine.queue as string[], ...engine.tasks as string[]]),
+    ];
+    const records = await client.query({ msg_id: { $in: open } }, ["queue", "header", "metadata", "content"]);
+    const lines = records.map((record) => `open: ${JSON.stringify(record)}`).join("\n");
+    return `${lines}\nPython's engines:\n${python}\nqueue ${JSON.stringify(queue)}\nstatus ${
+      JSON.stringify(status)
+    }`;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.allSettled(this.#workers.map((worker) => worker.stop()));
     await this.#stack.disposeAsync();

@@ -62,16 +62,18 @@ export class Intruder implements Disposable {
     const open = this.#open.get(door.name);
     if (open !== undefined && open.uses++ < LIFE) return open.socket;
     open?.socket.close();
-    const identity = this.#chance.is(0.3) ? { identity: this.#identity() } : {};
+    const identity = this.#chance.is(0.3) ? { identity: this.#identity(door) } : {};
     const socket = this.#context.socket(door.type, { lingerMs: 200, ...identity });
     socket.connect(`tcp://127.0.0.1:${door.port}`);
     this.#open.set(door.name, { socket, uses: 0 });
     return socket;
   }
 
-  /** Anybody's; also that of an engine that is there. */
-  #identity(): Uint8Array {
-    const known = this.#chance.is(0.3) ? this.#chance.pick(this.#uuids) : "";
+  /** Anybody's; also that of an engine that is there, where that does not take its place: those who know it have the key. */
+  #identity({ name }: Door): Uint8Array {
+    const known = this.#chance.is(0.3) && !/registration|hb_pong/.test(name)
+      ? this.#chance.pick(this.#uuids)
+      : "";
     const bytes = known === ""
       ? this.#chance.bytes(1 + this.#chance.below(60))
       : new TextEncoder().encode(known);
