@@ -121,9 +121,14 @@ export class AsyncResult<T, S extends Shape = "one">
     return this.#tasks.map((task) => this.#plan.names.msgId(task.n));
   }
 
-  /** For `after` and `follow`: numbers of the tasks. */
+  /** For `after` and `follow`: numbers of the tasks, as groups name them. */
   get numbers(): number[] {
     return this.#tasks.map((task) => task.n);
+  }
+
+  /** For `after` and `follow`: the tasks as a group's tail names them, those that were messages by their msg_ids. */
+  get references(): (number | string)[] {
+    return this.#tasks.map(({ n, route }) => route.isPeer ? this.#plan.names.msgId(n) : n);
   }
 
   /** What is known of the task, or of each. */

@@ -50,7 +50,7 @@ export class Client {
 
   /**
    * Connects to a running cluster.
-   * @throws ConnectionFileError if there is no cluster; Error if its controller does not answer or is not ours
+   * @throws ConnectionFileError if there is no cluster; Error if its controller does not answer
    */
   static async connect(options: ConnectOptions = {}): Promise<Client> {
     const info = await findConnection(options);
@@ -163,8 +163,16 @@ export class Client {
     return hub.resubmit(this.#connection, msgIds, options);
   }
 
-  /** The controller's state: engines, queues, records, versions. */
+  /**
+   * The controller's state: engines, queues, records, versions.
+   * @throws TypeError if the controller is Python's, which does not tell it
+   */
   async status(options: RequestOptions = {}): Promise<Dictionary> {
+    if (!this.#connection.speaksGroups) {
+      throw new TypeError(
+        "Cannot ask for the status: Python's ipcontroller does not tell it; use ids and queueStatus",
+      );
+    }
     return (await this.#connection.request("status_request", {}, options)).content;
   }
 
@@ -213,6 +221,7 @@ function indexed(client: Client): Client {
 }
 
 // The library's one door: what users name in their own code.
+export { Reference } from "./reference.ts";
 export { task } from "./functions.ts";
 export { AsyncResult } from "./async_result.ts";
 export { MapResult } from "./map.ts";

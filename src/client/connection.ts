@@ -1,26 +1,23 @@
 /**
  * The client's end of a cluster: its sockets, the handshake with the hub, and who gets what arrives.
  */
-import { setImmediate } from "node:timers";
+import { processEnvironment } from "../base/profile_dir.ts";
 import { type ClientConnection, endpoint } from "../protocol/connection_file.ts";
-import { TaskAborted, TaskCancelled } from "../protocol/errors.ts";
 import { findDelimiter, type Message, Session } from "../protocol/frames.ts";
-import type { GroupWriter } from "../protocol/group_writer.ts";
-import { ANY, isGroup, KIND, ORIGIN, STATUS } from "../protocol/groups.ts";
 import { createMac, type Mac } from "../protocol/mac.ts";
-import { loadPacker, type Packer } from "../protocol/packers.ts";
 import { EXTENSION_VERSION } from "../protocol/messages.ts";
-import { encodeValue, ValueWriter } from "../protocol/values.ts";
+import { loadPacker, type Packer } from "../protocol/packers.ts";
 import { ControllerWatch } from "./controller_watch.ts";
-import { DefinitionIds } from "./definition_ids.ts";
 import { type Engine, Engines } from "./engines.ts";
-import type { Definition } from "./functions.ts";
-import { GroupGate } from "./group_gate.ts";
+import { type EncodeOptions, GroupPaths } from "./group_paths.ts";
 import { OutputReceiver } from "./iopub.ts";
-import { type EncodedTask, type PathHost, TaskPath } from "./path.ts";
+import type { EncodedTask, TaskPath } from "./path.ts";
+import { noBalance } from "./languages.ts";
+import { type PeerRole, PeerTasks } from "./peer_tasks.ts";
 import { Pending } from "./pending.ts";
+import { checkReach, reachHint } from "./reach.ts";
 import { type RequestOptions, Requests } from "./requests.ts";
-import type { StopWord, TaskNames, TaskState } from "./task_state.ts";
+import type { TaskNames } from "./task_state.ts";
 import type { Channel, Transport } from "./transport.ts";
 import { enginesOf, type Welcome, welcomeOf } from "./welcome.ts";
 
@@ -37,19 +34,16 @@ export interface ConnectionOptions {
 
 type Role = "registration" | "notification" | "task" | "mux" | "control" | "iopub";
 
-/** A body that grew the shared writer beyond this has it replaced, so that one large value does not stay in memory. */
-const WRITER_BYTES = 1 << 20;
 /** The highest number of a task that a scheduler takes. */
 const MAX_NUMBER = 2 ** 28;
-/** Schemes without a scheduler that takes groups apart: libzmq deals whole messages out to whoever is next, or there is none. */
-const NO_GROUPS: ReadonlySet<string> = new Set(["pure", "none"]);
 const encoder = new TextEncoder();
 
-export class Connection implements PathHost, TaskNames {
+export class Connection implements TaskNames {
   readonly session: Session;
   readonly engines: Engines = new Engines();
-  readonly ids: DefinitionIds = new DefinitionIds();
   readonly pending: Pending;
+  /** Tasks as messages, one by one. */
+  readonly peers: PeerTasks;
   readonly info: ClientConnection;
   readonly timeoutMs: number;
   readonly #transport: Transport;
@@ -57,20 +51,12 @@ export class Connection implements PathHost, TaskNames {
   readonly #requests = new Requests();
   readonly #channels = new Map<Role, Channel>();
   readonly #output: OutputReceiver;
-  readonly #enginePaths = new Map<number, TaskPath>();
-  readonly #dirty: TaskPath[] = [];
-  readonly #flushDirty = () => this.#flush();
-  #taskPath: TaskPath | undefined;
-  #mux: Channel | undefined;
-  #gate: GroupGate | undefined;
-  #welcome: Welcome = { client: 0, nonce: 0n };
-  #writer = new ValueWriter(4096);
-  #seq = 0;
+  readonly #packer: Packer;
+  /** Absent with a controller that speaks ipyparallel's wire only, as Python's. */
+  #groups: GroupPaths | undefined;
+  #watch: ControllerWatch | undefined;
   /** Why nothing can be sent any more. */
   #end: Error | undefined;
-  readonly card: Uint8Array;
-
-  #watch: ControllerWatch | undefined;
 
   private constructor(
     info: ClientConnection,
@@ -91,20 +77,20 @@ export class Connection implements PathHost, TaskNames {
     });
     this.pending = new Pending(options.maxResultBytes);
     this.#output = new OutputReceiver(this.session, this.pending);
-    const { session } = this.session;
-    this.card = encodeValue({ kind: "client", session, username, pid: this.session.pid }).body;
+    this.#packer = packer;
+    this.peers = new PeerTasks(this);
   }
 
   /**
    * Connects and waits for the hub's answer.
-   * @throws Error if the controller does not answer, or is not ours; TypeError if it packs messages as only Python can
+   * @throws Error if the controller does not answer, or can be reached by a tunnel only; TypeError if it packs messages as only Python can
    */
   static async open(
     info: ClientConnection,
     transport: Transport,
     options: ConnectionOptions,
   ): Promise<Connection> {
-    const packer = await loadPacker(info.pack, info.unpack).catch(async (error) => {
+    const packer = await packerFor(info).catch(async (error) => {
       await transport.close();
       throw error;
     });
@@ -120,30 +106,29 @@ export class Connection implements PathHost, TaskNames {
 
   async #handshake({ timeoutMs, signal }: ConnectionOptions): Promise<void> {
     this.#connect("registration", (frames) => this.#reply(frames));
-    const reply = await this.#greet({ timeoutMs, signal });
+    // Subscriptions take their time to arrive: they are on their way while the hub is greeted.
     this.#connect("notification", (frames) => this.#notification(frames));
     this.#connect("iopub", (frames) => this.#output.received(frames));
+    const reply = await this.#greet({ timeoutMs, signal });
     this.#connect("control", (frames) => this.#reply(frames));
-    const mux = this.#connect("mux", (frames) => this.#group("mux", frames));
-    const task = this.#connect("task", (frames) => this.#group("task", frames));
-    this.#welcome = reply;
-    this.#gate = new GroupGate(this.#mac, reply.nonce, reply.client);
-    this.#taskPath = new TaskPath(this, {
-      target: ANY,
-      prefix: [],
-      confirms: true,
-      send: (frames) => task.send(frames),
-      sendLarge: (frames, from) => task.sendLarge(frames, from),
-    });
-    this.#mux = mux;
+    const mux = this.#connect("mux", (frames) => this.#shell("mux", frames));
+    const task = this.#connect("task", (frames) => this.#shell("task", frames));
+    if (reply !== null) this.#groups = new GroupPaths(this, this.#mac, reply, { mux, task });
     this.#watch = new ControllerWatch({
       isNeeded: () => this.pending.count > 0,
-      ask: (timeoutMs) => this.request("queue_request", { targets: [], verbose: false }, { timeoutMs }),
+      ask: (timeoutMs) => this.#askAnything(timeoutMs),
       gone: (ms) =>
         this.#stop(
           new Error(`The controller has not answered for ${ms / 1000} s: it is gone, or cannot be reached`),
         ),
     });
+  }
+
+  /** A small question. Python's hub has an error for queues of no engine, and so is greeted again. */
+  #askAnything(timeoutMs: number): Promise<unknown> {
+    return this.speaksGroups
+      ? this.request("queue_request", { targets: [], verbose: false }, { timeoutMs })
+      : this.request("connection_request", {}, { timeoutMs });
   }
 
   #connect(role: Role, onMessage: (frames: readonly Uint8Array[]) => void): Channel {
@@ -152,14 +137,15 @@ export class Connection implements PathHost, TaskNames {
       type: role === "notification" || role === "iopub" ? "SUB" : "DEALER",
       url,
       onMessage,
-      serverKey: this.info.curve_serverkey ?? undefined,
+      serverKey: this.info.curve_serverkey || processEnvironment("IPP_CURVE_SERVERKEY") || undefined,
+      ...(role === "registration" ? { onRefused: (reason) => this.#stop(new Error(reason)) } : {}),
     });
     this.#channels.set(role, channel);
     return channel;
   }
 
   /** Announces this client and takes the list of engines. Harmless when repeated. */
-  async #greet(options: RequestOptions): Promise<Welcome> {
+  async #greet(options: RequestOptions): Promise<Welcome | null> {
     const { session, username, pid } = this.session;
     let message: Message;
     try {
@@ -170,7 +156,7 @@ export class Connection implements PathHost, TaskNames {
       if (!(error instanceof DOMException && error.name === "TimeoutError")) throw error;
       const url = endpoint(this.info.interface, this.info.registration, this.info.location);
       throw new Error(
-        `Cannot connect to "${url}": no reply in ${options.timeoutMs} ms; is the controller of this connection file still running?`,
+        `Cannot connect to "${url}": no reply in ${options.timeoutMs} ms; ${reachHint(this.info)}`,
         { cause: error },
       );
     }
@@ -188,17 +174,28 @@ export class Connection implements PathHost, TaskNames {
 
   #reply(frames: readonly Uint8Array[]): void {
     const message = this.#parsed(frames);
-    if (message !== undefined) this.#requests.received(message);
+    if (message !== undefined && !this.#requests.received(message)) this.peers.replied(message);
   }
 
   /** A message of one's own memory; undefined if it is not signed with our key or damaged. */
   #parsed(frames: readonly Uint8Array[]): Message | undefined {
     try {
-      const at = Math.max(0, findDelimiter(frames));
-      return this.session.parse(frames.slice(at).map((frame, i) => i < 6 ? frame : frame.slice()));
+      return this.#parse(frames);
     } catch {
       return undefined;
     }
+  }
+
+  /** @throws BadMessage */
+  #parse(frames: readonly Uint8Array[]): Message {
+    const at = Math.max(0, findDelimiter(frames));
+    return this.session.parse(frames.slice(at).map((frame, i) => i < 6 ? frame : frame.slice()));
+  }
+
+  /** A reply to a task: a group's, or a message. */
+  #shell(role: "mux" | "task", frames: readonly Uint8Array[]): void {
+    if (this.#groups?.received(role, frames) === true) return;
+    this.peers.received(frames, () => this.#parse(frames));
   }
 
   #notification(frames: readonly Uint8Array[]): void {
@@ -208,45 +205,17 @@ export class Connection implements PathHost, TaskNames {
     switch (message.header.msg_type) {
       case "registration_notification":
         if (typeof id !== "number" || typeof uuid !== "string") return;
-        this.#gate?.forget((id | ORIGIN.engineBit) >>> 0);
-        this.#enginePaths.get(id)?.reset();
+        this.#groups?.registered(id);
         this.engines.registered({ id, uuid, isOurs: tsparallel !== undefined });
         break;
       case "unregistration_notification":
-        if (typeof id === "number") this.engines.unregistered(id);
+        if (typeof id !== "number") return;
+        this.engines.unregistered(id);
+        this.peers.gone(this.engines.uuidOf(id) ?? String(uuid));
         break;
       case "shutdown_notification":
         this.#stop(new Error("The controller was shut down"));
         break;
-    }
-  }
-
-  #group(channel: Role, frames: readonly Uint8Array[]): void {
-    const at = frames.findIndex(isGroup);
-    const frame = frames[at];
-    const header = frame === undefined ? null : this.#gate?.open(frame, channel) ?? null;
-    if (header === null || this.#gate === undefined) return;
-    const { reader } = this.#gate;
-    switch (header.kind) {
-      case KIND.results:
-        this.pending.results(reader, this.client);
-        break;
-      case KIND.accepted:
-        this.#taskPath?.accepted(header.acked);
-        break;
-      case KIND.chunk:
-        this.#chunk(reader.chunk(), frames[at + 1]);
-        break;
-    }
-  }
-
-  #chunk(record: Parameters<Pending["chunk"]>[0], piece: Uint8Array | undefined): void {
-    if (record.client !== this.client || piece === undefined) return;
-    try {
-      this.pending.chunk(record, piece);
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-      // The result that it belongs to will not find its buffers, and say so.
     }
   }
 
@@ -284,54 +253,45 @@ export class Connection implements PathHost, TaskNames {
 
   // ── tasks ──────────────────────────────────────────────────────────────────────────────────
 
+  /** Whether the controller is ours, so that functions can travel. */
+  get speaksGroups(): boolean {
+    return this.#groups !== undefined;
+  }
+
   /** The way to the task scheduler. */
   get taskPath(): TaskPath {
-    this.check();
-    if (NO_GROUPS.has(this.info.task_scheme)) {
-      throw new Error(
-        `Cannot balance tasks: the controller's scheme is "${this.info.task_scheme}"; use a direct view, or start it with another --scheme`,
-      );
-    }
-    if (this.#taskPath === undefined) throw new Error("Cannot send a task: the client is not connected");
-    return this.#taskPath;
+    const { task_scheme: scheme } = this.info;
+    if (scheme === "pure" || scheme === "none") throw noBalance(scheme);
+    return this.#grouped().taskPath;
   }
 
   /** The way to one of our engines. */
   enginePath(engine: Engine): TaskPath {
-    this.check();
-    const mux = this.#mux;
-    if (mux === undefined) throw new Error("Cannot send a task: the client is not connected");
-    let path = this.#enginePaths.get(engine.id);
-    if (path === undefined) {
-      path = new TaskPath(this, {
-        target: engine.id,
-        prefix: [encoder.encode(engine.uuid)],
-        confirms: false,
-        send: (frames) => mux.send(frames),
-        sendLarge: (frames, from) => mux.sendLarge(frames, from),
-      });
-      this.#enginePaths.set(engine.id, path);
-    }
-    return path;
+    return this.#grouped().enginePath(engine);
   }
 
-  /**
-   * A task's value as bytes; valid until the next call.
-   * @param root what an error calls the value: `args`
-   * @throws UncodableValue
-   */
-  encode(
-    op: number,
-    value: unknown,
-    { definition, tail, root }: { definition: Definition | null; tail: Uint8Array | null; root: string },
-  ): EncodedTask {
-    const writer = this.#writer;
-    writer.reset();
-    writer.write(value, root);
-    const { buffers } = writer;
-    const body = writer.bytes();
-    if (writer.length > WRITER_BYTES) this.#writer = new ValueWriter(4096);
-    return { op, definition, body, buffers, tail };
+  /** A task's value as bytes; valid until the next call. See `GroupPaths`. */
+  encode(op: number, value: unknown, options: EncodeOptions): EncodedTask {
+    return this.#grouped().encode(op, value, options);
+  }
+
+  #grouped(): GroupPaths {
+    this.check();
+    if (this.#groups !== undefined) return this.#groups;
+    throw new TypeError("Cannot send a group: this controller speaks ipyparallel's wire only");
+  }
+
+  /** Sends a message; for tasks as messages. Frames from `large` on may be read until they have left. */
+  deliver(role: PeerRole, frames: readonly Uint8Array[], large: number): void {
+    // What it depends on may still be gathering in a group.
+    if (role === "task") this.#groups?.flush();
+    const channel = this.#channels.get(role);
+    if (large < frames.length) channel?.sendLarge(frames, large);
+    else channel?.send(frames);
+  }
+
+  unpack(frame: Uint8Array): unknown {
+    return this.#packer.unpack(frame);
   }
 
   /** @throws Error if the client is closed or the controller gone */
@@ -348,54 +308,12 @@ export class Connection implements PathHost, TaskNames {
     return this.#end;
   }
 
-  get client(): number {
-    return this.#welcome.client;
-  }
-
   nextN(): number {
     const n = this.session.nextNumber();
     if (n > MAX_NUMBER) {
       throw new RangeError(`Cannot submit more than ${MAX_NUMBER} tasks through one client; connect anew`);
     }
     return n;
-  }
-
-  seal(writer: GroupWriter, kind: number, target: number): Uint8Array {
-    const { client: origin, nonce } = this.#welcome;
-    const seq = ++this.#seq;
-    return writer.close(
-      { kind, origin, seq, target, nonce, acked: 0, committed: 0, window: 0 },
-      this.#mac.sign,
-    );
-  }
-
-  flushLater(path: TaskPath): void {
-    if (this.#dirty.push(path) === 1) queueMicrotask(this.#flushDirty);
-  }
-
-  #flush(): void {
-    for (const path of this.#dirty.splice(0)) if (this.#end === undefined) path.flush();
-  }
-
-  opened(task: TaskState): void {
-    this.pending.add(task);
-  }
-
-  refuse(task: TaskState, how: StopWord, reason: unknown): void {
-    if (how === "abort") return this.pending.fail(task, STATUS.aborted, new TaskAborted());
-    this.pending.fail(
-      task,
-      STATUS.cancelled,
-      new TaskCancelled("Cancelled before it was sent", { cause: reason }),
-    );
-  }
-
-  failed(task: TaskState, error: unknown): void {
-    this.pending.fail(task, STATUS.error, error instanceof Error ? error : new Error(String(error)));
-  }
-
-  turn(): Promise<void> {
-    return new Promise((resolve) => setImmediate(resolve));
   }
 
   msgId(n: number): string {
@@ -411,7 +329,7 @@ export class Connection implements PathHost, TaskNames {
   #stop(error: Error): void {
     if (this.#end !== undefined) return;
     this.#watch?.close();
-    this.#flush();
+    this.#groups?.flush();
     this.#end = error;
     this.pending.failAll(error);
     this.#requests.failAll(error);
@@ -422,4 +340,9 @@ export class Connection implements PathHost, TaskNames {
     this.#stop(new Error("The client was closed"));
     await this.#transport.close();
   }
+}
+
+async function packerFor(info: ClientConnection): Promise<Packer> {
+  checkReach(info);
+  return await loadPacker(info.pack, info.unpack);
 }

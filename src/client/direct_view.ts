@@ -4,29 +4,25 @@
 import { OP } from "../protocol/groups.ts";
 import { AsyncResult, type Shape, throwIfAborted } from "./async_result.ts";
 import type { Connection } from "./connection.ts";
+import { type DirectPlan, DirectSending } from "./direct_send.ts";
 import type { Engine } from "./engines.ts";
-import { type Definition, definitionOf, type Runnable } from "./functions.ts";
+import type { Runnable } from "./functions.ts";
+import type { Call } from "./languages.ts";
 import type { ExecuteResult } from "./load_balanced_view.ts";
 import type { MapOptions, MapResult } from "./map.ts";
 import type { AnyIterable } from "./map_source.ts";
 import { startMap } from "./map_start.ts";
 import type { TaskPath } from "./path.ts";
+import type { PeerPath } from "./peer_path.ts";
 import { joinParts, partsFor, type Scatterable } from "./scatter.ts";
 import { type StopReference, stopTasks } from "./stop.ts";
 import { resolveTargets, type Targets } from "./targets.ts";
-import { type TaskRoute, TaskState } from "./task_state.ts";
+import type { TaskRoute } from "./task_state.ts";
 import { tailOf, type ViewOptions } from "./view_options.ts";
 
 /** Options of `DirectView.with`. */
 export interface DirectOptions extends ViewOptions {
   readonly targets?: Targets | undefined;
-}
-
-interface Request {
-  readonly op: number;
-  readonly root: string;
-  readonly definition?: Definition;
-  readonly what: string;
 }
 
 /** Immutable. `S` says what calls give: the value of the one engine, or an array in the order of the targets. */
@@ -66,26 +62,25 @@ export class DirectView<S extends Shape = "all"> {
   /**
    * Calls a function with these arguments on each engine. Large binary arguments are read until they have left: change
    * them only after the result has come.
-   * @throws TypeError if the function or an argument cannot be sent; RangeError for an unknown engine; NoEnginesRegistered
+   * @throws TypeError if the function or an argument cannot be sent, or a Python engine is among the targets: it takes a
+   * `Reference`; RangeError for an unknown engine; NoEnginesRegistered
    */
   apply<Args extends unknown[], R>(run: Runnable<Args, R>, ...args: Args): AsyncResult<Awaited<R>, S> {
-    return this.#toAll({ op: OP.apply, root: "args", definition: definitionOf(run), what: "apply" }, args);
+    return this.#toAll({ op: OP.apply, root: "args", what: "apply", run }, args);
   }
 
-  /** Runs a piece of code in each engine's namespace. */
+  /** Runs a piece of code of the engine's language in each engine's namespace. */
   execute(
     code: string,
     options: { readonly silent?: boolean | undefined } = {},
   ): AsyncResult<ExecuteResult, S> {
-    return this.#toAll({ op: OP.execute, root: "code", what: "execute" }, {
-      code,
-      silent: options.silent ?? false,
-    });
+    const value = { code, silent: options.silent ?? false };
+    return this.#toAll({ op: OP.execute, root: "code", what: "execute", run: null }, value);
   }
 
   /** Sets variables in each engine's namespace. */
   push(values: Readonly<Record<string, unknown>>): AsyncResult<null, S> {
-    return this.#toAll({ op: OP.push, root: "push", what: "push" }, { ...values }, () => null);
+    return this.#toAll({ op: OP.push, root: "push", what: "push", run: null }, { ...values }, () => null);
   }
 
   /** Gets a variable, or several, from each engine's namespace. */
@@ -93,13 +88,13 @@ export class DirectView<S extends Shape = "all"> {
   pull(names: readonly string[]): AsyncResult<unknown[], S>;
   pull(names: string | readonly string[]): AsyncResult<unknown, S> {
     const isOne = typeof names === "string";
-    const request = { op: OP.pull, root: "names", what: "pull" };
+    const request = { op: OP.pull, root: "names", what: "pull", run: null };
     return this.#toAll(request, isOne ? [names] : [...names], (values) => isOne ? firstOf(values) : values);
   }
 
   /** Forgets everything in each engine's namespace. */
   clear(): AsyncResult<null, S> {
-    return this.#toAll({ op: OP.clear, root: "clear", what: "clear" }, null, () => null);
+    return this.#toAll({ op: OP.clear, root: "clear", what: "clear", run: null }, null, () => null);
   }
 
   /**
@@ -113,7 +108,7 @@ export class DirectView<S extends Shape = "all"> {
   ): AsyncResult<null, S> {
     const engines = this.#engines();
     const parts = partsFor(array, engines.length, options.flatten ?? false);
-    return this.#send({ op: OP.push, root: name, what: "scatter" }, {
+    return this.#send({ op: OP.push, root: name, what: "scatter", run: null }, {
       engines,
       valueFor: (i) => ({ [name]: parts[i] }),
       read: () => null,
@@ -122,7 +117,7 @@ export class DirectView<S extends Shape = "all"> {
 
   /** Gets the parts of a scattered array and joins them in the order of the targets. */
   async gather(name: string): Promise<Scatterable> {
-    const request = { op: OP.pull, root: "names", what: "gather" };
+    const request = { op: OP.pull, root: "names", what: "gather", run: null };
     const parts = new DirectView(this.#connection, this.#targets, "all", this.#options).#toAll(
       request,
       [name],
@@ -148,19 +143,25 @@ export class DirectView<S extends Shape = "all"> {
   ): MapResult<Awaited<R>>;
   map<R>(run: Runnable<never[], R>, ...rest: unknown[]): MapResult<Awaited<R>> {
     const connection = this.#connection;
-    const { label, signal } = this.#options;
-    const paths = this.#engines().map((engine) => connection.enginePath(engine));
-    return startMap(
-      { connection, tail: this.#tail, label, signal, nextPath: () => leastLoaded(paths) },
-      run,
-      rest,
-    );
+    const engines = this.#engines();
+    const paths = engines.map((engine) => this.#pathTo(engine));
+    const { label } = this.#options;
+    const view = {
+      connection,
+      tail: this.#tail,
+      metadata: { label: label ?? null },
+      options: this.#options,
+      peers: engines.filter(({ isOurs }) => !isOurs),
+      hasOurs: engines.some(({ isOurs }) => isOurs),
+      nextPath: () => leastLoaded(paths),
+    };
+    return startMap(view, run, rest);
   }
 
   /** Refuses tasks that have not started: those of these results or msg_ids; with none named, all of ours on these engines. */
   abort(...tasks: StopReference[]): void {
     if (tasks.length > 0) return stopTasks(this.#connection, tasks, "abort");
-    const routes = new Set<TaskRoute>(this.#engines().map((engine) => this.#connection.enginePath(engine)));
+    const routes = new Set<TaskRoute>(this.#engines().map((engine) => this.#pathTo(engine)));
     const open = [...this.#connection.pending.tasks()].filter(({ route }) => routes.has(route));
     for (const [route, own] of Map.groupBy(open, (task) => task.route)) route.stop(own, "abort");
   }
@@ -170,42 +171,30 @@ export class DirectView<S extends Shape = "all"> {
   }
 
   /** The same for each engine. */
-  #toAll<R>(request: Request, value: unknown, read?: (value: unknown) => R): AsyncResult<R, S> {
-    return this.#send(request, { engines: this.#engines(), valueFor: () => value, isSame: true, read });
+  #toAll<R>(call: Call, value: unknown, read?: (value: unknown) => R): AsyncResult<R, S> {
+    return this.#send(call, { engines: this.#engines(), valueFor: () => value, isSame: true, read });
   }
 
-  #send<R>(
-    { op, root, definition, what }: Request,
-    { engines, valueFor, isSame = false, read }: {
-      readonly engines: readonly Engine[];
-      readonly valueFor: (i: number) => unknown;
-      readonly isSame?: boolean;
-      readonly read?: ((value: unknown) => R) | undefined;
-    },
-  ): AsyncResult<R, S> {
-    const { label, signal } = this.#options;
-    throwIfAborted(signal);
+  #pathTo(engine: Engine): TaskPath | PeerPath {
     const connection = this.#connection;
-    const paths = engines.map((engine) => connection.enginePath(engine));
-    const encode = (i: number) =>
-      connection.encode(op, valueFor(i), { definition: definition ?? null, tail: this.#tail, root });
-    let encoded = encode(0);
+    return engine.isOurs ? connection.enginePath(engine) : connection.peers.pathTo(engine);
+  }
+
+  #send<R>(call: Call, plan: DirectPlan<R>): AsyncResult<R, S> {
+    const { signal } = this.#options;
+    throwIfAborted(signal);
+    this.#connection.check();
+    const sending = new DirectSending(this.#connection, this.#options, this.#tail, { call, plan });
+    const { engines, read } = plan;
     const result = new AsyncResult<R, S>({
       shape: this.#shape,
       count: engines.length,
-      what: `${what} on ${engines.length} ${engines.length === 1 ? "engine" : "engines"}`,
-      names: connection,
+      what: `${call.what} on ${engines.length} ${engines.length === 1 ? "engine" : "engines"}`,
+      names: this.#connection,
       read,
       signal,
     });
-    paths.forEach((path, i) => {
-      if (i > 0 && !isSame) encoded = encode(i);
-      const task = new TaskState(result, i, path, label);
-      if (op === OP.push) task.writes = "names";
-      else if (op === OP.execute) task.writes = "perhaps";
-      result.started(task);
-      path.submit(task, encoded);
-    });
+    sending.send(result);
     return result;
   }
 }
@@ -214,7 +203,7 @@ function firstOf(values: unknown): unknown {
   return Array.isArray(values) ? values[0] : undefined;
 }
 
-function leastLoaded(paths: readonly TaskPath[]): TaskPath {
+function leastLoaded(paths: readonly (TaskPath | PeerPath)[]): TaskPath | PeerPath {
   let [best] = paths;
   let least = Infinity;
   for (const path of paths) {

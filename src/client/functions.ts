@@ -4,6 +4,7 @@
  * The coded text of a function is made once and kept with the function object; equal texts share one definition on a path.
  */
 import { ValueWriter } from "../protocol/values.ts";
+import { Reference, referenceSource } from "./reference.ts";
 
 /** A function with what it takes along; make it with `task`. */
 export interface Task<Args extends unknown[], R> {
@@ -14,8 +15,8 @@ export interface Task<Args extends unknown[], R> {
   readonly name: string;
 }
 
-/** A function as the views take it. */
-export type Runnable<Args extends unknown[], R> = ((...args: Args) => R) | Task<Args, R>;
+/** A function as the views take it, or the name of one that is on the engine. */
+export type Runnable<Args extends unknown[], R> = ((...args: Args) => R) | Task<Args, R> | Reference;
 
 /** Options of `task`. */
 export interface TaskOptions {
@@ -78,6 +79,30 @@ export function task<Args extends unknown[], R>(
  */
 export function definitionOf<Args extends unknown[], R>(runnable: Runnable<Args, R>): Definition {
   return cached(definitions, runnable, (text) => text);
+}
+
+/**
+ * The coded form of a call some of whose arguments are references: the engine puts in what they name there. The arguments travel with nothing in their places.
+ * @throws TypeError as `definitionOf`
+ */
+export function callOf<Args extends unknown[], R>(
+  runnable: Runnable<Args, R>,
+  args: Args,
+): { readonly definition: Definition; readonly args: unknown[] } {
+  const places = args.map((arg, i) => {
+    if (arg instanceof Reference) checkExpression(arg);
+    return arg instanceof Reference ? `(${arg.name}\n)` : `$args[${i}]`;
+  });
+  const source = `(...$args) => $run(${places.join(", ")})`;
+  const body = encode({
+    kind: "function",
+    source,
+    captures: {},
+    functions: { $run: functionText(runnable, []) },
+    name: "",
+  });
+  const left = args.map((arg) => arg instanceof Reference ? null : arg);
+  return { definition: { key: textOfBytes(body), body }, args: left };
 }
 
 /** The coded form of a function that takes many lists of arguments and returns the results of each, in order. */
@@ -153,6 +178,7 @@ function describe(value: unknown): string {
 
 /** A function as text, with the functions that it captures. `within` are those that capture it. */
 function functionText(runnable: unknown, within: readonly unknown[]): FunctionText {
+  if (runnable instanceof Reference) return referenceText(runnable);
   const { run, captures, name } = partsOf(runnable);
   if (within.length > MAX_NESTING || within.includes(runnable)) {
     throw new TypeError(
@@ -167,6 +193,16 @@ function functionText(runnable: unknown, within: readonly unknown[]): FunctionTe
     else values[key] = value;
   }
   return { kind: "function", source: sourceOf(run), captures: values, functions, name };
+}
+
+function referenceText(reference: Reference): FunctionText {
+  checkExpression(reference);
+  return { kind: "function", source: referenceSource(reference), captures: {}, functions: {}, name: "" };
+}
+
+function checkExpression({ name }: Reference): void {
+  if (isExpression(name)) return;
+  throw new TypeError(`Cannot refer to "${name}" on an engine of ours: it is no expression of TypeScript`);
 }
 
 function encode(text: FunctionText): Uint8Array {

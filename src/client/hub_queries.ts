@@ -3,8 +3,8 @@
  */
 import { type ErrorDescription, errorFromContent } from "../protocol/errors.ts";
 import type { Dictionary, Message } from "../protocol/frames.ts";
-import { readValue } from "../protocol/values.ts";
 import type { Connection } from "./connection.ts";
+import { type Stored, valueOrBytes, withBuffers } from "./record_values.ts";
 import type { RequestOptions } from "./requests.ts";
 import { abortError, type WaitOptions } from "./waiting.ts";
 
@@ -23,7 +23,10 @@ export interface QueueStatus {
   readonly engines: Readonly<Record<number, EngineQueue>>;
 }
 
-/** One task's record: the keys that were asked for. */
+/**
+ * One task's record: the keys that were asked for. `buffers` and `result_buffers` are lists of bytes; with the latter comes `result`, the value itself,
+ * where it can be read.
+ */
 export type TaskRecord = Dictionary;
 
 /** Which tasks are through. */
@@ -33,6 +36,8 @@ export interface ResultStatus {
 }
 
 const POLL_MS = 100;
+/** What tells how a record's result is to be read. */
+const NEEDED: readonly string[] = ["header", "result_metadata", "result_content", "execute_result"];
 
 /** Asks for the queues of these engines, or of all that ever were. */
 export async function queueStatus(
@@ -67,8 +72,9 @@ export async function resultStatus(
 }
 
 /**
- * The result of any task of the cluster, from its record; waits until it is there.
- * @throws the task's error; TypeError if the task is a Python client's
+ * The result of any task of the cluster, from its record; waits until it is there. A Python value that cannot be read without Python comes as the
+ * list of its buffers.
+ * @throws the task's error
  */
 export async function hubResult(
   connection: Connection,
@@ -92,14 +98,7 @@ function outcomeOf({ content, buffers }: Message, msgId: string): unknown {
   const record = dictionary(content[msgId]);
   const said = dictionary(record.result_content);
   if (said.status !== "ok") throw errorOf(said, dictionary(record.result_metadata));
-  const { tsparallel } = dictionary(record.result_metadata);
-  const [body, ...rest] = buffers;
-  if (tsparallel === undefined || body === undefined) {
-    throw new TypeError(
-      `Cannot read the result of "${msgId}": it was made by a Python engine, or is not kept`,
-    );
-  }
-  return readValue(body, rest);
+  return valueOrBytes(record as Stored, buffers);
 }
 
 function errorOf(said: Dictionary, metadata: Dictionary): Error {
@@ -137,8 +136,14 @@ export async function query(
   keys: readonly string[] | null,
   options: RequestOptions = {},
 ): Promise<TaskRecord[]> {
-  const { content } = await connection.request("db_request", { query: conditions, keys }, options);
-  return Array.isArray(content.records) ? content.records.map(dictionary) : [];
+  const extra = keys?.includes("result_buffers") === true ? NEEDED.filter((key) => !keys.includes(key)) : [];
+  const wanted = keys === null ? null : [...keys, ...extra];
+  const reply = await connection.request("db_request", { query: conditions, keys: wanted }, options);
+  const records = withBuffers(reply);
+  if (extra.length === 0) return records;
+  return records.map((record) =>
+    Object.fromEntries(Object.entries(record).filter(([key]) => !extra.includes(key)))
+  );
 }
 
 /** Drops records: of these tasks, or all finished ones, or all of engines. */

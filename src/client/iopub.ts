@@ -39,9 +39,15 @@ export class OutputReceiver {
           output.add(content.name === "stderr" ? "stderr" : "stdout", content.text);
         }
         break;
-      case "display_data":
       case "execute_result":
+        output.result = content;
         output.show(content);
+        break;
+      case "display_data":
+        output.show(content);
+        break;
+      case "status":
+        output.state(content.execution_state, message.header.session);
         break;
     }
   }

@@ -4,14 +4,16 @@
 import { OP } from "../protocol/groups.ts";
 import { AsyncResult, throwIfAborted } from "./async_result.ts";
 import type { Connection } from "./connection.ts";
-import { type Definition, definitionOf, type Runnable } from "./functions.ts";
+import type { Engine } from "./engines.ts";
+import type { Runnable } from "./functions.ts";
+import { balancedPeers, type Call, checkScheme, encodedFor, messageFor } from "./languages.ts";
 import type { MapOptions, MapResult } from "./map.ts";
 import type { AnyIterable } from "./map_source.ts";
 import { startMap } from "./map_start.ts";
 import { type StopReference, stopTasks } from "./stop.ts";
 import { checkIds } from "./targets.ts";
 import { TaskState } from "./task_state.ts";
-import { type BalancedOptions, tailOf } from "./view_options.ts";
+import { type BalancedOptions, metadataOf, tailOf } from "./view_options.ts";
 
 /** What `execute` gives. */
 export interface ExecuteResult {
@@ -22,11 +24,17 @@ export interface ExecuteResult {
   readonly text?: string | undefined;
 }
 
-/** Immutable: `with` gives another view. */
+/**
+ * Immutable: `with` gives another view.
+ *
+ * Tasks go to our engines, unless `targets` names Python ones or there are no others: those take `Reference` calls and code of their language.
+ */
 export class LoadBalancedView {
   readonly #connection: Connection;
   readonly #options: BalancedOptions;
   readonly #tail: Uint8Array | null;
+  /** Engines that its tasks may meet as messages, at a version of the list of engines. */
+  #peers: { readonly version: number; readonly engines: Engine[] | null } = { version: -1, engines: null };
 
   /** Use `client.loadBalanced`. */
   constructor(connection: Connection, options: BalancedOptions = {}) {
@@ -52,22 +60,16 @@ export class LoadBalancedView {
   /**
    * Calls a function with these arguments on one engine. Large binary arguments are read until they have left: change them
    * only after the result has come.
-   * @throws TypeError if the function or an argument cannot be sent
+   * @throws TypeError if the function or an argument cannot be sent to where the task may run
    */
   apply<Args extends unknown[], R>(run: Runnable<Args, R>, ...args: Args): AsyncResult<Awaited<R>> {
-    return this.#send({
-      op: OP.apply,
-      value: args,
-      root: "args",
-      definition: definitionOf(run),
-      what: "apply",
-    });
+    return this.#send({ op: OP.apply, root: "args", what: "apply", run }, args);
   }
 
-  /** Runs a piece of code as in a cell. */
+  /** Runs a piece of code as in a cell, in the language of the engines. */
   execute(code: string, options: { readonly silent?: boolean | undefined } = {}): AsyncResult<ExecuteResult> {
     const value = { code, silent: options.silent ?? false };
-    return this.#send({ op: OP.execute, value, root: "code", definition: null, what: "execute" });
+    return this.#send({ op: OP.execute, root: "code", what: "execute", run: null }, value);
   }
 
   /** Calls a function for each item of one or several iterables in step, lazily. */
@@ -86,13 +88,19 @@ export class LoadBalancedView {
     options?: MapOptions,
   ): MapResult<Awaited<R>>;
   map<R>(run: Runnable<never[], R>, ...rest: unknown[]): MapResult<Awaited<R>> {
-    const { label, signal } = this.#options;
     const connection = this.#connection;
-    return startMap(
-      { connection, tail: this.#tail, label, signal, nextPath: () => connection.taskPath },
-      run,
-      rest,
-    );
+    const peers = this.#peersNow();
+    if (peers !== null) checkScheme(connection.info.task_scheme, this.#options);
+    const view = {
+      connection,
+      tail: this.#tail,
+      metadata: peers === null ? {} : metadataOf(this.#options, connection),
+      options: this.#options,
+      peers: peers ?? [],
+      hasOurs: peers === null,
+      nextPath: peers === null ? () => connection.taskPath : () => connection.peers.balanced,
+    };
+    return startMap(view, run, rest);
   }
 
   /** Refuses tasks of this client that have not started: those of these results, or of these msg_ids. */
@@ -100,24 +108,42 @@ export class LoadBalancedView {
     stopTasks(this.#connection, tasks, "abort");
   }
 
-  #send<R>(
-    { op, value, root, definition, what }: {
-      readonly op: number;
-      readonly value: unknown;
-      readonly root: string;
-      readonly definition: Definition | null;
-      readonly what: string;
-    },
-  ): AsyncResult<R> {
+  #peersNow(): Engine[] | null {
+    const { engines } = this.#connection;
+    if (this.#peers.version !== engines.version) {
+      const peers = balancedPeers(this.#connection, this.#options.targets);
+      this.#peers = { version: engines.version, engines: peers };
+    }
+    return this.#peers.engines;
+  }
+
+  #send<R>(call: Call, value: unknown): AsyncResult<R> {
     const { label, signal } = this.#options;
     throwIfAborted(signal);
     const connection = this.#connection;
+    const peers = this.#peersNow();
+    if (peers !== null) return this.#sendMessage(call, value, peers);
     const path = connection.taskPath;
-    const encoded = connection.encode(op, value, { definition, tail: this.#tail, root });
-    const result = new AsyncResult<R>({ shape: "one", count: 1, what, names: connection, signal });
+    const encoded = encodedFor(connection, call, value, this.#tail);
+    const result = new AsyncResult<R>({ shape: "one", count: 1, what: call.what, names: connection, signal });
     const task = new TaskState(result, 0, path, label);
     result.started(task);
     path.submit(task, encoded);
+    return result;
+  }
+
+  #sendMessage<R>(call: Call, value: unknown, peers: readonly Engine[]): AsyncResult<R> {
+    const { label, limits, signal } = this.#options;
+    const connection = this.#connection;
+    connection.check();
+    checkScheme(connection.info.task_scheme, this.#options);
+    const path = connection.peers.balanced;
+    const message = messageFor(connection, peers, call, value, limits);
+    const metadata = metadataOf(this.#options, connection);
+    const result = new AsyncResult<R>({ shape: "one", count: 1, what: call.what, names: connection, signal });
+    const task = new TaskState(result, 0, path, label);
+    result.started(task);
+    path.submit(task, message, metadata);
     return result;
   }
 }

@@ -2,24 +2,35 @@
  * How views begin a map: what was given is checked once, then `MapResult` takes over.
  */
 import { OP } from "../protocol/groups.ts";
+import type { Dictionary } from "../protocol/frames.ts";
 import { throwIfAborted } from "./async_result.ts";
 import type { Connection } from "./connection.ts";
 import { definitionOf, mapperOf, type Runnable } from "./functions.ts";
 import { type MapOptions, MapResult } from "./map.ts";
 import { isIterable, itemSource } from "./map_source.ts";
-import type { TaskPath } from "./path.ts";
+import type { Engine } from "./engines.ts";
+import { checkMessage } from "./languages.ts";
+import { TaskPath } from "./path.ts";
+import { chunkRequest, referenceRequest } from "./peer_messages.ts";
+import type { PeerPath } from "./peer_path.ts";
+import { Reference } from "./reference.ts";
 import { TaskState } from "./task_state.ts";
+import type { ViewOptions } from "./view_options.ts";
 
 const WINDOW = 4096;
 
 /** What a view gives to a map. */
 export interface MapView {
   readonly connection: Connection;
+  readonly options: ViewOptions;
+  /** The options in a group, and in a message. */
   readonly tail: Uint8Array | null;
-  readonly label: unknown;
-  readonly signal: AbortSignal | undefined;
+  readonly metadata: Dictionary;
+  /** The engines among its targets that take messages, and whether there are others. */
+  readonly peers: readonly Engine[];
+  readonly hasOurs: boolean;
   /** The way that the next task takes. */
-  readonly nextPath: () => TaskPath;
+  readonly nextPath: () => TaskPath | PeerPath;
 }
 
 /**
@@ -32,12 +43,16 @@ export function startMap<R>(
   rest: readonly unknown[],
 ): MapResult<R> {
   const { iterables, options } = divided(rest);
-  const { chunkSize = 1, ordered = true, window = WINDOW, signal = view.signal } = options;
+  const { chunkSize = 1, ordered = true, window = WINDOW, signal = view.options.signal } = options;
   checkCount("chunkSize", chunkSize);
   checkCount("window", window);
   throwIfAborted(signal);
-  const definition = chunkSize === 1 ? definitionOf(run) : mapperOf(run);
-  const { connection, tail, label } = view;
+  const { connection, tail, metadata } = view;
+  connection.check();
+  if (view.peers.length > 0 || !view.hasOurs) {
+    checkMessage(connection, view.peers, run, view.options.limits);
+  }
+  const definition = view.hasOurs ? (chunkSize === 1 ? definitionOf(run) : mapperOf(run)) : null;
   let path = view.nextPath();
   return new MapResult<R>({
     source: itemSource(iterables),
@@ -49,8 +64,12 @@ export function startMap<R>(
     isCrowded: () => path.load.waiting > 0,
     submit: (owner, index, args) => {
       path = view.nextPath();
-      const task = new TaskState(owner, index, path, label);
-      path.submit(task, connection.encode(OP.apply, args, { definition, tail, root: "args" }));
+      const task = new TaskState(owner, index, path, view.options.label);
+      if (path instanceof TaskPath) {
+        path.submit(task, connection.encode(OP.apply, args, { definition, tail, root: "args" }));
+      } else if (run instanceof Reference) {
+        path.submit(task, chunkSize === 1 ? referenceRequest(run, args) : chunkRequest(run, args), metadata);
+      }
       return task;
     },
   });

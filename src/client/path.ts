@@ -96,6 +96,7 @@ interface SentGroup {
 }
 
 export class TaskPath implements TaskRoute {
+  readonly isPeer = false;
   readonly #host: PathHost;
   readonly #end: PathEnd;
   readonly #writer = new GroupWriter(PATH_BOUNDS.groupBytes * 2);

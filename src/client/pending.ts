@@ -12,6 +12,17 @@ import { type OutputCounts, TaskOutput, type TaskState } from "./task_state.ts";
 const MAX_LATE = 65_536;
 const NO_BUFFERS: readonly Uint8Array[] = [];
 
+/** How a peer answered a task. Times in ms, 0 where it does not say; `engine` -1 where no engine did. */
+export interface PeerAnswer {
+  readonly status: number;
+  readonly started: number;
+  readonly completed: number;
+  readonly engine: number;
+  readonly outcome: Outcome;
+  /** Whether an idle message will say that the output is complete. */
+  readonly hasOutput: boolean;
+}
+
 export class Pending {
   readonly #open = new Map<number, TaskState>();
   readonly #late = new Map<number, TaskState>();
@@ -49,14 +60,27 @@ export class Pending {
     this.#assembler.drop(task.n);
     task.status = status;
     task.completed = Date.now();
+    if (task.route.isPeer) task.output?.end();
     task.route.finished(task);
     task.owner.rejected(task, error);
+  }
+
+  /** Ends a task with what a peer has answered. */
+  answered(task: TaskState, answer: PeerAnswer): void {
+    if (!this.#open.delete(task.n)) return;
+    const { status, started, completed, engine, outcome } = answer;
+    Object.assign(task, { status, started, completed, engine });
+    if (answer.hasOutput) this.#expectLate(task);
+    else task.output?.end();
+    task.route.finished(task);
+    if (outcome.kind === "value") task.owner.fulfilled(task, outcome.value);
+    else task.owner.rejected(task, outcome.error);
   }
 
   /** Ends all tasks. */
   failAll(error: Error): void {
     for (const task of [...this.#open.values()]) this.fail(task, STATUS.lost, error);
-    for (const task of this.#late.values()) task.output?.expect([0, 0, 0]);
+    for (const task of this.#late.values()) task.output?.end();
     this.#late.clear();
   }
 
@@ -117,7 +141,13 @@ export class Pending {
     if (counts.every((count) => count === 0)) return;
     const output = task.output ??= new TaskOutput();
     output.expect(counts);
-    if (output.isComplete) return;
+    this.#expectLate(task);
+  }
+
+  /** Keeps a finished task until its output has come. */
+  #expectLate(task: TaskState): void {
+    const { output } = task;
+    if (output === undefined || output.isComplete) return;
     if (this.#late.size >= MAX_LATE) {
       for (const oldest of this.#late.keys()) {
         this.#late.delete(oldest);

@@ -53,14 +53,15 @@ export class Requests {
     });
   }
 
-  /** Takes a reply; one that nobody waits for is dropped. */
-  received(message: Message): void {
+  /** Takes a reply; false if nobody here waits for it. */
+  received(message: Message): boolean {
     const { msg_id } = message.parentHeader;
     const waiter = msg_id === undefined ? undefined : this.#waiting.get(msg_id);
-    if (waiter === undefined) return;
+    if (waiter === undefined) return false;
     const { content } = message;
     if (content.status === "error") waiter.reject(errorFromContent(description(content), false));
     else waiter.resolve(message);
+    return true;
   }
 
   failAll(error: Error): void {

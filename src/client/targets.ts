@@ -19,7 +19,7 @@ export type Targets = number | readonly number[] | "all" | "any" | EngineRange;
 
 /**
  * The engines that a call goes to, in order.
- * @throws NoEnginesRegistered, RangeError naming an unknown id and the known ones, TypeError for a Python engine
+ * @throws NoEnginesRegistered, RangeError naming an unknown id and the known ones
  */
 export function resolveTargets(engines: Engines, targets: Targets): Engine[] {
   const ids = idsOf(engines.ids, targets);
@@ -29,10 +29,10 @@ export function resolveTargets(engines: Engines, targets: Targets): Engine[] {
       `Cannot use targets ${JSON.stringify(targets)}: they name no engine of ${listed(engines.ids)}`,
     );
   }
-  return ids.map((id) => oursWith(engines, id));
+  return ids.map((id) => known(engines, id));
 }
 
-/** Checks ids without asking that the engines are ours. */
+/** Checks that there are engines of these ids. */
 export function checkIds(engines: Engines, ids: readonly number[]): void {
   for (const id of ids) known(engines, id);
 }
@@ -63,12 +63,6 @@ function known(engines: Engines, id: number): Engine {
     throw new NoEnginesRegistered(`Cannot use engine ${id}: no engines are registered`);
   }
   throw new RangeError(`Cannot use engine ${id}: the registered ones are ${listed(engines.ids)}`);
-}
-
-function oursWith(engines: Engines, id: number): Engine {
-  const engine = known(engines, id);
-  if (engine.isOurs) return engine;
-  throw new TypeError(`Cannot send to engine ${id}: it is a Python engine, which this client cannot use yet`);
 }
 
 function listed(ids: readonly number[]): string {

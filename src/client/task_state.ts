@@ -11,6 +11,8 @@ export interface TaskOwner {
 
 /** What a task needs of the way that it took (`path.ts`). */
 export interface TaskRoute {
+  /** Whether its tasks are Jupyter messages, one by one, and no part of a group. */
+  readonly isPeer: boolean;
   /** Tells the route that the task ended. */
   finished(task: TaskState): void;
   /** Asks to stop tasks: `abort` only those that have not started, `cancel` all. */
@@ -132,6 +134,12 @@ export class TaskOutput {
   #stdoutBytes = 0;
   #stderrBytes = 0;
   #expected: OutputCounts | undefined;
+  /** Peers count nothing: the end of their output is a message of its own. */
+  #isIdleExpected = false;
+  /** Uuid of the engine that is at this task, as far as it has said. */
+  busyAt: string | null = null;
+  /** Content of the last `execute_result`. */
+  result: unknown;
   readonly #waiting: (() => void)[] = [];
 
   /** What it showed. */
@@ -163,8 +171,26 @@ export class TaskOutput {
     this.#check();
   }
 
+  /** A peer will say when there is no more. */
+  expectIdle(): void {
+    this.#isIdleExpected = true;
+  }
+
+  /** The state of an engine while it is at this task: `busy`, and `idle` after the last output. */
+  state(state: unknown, uuid: string): void {
+    this.busyAt = state === "busy" ? uuid : null;
+    if (state === "idle" && this.#isIdleExpected) this.end();
+  }
+
+  /** Nothing more is expected. */
+  end(): void {
+    this.#isIdleExpected = false;
+    this.expect([0, 0, 0]);
+  }
+
   /** Whether all that was announced has come. */
   get isComplete(): boolean {
+    if (this.#isIdleExpected) return false;
     const [stdout, stderr, displays] = this.#expected ?? [0, 0, 0];
     return this.#stdoutBytes >= stdout && this.#stderrBytes >= stderr && this.#display.length >= displays;
   }

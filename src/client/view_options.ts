@@ -1,7 +1,9 @@
 /**
  * What can be asked for beside the task itself, and how it stands in a task's tail (PROTOCOL.md, "Tails").
  */
+import type { Dictionary } from "../protocol/frames.ts";
 import { AsyncResult } from "./async_result.ts";
+import type { TaskNames } from "./task_state.ts";
 
 /** Tasks that others wait for: results, their msg_ids, or a condition. */
 export type Dependency = TaskReference | readonly TaskReference[] | DependencyCondition;
@@ -75,6 +77,25 @@ export function tailOf(options: BalancedOptions): Uint8Array | null {
   return Object.keys(fields).length === 0 ? null : encoder.encode(JSON.stringify(fields));
 }
 
+/** The same options as a message's metadata, of which the label holds for every message. */
+export function metadataOf(options: BalancedOptions, names: TaskNames): Dictionary {
+  const { label, retries = 0, queueTimeoutMs = 0, after, follow, targets = [] } = options;
+  return {
+    label: label ?? null,
+    targets: targets.map((id) => names.engineUuid(id)),
+    after: after === undefined ? [] : messageCondition(after, names),
+    follow: follow === undefined ? [] : messageCondition(follow, names),
+    timeout: queueTimeoutMs === 0 ? null : queueTimeoutMs / 1000,
+    retries,
+  };
+}
+
+function messageCondition(dependency: Dependency, names: TaskNames): Dictionary {
+  const { ids, all, success, failure } = condition(dependency);
+  const dependencies = ids.map((id) => typeof id === "number" ? names.msgId(id) : id);
+  return { dependencies, all, success, failure };
+}
+
 function checkNumber(
   name: string,
   value: unknown,
@@ -93,7 +114,7 @@ function checkNumber(
   }
 }
 
-function condition(dependency: Dependency): object {
+function condition(dependency: Dependency) {
   const isCondition = typeof dependency === "object" && "ids" in dependency;
   const { all = true, success = true, failure = false } = isCondition ? dependency : {};
   const given = isCondition ? dependency.ids : isList(dependency) ? dependency : [dependency];
@@ -106,6 +127,6 @@ function isList(value: unknown): value is readonly TaskReference[] {
 
 function idsOf(task: TaskReference): (number | string)[] {
   if (typeof task === "string") return [task];
-  if (task instanceof AsyncResult) return task.numbers;
+  if (task instanceof AsyncResult) return task.references;
   throw new TypeError(`Cannot depend on ${String(task)}: pass an AsyncResult or a msg_id`);
 }

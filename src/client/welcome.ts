@@ -13,26 +13,16 @@ export interface Welcome {
   readonly nonce: bigint;
 }
 
-/**
- * The extension's part of the reply.
- * @throws Error if there is none: the controller is not ours
- */
-export function welcomeOf({ content }: Message): Welcome {
+/** The extension's part of the reply; null if there is none or another version's: to that controller we are a peer. */
+export function welcomeOf({ content }: Message): Welcome | null {
   const field = content.tsparallel;
-  if (
-    typeof field === "object" && field !== null && "version" in field && field.version === EXTENSION_VERSION
-  ) {
-    if (
-      "client" in field && typeof field.client === "number" && "nonce" in field &&
-      typeof field.nonce === "string"
-    ) {
-      return { client: field.client, nonce: BigInt(`0x${field.nonce}`) };
-    }
+  if (typeof field !== "object" || field === null) return null;
+  if (!("version" in field) || field.version !== EXTENSION_VERSION) return null;
+  if (!("client" in field) || typeof field.client !== "number") return null;
+  if (!("nonce" in field) || typeof field.nonce !== "string" || !/^[0-9a-f]{1,16}$/i.test(field.nonce)) {
+    return null;
   }
-  throw new Error(
-    "Cannot use this controller: it does not speak tsparallel's extension (Python's ipcontroller, or another version), " +
-      "which this client cannot do without yet; start one with `tsparallel controller`",
-  );
+  return { client: field.client, nonce: BigInt(`0x${field.nonce}`) };
 }
 
 /** The engines that the reply lists. */

@@ -56,7 +56,7 @@ function pendingWith(n: number) {
     rejected: (_: TaskState, error: Error) => void values.push(error.message),
   };
   const pending = new Pending(1 << 20);
-  const task = new TaskState(owner, 0, { finished: () => {}, stop: () => {} }, undefined);
+  const task = new TaskState(owner, 0, { isPeer: false, finished: () => {}, stop: () => {} }, undefined);
   task.n = n;
   pending.add(task);
   return { pending, values };

@@ -26,10 +26,24 @@ Deno.test("engines that come and go are followed", async () => {
   await assert.rejects(client.waitForEngines(5, { timeoutMs: 20 }), { name: "TimeoutError" });
 });
 
-Deno.test("a controller without the extension is refused in words", async () => {
-  await using controller = new FakeController();
+Deno.test("with a controller without the extension functions are refused in words, at the call", async () => {
+  await using controller = new FakeController().engine(0, false).engine(1, false);
   controller.isOurs = false;
-  await assert.rejects(Client.connect({ connection: controller.info }), /Python's ipcontroller/);
+  await using client = await Client.connect({ connection: controller.info });
+  const words =
+    /Cannot send a TypeScript function to engine(s 0,)? 1? ?.*ipcontroller.*new Reference.*execute/;
+  assert.throws(() => client.direct(0).apply(() => 1), words);
+  assert.throws(() => client.direct().apply(() => 1), words);
+  assert.throws(() => client.loadBalanced().apply(() => 1), words);
+  assert.throws(() => client.loadBalanced().map((x: number) => x, [1]), words);
+  assert.throws(() => client.direct([0, 1]).map((x: number) => x, [1]), words);
+  assert.equal(client.pending, 0);
+});
+
+Deno.test("a connection file that asks for a tunnel is refused in words", async () => {
+  await using controller = new FakeController();
+  const connection = { ...controller.info, ssh: "me@gate", location: "far.invalid" };
+  await assert.rejects(Client.connect({ connection }), /SSH tunnel through "me@gate" to "far.invalid"/);
 });
 
 Deno.test("a controller that does not answer ends in a sentence", async () => {

@@ -4,7 +4,7 @@
  */
 import { newKey, newNonce } from "../../src/base/ids.ts";
 import type { ClientConnection } from "../../src/protocol/connection_file.ts";
-import { Session } from "../../src/protocol/frames.ts";
+import { findDelimiter, type Message, Session } from "../../src/protocol/frames.ts";
 import { GroupReader } from "../../src/protocol/group_reader.ts";
 import { GroupWriter } from "../../src/protocol/group_writer.ts";
 import {
@@ -83,6 +83,8 @@ export class FakeController implements AsyncDisposable {
   /** Answers a task; undefined keeps it open. */
   answer: (task: FakeTask) => FakeAnswer | undefined | Promise<FakeAnswer | undefined> = (task) =>
     this.run(task);
+  /** Takes a task that came as a message, `[rid, idents…, DELIM, …]`; `send` gives frames behind the rid and idents. */
+  message: (request: Message, send: (frames: readonly Uint8Array[]) => void) => void = () => {};
   /** Answers a request to the hub by its type. */
   readonly hub: Record<string, (content: Record<string, unknown>) => object> = {};
   readonly engines = new Map<number, { uuid: string; ours: boolean }>();
@@ -243,7 +245,7 @@ export class FakeController implements AsyncDisposable {
     const rid = frames[0]!;
     const at = frames.findIndex((frame, i) => i > 0 && isGroup(frame));
     const frame = frames[at];
-    if (frame === undefined) throw new Error("not a group");
+    if (frame === undefined) return this.#message(socket, frames);
     if (!this.#mac.verify(frame, MAC_BYTES, frame.length, 0)) throw new Error("wrong signature");
     const reader = new GroupReader();
     const header = reader.open(frame);
@@ -261,6 +263,12 @@ export class FakeController implements AsyncDisposable {
     if (channel === "task" && header.kind === KIND.tasks && this.confirms) {
       this.confirm(header.seq, rid, socket);
     }
+  }
+
+  #message(socket: Socket, frames: Uint8Array[]): void {
+    const prefix = frames.slice(0, findDelimiter(frames));
+    const request = this.session.parse(frames, 1);
+    this.message(request, (reply) => void socket.send([...prefix, ...reply]));
   }
 
   confirm(acked: number, rid: Uint8Array, socket: Socket): void {

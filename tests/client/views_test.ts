@@ -139,7 +139,7 @@ Deno.test("wrong targets are named, with the right ones", async () => {
   assert.throws(() => client.loadBalanced({ targets: [4] }), RangeError);
   controller.engine(7, false);
   await client.waitForEngines(3, { timeoutMs: 5000 });
-  assert.throws(() => client.direct(7).apply(() => 1), /it is a Python engine/);
+  assert.throws(() => client.direct(7).apply(() => 1), /engine 7, which runs Python: .*new Reference/);
   await using empty = await connected(0);
   assert.throws(() => empty.client.direct().apply(() => 1), NoEnginesRegistered);
 });

@@ -1,0 +1,108 @@
+/**
+ * A direct call on its way to its engines: to ours in groups, to Python's as messages.
+ */
+import { OP } from "../protocol/groups.ts";
+import type { Connection } from "./connection.ts";
+import type { Engine } from "./engines.ts";
+import { type Call, encodedFor, messageFor } from "./languages.ts";
+import type { EncodedTask } from "./path.ts";
+import type { PeerRequest } from "./peer_messages.ts";
+import { type TaskOwner, TaskState } from "./task_state.ts";
+import type { ViewOptions } from "./view_options.ts";
+
+/** Of whom it is asked, and with which values. */
+export interface DirectPlan<R> {
+  readonly engines: readonly Engine[];
+  readonly valueFor: (i: number) => unknown;
+  /** The value is the same for all. */
+  readonly isSame?: boolean;
+  readonly read?: ((value: unknown) => R) | undefined;
+}
+
+interface Job {
+  readonly call: Call;
+  readonly plan: DirectPlan<unknown>;
+}
+
+/** An AsyncResult, as the sending of its tasks sees it. */
+interface Result extends TaskOwner {
+  started(task: TaskState): void;
+}
+
+export class DirectSending {
+  readonly #connection: Connection;
+  readonly #options: ViewOptions;
+  readonly #tail: Uint8Array | null;
+  readonly #job: Job;
+  readonly #peers: readonly Engine[];
+  #message: PeerRequest | undefined;
+  #encoded: EncodedTask | undefined;
+  /** The engines that these two are for. */
+  #messageAt = -1;
+  #encodedAt = -1;
+
+  /**
+   * Makes ready what goes to the engines.
+   * @throws TypeError and UncodableValue for what cannot be sent to one of them: before anything is sent
+   */
+  constructor(connection: Connection, options: ViewOptions, tail: Uint8Array | null, job: Job) {
+    this.#connection = connection;
+    this.#options = options;
+    this.#tail = tail;
+    this.#job = job;
+    const { engines } = job.plan;
+    this.#peers = engines.filter(isPeer);
+    if (this.#peers.length > 0) this.#messageFor(engines.findIndex(isPeer));
+    if (this.#peers.length < engines.length) this.#encodedFor(engines.findIndex(isOurs));
+  }
+
+  /** Sends it, once, with its tasks for `result`. */
+  send(result: Result): void {
+    this.#job.plan.engines.forEach((engine, i) =>
+      engine.isOurs ? this.#sendGroup(result, engine, i) : this.#sendMessage(result, engine, i)
+    );
+  }
+
+  #encodedFor(i: number): EncodedTask {
+    const { call, plan } = this.#job;
+    if (this.#encoded !== undefined && (plan.isSame === true || i === this.#encodedAt)) return this.#encoded;
+    this.#encodedAt = i;
+    return this.#encoded = encodedFor(this.#connection, call, plan.valueFor(i), this.#tail);
+  }
+
+  #messageFor(i: number): PeerRequest {
+    const { call, plan } = this.#job;
+    if (this.#message !== undefined && (plan.isSame === true || i === this.#messageAt)) return this.#message;
+    this.#messageAt = i;
+    const { limits } = this.#options;
+    return this.#message = messageFor(this.#connection, this.#peers, call, plan.valueFor(i), limits);
+  }
+
+  #sendGroup(result: Result, engine: Engine, i: number): void {
+    const { op } = this.#job.call;
+    const encoded = this.#encodedFor(i);
+    const path = this.#connection.enginePath(engine);
+    const task = new TaskState(result, i, path, this.#options.label);
+    if (op === OP.push) task.writes = "names";
+    else if (op === OP.execute) task.writes = "perhaps";
+    result.started(task);
+    path.submit(task, encoded);
+  }
+
+  #sendMessage(result: Result, engine: Engine, i: number): void {
+    const { label } = this.#options;
+    const message = this.#messageFor(i);
+    const path = this.#connection.peers.pathTo(engine);
+    const task = new TaskState(result, i, path, label);
+    result.started(task);
+    path.submit(task, message, { label: label ?? null });
+  }
+}
+
+function isPeer({ isOurs }: Engine): boolean {
+  return !isOurs;
+}
+
+function isOurs({ isOurs }: Engine): boolean {
+  return isOurs;
+}

@@ -1,0 +1,203 @@
+/**
+ * Groups on this client's end: its paths to the task scheduler and to our engines, and what they have in common: the numbers under which it sends, the
+ * functions that it has defined, and the gate through which groups come in. Only our own controller has this end.
+ */
+import { setImmediate } from "node:timers";
+import { TaskAborted, TaskCancelled } from "../protocol/errors.ts";
+import type { Session } from "../protocol/frames.ts";
+import type { GroupWriter } from "../protocol/group_writer.ts";
+import { ANY, isGroup, KIND, ORIGIN, STATUS } from "../protocol/groups.ts";
+import type { Mac } from "../protocol/mac.ts";
+import { encodeValue, ValueWriter } from "../protocol/values.ts";
+import { DefinitionIds } from "./definition_ids.ts";
+import type { Engine } from "./engines.ts";
+import type { Definition } from "./functions.ts";
+import { GroupGate } from "./group_gate.ts";
+import { type EncodedTask, type PathHost, TaskPath } from "./path.ts";
+import type { Pending } from "./pending.ts";
+import type { StopWord, TaskState } from "./task_state.ts";
+import type { Channel } from "./transport.ts";
+import type { Welcome } from "./welcome.ts";
+
+/** What groups need of the connection. */
+export interface GroupHost {
+  readonly session: Session;
+  readonly pending: Pending;
+  readonly isEnded: boolean;
+  nextN(): number;
+}
+
+/** The two sockets that carry groups. */
+export interface GroupChannels {
+  readonly mux: Channel;
+  readonly task: Channel;
+}
+
+export interface EncodeOptions {
+  readonly definition: Definition | null;
+  readonly tail: Uint8Array | null;
+  /** What an error calls the value: `args`. */
+  readonly root: string;
+}
+
+/** A body that grew the shared writer beyond this has it replaced, so that one large value does not stay in memory. */
+const WRITER_BYTES = 1 << 20;
+const encoder = new TextEncoder();
+
+export class GroupPaths implements PathHost {
+  readonly ids: DefinitionIds = new DefinitionIds();
+  readonly card: Uint8Array;
+  /** The way to the task scheduler. */
+  readonly taskPath: TaskPath;
+  readonly #host: GroupHost;
+  readonly #welcome: Welcome;
+  readonly #mac: Mac;
+  readonly #mux: Channel;
+  readonly #gate: GroupGate;
+  readonly #enginePaths = new Map<number, TaskPath>();
+  readonly #dirty: TaskPath[] = [];
+  readonly #flushDirty = () => this.flush();
+  #writer = new ValueWriter(4096);
+  #seq = 0;
+
+  constructor(host: GroupHost, mac: Mac, welcome: Welcome, { mux, task }: GroupChannels) {
+    this.#host = host;
+    this.#mac = mac;
+    this.#welcome = welcome;
+    this.#mux = mux;
+    const { session, username, pid } = host.session;
+    this.card = encodeValue({ kind: "client", session, username, pid }).body;
+    this.#gate = new GroupGate(mac, welcome.nonce, welcome.client);
+    this.taskPath = new TaskPath(this, {
+      target: ANY,
+      prefix: [],
+      confirms: true,
+      send: (frames) => task.send(frames),
+      sendLarge: (frames, from) => task.sendLarge(frames, from),
+    });
+  }
+
+  /** The way to one of our engines. */
+  enginePath(engine: Engine): TaskPath {
+    let path = this.#enginePaths.get(engine.id);
+    if (path === undefined) {
+      const mux = this.#mux;
+      path = new TaskPath(this, {
+        target: engine.id,
+        prefix: [encoder.encode(engine.uuid)],
+        confirms: false,
+        send: (frames) => mux.send(frames),
+        sendLarge: (frames, from) => mux.sendLarge(frames, from),
+      });
+      this.#enginePaths.set(engine.id, path);
+    }
+    return path;
+  }
+
+  /** An engine registered, perhaps again: it knows nothing of what was sent before, and counts from 1. */
+  registered(id: number): void {
+    this.#gate.forget((id | ORIGIN.engineBit) >>> 0);
+    this.#enginePaths.get(id)?.reset();
+  }
+
+  // ── what arrives ───────────────────────────────────────────────────────────────────────────
+
+  /** Takes a message if it is a group; false if it is none. */
+  received(channel: keyof GroupChannels, frames: readonly Uint8Array[]): boolean {
+    const at = frames.findIndex(isGroup);
+    const frame = frames[at];
+    if (frame === undefined) return false;
+    const header = this.#gate.open(frame, channel);
+    const { reader } = this.#gate;
+    switch (header?.kind) {
+      case KIND.results:
+        this.#host.pending.results(reader, this.client);
+        break;
+      case KIND.accepted:
+        this.taskPath.accepted(header.acked);
+        break;
+      case KIND.chunk:
+        this.#chunk(reader.chunk(), frames[at + 1]);
+        break;
+    }
+    return true;
+  }
+
+  #chunk(record: Parameters<Pending["chunk"]>[0], piece: Uint8Array | undefined): void {
+    if (record.client !== this.client || piece === undefined) return;
+    try {
+      this.#host.pending.chunk(record, piece);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      // The result that it belongs to will not find its buffers, and say so.
+    }
+  }
+
+  // ── what leaves ────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * A task's value as bytes; valid until the next call.
+   * @throws UncodableValue
+   */
+  encode(op: number, value: unknown, { definition, tail, root }: EncodeOptions): EncodedTask {
+    const writer = this.#writer;
+    writer.reset();
+    writer.write(value, root);
+    const { buffers } = writer;
+    const body = writer.bytes();
+    if (writer.length > WRITER_BYTES) this.#writer = new ValueWriter(4096);
+    return { op, definition, body, buffers, tail };
+  }
+
+  get isEnded(): boolean {
+    return this.#host.isEnded;
+  }
+
+  get client(): number {
+    return this.#welcome.client;
+  }
+
+  nextN(): number {
+    return this.#host.nextN();
+  }
+
+  seal(writer: GroupWriter, kind: number, target: number): Uint8Array {
+    const { client: origin, nonce } = this.#welcome;
+    const seq = ++this.#seq;
+    return writer.close(
+      { kind, origin, seq, target, nonce, acked: 0, committed: 0, window: 0 },
+      this.#mac.sign,
+    );
+  }
+
+  flushLater(path: TaskPath): void {
+    if (this.#dirty.push(path) === 1) queueMicrotask(this.#flushDirty);
+  }
+
+  /** Sends what has gathered. */
+  flush(): void {
+    for (const path of this.#dirty.splice(0)) if (!this.#host.isEnded) path.flush();
+  }
+
+  opened(task: TaskState): void {
+    this.#host.pending.add(task);
+  }
+
+  refuse(task: TaskState, how: StopWord, reason: unknown): void {
+    const { pending } = this.#host;
+    if (how === "abort") return pending.fail(task, STATUS.aborted, new TaskAborted());
+    pending.fail(
+      task,
+      STATUS.cancelled,
+      new TaskCancelled("Cancelled before it was sent", { cause: reason }),
+    );
+  }
+
+  failed(task: TaskState, error: unknown): void {
+    this.#host.pending.fail(task, STATUS.error, error instanceof Error ? error : new Error(String(error)));
+  }
+
+  turn(): Promise<void> {
+    return new Promise((resolve) => setImmediate(resolve));
+  }
+}

@@ -1,0 +1,189 @@
+/**
+ * Tasks that travel as Jupyter messages, one by one: the open ones by number, and how they end. A reply ends its task; so does the word that its engine
+ * is gone, since nobody answers for a dead engine on the direct way.
+ */
+import { now } from "../base/clock.ts";
+import { EngineError, TaskCancelled } from "../protocol/errors.ts";
+import { type Dictionary, findDelimiter, type Message, type Session } from "../protocol/frames.ts";
+import { STATUS } from "../protocol/groups.ts";
+import type { Engine, Engines } from "./engines.ts";
+import type { PeerRequest } from "./peer_messages.ts";
+import { PeerPath } from "./peer_path.ts";
+import { readReply } from "./peer_replies.ts";
+import type { Pending } from "./pending.ts";
+import { TaskOutput, type TaskState } from "./task_state.ts";
+
+export type PeerRole = "mux" | "task" | "control";
+
+/** What messages need of the connection. */
+export interface PeerHost {
+  readonly session: Session;
+  readonly engines: Engines;
+  readonly pending: Pending;
+  nextN(): number;
+  /** Sends a message; frames from `large` on may be read until they have left. */
+  deliver(role: PeerRole, frames: readonly Uint8Array[], large: number): void;
+  /** A dictionary's frame as it stands there, signed or not. @throws if it is none */
+  unpack(frame: Uint8Array): unknown;
+}
+
+interface OpenTask {
+  readonly task: TaskState;
+  readonly request: PeerRequest;
+  /** Of the engine that alone can answer; null for the scheduler's. */
+  readonly uuid: string | null;
+}
+
+/** How long the output of a cell that has answered may be late, where its value stands there. */
+const SHOWN_MS = 1_000;
+/** Bytes of buffers from which a message is sent without copying them. */
+const LARGE_BYTES = 64 << 10;
+/** The frame of the parent header, behind the delimiter. */
+const PARENT = 3;
+
+export class PeerTasks {
+  readonly host: PeerHost;
+  readonly #open = new Map<number, OpenTask>();
+  readonly #paths = new Map<string, PeerPath>();
+  readonly balanced: PeerPath;
+
+  constructor(host: PeerHost) {
+    this.host = host;
+    this.balanced = new PeerPath(this, null);
+  }
+
+  /** The way to one engine. */
+  pathTo({ uuid }: Engine): PeerPath {
+    let path = this.#paths.get(uuid);
+    if (path === undefined) this.#paths.set(uuid, path = new PeerPath(this, uuid));
+    return path;
+  }
+
+  /** Sends a task. */
+  submit(task: TaskState, request: PeerRequest, uuid: string | null, metadata: Dictionary): void {
+    const { session, pending } = this.host;
+    task.n = this.host.nextN();
+    task.submitted = now();
+    task.isSent = true;
+    if (request.channel === "shell") {
+      task.output = new TaskOutput();
+      task.output.expectIdle();
+    }
+    this.#open.set(task.n, { task, request, uuid });
+    pending.add(task);
+    const { type, content, buffers } = request;
+    const header = session.header(type, { msg_id: session.msgId(task.n) });
+    const message = session.pack(header, content, { metadata, buffers });
+    const role = request.channel === "control" ? "control" : uuid === null ? "task" : "mux";
+    const frames = uuid === null ? message : [ident(uuid), ...message];
+    this.host.deliver(role, frames, isLarge(buffers) ? frames.length - buffers.length : frames.length);
+  }
+
+  /** Tells an engine something over control; its answer is of no interest. */
+  tell(uuid: string, type: string, content: object): void {
+    const frames = this.host.session.message(type, content);
+    this.host.deliver("control", [ident(uuid), ...frames], frames.length + 1);
+  }
+
+  /** A task ended, or was ended here. */
+  forget(task: TaskState): void {
+    this.#open.delete(task.n);
+  }
+
+  /** Takes a reply, also one that is damaged: then it ends the task that it names, since no other will come. */
+  received(frames: readonly Uint8Array[], parse: () => Message): void {
+    let reply: Message;
+    try {
+      reply = parse();
+    } catch (error) {
+      return this.#damaged(frames, error);
+    }
+    this.replied(reply);
+  }
+
+  /** Takes a reply whose signature was right. One that nobody waits for is dropped. */
+  replied(reply: Message): void {
+    const open = this.#named(reply.parentHeader.msg_id);
+    if (open === undefined) return;
+    const { task, request } = open;
+    const { output } = task;
+    if (reply.content.status !== "ok" || output === undefined || !request.isShown(reply)) {
+      return this.#finish(open, reply);
+    }
+    const timer = setTimeout(() => this.#finish(open, reply), SHOWN_MS);
+    output.whenComplete(() => {
+      clearTimeout(timer);
+      this.#finish(open, reply);
+    });
+  }
+
+  #finish({ task, request }: OpenTask, reply: Message): void {
+    const { pending, engines, session } = this.host;
+    if (!task.isOpen) return;
+    const answer = readReply(reply, {
+      read: (reply) => request.read(reply, task.output?.result),
+      idOf: (uuid) => engines.idOf(uuid),
+      msgId: session.msgId(task.n),
+    });
+    pending.answered(task, answer);
+  }
+
+  #damaged(frames: readonly Uint8Array[], cause: unknown): void {
+    const text = cause instanceof Error ? cause.message : String(cause);
+    if (cause instanceof Error && "kind" in cause && cause.kind === "duplicate") return;
+    const open = this.#named(this.#parentOf(frames));
+    if (open === undefined) return;
+    const msgId = this.host.session.msgId(open.task.n);
+    const error = new Error(`Cannot read the reply to ${msgId}: ${text}`, { cause });
+    this.host.pending.fail(open.task, STATUS.error, error);
+  }
+
+  #parentOf(frames: readonly Uint8Array[]): unknown {
+    const frame = frames[findDelimiter(frames) + PARENT];
+    try {
+      const parent = frame === undefined ? null : this.host.unpack(frame);
+      return typeof parent === "object" && parent !== null && "msg_id" in parent ? parent.msg_id : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  #named(msgId: unknown): OpenTask | undefined {
+    if (typeof msgId !== "string") return undefined;
+    const n = Number(msgId.slice(msgId.lastIndexOf("_") + 1));
+    return this.host.session.msgId(n) === msgId ? this.#open.get(n) : undefined;
+  }
+
+  /** An engine is gone: what it alone could answer ends. */
+  gone(uuid: string): void {
+    this.#paths.delete(uuid);
+    const { engines, pending } = this.host;
+    const engine_id = engines.idOf(uuid);
+    for (const open of [...this.#open.values()]) {
+      if (open.uuid !== uuid) continue;
+      const text = `Engine ${engine_id} "${uuid}" is gone before it answered: the task may have run`;
+      const engine = { engine_uuid: uuid, ...(engine_id < 0 ? {} : { engine_id }) };
+      pending.fail(open.task, STATUS.lost, new EngineError(text, { engine }));
+    }
+  }
+
+  /** Ends tasks here, whatever becomes of them there. */
+  cancelled(tasks: readonly TaskState[], reason: unknown): void {
+    for (const task of tasks) {
+      const error = new TaskCancelled("Cancelled: its engine was asked to stop", { cause: reason });
+      this.host.pending.fail(task, STATUS.cancelled, error);
+    }
+  }
+}
+
+function isLarge(buffers: readonly Uint8Array[]): boolean {
+  let bytes = 0;
+  for (const buffer of buffers) bytes += buffer.length;
+  return bytes >= LARGE_BYTES;
+}
+
+const encoder = new TextEncoder();
+
+function ident(uuid: string): Uint8Array {
+  return encoder.encode(uuid);
+}

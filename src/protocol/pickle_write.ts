@@ -1,0 +1,400 @@
+/**
+ * Values as pickles of protocol 4, which every Python from 3.4 on reads with what it ships; arrays want numpy, any version of it.
+ *
+ *     undefined, null → None; numbers: exact integers → int, others → float; BigInt → int; Date → datetime (UTC)
+ *     Uint8Array, ArrayBuffer, DataView → bytes; other typed arrays and NdArray (`nd_array.ts`) → numpy array
+ *     array → list; Set → set; plain object, instance of a class → dict; Map → dict; an array as a key → tuple
+ *
+ * A cycle is refused, as are functions, errors and whatever else is no data, each with its place. What occurs twice is one object
+ * there too. In `canned` mode large buffers of the value itself, or of its items, go beside the pickle as ipyparallel has it.
+ */
+import { byCodePoints } from "./code_point_order.ts";
+import { type ArrayData, asNdArray, dtypeOf, isBytesKind, type NdArray } from "./nd_array.ts";
+import { utcBytes } from "./pickle_date.ts";
+import { PickleSink } from "./pickle_sink.ts";
+import { Reference } from "./pickle_reference.ts";
+import {
+  bufferByteLength,
+  dateTime,
+  getPrototypeOf,
+  isArray,
+  isSafeInteger,
+  keys,
+  ObjectPrototype,
+  PrimordialMap,
+  PrimordialUint8Array,
+  typedArrayLength,
+} from "./primordials.ts";
+import { Refusal } from "./values_bytes.ts";
+import { classify, unbox } from "./values_classify.ts";
+import { mapParts, setParts, viewParts } from "./values_parts.ts";
+import { entryText, memberText, uncodable } from "./values_path.ts";
+
+export { UncodableValue } from "./values_path.ts";
+
+export interface PickleWriteOptions {
+  /** What the value is called in an error's path. */
+  readonly root?: string;
+  /** Most bytes of pickle and buffers together. Default: 2^31. */
+  readonly maxBytes?: number;
+}
+
+const MAX_DEPTH = 1000;
+const MAX_BYTES = 2 ** 31;
+/** ipyparallel's own numbers: larger buffers travel apart, containers with so many items are not looked into. */
+const APART_BYTES = 1024;
+const CANNED_ITEMS = 64;
+const CANNING = "ipyparallel.serialize.canning";
+const SHOWN_PATH = 20;
+
+/** A large buffer that goes beside the pickle; `key` is the dict's key that it belongs to, "" in lists. */
+interface Apart {
+  readonly key: string;
+  readonly bytes: Uint8Array;
+}
+
+/** One pickle of a value. @throws UncodableValue naming the place that cannot be sent */
+export function writePickle(value: unknown, options: PickleWriteOptions = {}): Uint8Array {
+  return new PickleWriter(options, false).write(value)[0]!;
+}
+
+/** A value as ipyparallel's `serialize_object` sends it: its pickle, then its large buffers. @throws UncodableValue */
+export function writeCanned(value: unknown, options: PickleWriteOptions = {}): Uint8Array[] {
+  return new PickleWriter(options, true).write(value);
+}
+
+class PickleWriter {
+  readonly #out: PickleSink;
+  readonly #root: string;
+  readonly #isCanned: boolean;
+  /** Number in the memo of what is finished; −1 while it is being written. */
+  readonly #seen = new PrimordialMap<object, number>();
+  readonly #apart: Apart[] = [];
+  readonly #path: string[] = [];
+  #remembered = 0;
+  #depth = 0;
+  /** Buffers of values at most so deep go apart. */
+  #cannedDepth = 0;
+  #key = "";
+
+  constructor({ root = "value", maxBytes = MAX_BYTES }: PickleWriteOptions, isCanned: boolean) {
+    this.#root = root;
+    this.#isCanned = isCanned;
+    this.#out = new PickleSink(maxBytes);
+  }
+
+  write(value: unknown): Uint8Array[] {
+    try {
+      this.#out.byte(0x80);
+      this.#out.byte(4);
+      this.#any(value);
+      this.#out.byte(0x2e);
+    } catch (error) {
+      const place = this.#path.slice(0, Math.min(this.#depth, SHOWN_PATH)).join("");
+      throw uncodable(this.#root + place + (this.#depth > SHOWN_PATH ? "…" : ""), error);
+    }
+    const sorted = this.#apart.sort((a, b) => byCodePoints(a.key, b.key));
+    return [this.#out.bytes(), ...sorted.map(({ bytes }) => bytes)];
+  }
+
+  #any(value: unknown): void {
+    switch (typeof value) {
+      case "undefined":
+        return this.#out.byte(0x4e);
+      case "boolean":
+        return this.#out.byte(value ? 0x88 : 0x89);
+      case "number":
+        return this.#number(value);
+      case "bigint":
+        return this.#out.integer(value);
+      case "string":
+        return this.#out.text(value);
+      case "object":
+        return value === null ? this.#out.byte(0x4e) : this.#object(value);
+      case "function":
+        throw new Refusal("a function");
+      case "symbol":
+        throw new Refusal("a symbol");
+    }
+  }
+
+  #number(value: number): void {
+    if (!isSafeInteger(value) || Object.is(value, -0)) return this.#out.float(0x47, value);
+    if (value >= 0 && value < 256) {
+      this.#out.byte(0x4b);
+      this.#out.byte(value);
+    } else if (value >= -(2 ** 31) && value < 2 ** 31) this.#out.u32(0x4a, value >>> 0);
+    else this.#out.integer(BigInt(value));
+  }
+
+  #object(object: object): void {
+    const number = this.#seen.get(object);
+    if (number === -1) throw new Refusal("it contains itself");
+    if (number !== undefined) return this.#out.u32(0x6a, number);
+    if (++this.#depth > MAX_DEPTH) throw new Refusal(`it is nested more than ${MAX_DEPTH} deep`);
+    this.#path[this.#depth - 1] = "";
+    this.#seen.set(object, -1);
+    if (getPrototypeOf(object) === ObjectPrototype) this.#plain(object);
+    else if (isArray(object)) this.#list(object);
+    else this.#classified(object);
+    if (this.#seen.get(object) === -1) this.#seen.delete(object);
+    this.#depth--;
+  }
+
+  /** Gives what stands on top of the stack a number, for when it comes again. */
+  #remember(object: object): void {
+    this.#out.byte(0x94);
+    this.#seen.set(object, this.#remembered++);
+  }
+
+  #classified(object: object): void {
+    if (object instanceof Reference) return this.#instance("Reference", object.name, []);
+    const kind = classify(object);
+    switch (kind) {
+      case "plain":
+        return this.#plain(object);
+      case "view":
+        return this.#viewBody(object);
+      case "buffer":
+        return this.#bytes(new PrimordialUint8Array(object as ArrayBuffer, 0, bufferByteLength(object)));
+      case "map":
+        return this.#map(object);
+      case "set":
+        return this.#set(object);
+      case "date":
+        return this.#date(object);
+      case "boxed":
+        return this.#any(unbox(object));
+      case "error":
+        throw new Refusal("an error; send its message");
+      case "regexp":
+        throw new Refusal("a regular expression; send its source");
+      default:
+        throw new Refusal(kind.refused);
+    }
+  }
+
+  // ── containers ─────────────────────────────────────────────────────────────────────────────
+
+  /** Whether the items of a container of this size may send buffers apart: only those of the value itself. */
+  #openItems(count: number): void {
+    if (this.#depth === 1 && this.#isCanned && count < CANNED_ITEMS) this.#cannedDepth = 2;
+    else if (this.#depth === 1) this.#cannedDepth = 1;
+  }
+
+  get #isApart(): boolean {
+    return this.#isCanned && (this.#depth === 1 || this.#depth <= this.#cannedDepth);
+  }
+
+  #list(array: readonly unknown[]): void {
+    this.#openItems(array.length);
+    this.#out.byte(0x5d);
+    this.#items(array, 0x65);
+    this.#remember(array);
+  }
+
+  #items(array: readonly unknown[], end: number): void {
+    if (array.length === 0) return;
+    this.#out.byte(0x28);
+    for (let i = 0; i < array.length; i++) {
+      this.#path[this.#depth - 1] = `[${i}]`;
+      this.#any(array[i]);
+    }
+    this.#out.byte(end);
+  }
+
+  #plain(object: object): void {
+    const members = object as Readonly<Record<string, unknown>>;
+    const array = asNdArray(members);
+    if (array !== undefined) return this.#array(array, object);
+    const names = keys(object);
+    this.#openItems(names.length);
+    this.#out.byte(0x7d);
+    if (names.length > 0) this.#out.byte(0x28);
+    for (let i = 0; i < names.length; i++) {
+      const name = names[i]!;
+      this.#path[this.#depth - 1] = memberText(name);
+      if (this.#depth === 1) this.#key = name;
+      this.#out.text(name);
+      this.#any(members[name]);
+    }
+    if (names.length > 0) this.#out.byte(0x75);
+    this.#remember(object);
+  }
+
+  #map(map: object): void {
+    const parts = mapParts(map), names = parts.filter((_, i) => i % 2 === 0);
+    const isSortable = names.every((name) => typeof name === "string") || names.every(isNumeric);
+    const isWrapped = this.#isCanned && this.#depth === 1 && !isSortable && names.length < CANNED_ITEMS;
+    if (isWrapped) this.#openWrapping();
+    this.#out.byte(0x7d);
+    if (parts.length > 0) this.#out.byte(0x28);
+    for (let i = 0; i < parts.length; i += 2) {
+      this.#path[this.#depth - 1] = `.keys()[${i / 2}]`;
+      this.#hashable(parts[i]);
+      this.#path[this.#depth - 1] = entryText(parts[i], i / 2);
+      this.#any(parts[i + 1]);
+    }
+    if (parts.length > 0) this.#out.byte(0x75);
+    this.#remember(map);
+    if (isWrapped) this.#closeWrapping();
+  }
+
+  /** ipyparallel sorts the keys of a small dict that it gets; one that cannot be sorted hides in what it does not look into. */
+  #openWrapping(): void {
+    this.#newInstance("CannedObject");
+    this.#out.byte(0x7d);
+    this.#out.byte(0x28);
+    for (const [name, value] of [["keys", []], ["hook", null], ["buffers", []]] as const) {
+      this.#out.text(name);
+      this.#out.byte(value === null ? 0x4e : 0x5d);
+    }
+    this.#out.text("obj");
+  }
+
+  #closeWrapping(): void {
+    this.#out.byte(0x75);
+    this.#out.byte(0x62);
+  }
+
+  #set(set: object): void {
+    const parts = setParts(set);
+    this.#out.byte(0x8f);
+    if (parts.length > 0) this.#out.byte(0x28);
+    for (let i = 0; i < parts.length; i++) {
+      this.#path[this.#depth - 1] = `.values()[${i}]`;
+      this.#hashable(parts[i]);
+    }
+    if (parts.length > 0) this.#out.byte(0x90);
+    this.#remember(set);
+  }
+
+  /** A key, or an item of a set: what Python takes there, arrays as tuples and sets as frozen ones. */
+  #hashable(value: unknown): void {
+    if (typeof value !== "object" || value === null) return this.#any(value);
+    const isSet = !isArray(value) && classify(value) === "set";
+    if (!isArray(value) && !isSet) return this.#hashableObject(value);
+    if (this.#seen.get(value) === -1) throw new Refusal("it contains itself");
+    if (++this.#depth > MAX_DEPTH) throw new Refusal(`it is nested more than ${MAX_DEPTH} deep`);
+    const before = this.#seen.get(value);
+    this.#seen.set(value, -1);
+    this.#out.byte(0x28);
+    const items = isSet ? setParts(value) : value as readonly unknown[];
+    for (let i = 0; i < items.length; i++) {
+      this.#path[this.#depth - 1] = `[${i}]`;
+      this.#hashable(items[i]);
+    }
+    this.#out.byte(isSet ? 0x91 : 0x74);
+    if (before === undefined) this.#seen.delete(value);
+    else this.#seen.set(value, before);
+    this.#depth--;
+  }
+
+  #hashableObject(value: object): void {
+    const kind = classify(value);
+    const isBytes = kind === "buffer" || kind === "view" && isBytesKind(viewParts(value).kind);
+    if (!isBytes && kind !== "date" && kind !== "boxed") {
+      throw new Refusal("an object where Python wants something hashable");
+    }
+    this.#object(value);
+  }
+
+  // ── bytes and arrays ───────────────────────────────────────────────────────────────────────
+
+  #viewBody(view: object): void {
+    const { kind, buffer, offset, length } = viewParts(view);
+    if (isBytesKind(kind)) return this.#bytes(new PrimordialUint8Array(buffer, offset, length));
+    const data = view as ArrayData;
+    this.#array({ shape: [typedArrayLength(data)], dtype: dtypeOf(kind), data }, view);
+  }
+
+  #bytes(bytes: Uint8Array): void {
+    if (this.#isApart && typedArrayLength(bytes) > APART_BYTES) {
+      return this.#instance("CannedBytes", null, [bytes]);
+    }
+    this.#out.sized(0x43, 0x42, 0x8e, bytes);
+  }
+
+  /** `numpy.ndarray(shape, dtype, bytearray(…))`: spelled alike in every numpy, and writable there. */
+  #array({ shape, dtype, data }: NdArray, object: object): void {
+    const { buffer, offset, length } = viewParts(data);
+    const bytes = new PrimordialUint8Array(buffer, offset, length);
+    if (this.#isApart && length > APART_BYTES) {
+      return this.#instance("CannedArray", { shape, dtype }, [bytes]);
+    }
+    this.#global("numpy", "ndarray");
+    this.#out.byte(0x28);
+    this.#shape(shape);
+    this.#out.text(dtype);
+    this.#global("builtins", "bytearray");
+    this.#out.sized(0x43, 0x42, 0x8e, bytes);
+    this.#out.byte(0x85);
+    this.#out.byte(0x52);
+    this.#out.byte(0x74);
+    this.#out.byte(0x52);
+    this.#remember(object);
+  }
+
+  #shape(shape: readonly number[]): void {
+    this.#out.byte(0x28);
+    for (let i = 0; i < shape.length; i++) this.#number(shape[i]!);
+    this.#out.byte(0x74);
+  }
+
+  #global(module: string, name: string): void {
+    this.#out.text(module);
+    this.#out.text(name);
+    this.#out.byte(0x93);
+  }
+
+  #newInstance(name: string): void {
+    this.#global(CANNING, name);
+    this.#out.byte(0x29);
+    this.#out.byte(0x81);
+  }
+
+  /** One of ipyparallel's wrappers, exactly as its own client sends it; its buffers go beside the pickle. */
+  #instance(
+    type: string,
+    state: string | Pick<NdArray, "shape" | "dtype"> | null,
+    buffers: Uint8Array[],
+  ): void {
+    this.#newInstance(type);
+    this.#out.byte(0x7d);
+    this.#out.byte(0x28);
+    if (typeof state === "string") {
+      this.#out.text("name");
+      this.#out.text(state);
+    } else if (state !== null) {
+      this.#out.text("shape");
+      this.#shape(state.shape);
+      this.#out.text("dtype");
+      this.#out.text(state.dtype);
+      this.#out.text("pickled");
+      this.#out.byte(0x89);
+    }
+    this.#out.text("buffers");
+    this.#out.byte(0x5d);
+    for (const bytes of buffers) {
+      this.#out.byte(0x4e);
+      this.#out.byte(0x61);
+      this.#apart.push({ key: this.#depth > 1 ? this.#key : "", bytes });
+    }
+    this.#out.byte(0x75);
+    this.#out.byte(0x62);
+  }
+
+  #date(object: object): void {
+    this.#global("datetime", "datetime");
+    this.#out.sized(0x43, 0x42, 0x8e, utcBytes(dateTime(object)));
+    this.#global("datetime", "timezone");
+    this.#global("datetime", "timedelta");
+    this.#out.byte(0x4b);
+    this.#out.byte(0);
+    for (const op of [0x85, 0x52, 0x85, 0x52, 0x86, 0x52]) this.#out.byte(op);
+  }
+}
+
+function isNumeric(key: unknown): boolean {
+  return typeof key === "bigint" || typeof key === "boolean" || typeof key === "number" && key === key;
+}
