@@ -63,6 +63,9 @@ export class PeerTasks {
   submit(task: TaskState, request: PeerRequest, uuid: string | null, metadata: Dictionary): void {
     const { session, pending } = this.host;
     task.n = this.host.nextN();
+    const { type, content, buffers } = request;
+    const header = session.header(type, { msg_id: session.msgId(task.n) });
+    const message = session.pack(header, content, { metadata, buffers });
     task.submitted = now();
     task.isSent = true;
     if (request.channel === "shell") {
@@ -71,9 +74,6 @@ export class PeerTasks {
     }
     this.#open.set(task.n, { task, request, uuid });
     pending.add(task);
-    const { type, content, buffers } = request;
-    const header = session.header(type, { msg_id: session.msgId(task.n) });
-    const message = session.pack(header, content, { metadata, buffers });
     const role = request.channel === "control" ? "control" : uuid === null ? "task" : "mux";
     const frames = uuid === null ? message : [ident(uuid), ...message];
     this.host.deliver(role, frames, isLarge(buffers) ? frames.length - buffers.length : frames.length);
