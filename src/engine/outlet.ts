@@ -126,9 +126,10 @@ export class Outlet implements DriverHooks {
     large: readonly Uint8Array[],
     startedAt: number,
   ): void {
-    if (peer.kind === "execute") this.#parts.peers.finished(peer, isOk, body, startedAt);
+    const whole = body.length === 0 ? large.at(-1) ?? body : body;
+    if (peer.kind === "execute") this.#parts.peers.finished(peer, isOk, whole, startedAt);
     else if (peer.kind === "apply") this.#parts.applies.finished(peer, isOk, body, large, startedAt);
-    else peer.done(isOk ? null : "The engine could not do it", body);
+    else peer.done(isOk ? null : "The engine could not do it", whole);
   }
 
   answer(answer: Answer): void {

@@ -3,7 +3,7 @@
  * (`python_calls.ts` says why), and what comes back becomes an apply_reply.
  */
 import { STATUS } from "../protocol/groups.ts";
-import type { Header, Message } from "../protocol/frames.ts";
+import type { Message } from "../protocol/frames.ts";
 import { readValue } from "../protocol/values.ts";
 import type { CellError } from "./cell_errors.ts";
 import type { Answer } from "./core_types.ts";
@@ -15,7 +15,6 @@ import type { PeerReplies } from "./peer_replies.ts";
 export interface PeerApply extends PeerMessage {
   readonly kind: "apply";
   readonly n: number;
-  readonly header: Header;
   readonly buffers: readonly Uint8Array[];
   isBusy: boolean;
 }
@@ -118,11 +117,11 @@ export class PeerApplies {
   #fail(request: PeerApply, failure: CellError, startedAt: number): void {
     const { iopub, replies } = this.#parts;
     iopub.error({ ...failure }, request.header);
-    replies.error("apply_reply", request, failure, startedAt);
+    replies.error(request, failure, startedAt);
   }
 
   #replyAborted(request: PeerApply): void {
-    this.#parts.replies.aborted(request, "apply_reply");
+    this.#parts.replies.aborted(request);
   }
 
   /** Aborts by msg_id what waits, and what is still to come. */

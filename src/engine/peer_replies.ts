@@ -45,19 +45,19 @@ export class PeerReplies {
   }
 
   /** @param more what the type's replies have beside the error */
-  error(
-    type: "execute_reply" | "apply_reply",
-    request: PeerMessage,
-    error: CellError,
-    startedAt: number,
-    more: Dictionary = {},
-  ): void {
-    const method = type === "apply_reply" ? "apply" : "execute";
+  error(request: PeerRequest, error: CellError, startedAt: number, more: Dictionary = {}): void {
+    const { kind: method } = request;
     const engine_info = { engine_uuid: this.#uuid, engine_id: this.#engineId(), method };
-    this.reply(request, type, { status: "error", ...error, engine_info, ...more }, "error", startedAt);
+    const content = { status: "error", ...error, engine_info, ...more };
+    this.reply(request, `${method}_reply`, content, "error", startedAt);
   }
 
-  aborted(request: PeerMessage, type: "execute_reply" | "apply_reply" = "execute_reply"): void {
-    this.reply(request, type, { status: "aborted" }, "aborted", 0);
+  aborted(request: PeerRequest): void {
+    this.reply(request, `${request.kind}_reply`, { status: "aborted" }, "aborted", 0);
   }
+}
+
+/** A request that takes a turn in the slot. */
+export interface PeerRequest extends PeerMessage {
+  readonly kind: "execute" | "apply";
 }

@@ -1,6 +1,6 @@
 /**
- * Requests of peers on the shell sockets: Jupyter messages, one by one. Cells run as our own tasks do; functions are
- * `peer_apply.ts`, the questions of front-ends are `kernel_requests.ts`.
+ * Requests of peers on the shell sockets: Jupyter messages, one by one. Cells run as our own tasks do; functions of Python are
+ * `peer_apply.ts`, the questions of front-ends `kernel_requests.ts`.
  */
 import { ORIGIN, STATUS } from "../protocol/groups.ts";
 import type { Dictionary, Header, Message } from "../protocol/frames.ts";
@@ -13,7 +13,7 @@ import type { IoPub } from "./iopub.ts";
 import type { KernelRequests } from "./kernel_requests.ts";
 import type { PeerApplies } from "./peer_apply.ts";
 import type { PeerChannel, PeerMessage } from "./peer_channel.ts";
-import type { PeerReplies } from "./peer_replies.ts";
+import type { PeerReplies, PeerRequest } from "./peer_replies.ts";
 import type { FrontEndInput } from "./stdin.ts";
 
 /** The client index under which peers' tasks stand in the table. */
@@ -92,7 +92,11 @@ export class PeerRequests {
     const { header } = message;
     const failed = (ename: string, evalue: string) => {
       this.#parts.iopub.status("busy", header);
-      this.#replyError(message, { ename, evalue, traceback: [`${ename}: ${evalue}`] }, 0);
+      this.#replyError(
+        { ...message, kind: "execute" },
+        { ename, evalue, traceback: [`${ename}: ${evalue}`] },
+        0,
+      );
       this.#parts.iopub.status("idle", header);
     };
     try {
@@ -221,9 +225,9 @@ export class PeerRequests {
     if (request.storesHistory) this.#parts.history.add(this.#count, request.code, output);
   }
 
-  #replyError(request: PeerMessage, error: CellError, startedAt: number): void {
+  #replyError(request: PeerRequest, error: CellError, startedAt: number): void {
     const more = { execution_count: this.#count, user_expressions: {}, payload: [] };
-    this.#parts.replies.error("execute_reply", request, error, startedAt, more);
+    this.#parts.replies.error(request, error, startedAt, more);
   }
 
   /** The engine answers in the cell's place: aborted, interrupted, over a limit, lost. */

@@ -17,10 +17,10 @@ import { encodeError, encodeValue, readValue, ValueWriter } from "../protocol/va
 import { Asking, named } from "./asking.ts";
 import { Definitions } from "./definitions.ts";
 import { Namespace } from "./namespace.ts";
+import { PythonCalls } from "./python_calls.ts";
 import { swallowLateErrors } from "./late_errors.ts";
 import { countOutput } from "./output.ts";
-import { PythonCalls } from "./python_calls.ts";
-import { closeBackDoors, consoleMaker, proxyTest } from "./realm.ts";
+import { closeBackDoors, consoleMaker, denoWallStands, proxyTest } from "./realm.ts";
 import { type ProxyTest, type Question, Reflection } from "./reflection.ts";
 import { BELL, REQUEST, RESULT_KIND, RING_OP, ringLayout, TOLD } from "./ring.ts";
 import { WorkerRing } from "./ring_worker.ts";
@@ -270,10 +270,10 @@ class TaskRunner {
         return this.#namespace.pull(value);
       case OP.clear:
         return this.#namespace.clear();
-      case RING_OP.python:
-        return this.#python.call(value as readonly Uint8Array[]);
       case RING_OP.question:
         return this.#reflection.answer(value as Question);
+      case RING_OP.python:
+        return this.#python.call(value as readonly Uint8Array[]);
       default:
         throw new PrimordialTypeError(`Cannot run a request of kind ${op}`);
     }
@@ -342,11 +342,6 @@ class TaskRunner {
     this.#ring.ring();
     return true;
   }
-}
-
-function denoWallStands(): boolean {
-  const names = ["run", "write", "net", "env", "sys", "import", "ffi", "read"] as const;
-  return names.every((name) => Deno.permissions.querySync({ name }).state !== "granted");
 }
 
 async function serve(start: WorkerStart): Promise<void> {

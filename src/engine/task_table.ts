@@ -92,6 +92,14 @@ export class TaskTable {
     this.length[place] = record.bodyLength - record.tailLength;
   }
 
+  /** What the host knows of it beside its record. */
+  bind(place: number, frame: number, route: number, isScheduled: boolean, definition: number): void {
+    this.frame[place] = frame;
+    this.route[place] = route;
+    this.scheduled[place] = isScheduled ? 1 : 0;
+    this.definition[place] = definition;
+  }
+
   remove(place: number): void {
     this.state[place] = STATE.free;
     this.#free.push(place);
@@ -161,6 +169,12 @@ export class TicketQueue {
   /** The ticket at `index` from the front. */
   get(index: number): number {
     return this.#items[(this.#head + index) & (this.#items.length - 1)]!;
+  }
+
+  /** The first ticket from the front of which something holds, 0 if there is none. */
+  first(holds: (ticket: number) => boolean): number {
+    for (let i = 0; i < this.#length; i++) if (holds(this.get(i))) return this.get(i);
+    return 0;
   }
 
   push(ticket: number): void {

@@ -4,7 +4,8 @@
  */
 import assert from "node:assert/strict";
 import { RunFolder } from "../cli/run_folder.ts";
-import { NEEDS_PYTHON, PYTHON, pythonController, PythonPeers } from "./python_peers.ts";
+import { NEEDS_PYTHON, PYTHON, PythonPeers } from "./python_peers.ts";
+import { pythonController } from "./python_peers.ts";
 import { Run } from "./run.ts";
 
 const ROWS = Deno.readTextFileSync(new URL("python_engine_rows.py", import.meta.url));

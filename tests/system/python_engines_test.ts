@@ -187,6 +187,19 @@ test("load-balanced tasks on Python engines, and what makes them wait or fail", 
   await busy;
   await Promise.all(running);
 
+  // Groups and messages of one client depend on one another.
+  const onOurs = client.loadBalanced();
+  const group = onOurs.apply((x: number) => x, 1);
+  const afterGroup = view.with({ after: group }).apply(new Reference("double"), 5);
+  const afterMessage = onOurs.with({ after: afterGroup }).apply((x: number) => x, 6);
+  const byName = onOurs.with({ after: [...group.msgIds, ...afterGroup.msgIds] }).apply((x: number) => x, 7);
+  assert.deepEqual([await afterMessage, await byName, await afterGroup], [6, 7, 10]);
+  const broken = onOurs.apply(() => {
+    throw new Error("no");
+  });
+  assert.ok(await errorOf(view.with({ after: broken }).execute("1")) instanceof ImpossibleDependency);
+  assert.ok(await errorOf(onOurs.with({ after: failing }).apply(() => 1)) instanceof ImpossibleDependency);
+
   // Our engines take functions as ever, and a view without targets goes there.
   assert.equal(await client.loadBalanced().apply((x: number) => x + 1, 1), 2);
   assert.throws(() => view.apply((x: number) => x, 1), /which run Python/);
@@ -275,6 +288,9 @@ test("tasks on Python engines are aborted while they wait, and interrupted", asy
   assert.ok(await errorOf(waiting) instanceof TaskAborted);
   assert.equal(await other, 2);
   await queueIsEmpty(client);
+  const [engine] = theirs;
+  await client.shutdown({ targets: [engine!] });
+  await eventually(() => client.ids, (ids) => !ids.includes(engine!), "the engine has left");
 });
 
 test("two clients share Python engines and the records of their tasks", async (stack) => {
