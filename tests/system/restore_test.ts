@@ -14,7 +14,7 @@ function clientFile(folder: RunFolder): string {
 
 async function startController(folder: RunFolder, name: string, ...args: string[]): Promise<Process> {
   const controller = await folder.start(name, [...CONTROLLER, ...args]);
-  await folder.says(name, /Schedulers are listening/);
+  await folder.says(name, /Hub ready/);
   return controller;
 }
 
