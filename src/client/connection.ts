@@ -9,7 +9,7 @@ import { EXTENSION_VERSION } from "../protocol/messages.ts";
 import { loadPacker, type Packer } from "../protocol/packers.ts";
 import { ControllerWatch } from "./controller_watch.ts";
 import { type Engine, Engines } from "./engines.ts";
-import { GroupPaths } from "./group_paths.ts";
+import { type EncodeOptions, GroupPaths } from "./group_paths.ts";
 import { OutputReceiver } from "./iopub.ts";
 import type { EncodedTask, TaskPath } from "./path.ts";
 import { noBalance } from "./languages.ts";
@@ -271,8 +271,8 @@ export class Connection implements TaskNames {
   }
 
   /** A task's value as bytes; valid until the next call. See `GroupPaths`. */
-  encode(...args: Parameters<GroupPaths["encode"]>): EncodedTask {
-    return this.#grouped().encode(...args);
+  encode(op: number, value: unknown, options: EncodeOptions): EncodedTask {
+    return this.#grouped().encode(op, value, options);
   }
 
   #grouped(): GroupPaths {

@@ -15,6 +15,7 @@ import { FrameStore, STATE, TaskTable, TicketQueue } from "./task_table.ts";
 import {
   answerOf,
   cancelled,
+  childEnded,
   exceeded,
   FORGOTTEN,
   interrupted,
@@ -96,10 +97,7 @@ export class EngineCore {
     if (ticket === 0) return 0;
     const place = table.at(ticket);
     table.fill(place, record);
-    table.definition[place] = definition;
-    table.route[place] = route;
-    table.scheduled[place] = isScheduled ? 1 : 0;
-    table.frame[place] = frame;
+    table.bind(place, frame, route, isScheduled, definition);
     this.frames.hold(frame);
     this.#waiting.push(ticket);
     if (rare !== null) this.rare.add(ticket, rare);
@@ -352,15 +350,12 @@ export class EngineCore {
   }
 
   #interrupt(how: string, at: number): void {
-    if (this.#running !== 0) {
-      this.#patience.begin(this.#running, how, at);
-      this.actions.push({ kind: "interrupt", ticket: this.#running });
-      return;
+    const ticket = this.#running;
+    if (ticket === 0) {
+      return this.#stop(this.#handed.first((one) => this.table.isInSlot(one)), interrupted(how));
     }
-    for (let i = 0; i < this.#handed.length; i++) {
-      const ticket = this.#handed.get(i);
-      if (this.table.isInSlot(ticket)) return this.#stop(ticket, interrupted(how));
-    }
+    this.#patience.begin(ticket, how, at);
+    this.actions.push({ kind: "interrupt", ticket });
   }
 
   #restart(): void {
@@ -390,7 +385,12 @@ export class EngineCore {
       const hasStarted = this.table.state[place] === STATE.started || started.has(ticket);
       if (hasStarted) this.#child.worked();
       this.table.state[place] = STATE.queued;
-      const why = this.#whys.get(ticket) ?? this.#fate(ticket, place, hasStarted, outOfMemory, detail);
+      const max = this.rare.limit(ticket, "memoryLimitMB");
+      const isTried = hasStarted || ++this.table.rehanded[place]! > MAX_REHANDS;
+      const why = this.#whys.get(ticket) ??
+        (isTried
+          ? childEnded(this.name, detail, hasStarted, outOfMemory ? max : null, MAX_REHANDS + 1)
+          : null);
       if (why === null) this.#waiting.pushFront(ticket);
       else this.#conclude(ticket, place, why);
     }
@@ -400,21 +400,5 @@ export class EngineCore {
     if (!this.#child.hasFailed) return;
     const why = unstartable(this.name, detail);
     this.table.forEach((place) => this.#stop(this.table.ticketOf(place), why));
-  }
-
-  /** What becomes of a task whose child ended of itself; null: it is handed again. */
-  #fate(
-    ticket: number,
-    place: number,
-    hasStarted: boolean,
-    outOfMemory: boolean,
-    detail: string,
-  ): Why | null {
-    if (hasStarted && outOfMemory) {
-      return exceeded({ limit: "memory", value: Infinity, max: this.rare.limit(ticket, "memoryLimitMB") });
-    }
-    if (hasStarted) return lost(this.name, detail, true);
-    if (++this.table.rehanded[place]! <= MAX_REHANDS) return null;
-    return lost(this.name, `${detail}, ${MAX_REHANDS + 1} times`, false);
   }
 }

@@ -127,7 +127,7 @@ class EngineHost {
       isStrict: sandbox === "strict",
       kernelFile: this.#options.kernelFile,
       isJupyters: this.#options.isJupyters ?? false,
-      own: (work) =>
+      background: (work) =>
         void work.catch((error) => this.#log.error("Cannot go on beside the loop", { error: String(error) })),
       log: this.#log,
       onGone: (_reason, hasFailed) => {

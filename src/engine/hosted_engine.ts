@@ -16,22 +16,18 @@ import { Control, type ControlActions } from "./control.ts";
 import { EngineCore } from "./core.ts";
 import type { CoreOptions } from "./core_types.ts";
 import type { Endpoints } from "./endpoints.ts";
+import { FrontEnds } from "./front_ends.ts";
 import { GroupDoor } from "./group_door.ts";
 import { Heart } from "./heart.ts";
-import { History } from "./history.ts";
 import { IoPub } from "./iopub.ts";
-import { KernelPorts } from "./kernel_ports.ts";
-import { KernelRequests } from "./kernel_requests.ts";
 import { Outlet } from "./outlet.ts";
 import { OwnTasks } from "./own_tasks.ts";
-import { PeerReplies } from "./peer_replies.ts";
-import { PeerRequests } from "./peer_requests.ts";
+import type { PeerRequests } from "./peer_requests.ts";
 import { PieceStore } from "./piece_store.ts";
 import { type Registered, Registration } from "./registration.ts";
 import { ResultSender } from "./result_sender.ts";
 import { Shell } from "./shell.ts";
 import type { WallReport } from "./slot_contract.ts";
-import { FrontEndInput } from "./stdin.ts";
 import { type ChildSource, SlotDriver } from "./slot_driver.ts";
 
 export interface HostedEngineParts {
@@ -58,7 +54,7 @@ export interface HostedEngineParts {
   /** The cluster's key; "" where CURVE stands in its place. */
   readonly key: string;
   /** Lets work go on beside the loop. */
-  readonly own: (work: Promise<void>) => void;
+  readonly background: (work: Promise<void>) => void;
   readonly log: Logger;
   /** The engine is over; `hasFailed` tells whether that was its wish. */
   readonly onGone: (reason: string, hasFailed: boolean) => void;
@@ -76,15 +72,8 @@ export class HostedEngine {
   readonly #door: GroupDoor;
   readonly #sender: ResultSender;
   readonly #iopub: IoPub;
-  readonly #replies: PeerReplies;
-  readonly #history = new History();
-  readonly #input = new FrontEndInput(
-    (ticket, kind, text) => this.#driver.tell(ticket, kind, text),
-    () => this.#iopub.flush(),
-  );
   readonly #peers: PeerRequests;
-  #questions: KernelRequests | null = null;
-  #kernel: KernelPorts | null = null;
+  readonly #frontEnds: FrontEnds;
   readonly #pieces = new PieceStore();
   readonly #driver: SlotDriver;
   readonly #control: Control;
@@ -118,18 +107,32 @@ export class HostedEngine {
     this.#registrationSocket = open("DEALER");
     this.#core = new EngineCore(parts.core);
     this.#own = new OwnTasks(this.#core);
-    this.#replies = new PeerReplies(uuid, () => this.#id);
     this.#door = new GroupDoor(mac, this.#log);
     this.#sender = new ResultSender(this.#shellSocket, mac);
     this.#iopub = new IoPub(this.#iopubSocket, session, parts.core.limits.outputLimitBytes);
     const core = this.#core, sender = this.#sender, iopub = this.#iopub;
     const { functions } = parts;
-    const peers = this.#peers = this.#makePeers();
+    const frontEnds = this.#frontEnds = new FrontEnds({
+      ...parts,
+      uuid,
+      engineId: () => this.#id,
+      channel: { session, send: (frames) => this.#shellSocket.send(frames) },
+      iopub,
+      own: this.#own,
+      actions: this.#actions,
+      epoch: () => core.epoch,
+      restart: () => core.step({ kind: "restart", at: now() }),
+      tell: (ticket, kind, text) => this.#driver.tell(ticket, kind, text),
+      drop: (reason) => this.#door.drop("a front-end", reason),
+      log: this.#log,
+    });
+    const peers = this.#peers = frontEnds.requests;
     const outlet = new Outlet({
       core,
       sender,
       iopub,
       peers,
+      applies: frontEnds.applies,
       functions,
       uuid,
       engineId: () => this.#id,
@@ -182,31 +185,6 @@ export class HostedEngine {
     return this.#parts.session.session;
   }
 
-  #makePeers(): PeerRequests {
-    const replies = this.#replies, iopub = this.#iopub, history = this.#history;
-    return new PeerRequests({
-      channel: { session: this.#parts.session, send: (frames) => this.#shellSocket.send(frames) },
-      iopub,
-      replies,
-      history,
-      questions: this.#questions = new KernelRequests({
-        iopub,
-        replies,
-        history,
-        ask: (question, done) => this.#own.question(question, done),
-        shutdown: (restart, reply, { channel, header }) =>
-          channel.ask === undefined
-            ? this.#actions.shutdown(restart, reply, header)
-            : this.#kernelActions.shutdown(restart, reply, header),
-        own: this.#parts.own,
-      }),
-      input: this.#input,
-      execute: (request) => this.#own.execute(request),
-      abortWaiting: (ns) => this.#own.abort(ns),
-      engineId: () => this.#id,
-    });
-  }
-
   /** What control requests of the cluster can do. */
   readonly #actions: ControlActions = {
     abort: (msgIds) => msgIds.length === 0 ? this.#own.abortAll() : this.#peers.abort(msgIds),
@@ -221,18 +199,6 @@ export class HostedEngine {
       this.leave("a shutdown was asked for", false);
     },
     leave: (reason) => this.leave(reason, false),
-  };
-
-  /** Those of front-ends: a restart empties the namespace, and the engine stays in the cluster. */
-  readonly #kernelActions: ControlActions = {
-    ...this.#actions,
-    shutdown: (restart, reply, parent) => {
-      if (!restart || this.#parts.isJupyters) {
-        return this.#actions.shutdown(restart, reply, parent);
-      }
-      this.#iopub.publish("shutdown", "shutdown_reply", reply, parent);
-      this.#core.step({ kind: "restart", at: now() });
-    },
   };
 
   #readControl(): void {
@@ -313,31 +279,14 @@ export class HostedEngine {
     this.#log.info("Registered", { id, uuid: this.uuid, groups: this.#hasGroups, child: this.#driver.pid });
   }
 
-  /** Binds the ports for front-ends, once. */
   #openKernel(id: number): void {
-    const { kernelFile, context, poller, key, isJupyters } = this.#parts;
-    if (kernelFile === undefined || this.#kernel !== null) return;
+    const { kernelFile } = this.#parts;
+    if (kernelFile === undefined) return;
     try {
-      this.#kernel = KernelPorts.open(kernelFile.replaceAll("{id}", String(id)), {
-        context,
-        key,
-        uuid: this.uuid,
-        isJupyters,
-        controlActions: this.#kernelActions,
-        peers: this.#peers,
-        input: this.#input,
-        drop: (reason) => this.#door.drop("a front-end", reason),
-      });
+      this.#frontEnds.open(kernelFile.replaceAll("{id}", String(id)), (work) => this.#guard(work));
     } catch (error) {
-      return this.leave(
-        `Cannot be a Jupyter kernel: ${error instanceof Error ? error.message : error}`,
-        true,
-      );
+      this.leave(`Cannot be a Jupyter kernel: ${error instanceof Error ? error.message : error}`, true);
     }
-    this.#kernel.watch(poller, (work) => this.#guard(work));
-    this.#iopub.also(this.#kernel.outlet);
-    if (this.#questions !== null) this.#parts.own(this.#questions.loadParser());
-    this.#log.info("Bound as a Jupyter kernel", { file: this.#kernel.file });
   }
 
   #connect(): void {
@@ -393,7 +342,7 @@ export class HostedEngine {
     if (this.#heart !== null && this.#heart.nextTick <= at) this.#judge(this.#heart, at);
     if (this.#isOver) return;
     this.#driver.pump(at);
-    this.#input.turn(at);
+    this.#frontEnds.turn(at);
     this.#iopub.flush();
     this.#sender.flush();
   }
@@ -439,7 +388,7 @@ export class HostedEngine {
   #close(): void {
     this.#driver.close();
     this.#heart?.close();
-    this.#kernel?.close(this.#parts.poller);
+    this.#frontEnds.close();
     const shared = [this.#shellSocket, this.#controlSocket, this.#iopubSocket, this.#registrationSocket];
     for (const socket of [...shared, this.#handshakes.socket]) {
       this.#parts.poller.remove(socket);

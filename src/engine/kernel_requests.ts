@@ -24,7 +24,7 @@ export interface KernelRequestsParts {
   /** Old front-ends end a kernel by the shell channel. */
   readonly shutdown: (restart: boolean, reply: Dictionary, message: PeerMessage) => void;
   /** Runs on the event loop; what it throws is logged. */
-  readonly own: (work: Promise<void>) => void;
+  readonly background: (work: Promise<void>) => void;
 }
 
 type Request = Message & PeerMessage;
@@ -131,7 +131,7 @@ export class KernelRequests {
 
   #judge(request: Request, code: string): void {
     if (this.#isComplete !== null) return this.#answer(request, { ...this.#isComplete(code) });
-    this.#parts.own(this.loadParser().then(() => this.#judge(request, code)));
+    this.#parts.background(this.loadParser().then(() => this.#judge(request, code)));
   }
 
   /** The parsers are large: they are loaded when they are asked for first, or when a front-end is expected. */

@@ -17,7 +17,14 @@ export class PeerReplies {
   }
 
   /** @param startedAt 0: now */
-  reply(request: PeerMessage, type: string, content: Dictionary, status: string, startedAt: number): void {
+  reply(
+    request: PeerMessage,
+    type: string,
+    content: Dictionary,
+    status: string,
+    startedAt: number,
+    buffers: readonly Uint8Array[] = [],
+  ): void {
     const { channel, idents, header } = request;
     const asked = request.metadata;
     const metadata = {
@@ -31,23 +38,26 @@ export class PeerReplies {
       label: asked["label"] ?? null,
       ...(content["engine_info"] === undefined ? {} : { engine_info: content["engine_info"] }),
     };
-    channel.send([...idents, ...channel.session.message(type, content, { parent: header, metadata })]);
+    channel.send([
+      ...idents,
+      ...channel.session.message(type, content, { parent: header, metadata, buffers }),
+    ]);
   }
 
   /** @param more what the type's replies have beside the error */
-  error(
-    type: "execute_reply" | "apply_reply",
-    request: PeerMessage,
-    error: CellError,
-    startedAt: number,
-    more: Dictionary = {},
-  ): void {
-    const method = type === "apply_reply" ? "apply" : "execute";
+  error(request: PeerRequest, error: CellError, startedAt: number, more: Dictionary = {}): void {
+    const { kind: method } = request;
     const engine_info = { engine_uuid: this.#uuid, engine_id: this.#engineId(), method };
-    this.reply(request, type, { status: "error", ...error, engine_info, ...more }, "error", startedAt);
+    const content = { status: "error", ...error, engine_info, ...more };
+    this.reply(request, `${method}_reply`, content, "error", startedAt);
   }
 
-  aborted(request: PeerMessage): void {
-    this.reply(request, "execute_reply", { status: "aborted" }, "aborted", 0);
+  aborted(request: PeerRequest): void {
+    this.reply(request, `${request.kind}_reply`, { status: "aborted" }, "aborted", 0);
   }
+}
+
+/** A request that takes a turn in the slot. */
+export interface PeerRequest extends PeerMessage {
+  readonly kind: "execute" | "apply";
 }

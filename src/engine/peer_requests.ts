@@ -1,8 +1,7 @@
 /**
- * Requests of peers on the shell sockets: Jupyter messages, one by one. Cells run as our own tasks do; functions of Python are refused with a
- * sentence; the questions of front-ends are `kernel_requests.ts`.
+ * Requests of peers on the shell sockets: Jupyter messages, one by one. Cells run as our own tasks do; functions of Python are
+ * `peer_apply.ts`, the questions of front-ends `kernel_requests.ts`.
  */
-import { now } from "../base/clock.ts";
 import { ORIGIN, STATUS } from "../protocol/groups.ts";
 import type { Dictionary, Header, Message } from "../protocol/frames.ts";
 import { engineRequest, ShapeError } from "../protocol/shapes.ts";
@@ -12,8 +11,9 @@ import type { Answer } from "./core_types.ts";
 import type { History } from "./history.ts";
 import type { IoPub } from "./iopub.ts";
 import type { KernelRequests } from "./kernel_requests.ts";
+import type { PeerApplies } from "./peer_apply.ts";
 import type { PeerChannel, PeerMessage } from "./peer_channel.ts";
-import type { PeerReplies } from "./peer_replies.ts";
+import type { PeerReplies, PeerRequest } from "./peer_replies.ts";
 import type { FrontEndInput } from "./stdin.ts";
 
 /** The client index under which peers' tasks stand in the table. */
@@ -51,7 +51,7 @@ export interface PeerParts {
   readonly execute: (request: PeerExecute) => boolean;
   /** Aborts queued cells of peers. */
   readonly abortWaiting: (ns: readonly number[]) => void;
-  readonly engineId: () => number;
+  readonly applies: PeerApplies;
 }
 
 /** Ids that were aborted before their request came; the oldest are forgotten. */
@@ -71,13 +71,18 @@ export class PeerRequests {
     this.#parts = parts;
   }
 
+  /** A number for a request of a peer. */
+  nextNumber(): number {
+    return this.#last = (this.#last + 1) >>> 0;
+  }
+
   /** Takes a message whose signature was right. */
   take(message: Message, channel: PeerChannel = this.#parts.channel): void {
     switch (message.header.msg_type) {
       case "execute_request":
         return this.#execute({ ...message, channel });
       case "apply_request":
-        return this.#refuseApply({ ...message, channel });
+        return this.#parts.applies.take({ ...message, channel });
       default:
         return this.#parts.questions.take({ ...message, channel });
     }
@@ -87,7 +92,11 @@ export class PeerRequests {
     const { header } = message;
     const failed = (ename: string, evalue: string) => {
       this.#parts.iopub.status("busy", header);
-      this.#replyError(message, { ename, evalue, traceback: [`${ename}: ${evalue}`] }, 0);
+      this.#replyError(
+        { ...message, kind: "execute" },
+        { ename, evalue, traceback: [`${ename}: ${evalue}`] },
+        0,
+      );
       this.#parts.iopub.status("idle", header);
     };
     try {
@@ -107,7 +116,7 @@ export class PeerRequests {
     const content = engineRequest("execute_request", message.content);
     return {
       kind: "execute",
-      n: this.#last = (this.#last + 1) >>> 0,
+      n: this.nextNumber(),
       channel,
       idents,
       header,
@@ -123,19 +132,6 @@ export class PeerRequests {
       hasInput: false,
       hasShown: false,
     };
-  }
-
-  #refuseApply(message: PeerMessage): void {
-    const { iopub, engineId } = this.#parts;
-    iopub.status("busy", message.header);
-    const evalue =
-      `Cannot apply a Python function: engine ${engineId()} runs TypeScript; execute code instead`;
-    this.#parts.replies.error("apply_reply", message, {
-      ename: "TypeError",
-      evalue,
-      traceback: [`TypeError: ${evalue}`],
-    }, now());
-    iopub.status("idle", message.header);
   }
 
   // ── a cell's life ──────────────────────────────────────────────────────────────────────────
@@ -229,9 +225,9 @@ export class PeerRequests {
     if (request.storesHistory) this.#parts.history.add(this.#count, request.code, output);
   }
 
-  #replyError(request: PeerMessage, error: CellError, startedAt: number): void {
+  #replyError(request: PeerRequest, error: CellError, startedAt: number): void {
     const more = { execution_count: this.#count, user_expressions: {}, payload: [] };
-    this.#parts.replies.error("execute_reply", request, error, startedAt, more);
+    this.#parts.replies.error(request, error, startedAt, more);
   }
 
   /** The engine answers in the cell's place: aborted, interrupted, over a limit, lost. */
@@ -269,11 +265,13 @@ export class PeerRequests {
       this.#aborted.delete(id);
     }
     this.#parts.abortWaiting(waiting);
+    this.#parts.applies.abort(msgIds);
   }
 
   /** Nobody waits for the queued cells any more. */
   forget(): void {
     this.#open.clear();
+    this.#parts.applies.forget();
   }
 }
 

@@ -64,3 +64,9 @@ export function closeBackDoors(): void {
     }
   };
 }
+
+/** Whether this realm has no permission at all. */
+export function denoWallStands(): boolean {
+  const names = ["run", "write", "net", "env", "sys", "import", "ffi", "read"] as const;
+  return names.every((name) => Deno.permissions.querySync({ name }).state !== "granted");
+}

@@ -68,8 +68,11 @@ export const REQUEST = {
   offset: 10,
 } as const;
 
-/** Ops of the ring beside those of protocol/groups.ts. A question is a task of the engine's own: it looks at the namespace. */
-export const RING_OP = { chunk: 16, drop: 17, question: 18 } as const;
+/**
+ * Ops of the ring beside those of protocol/groups.ts. A question is a task of the engine's own: it looks at the namespace. `python`: buffers of
+ * an apply_request of Python's.
+ */
+export const RING_OP = { chunk: 16, drop: 17, question: 18, python: 19 } as const;
 
 export const RESULT = {
   kind: 0,

@@ -17,9 +17,10 @@ import { encodeError, encodeValue, readValue, ValueWriter } from "../protocol/va
 import { Asking, named } from "./asking.ts";
 import { Definitions } from "./definitions.ts";
 import { Namespace } from "./namespace.ts";
+import { PythonCalls } from "./python_calls.ts";
 import { swallowLateErrors } from "./late_errors.ts";
 import { countOutput } from "./output.ts";
-import { closeBackDoors, consoleMaker, proxyTest } from "./realm.ts";
+import { closeBackDoors, consoleMaker, denoWallStands, proxyTest } from "./realm.ts";
 import { type ProxyTest, type Question, Reflection } from "./reflection.ts";
 import { BELL, REQUEST, RESULT_KIND, RING_OP, ringLayout, TOLD } from "./ring.ts";
 import { WorkerRing } from "./ring_worker.ts";
@@ -93,6 +94,7 @@ class TaskRunner {
   readonly #namespace: Namespace;
   readonly #definitions = new Definitions();
   readonly #writer: ValueWriter;
+  readonly #python: PythonCalls;
   /** Large buffers of tasks that are still to come, by ticket. */
   readonly #parts = new PrimordialMap<number, Uint8Array[]>();
   /** Time at which the last thing ended; the next task begins then. */
@@ -119,6 +121,7 @@ class TaskRunner {
       wait: () => ring.waitForBell(),
     });
     this.#namespace = new Namespace({ cellTools: start.cellTools, show: (event) => void this.#show(event) });
+    this.#python = new PythonCalls(this.#namespace, start.resultLimitBytes);
   }
 
   /** Takes all requests that wait. */
@@ -269,6 +272,8 @@ class TaskRunner {
         return this.#namespace.clear();
       case RING_OP.question:
         return this.#reflection.answer(value as Question);
+      case RING_OP.python:
+        return this.#python.call(value as readonly Uint8Array[]);
       default:
         throw new PrimordialTypeError(`Cannot run a request of kind ${op}`);
     }
@@ -337,11 +342,6 @@ class TaskRunner {
     this.#ring.ring();
     return true;
   }
-}
-
-function denoWallStands(): boolean {
-  const names = ["run", "write", "net", "env", "sys", "import", "ffi", "read"] as const;
-  return names.every((name) => Deno.permissions.querySync({ name }).state !== "granted");
 }
 
 async function serve(start: WorkerStart): Promise<void> {

@@ -69,6 +69,23 @@ export function lost(engine: string, detail: string, hasStarted: boolean): Why {
   return { ...SILENT, then: "answer", status: STATUS.lost, ename: "EngineError", evalue };
 }
 
+/**
+ * Its child ended by itself.
+ * @param memoryLimitMB set if the child ran out of memory
+ * @param tries so many children in a row ended with the task in hand
+ */
+export function childEnded(
+  engine: string,
+  detail: string,
+  hasStarted: boolean,
+  memoryLimitMB: number | null,
+  tries: number,
+): Why {
+  if (!hasStarted) return lost(engine, `${detail}, ${tries} times`, false);
+  if (memoryLimitMB === null) return lost(engine, detail, true);
+  return exceeded({ limit: "memory", value: Infinity, max: memoryLimitMB });
+}
+
 /** No child can be started for it. */
 export function unstartable(engine: string, detail: string): Why {
   const evalue = `${engine} cannot start a process for tasks: ${lowerFirst(detail)}`;

@@ -91,8 +91,8 @@ export class HubFiles {
       notification,
       ...ending,
     };
+    // What an engine is told of it again when it registers.
     const engineInfo = {
-      ssh: this.#options.engineSsh || (this.#old?.engine.ssh ?? ""),
       interface: sockets.engineInterface,
       registration,
       ...pick(scheduler.engine),
@@ -104,6 +104,7 @@ export class HubFiles {
     if (curve && curve.keptIn !== null) writeCurveKeys(curve.keptIn, curve, true);
     for (
       const [path, info] of [[this.paths.client, client], [this.paths.engine, {
+        ssh: this.#options.engineSsh || (this.#old?.engine.ssh ?? ""),
         ...engineInfo,
         ...ending,
       }]] as const

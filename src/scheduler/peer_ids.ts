@@ -14,7 +14,7 @@ const FIRST_PEER = 1 << 20;
 const OTHER = FIRST_PEER - 1;
 const MAX_OTHER = 1_000_000;
 /** Prefixes that get a client number; ids of more are texts like any other. Keys have room for 2^20, and each costs a history. */
-const MAX_PREFIXES = 1 << 16;
+const MAX_PREFIXES = 1 << 14;
 /** Entries that are looked at to forget one. */
 const LOOKS = 16;
 

@@ -76,7 +76,7 @@ export class PeerTasks {
     const message = this.#door.parse(frames, "a client on the task socket");
     if (message === null) return;
     const { msg_id, msg_type } = message.header;
-    if (msg_id === "" || !/^\w+_request$/.test(msg_type)) {
+    if (msg_id === "" || !/^(apply|execute)_request$/.test(msg_type)) {
       return this.#door.drop("a client on the task socket", `a message of type "${msg_type}" is no task`);
     }
     const { client, n } = this.#ids.number(msg_id);
@@ -197,7 +197,7 @@ export class PeerTasks {
     const isAborted = status === "aborted";
     const content = isAborted
       ? { status: "aborted" as const }
-      : { status: "error" as const, ename, evalue, traceback: [], engine_info: {} };
+      : { status: "error" as const, ename, evalue, traceback: [`${ename}: ${evalue}`], engine_info: {} };
     const metadata = isAborted
       ? { status: "aborted" }
       : uuid === undefined

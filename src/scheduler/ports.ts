@@ -55,7 +55,7 @@ export function bindSockets(
     const socket = context.socket(type, {
       ...(identity === undefined ? {} : { identity }),
       // An engine may be announced before its other connections stand: what cannot be sent yet is kept, not dropped.
-      ...(side === "engine" && type === "ROUTER" && name !== "control" ? { mandatory: true } : {}),
+      ...(side === "engine" && type === "ROUTER" ? { mandatory: true } : {}),
       ...(type === "SUB" ? { subscribe: [""] } : {}),
       ...(isOutput ? { sendHwm: IOPUB_HWM, receiveHwm: IOPUB_HWM } : {}),
       ...(setup.curveSecretKey === null
@@ -65,8 +65,7 @@ export function bindSockets(
       maxMessageBytes: SCHEDULER_BOUNDS.maxMessageBytes,
     });
     opened.push(socket);
-    const wanted = setup.ports[side][name];
-    const port = typeof wanted === "object" ? wanted[place] ?? 0 : place === 0 ? wanted ?? 0 : 0;
+    const port = wantedPort(setup.ports, side, name, place);
     const base = side === "client" ? setup.clientInterface : setup.engineInterface;
     return { socket, port: bindInterface(socket, base, port) };
   };
@@ -129,4 +128,18 @@ export function bindSockets(
     for (const socket of opened) socket.close();
     throw error;
   }
+}
+
+/** The port that a socket had before or that the user wants, 0 for any. */
+function wantedPort(
+  { client, engine }: SchedulerSetup["ports"],
+  side: "client" | "engine",
+  name: string,
+  place: number,
+): number {
+  // A run before without a task scheduler named the broadcast port twice.
+  if (side === "client" && name === "task" && client["task"] === client["broadcast"]) return 0;
+  const wanted = side === "client" ? client[name] : engine[name];
+  if (typeof wanted === "object") return wanted[place] ?? 0;
+  return place === 0 ? wanted ?? 0 : 0;
 }

@@ -20,6 +20,14 @@ export const UNITS = {
   controller_pss_MB: "MB",
   engine_pss_MB: "MB",
   controller_growth_MB: "MB",
+  python_tasks_per_s: "tasks/s",
+  python_tasks_per_s_ipcontroller: "tasks/s",
+  python_latency_median_us: "µs",
+  python_latency_median_us_ipcontroller: "µs",
+  python_controller_pss_MB: "MB",
+  python_controller_pss_MB_ipcontroller: "MB",
+  python_controller_cpu_us_per_task: "µs",
+  python_controller_cpu_us_per_task_ipcontroller: "µs",
 } as const;
 
 export type Name = keyof typeof UNITS;
@@ -36,21 +44,40 @@ export interface Figure {
 
 export const NAMES: readonly Name[] = Object.keys(UNITS) as Name[];
 
-/** The measured figures in their order, then the ratio of each rate to what this machine relays at all. */
+/** Figures of ipyparallel's own controller end so; each stands beside ours. */
+const PEER = "_ipcontroller";
+
+/**
+ * The measured figures in their order, then the ratio of each rate to what this machine relays at all, and of what Python's client measured
+ * at our controller to the same at ipyparallel's own.
+ */
 export function reportOf(figures: Figures): Figure[] {
   const measured = NAMES.flatMap((name): Figure[] => {
     const value = figures[name];
     return value === undefined ? [] : [{ name, value: rounded(value), unit: UNITS[name] }];
   });
-  const relay = figures.raw_relay_msgs_per_s;
-  if (relay === undefined) return measured;
-  const rates = measured.filter(({ name, unit }) => unit.endsWith("s/s") && name !== "raw_relay_msgs_per_s");
-  const ratios = rates.map(({ name, value }) => ({
-    name: `${name}_ratio`,
-    value: rounded(value / relay),
-    unit: "1",
-  }));
-  return [...measured, ...ratios];
+  return [...measured, ...relayRatios(measured), ...peerRatios(measured)];
+}
+
+function relayRatios(measured: readonly Figure[]): Figure[] {
+  const relay = measured.find(({ name }) => name === "raw_relay_msgs_per_s");
+  if (relay === undefined) return [];
+  const rates = measured.filter((figure) =>
+    figure !== relay && figure.unit.endsWith("s/s") && !figure.name.endsWith(PEER)
+  );
+  return rates.map(({ name, value }) => ratio(`${name}_ratio`, value, relay.value));
+}
+
+function peerRatios(measured: readonly Figure[]): Figure[] {
+  return measured.filter(({ name }) => name.endsWith(PEER)).flatMap((peer) => {
+    const name = peer.name.slice(0, -PEER.length);
+    const ours = measured.find((figure) => figure.name === name);
+    return ours === undefined ? [] : [ratio(`${name}_to${PEER}`, ours.value, peer.value)];
+  });
+}
+
+function ratio(name: string, value: number, to: number): Figure {
+  return { name, value: rounded(value / to), unit: "1" };
 }
 
 /** Four digits that count. */

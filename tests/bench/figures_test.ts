@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { jsonLines, quantile, reportOf, tableOf } from "./figures.ts";
-import { pssOfTrees } from "./memory.ts";
+import { cpuSecondsOfTrees, pssOfTrees } from "./memory.ts";
 
 Deno.test("reportOf() gives figures with units, and the ratio of each rate to the raw relay", () => {
   const report = reportOf({
@@ -21,13 +21,28 @@ Deno.test("reportOf() gives figures with units, and the ratio of each rate to th
   assert.match(tableOf(report), /tasks_map_per_s_ratio\W+0\.2\W/);
 });
 
+Deno.test("reportOf() sets our controller's figures beside those of ipyparallel's own", () => {
+  const report = reportOf({
+    raw_relay_msgs_per_s: 100_000,
+    python_tasks_per_s: 1500,
+    python_tasks_per_s_ipcontroller: 1000,
+    python_controller_pss_MB: 100,
+    python_controller_pss_MB_ipcontroller: 400,
+  });
+  assert.deepEqual(report.slice(5), [
+    { name: "python_tasks_per_s_ratio", value: 0.015, unit: "1" },
+    { name: "python_tasks_per_s_to_ipcontroller", value: 1.5, unit: "1" },
+    { name: "python_controller_pss_MB_to_ipcontroller", value: 0.25, unit: "1" },
+  ]);
+});
+
 Deno.test("quantile() of the bench counts whole values", () => {
   assert.equal(quantile([3, 1, 2], 0.5), 2);
   assert.equal(quantile([4, 3, 2, 1], 0.99), 4);
 });
 
 Deno.test({
-  name: "pssOfTrees() adds up a process and its children (needs Linux)",
+  name: "pssOfTrees() and cpuSecondsOfTrees() add up a process and its children (needs Linux)",
   ignore: Deno.build.os !== "linux",
   fn: async () => {
     const alone = pssOfTrees([Deno.pid]);
@@ -41,6 +56,9 @@ Deno.test({
     assert.ok(pssOfTrees([Deno.pid]) - pssOfTrees([child.pid]) > 10);
     assert.ok(pssOfTrees([child.pid]) > 5);
     assert.equal(pssOfTrees([2 ** 30]), 0);
+    assert.ok(cpuSecondsOfTrees([Deno.pid]) > cpuSecondsOfTrees([child.pid]));
+    assert.ok(cpuSecondsOfTrees([child.pid]) > 0);
+    assert.equal(cpuSecondsOfTrees([2 ** 30]), 0);
     child.kill("SIGKILL");
   },
 });

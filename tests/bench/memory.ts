@@ -1,16 +1,28 @@
-/** How much memory processes use, shared pages counted in parts (PSS), so that sums are honest. Linux only. */
+/** How much memory and CPU time processes use; of memory shared pages are counted in parts (PSS), so that sums are honest. Linux only. */
 
 /** Sum over processes and all their descendants, in MB; NaN where the system does not tell. */
 export function pssOfTrees(roots: readonly number[]): number {
+  return sumOfTrees(roots, pssOf) / 1000;
+}
+
+/** Seconds of CPU time, of the user and in the kernel, that processes and all their living descendants have used; NaN likewise. */
+export function cpuSecondsOfTrees(roots: readonly number[]): number {
+  return sumOfTrees(roots, ticksOf) / TICKS_PER_SECOND;
+}
+
+/** Linux counts in these for programs, whatever its own clock does. */
+const TICKS_PER_SECOND = 100;
+
+function sumOfTrees(roots: readonly number[], valueOf: (pid: number) => number): number {
   if (Deno.build.os !== "linux") return NaN;
   const children = childrenOf();
-  let kilobytes = 0;
+  let sum = 0;
   const waiting = [...roots];
   for (let pid = waiting.pop(); pid !== undefined; pid = waiting.pop()) {
-    kilobytes += pssOf(pid);
+    sum += valueOf(pid);
     waiting.push(...children.get(pid) ?? []);
   }
-  return kilobytes / 1000;
+  return sum;
 }
 
 function childrenOf(): Map<number, number[]> {
@@ -23,10 +35,20 @@ function childrenOf(): Map<number, number[]> {
   return children;
 }
 
-/** The program's name, in parentheses, may hold anything: look behind the last one. */
 function parentOf(pid: number): number | undefined {
+  const parent = statOf(pid)[1];
+  return parent === undefined ? undefined : Number(parent);
+}
+
+/** User and system time, with those of children that have ended. */
+function ticksOf(pid: number): number {
+  return statOf(pid).slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0);
+}
+
+/** The fields behind the program's name. That is in parentheses and may hold anything: look behind the last one. */
+function statOf(pid: number): string[] {
   const stat = readOrNothing(`/proc/${pid}/stat`);
-  return stat === "" ? undefined : Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+  return stat === "" ? [] : stat.slice(stat.lastIndexOf(")") + 2).split(" ");
 }
 
 /** Kilobytes of 1000 bytes; 0 for a process that is gone. */

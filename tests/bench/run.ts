@@ -48,6 +48,10 @@ const BENCHES: readonly Bench[] = [
     ],
     run: async (plan) => await (await import("./cluster_bench.ts")).benchCluster(plan),
   },
+  {
+    names: NAMES.filter((name) => name.startsWith("python_")),
+    run: async (plan) => await (await import("./python_bench.ts")).benchPython(plan),
+  },
 ];
 
 /** Figures that a bench reports as a list, by name. */

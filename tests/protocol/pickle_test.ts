@@ -142,7 +142,7 @@ Deno.test("any bytes, and any pickle with some of them changed, end in a value o
       try {
         read();
       } catch (error) {
-        assert.ok(error instanceof PickleError, error instanceof Error ? error.stack : String(error));
+        assert.ok(error instanceof PickleError, String(error instanceof Error ? error.stack : error));
       }
     }
   };

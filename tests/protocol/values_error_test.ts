@@ -117,7 +117,14 @@ Deno.test("an error with a property that cannot travel keeps the others", () => 
 
 Deno.test("the codec works after everything that a task can reach was replaced", async () => {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-lock", new URL("./hostile_realm.ts", import.meta.url).pathname],
+    args: [
+      "run",
+      "-A",
+      "--quiet",
+      "--no-config",
+      "--no-lock",
+      new URL("./hostile_realm.ts", import.meta.url).pathname,
+    ],
     signal: AbortSignal.timeout(60_000),
   }).output();
   assert.equal(new TextDecoder().decode(stderr), "");

@@ -10,7 +10,7 @@ import {
   TaskAborted,
   TaskTimeout,
 } from "../../src/client/client.ts";
-import { NEEDS_PYTHON, PYTHON, pythonEngines, type PythonProcess } from "./python_programs.ts";
+import { NEEDS_PYTHON, PYTHON, pythonEngines, type PythonProcess } from "./python_peers.ts";
 import { errorOf, eventually, queueIsEmpty, Run } from "./run.ts";
 
 interface Mixed {
@@ -288,6 +288,9 @@ test("tasks on Python engines are aborted while they wait, and interrupted", asy
   assert.ok(await errorOf(waiting) instanceof TaskAborted);
   assert.equal(await other, 2);
   await queueIsEmpty(client);
+  const [engine] = theirs;
+  await client.shutdown({ targets: [engine!] });
+  await eventually(() => client.ids, (ids) => !ids.includes(engine!), "the engine has left");
 });
 
 test("two clients share Python engines and the records of their tasks", async (stack) => {
