@@ -10,6 +10,7 @@ import {
   type Node,
   parse,
   type Pattern,
+  type Program,
   type VariableDeclaration,
 } from "acorn";
 import { transform } from "sucrase";
@@ -26,13 +27,19 @@ export interface PreparedCell {
 /** @throws SyntaxError if the cell is not TypeScript */
 export function prepareCell(code: string): PreparedCell {
   const js = stripTypes(code);
-  const program = parse(js, { ecmaVersion: "latest", sourceType: "module", allowHashBang: true });
+  const program = parseCell(js);
   const cell = new CellWriter(js);
   program.body.forEach((statement, index) => cell.statement(statement, index === program.body.length - 1));
   return { source: cell.source(), names: [...cell.names], isAsync: cell.hasImports || hasAwait(program) };
 }
 
-function stripTypes(code: string): string {
+/** The cell's statements. @throws SyntaxError */
+export function parseCell(js: string): Program {
+  return parse(js, { ecmaVersion: "latest", sourceType: "module", allowHashBang: true });
+}
+
+/** @throws SyntaxError, with the place in `pos` */
+export function stripTypes(code: string): string {
   try {
     const options = {
       transforms: ["typescript" as const],
@@ -41,15 +48,22 @@ function stripTypes(code: string): string {
     };
     return transform(code, options).code;
   } catch (error) {
-    throw new SyntaxError(error instanceof Error ? error.message : String(error));
+    if (!(error instanceof Error)) throw error;
+    const { pos } = error as { readonly pos?: number };
+    throw Object.assign(new SyntaxError(error.message), { pos });
   }
 }
 
+/**
+ * Writes the cell's statements anew. Each begins on the line where it stood, so that the lines of an error's stack are the cell's own:
+ * functions stay where they are, inside functions of the wrapper that are called first.
+ */
 class CellWriter {
   readonly names = new Set<string>();
   hasImports = false;
   readonly #js: string;
-  #hoisted = "";
+  #first = "";
+  #hoisted = 0;
   #body = "";
   #end = 0;
 
@@ -58,12 +72,14 @@ class CellWriter {
   }
 
   source(): string {
-    return this.#hoisted + this.#body + this.#js.slice(this.#end);
+    return this.#first + this.#body + this.#js.slice(this.#end);
   }
 
   statement(node: AnyNode, isLast: boolean): void {
     this.#body += this.#js.slice(this.#end, node.start);
-    this.#body += this.#rewritten(node, isLast);
+    const text = this.#rewritten(node, isLast);
+    const missing = linesOf(this.#text(node)) - linesOf(text);
+    this.#body += text + (missing > 0 ? "\n".repeat(missing) : "");
     this.#end = node.end;
   }
 
@@ -74,8 +90,7 @@ class CellWriter {
       case "VariableDeclaration":
         return this.#variables(node);
       case "FunctionDeclaration":
-        if (node.id !== null) this.#hoisted += this.#named(node as FunctionDeclaration);
-        return "";
+        return node.id === null ? "" : this.#hoist(node as FunctionDeclaration);
       case "ClassDeclaration":
         return node.id === null ? "" : this.#named(node as ClassDeclaration);
       case "ExpressionStatement":
@@ -90,6 +105,12 @@ class CellWriter {
     }
   }
 
+  #hoist(node: FunctionDeclaration): string {
+    const maker = `__hoist_${++this.#hoisted}__`;
+    this.#first = `${maker}();` + this.#first;
+    return `function ${maker}() { ${this.#named(node)} }`;
+  }
+
   /** A function or class as an assignment to its name. */
   #named(node: FunctionDeclaration | ClassDeclaration): string {
     this.names.add(node.id.name);
@@ -102,12 +123,19 @@ class CellWriter {
 
   #variables(node: VariableDeclaration): string {
     if (node.kind !== "var" && node.kind !== "let" && node.kind !== "const") return this.#text(node);
-    const parts = node.declarations.map((declarator) => {
+    let text = "", end = node.start + node.kind.length;
+    for (const declarator of node.declarations) {
       for (const name of patternNames(declarator.id)) this.names.add(name);
-      if (declarator.init) return `${this.#text(declarator.id)} = ${this.#text(declarator.init)}`;
-      return node.kind === "var" ? "0" : `${this.#text(declarator.id)} = undefined`;
-    });
-    return `void (${parts.join(", ")});`;
+      // What stands between: a comma, and lines.
+      text += this.#js.slice(end, declarator.start) + this.#assignment(declarator, node.kind);
+      end = declarator.end;
+    }
+    return `void (${text});`;
+  }
+
+  #assignment(declarator: VariableDeclaration["declarations"][number], kind: string): string {
+    if (declarator.init) return this.#text(declarator);
+    return kind === "var" ? "0" : `${this.#text(declarator.id)} = undefined`;
   }
 
   #import(node: Extract<AnyNode, { type: "ImportDeclaration" }>): string {
@@ -125,9 +153,15 @@ class CellWriter {
       parts.push(`({ ${this.#text(specifier.imported)}: ${name} } = ${module});`);
     }
     // Imports come first, wherever they stand.
-    this.#hoisted += parts.length > 0 ? parts.join("") : `${module};`;
+    this.#first += parts.length > 0 ? parts.join("") : `${module};`;
     return "";
   }
+}
+
+function linesOf(text: string): number {
+  let lines = 0;
+  for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) lines++;
+  return lines;
 }
 
 function patternNames(pattern: Pattern): string[] {

@@ -13,8 +13,8 @@ export interface ControlActions {
   clear(done: (failure: string | null) => void): void;
   /** Stops what runs. */
   interrupt(how: string): void;
-  /** Publishes the farewell, and ends the engine. */
-  shutdown(reply: Dictionary, parent: Message["header"]): void;
+  /** Publishes the farewell, and ends the engine; or gives it another child, where a front-end wants a restart. */
+  shutdown(restart: boolean, reply: Dictionary, parent: Message["header"]): void;
   leave(reason: string): void;
 }
 
@@ -61,9 +61,10 @@ export class Control {
           this.#reply(message, why === null ? { status: "ok" } : failure("EngineError", why))
         );
       case "shutdown_request": {
-        const reply = { status: "ok", restart: engineRequest("shutdown_request", content).restart };
+        const { restart } = engineRequest("shutdown_request", content);
+        const reply = { status: "ok", restart };
         this.#reply(message, reply);
-        return this.#actions.shutdown(reply, message.header);
+        return this.#actions.shutdown(restart, reply, message.header);
       }
       case "signal_request":
         return this.#signal(message, String(engineRequest("signal_request", content).sig));
@@ -72,6 +73,10 @@ export class Control {
         return this.#reply(message, { status: "ok" });
       case "kernel_info_request":
         return this.#reply(message, kernelInfo());
+      default: {
+        const evalue = `Cannot take a request of type "${message.header.msg_type}" on the control channel`;
+        return this.#reply(message, failure("NotImplementedError", evalue));
+      }
     }
   }
 

@@ -8,12 +8,14 @@
 import type { TaskRecord } from "../protocol/groups.ts";
 import type { Action, CoreOptions, Event, Rare, TaskName, Why } from "./core_types.ts";
 import { ChildLife } from "./child_life.ts";
+import { InterruptPatience } from "./interrupt_patience.ts";
 import { Pace } from "./pace.ts";
 import { RareTasks } from "./rare_tasks.ts";
 import { FrameStore, STATE, TaskTable, TicketQueue } from "./task_table.ts";
 import {
   answerOf,
   cancelled,
+  childEnded,
   exceeded,
   FORGOTTEN,
   interrupted,
@@ -40,6 +42,7 @@ export class EngineCore {
   readonly rare: RareTasks;
   readonly #whys = new Map<number, Why>();
   readonly #child = new ChildLife();
+  readonly #patience = new InterruptPatience();
   /** The task for which the child is about to be killed, 0 for none. */
   #stopping = 0;
   #running = 0;
@@ -67,7 +70,7 @@ export class EngineCore {
 
   /** The next time at which a tick is wanted, Infinity for none. */
   get nextTick(): number {
-    return Math.min(this.#child.startAt, this.rare.nextAt);
+    return Math.min(this.#child.startAt, this.rare.nextAt, this.#patience.endsAt);
   }
 
   /** In how many ms the slot's state words have to be looked at without a doorbell, Infinity if a doorbell will do. */
@@ -94,10 +97,7 @@ export class EngineCore {
     if (ticket === 0) return 0;
     const place = table.at(ticket);
     table.fill(place, record);
-    table.definition[place] = definition;
-    table.route[place] = route;
-    table.scheduled[place] = isScheduled ? 1 : 0;
-    table.frame[place] = frame;
+    table.bind(place, frame, route, isScheduled, definition);
     this.frames.hold(frame);
     this.#waiting.push(ticket);
     if (rare !== null) this.rare.add(ticket, rare);
@@ -213,7 +213,10 @@ export class EngineCore {
         this.#recall(event.count);
         break;
       case "interrupt":
-        this.#interrupt(event.evalue);
+        this.#interrupt(event.how, event.at);
+        break;
+      case "restart":
+        this.#restart();
         break;
       case "memory": {
         const max = this.memoryLimitMB, value = event.bytes / 2 ** 20;
@@ -237,6 +240,8 @@ export class EngineCore {
   }
 
   #tick(at: number): void {
+    const stubborn = this.#patience.due(this.#running, at);
+    if (stubborn !== null) this.#stop(this.#running, interrupted(stubborn));
     for (let ticket = this.rare.due(at); ticket !== 0; ticket = this.rare.due(at)) {
       const place = this.table.at(ticket);
       if (place < 0) continue;
@@ -344,12 +349,18 @@ export class EngineCore {
     }
   }
 
-  #interrupt(evalue: string): void {
-    let ticket = this.#running;
-    for (let i = 0; ticket === 0 && i < this.#handed.length; i++) {
-      if (this.table.isInSlot(this.#handed.get(i))) ticket = this.#handed.get(i);
+  #interrupt(how: string, at: number): void {
+    const ticket = this.#running;
+    if (ticket === 0) {
+      return this.#stop(this.#handed.first((one) => this.table.isInSlot(one)), interrupted(how));
     }
-    if (ticket !== 0) this.#stop(ticket, interrupted(evalue));
+    this.#patience.begin(ticket, how, at);
+    this.actions.push({ kind: "interrupt", ticket });
+  }
+
+  #restart(): void {
+    if (this.#running !== 0) this.#whys.set(this.#running, interrupted("a restart"));
+    if (this.#child.state === "ready") this.actions.push({ kind: "kill", ticket: 0 });
   }
 
   /** The engine goes for good: what has not started goes back to the scheduler, the rest is lost. */
@@ -374,7 +385,12 @@ export class EngineCore {
       const hasStarted = this.table.state[place] === STATE.started || started.has(ticket);
       if (hasStarted) this.#child.worked();
       this.table.state[place] = STATE.queued;
-      const why = this.#whys.get(ticket) ?? this.#fate(ticket, place, hasStarted, outOfMemory, detail);
+      const max = this.rare.limit(ticket, "memoryLimitMB");
+      const isTried = hasStarted || ++this.table.rehanded[place]! > MAX_REHANDS;
+      const why = this.#whys.get(ticket) ??
+        (isTried
+          ? childEnded(this.name, detail, hasStarted, outOfMemory ? max : null, MAX_REHANDS + 1)
+          : null);
       if (why === null) this.#waiting.pushFront(ticket);
       else this.#conclude(ticket, place, why);
     }
@@ -384,21 +400,5 @@ export class EngineCore {
     if (!this.#child.hasFailed) return;
     const why = unstartable(this.name, detail);
     this.table.forEach((place) => this.#stop(this.table.ticketOf(place), why));
-  }
-
-  /** What becomes of a task whose child ended of itself; null: it is handed again. */
-  #fate(
-    ticket: number,
-    place: number,
-    hasStarted: boolean,
-    outOfMemory: boolean,
-    detail: string,
-  ): Why | null {
-    if (hasStarted && outOfMemory) {
-      return exceeded({ limit: "memory", value: Infinity, max: this.rare.limit(ticket, "memoryLimitMB") });
-    }
-    if (hasStarted) return lost(this.name, detail, true);
-    if (++this.table.rehanded[place]! <= MAX_REHANDS) return null;
-    return lost(this.name, `${detail}, ${MAX_REHANDS + 1} times`, false);
   }
 }

@@ -25,8 +25,10 @@ export type Event =
   }
   | { readonly kind: "cancel"; readonly names: readonly TaskName[]; readonly at: number }
   | { readonly kind: "recall"; readonly count: number; readonly at: number }
-  /** Stops what runs. */
-  | { readonly kind: "interrupt"; readonly evalue: string; readonly at: number }
+  /** Stops what runs: a task that waits is told to wait no longer; one that does not heed it is stopped with its process. */
+  | { readonly kind: "interrupt"; readonly how: string; readonly at: number }
+  /** Another child, with an empty namespace. */
+  | { readonly kind: "restart"; readonly at: number }
   | { readonly kind: "memory"; readonly bytes: number; readonly at: number }
   | { readonly kind: "limit"; readonly ticket: number; readonly hit: LimitHit; readonly at: number }
   /** The controller gave this engine up and knows none of its tasks any more. */
@@ -58,6 +60,8 @@ export type Action =
   | { readonly kind: "withdraw"; readonly ticket: number }
   /** Look once more, then kill the child if `confirmKill` still wants it. Ticket 0: without a question. */
   | { readonly kind: "kill"; readonly ticket: number }
+  /** Tell the slot's running task that it shall wait no longer. */
+  | { readonly kind: "interrupt"; readonly ticket: number }
   | { readonly kind: "start_child" };
 
 export interface CoreOptions {

@@ -10,7 +10,8 @@ import { Session } from "../protocol/frames.ts";
 import { createMac } from "../protocol/mac.ts";
 import { loadPacker } from "../protocol/packers.ts";
 import { Context } from "../wire/context.ts";
-import { curveKeypair } from "../wire/curve.ts";
+import { curveClient } from "../wire/curve.ts";
+import { pairOf } from "../wire/curve_keys.ts";
 import type { SocketOptions } from "../wire/options.ts";
 import { SyncPoller } from "../wire/poll.ts";
 import { ClientFunctions } from "./client_functions.ts";
@@ -52,12 +53,12 @@ export async function runEngineHost(
   const context = Context.open();
   const host = new EngineHost(options, logger, context);
   const mac = createMac(connection.key);
-  const socket = socketOptionsOf(connection.curve_serverkey);
+  const socket = socketOptionsOf(connection.curve_serverkey, options);
   const endpoints = endpointsOf(connection);
   for (let i = 0; i < (options.engines ?? 1); i++) {
     const session = new Session({ key: connection.key, session: newSession(), mac, packer, pid: Deno.pid });
     const wantedId = requestedId(options, i);
-    host.add({ endpoints, mac, socket, session, wantedId });
+    host.add({ endpoints, mac, socket, session, wantedId, key: connection.key });
   }
   try {
     return await host.run(signal);
@@ -67,12 +68,19 @@ export async function runEngineHost(
   }
 }
 
-function socketOptionsOf(serverKey: string | null): SocketOptions {
-  if (serverKey === null || serverKey === "") return {};
-  return { curve: { role: "client", serverKey, ...curveKeypair() } };
+/** CURVE's keys for all sockets: the controller's, and a pair of its own that is made if none is given. */
+function socketOptionsOf(serverKey: string | null, options: EngineHostOptions): SocketOptions {
+  const curve = curveClient(serverKey);
+  const { curveSecretKey = null } = options;
+  if (curve === undefined) return {};
+  return { curve: curveSecretKey === null ? curve : { ...curve, ...ownKeys(curveSecretKey, options) } };
 }
 
-type EngineParts = Pick<HostedEngineParts, "endpoints" | "mac" | "socket" | "session" | "wantedId">;
+function ownKeys(secretKey: string, { curvePublicKey = null }: EngineHostOptions) {
+  return pairOf(secretKey, curvePublicKey, "--curve-secret-key");
+}
+
+type EngineParts = Pick<HostedEngineParts, "endpoints" | "mac" | "socket" | "session" | "wantedId" | "key">;
 
 /** The loop over all engines of the process. */
 class EngineHost {
@@ -117,6 +125,10 @@ class EngineHost {
       registrationTimeoutMs: registrationTimeoutMs ?? REGISTRATION_TIMEOUT_MS,
       patience: patience ?? PATIENCE,
       isStrict: sandbox === "strict",
+      kernelFile: this.#options.kernelFile,
+      isJupyters: this.#options.isJupyters ?? false,
+      background: (work) =>
+        void work.catch((error) => this.#log.error("Cannot go on beside the loop", { error: String(error) })),
       log: this.#log,
       onGone: (_reason, hasFailed) => {
         this.#hasFailed ||= hasFailed;

@@ -21,6 +21,10 @@ export interface EngineHostOptions extends Partial<EngineOptions> {
   readonly id?: number | readonly number[] | undefined;
   /** Children kept ready for an engine whose own one ends. Default 1. */
   readonly spares?: number | undefined;
+  /** A Jupyter connection file: the engine is a kernel there too. With several engines its name has `{id}` in it. */
+  readonly kernelFile?: string | undefined;
+  /** Jupyter has started this program. */
+  readonly isJupyters?: boolean | undefined;
   readonly walls?: SlotSettings["walls"] | undefined;
   /** Pings that may stay away in a row before the host gives its controller up. Default 50. */
   readonly patience?: number | undefined;

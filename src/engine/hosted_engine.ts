@@ -7,20 +7,22 @@ import { BadMessage, type Session } from "../protocol/frames.ts";
 import { isGroup } from "../protocol/groups.ts";
 import type { Mac } from "../protocol/mac.ts";
 import type { Context } from "../wire/context.ts";
+import { HandshakeWatch } from "../wire/handshake.ts";
 import type { SyncPoller } from "../wire/poll.ts";
 import type { SocketOptions } from "../wire/options.ts";
 import type { Socket } from "../wire/socket.ts";
 import type { ClientFunctions } from "./client_functions.ts";
-import { Control } from "./control.ts";
+import { Control, type ControlActions } from "./control.ts";
 import { EngineCore } from "./core.ts";
 import type { CoreOptions } from "./core_types.ts";
 import type { Endpoints } from "./endpoints.ts";
+import { FrontEnds } from "./front_ends.ts";
 import { GroupDoor } from "./group_door.ts";
 import { Heart } from "./heart.ts";
 import { IoPub } from "./iopub.ts";
 import { Outlet } from "./outlet.ts";
-import { type InternalTask, OwnTasks } from "./own_tasks.ts";
-import { PeerRequests } from "./peer_requests.ts";
+import { OwnTasks } from "./own_tasks.ts";
+import type { PeerRequests } from "./peer_requests.ts";
 import { PieceStore } from "./piece_store.ts";
 import { type Registered, Registration } from "./registration.ts";
 import { ResultSender } from "./result_sender.ts";
@@ -45,6 +47,14 @@ export interface HostedEngineParts {
   readonly patience: number;
   /** Refuse to work where a wall is missing. */
   readonly isStrict: boolean;
+  /** Where front-ends find this engine as a Jupyter kernel; `{id}` stands for its id. */
+  readonly kernelFile: string | undefined;
+  /** Jupyter has started this program: it looks after the file, and starts the engine again itself. */
+  readonly isJupyters: boolean;
+  /** The cluster's key; "" where CURVE stands in its place. */
+  readonly key: string;
+  /** Lets work go on beside the loop. */
+  readonly background: (work: Promise<void>) => void;
   readonly log: Logger;
   /** The engine is over; `hasFailed` tells whether that was its wish. */
   readonly onGone: (reason: string, hasFailed: boolean) => void;
@@ -63,6 +73,7 @@ export class HostedEngine {
   readonly #sender: ResultSender;
   readonly #iopub: IoPub;
   readonly #peers: PeerRequests;
+  readonly #frontEnds: FrontEnds;
   readonly #pieces = new PieceStore();
   readonly #driver: SlotDriver;
   readonly #control: Control;
@@ -72,6 +83,7 @@ export class HostedEngine {
   readonly #controlSocket: Socket;
   readonly #iopubSocket: Socket;
   readonly #registrationSocket: Socket;
+  readonly #handshakes: HandshakeWatch;
   #registration: Registration | null = null;
   #heart: Heart | null = null;
   #broadcast = "";
@@ -100,19 +112,34 @@ export class HostedEngine {
     this.#iopub = new IoPub(this.#iopubSocket, session, parts.core.limits.outputLimitBytes);
     const core = this.#core, sender = this.#sender, iopub = this.#iopub;
     const { functions } = parts;
-    const peers = this.#peers = this.#makePeers();
+    const frontEnds = this.#frontEnds = new FrontEnds({
+      ...parts,
+      uuid,
+      engineId: () => this.#id,
+      channel: { session, send: (frames) => this.#shellSocket.send(frames) },
+      iopub,
+      own: this.#own,
+      actions: this.#actions,
+      epoch: () => core.epoch,
+      restart: () => core.step({ kind: "restart", at: now() }),
+      tell: (ticket, kind, text) => this.#driver.tell(ticket, kind, text),
+      drop: (reason) => this.#door.drop("a front-end", reason),
+      log: this.#log,
+    });
+    const peers = this.#peers = frontEnds.requests;
     const outlet = new Outlet({
       core,
       sender,
       iopub,
       peers,
+      applies: frontEnds.applies,
       functions,
       uuid,
       engineId: () => this.#id,
       ready: (walls) => this.#slotReady(walls),
     });
     this.#driver = new SlotDriver(core, functions, parts.children, outlet, this.#log);
-    this.#control = this.#makeControl();
+    this.#control = new Control(session, this.#actions, (frames) => this.#controlSocket.send(frames));
     const shell = this.#shell = new Shell({
       socket: this.#shellSocket,
       session,
@@ -130,7 +157,23 @@ export class HostedEngine {
       this.#registrationSocket,
       () => this.#guard(() => this.#registration?.read(now())),
     );
+    this.#handshakes = this.#watchHandshakes();
     this.#registrationSocket.connect(parts.endpoints.registration);
+  }
+
+  /** A controller that refuses the connection, or speaks it another way, ends the engine with a sentence. */
+  #watchHandshakes(): HandshakeWatch {
+    const { context, socket, endpoints, poller } = this.#parts;
+    const serverKey = socket.curve?.role === "client" ? socket.curve.serverKey : undefined;
+    const watch = new HandshakeWatch(context, this.#registrationSocket, {
+      url: endpoints.registration,
+      serverKey,
+    });
+    poller.add(watch.socket, () => {
+      const reason = watch.read();
+      if (reason !== undefined) this.leave(reason, true);
+    });
+    return watch;
   }
 
   /** Whether its child is ready, or has had its time. */
@@ -142,34 +185,21 @@ export class HostedEngine {
     return this.#parts.session.session;
   }
 
-  #makePeers(): PeerRequests {
-    return new PeerRequests({
-      session: this.#parts.session,
-      iopub: this.#iopub,
-      send: (frames) => this.#shellSocket.send(frames),
-      execute: (request) => this.#own.execute(request),
-      abortWaiting: (ns) => this.#own.abort(ns),
-      engineId: () => this.#id,
-    });
-  }
-
-  #makeControl(): Control {
-    const actions = {
-      abort: (msgIds: readonly string[]) =>
-        msgIds.length === 0 ? this.#own.abortAll() : this.#peers.abort(msgIds),
-      clear: (done: InternalTask["done"]) => this.#own.clear(done),
-      interrupt: (how: string) => {
-        const evalue = `Interrupted by ${how}: the task's process was killed, and the namespace with it`;
-        this.#core.step({ kind: "interrupt", evalue, at: now() });
-      },
-      shutdown: (reply: Readonly<Record<string, unknown>>, parent: Readonly<Record<string, unknown>>) => {
-        this.#iopub.publish("shutdown", "shutdown_reply", reply, parent);
-        this.leave("a shutdown was asked for", false);
-      },
-      leave: (reason: string) => this.leave(reason, false),
-    };
-    return new Control(this.#parts.session, actions, (frames) => this.#controlSocket.send(frames));
-  }
+  /** What control requests of the cluster can do. */
+  readonly #actions: ControlActions = {
+    abort: (msgIds) => msgIds.length === 0 ? this.#own.abortAll() : this.#peers.abort(msgIds),
+    clear: (done) => this.#own.clear(done),
+    interrupt: (how) => {
+      // What has begun by now is told, not stopped.
+      this.#driver.look();
+      this.#core.step({ kind: "interrupt", how, at: now() });
+    },
+    shutdown: (_restart, reply, parent) => {
+      this.#iopub.publish("shutdown", "shutdown_reply", reply, parent);
+      this.leave("a shutdown was asked for", false);
+    },
+    leave: (reason) => this.leave(reason, false),
+  };
 
   #readControl(): void {
     while (!this.#isOver) {
@@ -245,7 +275,18 @@ export class HostedEngine {
       socket,
       clock: now,
     });
+    this.#openKernel(id);
     this.#log.info("Registered", { id, uuid: this.uuid, groups: this.#hasGroups, child: this.#driver.pid });
+  }
+
+  #openKernel(id: number): void {
+    const { kernelFile } = this.#parts;
+    if (kernelFile === undefined) return;
+    try {
+      this.#frontEnds.open(kernelFile.replaceAll("{id}", String(id)), (work) => this.#guard(work));
+    } catch (error) {
+      this.leave(`Cannot be a Jupyter kernel: ${error instanceof Error ? error.message : error}`, true);
+    }
   }
 
   #connect(): void {
@@ -301,6 +342,7 @@ export class HostedEngine {
     if (this.#heart !== null && this.#heart.nextTick <= at) this.#judge(this.#heart, at);
     if (this.#isOver) return;
     this.#driver.pump(at);
+    this.#frontEnds.turn(at);
     this.#iopub.flush();
     this.#sender.flush();
   }
@@ -346,9 +388,9 @@ export class HostedEngine {
   #close(): void {
     this.#driver.close();
     this.#heart?.close();
-    for (
-      const socket of [this.#shellSocket, this.#controlSocket, this.#iopubSocket, this.#registrationSocket]
-    ) {
+    this.#frontEnds.close();
+    const shared = [this.#shellSocket, this.#controlSocket, this.#iopubSocket, this.#registrationSocket];
+    for (const socket of [...shared, this.#handshakes.socket]) {
       this.#parts.poller.remove(socket);
       socket.close();
     }

@@ -9,6 +9,12 @@ export interface Publisher {
   send(frames: readonly Uint8Array[]): boolean;
 }
 
+/** One more place that hears everything. */
+export interface Outlet {
+  readonly socket: Publisher;
+  readonly session: Session;
+}
+
 type StreamName = "stdout" | "stderr";
 
 /** What one task has written and shown. */
@@ -32,6 +38,7 @@ export class IoPub {
   readonly #outputLimitBytes: number;
   readonly #written = new Map<number, Written>();
   readonly #dirty = new Set<Written>();
+  readonly #also = new Set<Outlet>();
   #id = -1;
 
   /** @param outputLimitBytes text of one task beyond this is dropped, with a note */
@@ -46,13 +53,19 @@ export class IoPub {
     this.#id = id;
   }
 
+  /** Publishes there too, signed by that session. */
+  also(outlet: Outlet): void {
+    this.#also.add(outlet);
+  }
+
   /** Publishes one message. `topic` is what follows `engine.<id>.`. */
   publish(topic: string, type: string, content: Dictionary, parent: ParentHeader): void {
-    const frames = this.#session.message(type, content, {
-      parent,
-      metadata: { engine: this.#session.session },
-    });
-    this.#socket.send([encoder.encode(`engine.${this.#id}.${topic}`), ...frames]);
+    const first = encoder.encode(`engine.${this.#id}.${topic}`);
+    const options = { parent, metadata: { engine: this.#session.session } };
+    this.#socket.send([first, ...this.#session.message(type, content, options)]);
+    for (const { socket, session } of this.#also) {
+      socket.send([first, ...session.message(type, content, options)]);
+    }
   }
 
   status(state: "busy" | "idle", parent: ParentHeader): void {

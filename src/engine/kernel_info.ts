@@ -19,7 +19,7 @@ export function kernelInfo(): Dictionary {
       pygments_lexer: "typescript",
       nbconvert_exporter: "script",
     },
-    banner: "An engine of tsparallel: TypeScript, one cell at a time",
+    banner: "An engine of tsparallel: TypeScript, one cell at a time, beside the cluster's tasks",
     help_links: [],
   };
 }

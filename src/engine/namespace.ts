@@ -9,15 +9,14 @@ import {
   keys,
   PrimordialMap,
   PrimordialString,
-  stringSlice,
 } from "../protocol/primordials.ts";
+import { encodeError, readValue } from "../protocol/values.ts";
 import type { PreparedCell } from "./cell_tools.ts";
+import { Bundles, hasDisplay, showValue } from "./display.ts";
 
 const { ownKeys, has, getOwnPropertyDescriptor, deleteProperty, apply } = Reflect;
 const MakeFunction = Function;
-const MakeAsyncFunction = (async () => {}).constructor as FunctionConstructor;
 const globalEval = globalThis.eval;
-const inspect = Deno.inspect;
 const isInMap = Function.prototype.call.bind(Map.prototype.has) as (map: unknown, key: unknown) => boolean;
 const mapGetAny = Function.prototype.call.bind(Map.prototype.get) as (map: unknown, key: unknown) => unknown;
 const mapKeep = Function.prototype.call.bind(Map.prototype.set) as (
@@ -25,28 +24,25 @@ const mapKeep = Function.prototype.call.bind(Map.prototype.set) as (
   key: unknown,
   v: unknown,
 ) => void;
-const display = Symbol.for("Jupyter.display");
 const PrimordialReferenceError = ReferenceError;
 const PrimordialTypeError = TypeError;
 
-/** Most characters of a value shown as text. */
-const MAX_TEXT = 16 << 10;
-
-type DisplayKind = "display_data" | "execute_result";
-
-/** Something to show in a front-end. */
-export interface DisplayEvent {
-  readonly kind: DisplayKind;
-  readonly data: unknown;
-  readonly metadata: unknown;
-  readonly executionCount?: number;
+/** A cell as it is asked for. Peers want texts instead of values, and to be told when it begins. */
+export interface CellRequest {
+  readonly code: string;
+  readonly silent: boolean;
+  readonly isPeers: boolean;
+  /** Whether it counts. Default: unless it is silent. */
+  readonly counts?: boolean | undefined;
+  /** Code whose values are wanted after the cell, by name. */
+  readonly expressions?: unknown;
 }
 
 export interface NamespaceOptions {
   /** JavaScript text that makes `prepareCell` (cell_tools.ts). Run at the first cell. */
   readonly cellTools: string;
-  /** Takes what cells and tasks display. */
-  readonly show: (event: DisplayEvent) => void;
+  /** Takes what cells and tasks display, and what else they have to say. */
+  readonly show: (event: object) => void;
 }
 
 /** What a cell gave. `text` shows its value, unless that is undefined. */
@@ -54,10 +50,13 @@ export interface CellResult {
   readonly value: unknown;
   readonly executionCount: number;
   readonly text?: string;
+  /** By name, as `user_expressions` of a reply has them. */
+  readonly expressions?: object;
 }
 
 export class Namespace {
   readonly #options: NamespaceOptions;
+  readonly #bundles: Bundles;
   /** Global properties before any task. */
   readonly #baseline = new PrimordialMap<PropertyKey, PropertyDescriptor>();
   #prepare: ((code: string) => PreparedCell) | undefined;
@@ -66,7 +65,8 @@ export class Namespace {
   /** Must be made before any task runs. */
   constructor(options: NamespaceOptions) {
     this.#options = options;
-    setGlobal("display", (value: unknown) => this.#display("display_data", value));
+    this.#bundles = new Bundles(options.show);
+    setGlobal("display", this.#bundles.display);
     for (const key of ownKeys(globalThis)) {
       const descriptor = getOwnPropertyDescriptor(globalThis, key);
       if (descriptor !== undefined) mapKeep(this.#baseline, key, descriptor);
@@ -74,17 +74,50 @@ export class Namespace {
   }
 
   /** Runs a cell. @throws what the cell throws */
-  async execute(code: string, silent: boolean): Promise<CellResult> {
-    if (!silent) this.#count++;
+  async execute(request: CellRequest): Promise<CellResult> {
+    const { silent, isPeers } = request;
+    if (!silent && request.counts !== false) this.#count++;
     const executionCount = this.#count;
+    if (isPeers) this.#options.show({ kind: "cell_begun", executionCount });
+    const value = await this.#run(request.code, executionCount);
+    const isShown = value !== undefined && !silent && hasDisplay(value);
+    if (isShown) await this.#bundles.show("execute_result", value, { executionCount });
+    const text = value === undefined ? {} : { text: showValue(value) };
+    if (!isPeers) return { value, executionCount, ...text };
+    const expressions = await this.#evaluate(request.expressions);
+    return { value: undefined, executionCount, expressions, ...text };
+  }
+
+  async #run(code: string, count: number): Promise<unknown> {
     const cell = this.#tools()(code);
     for (let i = 0; i < cell.names.length; i++) declare(cell.names[i] as string);
-    const source = `${cell.source}\n//# sourceURL=cell_${executionCount}.ts`;
-    const run = cell.isAsync ? new MakeAsyncFunction(source) : new MakeFunction(source);
-    const value: unknown = await apply(run, globalThis, []);
-    if (value === undefined) return { value, executionCount };
-    if (!silent && hasDisplay(value)) await this.#display("execute_result", value, executionCount);
-    return { value, executionCount, text: showValue(value) };
+    // Nothing before the cell's first line, so that its lines are those of an error's stack.
+    const head = cell.isAsync ? "(async function(){" : "(function(){";
+    const run = globalEval(`${head}${cell.source}\n})//# sourceURL=cell_${count}.ts`) as () => unknown;
+    return await apply(run, globalThis, []);
+  }
+
+  /** Values of expressions for a front-end; one that fails leaves the others alone. */
+  async #evaluate(expressions: unknown): Promise<object> {
+    const values = {};
+    if (typeof expressions !== "object" || expressions === null) return values;
+    const names = keys(expressions);
+    for (let i = 0; i < names.length; i++) {
+      const name = names[i] as string;
+      const code = (expressions as Readonly<Record<string, unknown>>)[name];
+      defineProperty(values, name, fixed(await this.#evaluateOne(PrimordialString(code))));
+    }
+    return values;
+  }
+
+  async #evaluateOne(code: string): Promise<object> {
+    try {
+      const value = await this.#run(code, this.#count);
+      return { status: "ok", data: await this.#bundles.bundle(value), metadata: {} };
+    } catch (error) {
+      const { ename, evalue, traceback } = readValue(encodeError(error)) as Readonly<Record<string, unknown>>;
+      return { status: "error", ename, evalue, traceback };
+    }
   }
 
   #tools(): (code: string) => PreparedCell {
@@ -93,13 +126,6 @@ export class Namespace {
     )() as (
       code: string,
     ) => PreparedCell;
-  }
-
-  /** Shows a value through its own display method, else as text. */
-  async #display(kind: DisplayKind, value: unknown, executionCount?: number): Promise<void> {
-    const count = executionCount === undefined ? {} : { executionCount };
-    const data = hasDisplay(value) ? await value[display]() : { "text/plain": showValue(value) };
-    this.#options.show({ kind, data, metadata: {}, ...count });
   }
 
   /** Sets global names. @throws TypeError if it is not given an object */
@@ -162,7 +188,8 @@ function declare(name: string): void {
   if (own === undefined || own.writable !== true) setGlobal(name, undefined);
 }
 
-function setGlobal(name: string, value: unknown): void {
+/** Sets a global name. */
+export function setGlobal(name: string, value: unknown): void {
   defineProperty(globalThis, name, fixed(value));
 }
 
@@ -175,27 +202,4 @@ function fixed(value: unknown): PropertyDescriptor {
     enumerable: true,
     configurable: true,
   } as PropertyDescriptor;
-}
-
-interface Displayable {
-  [display](): unknown;
-}
-
-function hasDisplay(value: unknown): value is Displayable {
-  try {
-    if (typeof value !== "object" && typeof value !== "function" || value === null) return false;
-    return typeof (value as Partial<Displayable>)[display] === "function";
-  } catch {
-    return false;
-  }
-}
-
-/** A value as bounded text. Never throws. */
-export function showValue(value: unknown): string {
-  try {
-    const text = inspect(value, { depth: 4, iterableLimit: 100, strAbbreviateSize: MAX_TEXT });
-    return text.length > MAX_TEXT ? stringSlice(text, 0, MAX_TEXT) + "…" : text;
-  } catch {
-    return "(cannot be shown)";
-  }
 }

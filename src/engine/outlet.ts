@@ -10,7 +10,9 @@ import type { EngineCore } from "./core.ts";
 import type { Answer } from "./core_types.ts";
 import type { IoPub } from "./iopub.ts";
 import type { InternalTask } from "./own_tasks.ts";
+import type { PeerApplies, PeerApply } from "./peer_apply.ts";
 import type { PeerExecute, PeerRequests } from "./peer_requests.ts";
+import { ResultPieces } from "./result_pieces.ts";
 import type { ResultSender, Route } from "./result_sender.ts";
 import type { WallReport } from "./slot_contract.ts";
 import type { DriverHooks } from "./slot_driver.ts";
@@ -21,11 +23,14 @@ export interface OutletParts {
   readonly sender: ResultSender;
   readonly iopub: IoPub;
   readonly peers: PeerRequests;
+  readonly applies: PeerApplies;
   readonly functions: ClientFunctions;
   readonly uuid: string;
   readonly engineId: () => number;
   readonly ready: (walls: WallReport) => void;
 }
+
+type PeerTask = PeerExecute | PeerApply | InternalTask;
 
 const encoder = new TextEncoder();
 const METHOD: Readonly<Record<number, string>> = {
@@ -38,9 +43,14 @@ const METHOD: Readonly<Record<number, string>> = {
 
 export class Outlet implements DriverHooks {
   readonly #parts: OutletParts;
+  readonly #pieces = new ResultPieces();
 
   constructor(parts: OutletParts) {
     this.#parts = parts;
+  }
+
+  child(): void {
+    this.#parts.peers.namespaceIsNew();
   }
 
   ready(walls: WallReport): void {
@@ -50,18 +60,20 @@ export class Outlet implements DriverHooks {
   started(ticket: number): void {
     const peer = this.#peerOf(ticket);
     if (peer?.kind === "execute") this.#parts.peers.started(peer);
+    if (peer?.kind === "apply") this.#parts.applies.started(peer);
   }
 
   piece(place: number, index: number, total: number, offset: number, bytes: Uint8Array): void {
     const { table } = this.#parts.core;
     const client = table.client[place]!, route = table.route[place]!;
-    if (route !== 0) this.#parts.sender.piece(route, client, table.n[place]!, index, total, offset, bytes);
+    if (route === 0) this.#pieces.add(table.ticketOf(place), index, total, offset, bytes);
+    else this.#parts.sender.piece(route, client, table.n[place]!, index, total, offset, bytes);
   }
 
   event(ticket: number, place: number, body: Uint8Array): void {
     const event = readEvent(body);
     const peer = this.#peerOf(ticket);
-    if (peer?.kind === "execute" && event?.["kind"] === "execute_result") peer.hasShown = true;
+    if (peer?.kind === "execute" && event !== null && this.#parts.peers.event(ticket, peer, event)) return;
     this.#parts.iopub.event(ticket, event, this.#parentOf(ticket, place));
   }
 
@@ -84,7 +96,8 @@ export class Outlet implements DriverHooks {
     const { core, sender, iopub } = this.#parts;
     const out = iopub.finished(ticket);
     const peer = this.#peerOf(ticket);
-    if (peer !== undefined) return this.#peerResult(peer, isOk, body, startedAt);
+    const large = this.#pieces.take(ticket);
+    if (peer !== undefined) return this.#peerResult(peer, isOk, body, large, startedAt);
     const { table } = core;
     const client = table.client[place]!;
     const status = isOk ? STATUS.ok : STATUS.error;
@@ -106,16 +119,26 @@ export class Outlet implements DriverHooks {
     );
   }
 
-  #peerResult(peer: PeerExecute | InternalTask, isOk: boolean, body: Uint8Array, startedAt: number): void {
-    if (peer.kind === "execute") this.#parts.peers.finished(peer, isOk, body, startedAt);
-    else peer.done(isOk ? null : "The engine could not do it");
+  #peerResult(
+    peer: PeerTask,
+    isOk: boolean,
+    body: Uint8Array,
+    large: readonly Uint8Array[],
+    startedAt: number,
+  ): void {
+    const whole = body.length === 0 ? large.at(-1) ?? body : body;
+    if (peer.kind === "execute") this.#parts.peers.finished(peer, isOk, whole, startedAt);
+    else if (peer.kind === "apply") this.#parts.applies.finished(peer, isOk, body, large, startedAt);
+    else peer.done(isOk ? null : "The engine could not do it", whole);
   }
 
   answer(answer: Answer): void {
     const out = this.#parts.iopub.finished(answer.ticket);
     const peer = asPeer(answer.peer);
+    this.#pieces.take(answer.ticket);
+    if (peer?.kind === "apply") return this.#parts.applies.answered(peer, answer);
     if (peer?.kind === "execute") return this.#parts.peers.answered(peer, answer);
-    if (peer?.kind === "internal") return peer.done(answer.evalue);
+    if (peer?.kind === "internal") return peer.done(answer.evalue, null);
     this.#write({ ...answer, out });
   }
 
@@ -190,14 +213,14 @@ export class Outlet implements DriverHooks {
     }));
   }
 
-  #peerOf(ticket: number): PeerExecute | InternalTask | undefined {
+  #peerOf(ticket: number): PeerTask | undefined {
     return asPeer(this.#parts.core.rare.get(ticket)?.peer);
   }
 
   /** The header of the request that a task is, as its client would have written it. */
   #parentOf(ticket: number, place: number): ParentHeader {
     const peer = this.#peerOf(ticket);
-    if (peer?.kind === "execute") return peer.header;
+    if (peer?.kind === "execute" || peer?.kind === "apply") return peer.header;
     const { table } = this.#parts.core;
     const card = this.#parts.functions.card(table.client[place]!);
     if (card === undefined) return {};
@@ -213,8 +236,8 @@ export class Outlet implements DriverHooks {
   }
 }
 
-function asPeer(peer: unknown): PeerExecute | InternalTask | undefined {
-  return peer as PeerExecute | InternalTask | undefined;
+function asPeer(peer: unknown): PeerTask | undefined {
+  return peer as PeerTask | undefined;
 }
 
 /** An event of a slot, null if it cannot be read: it comes from the user's code. */

@@ -2,17 +2,20 @@
  * Tasks that came in no group: cells of peers and what control requests need from the slot. They wait in the same queue as all others.
  */
 import { now } from "../base/clock.ts";
-import { emptyTask, OP } from "../protocol/groups.ts";
+import { emptyTask, INLINE_BODY_BYTES, OP } from "../protocol/groups.ts";
 import { encodeValue } from "../protocol/values.ts";
 import type { EngineCore } from "./core.ts";
-import { PEER_CLIENT, type PeerExecute } from "./peer_requests.ts";
-import { bodyAsPieces } from "./piece_store.ts";
+import type { PeerApply } from "./peer_apply.ts";
+import { isExit, PEER_CLIENT, type PeerExecute } from "./peer_requests.ts";
+import { piecesOf } from "./piece_store.ts";
+import type { Question } from "./reflection.ts";
+import { RING_OP } from "./ring.ts";
 
 /** A task of the engine's own, behind a control request. */
 export interface InternalTask {
   readonly kind: "internal";
-  /** With what went wrong, or null. */
-  readonly done: (failure: string | null) => void;
+  /** With what went wrong, or null; and the bytes of the slot's answer, which are valid during the call. */
+  readonly done: (failure: string | null, body: Uint8Array | null) => void;
 }
 
 export class OwnTasks {
@@ -25,20 +28,40 @@ export class OwnTasks {
 
   /** Puts a peer's cell into the queue; false if that is full. */
   execute(request: PeerExecute): boolean {
-    const { code, silent, n } = request;
-    return this.#add(OP.execute, { code, silent }, n, request, request.stopOnError && !silent);
+    const { silent, n, storesHistory: counts, expressions } = request;
+    const code = isExit(request) ? "" : request.code;
+    const cell = { code, silent, peer: { counts, expressions } };
+    return this.#add(OP.execute, cell, n, request, request.stopOnError && !silent);
+  }
+
+  /** Asks the namespace something, in its turn. */
+  question(question: Question, done: InternalTask["done"]): void {
+    this.#last = (this.#last + 1) >>> 0;
+    if (this.#add(RING_OP.question, question, this.#last, { kind: "internal", done }, false)) return;
+    done("The engine's queue is full", null);
+  }
+
+  /** Puts a peer's apply into the queue; false if it is full. */
+  apply(request: PeerApply): boolean {
+    return this.#add(RING_OP.python, request.buffers, request.n, request, false);
   }
 
   /** Empties the namespace, in its turn. */
   clear(done: InternalTask["done"]): void {
     this.#last = (this.#last + 1) >>> 0;
     if (!this.#add(OP.clear, null, this.#last, { kind: "internal", done }, false)) {
-      done("The engine's queue is full");
+      done("The engine's queue is full", null);
     }
   }
 
-  #add(op: number, value: unknown, n: number, peer: PeerExecute | InternalTask, isAlone: boolean): boolean {
-    const { body, buffers } = encodeValue(value);
+  #add(
+    op: number,
+    value: unknown,
+    n: number,
+    peer: PeerExecute | PeerApply | InternalTask,
+    isAlone: boolean,
+  ): boolean {
+    const { body, buffers } = fitting(value);
     const { frames } = this.#core;
     const frame = frames.add(body);
     const record = {
@@ -50,7 +73,7 @@ export class OwnTasks {
       buffers: buffers.length,
       bodyLength: body.length,
     };
-    const pieces = buffers.flatMap((buffer, index) => bodyAsPieces(buffer, index));
+    const pieces = buffers.flatMap((buffer, index) => piecesOf(buffer, index));
     const rare = { limits: null, submitted: record.submitted, pieces, isAlone, peer };
     const ticket = this.#core.add(record, frame, 0, false, 0, rare);
     frames.dropIfUnused(frame);
@@ -75,4 +98,12 @@ export class OwnTasks {
     const waiting = names.map((name) => ({ ...name, waitingOnly: true }));
     this.#core.step({ kind: "cancel", names: waiting, at: now() });
   }
+}
+
+/** A value for the ring: a body that is too long for it is the last of its buffers. */
+function fitting(value: unknown): { body: Uint8Array; buffers: readonly Uint8Array[] } {
+  const { body, buffers } = encodeValue(value);
+  return body.length <= INLINE_BODY_BYTES
+    ? { body, buffers }
+    : { body: new Uint8Array(0), buffers: [...buffers, body] };
 }

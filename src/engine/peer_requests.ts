@@ -1,53 +1,64 @@
 /**
- * Requests of peers on the shell socket: Jupyter messages, one by one. Cells run as our own tasks do; functions of Python are refused with a
- * sentence, and so is what no engine knows.
+ * Requests of peers on the shell sockets: Jupyter messages, one by one. Cells run as our own tasks do; functions of Python are
+ * `peer_apply.ts`, the questions of front-ends `kernel_requests.ts`.
  */
-import { now } from "../base/clock.ts";
 import { ORIGIN, STATUS } from "../protocol/groups.ts";
-import { type Dictionary, type Header, isoTime, type Message, type Session } from "../protocol/frames.ts";
+import type { Dictionary, Header, Message } from "../protocol/frames.ts";
 import { engineRequest, ShapeError } from "../protocol/shapes.ts";
 import { readValue } from "../protocol/values.ts";
+import { type CellError, cellTraceback, placedError } from "./cell_errors.ts";
 import type { Answer } from "./core_types.ts";
+import type { History } from "./history.ts";
 import type { IoPub } from "./iopub.ts";
-import { kernelInfo } from "./kernel_info.ts";
+import type { KernelRequests } from "./kernel_requests.ts";
+import type { PeerApplies } from "./peer_apply.ts";
+import type { PeerChannel, PeerMessage } from "./peer_channel.ts";
+import type { PeerReplies, PeerRequest } from "./peer_replies.ts";
+import type { FrontEndInput } from "./stdin.ts";
 
 /** The client index under which peers' tasks stand in the table. */
 export const PEER_CLIENT = ORIGIN.hub - 1;
 
 /** A cell of a peer, while it waits and runs. */
-export interface PeerExecute {
+export interface PeerExecute extends PeerMessage {
   readonly kind: "execute";
   readonly n: number;
-  readonly idents: readonly Uint8Array[];
   readonly header: Header;
-  readonly metadata: Dictionary;
   readonly code: string;
   readonly silent: boolean;
+  readonly storesHistory: boolean;
+  readonly expressions: Dictionary;
+  readonly allowsStdin: boolean;
   readonly stopOnError: boolean;
   isBusy: boolean;
+  /** The count that the slot gave it, null before. */
+  executionCount: number | null;
+  /** Its code was published. */
+  hasInput: boolean;
   /** It has published its result itself. */
   hasShown: boolean;
 }
 
 export interface PeerParts {
-  readonly session: Session;
+  /** The cluster's own way in and out. */
+  readonly channel: PeerChannel;
   readonly iopub: IoPub;
-  readonly send: (frames: readonly Uint8Array[]) => void;
+  readonly replies: PeerReplies;
+  readonly questions: KernelRequests;
+  readonly history: History;
+  readonly input: FrontEndInput;
   /** Puts a cell into the queue; false if it is full. */
   readonly execute: (request: PeerExecute) => boolean;
   /** Aborts queued cells of peers. */
   readonly abortWaiting: (ns: readonly number[]) => void;
-  readonly engineId: () => number;
+  readonly applies: PeerApplies;
 }
 
 /** Ids that were aborted before their request came; the oldest are forgotten. */
 const MAX_ABORTED = 10_000;
 
-interface Failure {
-  readonly ename: string;
-  readonly evalue: string;
-  readonly traceback: readonly string[];
-}
+/** A cell that only wants to go: front-ends close at the payload, and the engine stays. */
+const EXIT = /^\s*(?:exit|quit)\s*(?:\(\s*\)\s*)?;?\s*$/;
 
 export class PeerRequests {
   readonly #parts: PeerParts;
@@ -60,75 +71,67 @@ export class PeerRequests {
     this.#parts = parts;
   }
 
+  /** A number for a request of a peer. */
+  nextNumber(): number {
+    return this.#last = (this.#last + 1) >>> 0;
+  }
+
   /** Takes a message whose signature was right. */
-  take(message: Message): void {
-    const { idents, header, metadata } = message;
-    switch (header.msg_type) {
+  take(message: Message, channel: PeerChannel = this.#parts.channel): void {
+    switch (message.header.msg_type) {
       case "execute_request":
-        return this.#execute(message);
+        return this.#execute({ ...message, channel });
       case "apply_request":
-        return this.#refuseApply(message);
-      case "kernel_info_request":
-        this.#parts.iopub.status("busy", header);
-        this.#reply(idents, header, metadata, "kernel_info_reply", kernelInfo(), "ok", 0);
-        return this.#parts.iopub.status("idle", header);
+        return this.#parts.applies.take({ ...message, channel });
       default:
-        return this.#refuseUnknown(message);
+        return this.#parts.questions.take({ ...message, channel });
     }
   }
 
-  /** Whoever asks is not left waiting; what is no request gets no reply. */
-  #refuseUnknown({ idents, header, metadata }: Message): void {
-    const [, name] = /^(\w+)_request$/.exec(header.msg_type) ?? [];
-    if (name === undefined) return;
-    const evalue = `Cannot take a request of type "${header.msg_type}"`;
-    const content = { status: "error", ename: "NotImplementedError", evalue, traceback: [] };
-    this.#reply(idents, header, metadata, `${name}_reply`, content, "error", 0);
-  }
-
-  #execute(message: Message): void {
-    const { idents, header, metadata } = message;
-    const failed = (failure: Failure) => {
+  #execute(message: Message & PeerMessage): void {
+    const { header } = message;
+    const failed = (ename: string, evalue: string) => {
       this.#parts.iopub.status("busy", header);
-      this.#replyError("execute_reply", message, failure, 0);
+      this.#replyError(
+        { ...message, kind: "execute" },
+        { ename, evalue, traceback: [`${ename}: ${evalue}`] },
+        0,
+      );
       this.#parts.iopub.status("idle", header);
     };
     try {
-      const { code, silent, stop_on_error } = engineRequest("execute_request", message.content);
-      const request: PeerExecute = {
-        kind: "execute",
-        n: this.#last = (this.#last + 1) >>> 0,
-        idents,
-        header,
-        metadata,
-        code,
-        silent,
-        stopOnError: stop_on_error,
-        isBusy: false,
-        hasShown: false,
-      };
-      if (this.#aborted.delete(header.msg_id)) return this.#replyAborted(request);
-      if (!this.#parts.execute(request)) {
-        return failed({ ename: "EngineError", evalue: "The engine's queue is full", traceback: [] });
-      }
+      const request = this.#requestOf(message);
+      if (this.#aborted.delete(header.msg_id)) return this.#parts.replies.aborted(request);
+      if (!this.#parts.execute(request)) return failed("EngineError", "The engine's queue is full");
       this.#open.set(request.n, request);
     } catch (error) {
       if (!(error instanceof ShapeError)) throw error;
-      failed({ ename: "TypeError", evalue: error.message, traceback: [] });
+      failed("TypeError", error.message);
     }
   }
 
-  #refuseApply(message: Message): void {
-    const { iopub, engineId } = this.#parts;
-    iopub.status("busy", message.header);
-    const evalue =
-      `Cannot apply a Python function: engine ${engineId()} runs TypeScript; execute code instead`;
-    this.#replyError("apply_reply", message, {
-      ename: "TypeError",
-      evalue,
-      traceback: [`TypeError: ${evalue}`],
-    }, now());
-    iopub.status("idle", message.header);
+  /** @throws ShapeError */
+  #requestOf(message: Message & PeerMessage): PeerExecute {
+    const { idents, header, metadata, channel } = message;
+    const content = engineRequest("execute_request", message.content);
+    return {
+      kind: "execute",
+      n: this.nextNumber(),
+      channel,
+      idents,
+      header,
+      metadata,
+      code: content.code,
+      silent: content.silent,
+      storesHistory: !content.silent && content.store_history !== false,
+      expressions: content.user_expressions,
+      allowsStdin: content.allow_stdin,
+      stopOnError: content.stop_on_error,
+      isBusy: false,
+      executionCount: null,
+      hasInput: false,
+      hasShown: false,
+    };
   }
 
   // ── a cell's life ──────────────────────────────────────────────────────────────────────────
@@ -137,39 +140,80 @@ export class PeerRequests {
   started(request: PeerExecute): void {
     if (request.isBusy) return;
     request.isBusy = true;
-    const { iopub } = this.#parts;
-    iopub.status("busy", request.header);
-    if (request.silent) return;
-    const content = { code: request.code, execution_count: this.#count + 1 };
-    iopub.publish("execute_input", "execute_input", content, request.header);
+    this.#parts.iopub.status("busy", request.header);
+  }
+
+  /** Something that the running cell wants. Returns whether that was for this side; the rest is for everyone to see. */
+  event(ticket: number, request: PeerExecute, event: Dictionary): boolean {
+    switch (event["kind"]) {
+      case "cell_begun":
+        this.#begun(request, event["execution_count"]);
+        return true;
+      case "input_request":
+        this.#parts.input.ask(ticket, request, event);
+        return true;
+      case "execute_result":
+        request.hasShown = true;
+        return false;
+      default:
+        return false;
+    }
+  }
+
+  #begun(request: PeerExecute, count: unknown): void {
+    if (request.executionCount !== null || typeof count !== "number") return;
+    request.executionCount = this.#count = count;
+    this.#showInput(request);
+  }
+
+  #showInput(request: PeerExecute): void {
+    if (request.silent || request.hasInput) return;
+    request.hasInput = true;
+    const content = { code: request.code, execution_count: request.executionCount ?? this.#count + 1 };
+    this.#parts.iopub.publish("execute_input", "execute_input", content, request.header);
   }
 
   /** The cell gave its answer. */
   finished(request: PeerExecute, isOk: boolean, body: Uint8Array, startedAt: number): void {
-    this.started(request);
-    this.#open.delete(request.n);
+    this.#ending(request);
     const value = readOrNull(body);
     if (isOk) this.#succeeded(request, value, startedAt);
     else this.#failed(request, asFailure(value), startedAt);
     this.#parts.iopub.status("idle", request.header);
   }
 
+  #ending(request: PeerExecute): void {
+    this.started(request);
+    this.#showInput(request);
+    this.#open.delete(request.n);
+    this.#parts.input.forget(request);
+  }
+
   #succeeded(request: PeerExecute, value: Dictionary | null, startedAt: number): void {
-    const { executionCount, text } = value ?? {};
-    this.#count = typeof executionCount === "number" ? executionCount : this.#count;
+    const { executionCount, text, expressions } = value ?? {};
+    if (typeof executionCount === "number") this.#count = request.executionCount = executionCount;
     if (!request.silent && !request.hasShown && typeof text === "string") {
       this.#parts.iopub.flush();
       const content = { execution_count: this.#count, data: { "text/plain": text }, metadata: {} };
       this.#parts.iopub.publish("execute_result", "execute_result", content, request.header);
     }
-    const content = { status: "ok", execution_count: this.#count, user_expressions: {}, payload: [] };
-    this.#reply(request.idents, request.header, request.metadata, "execute_reply", content, "ok", startedAt);
+    this.#remember(request, typeof text === "string" ? text : null);
+    const content = {
+      status: "ok",
+      execution_count: this.#count,
+      user_expressions: expressionsOf(expressions),
+      payload: payloadOf(request),
+    };
+    this.#parts.replies.reply(request, "execute_reply", content, "ok", startedAt);
   }
 
-  #failed(request: PeerExecute, failure: Failure, startedAt: number): void {
-    if (!request.silent) this.#count++;
-    this.#parts.iopub.error({ ...failure }, request.header);
-    this.#replyError("execute_reply", request, failure, startedAt);
+  #failed(request: PeerExecute, failure: CellError, startedAt: number): void {
+    const count = request.executionCount ?? this.#count + (request.storesHistory ? 1 : 0);
+    this.#count = count;
+    const error = placedError(failure, request.code, count);
+    this.#parts.iopub.error({ ...error }, request.header);
+    this.#remember(request, null);
+    this.#replyError(request, error, startedAt);
     if (!request.silent && request.stopOnError) {
       this.#parts.abortWaiting(
         [...this.#open.values()].filter((other) => !other.isBusy).map((other) => other.n),
@@ -177,16 +221,34 @@ export class PeerRequests {
     }
   }
 
-  /** The engine answers in the cell's place: aborted, cancelled, over a limit, lost. */
+  #remember(request: PeerExecute, output: string | null): void {
+    if (request.storesHistory) this.#parts.history.add(this.#count, request.code, output);
+  }
+
+  #replyError(request: PeerRequest, error: CellError, startedAt: number): void {
+    const more = { execution_count: this.#count, user_expressions: {}, payload: [] };
+    this.#parts.replies.error(request, error, startedAt, more);
+  }
+
+  /** The engine answers in the cell's place: aborted, interrupted, over a limit, lost. */
   answered(request: PeerExecute, answer: Answer): void {
-    this.started(request);
-    this.#open.delete(request.n);
-    if (answer.status === STATUS.aborted) this.#replyAborted(request);
-    else {
-      const { ename, evalue, startedAt } = answer;
+    if (answer.status === STATUS.aborted) {
+      this.started(request);
+      this.#open.delete(request.n);
+      this.#parts.replies.aborted(request);
+    } else {
+      this.#ending(request);
+      const { evalue, startedAt } = answer;
+      const ename = answer.status === STATUS.cancelled ? "KeyboardInterrupt" : answer.ename;
       this.#failed(request, { ename, evalue, traceback: [`${ename}: ${evalue}`] }, startedAt);
     }
     this.#parts.iopub.status("idle", request.header);
+  }
+
+  /** The slot has a new process: cells count from 1 again. */
+  namespaceIsNew(): void {
+    this.#count = 0;
+    this.#parts.history.newSession();
   }
 
   /** Aborts by msg_id what waits, and what is still to come. */
@@ -203,62 +265,24 @@ export class PeerRequests {
       this.#aborted.delete(id);
     }
     this.#parts.abortWaiting(waiting);
+    this.#parts.applies.abort(msgIds);
   }
 
   /** Nobody waits for the queued cells any more. */
   forget(): void {
     this.#open.clear();
+    this.#parts.applies.forget();
   }
+}
 
-  // ── replies ────────────────────────────────────────────────────────────────────────────────
+/** What front-ends shall do beside showing the reply. */
+function payloadOf(request: PeerExecute): readonly Dictionary[] {
+  return isExit(request) ? [{ source: "ask_exit", keepkernel: true }] : [];
+}
 
-  #replyAborted(request: PeerExecute): void {
-    const { idents, header, metadata } = request;
-    this.#reply(idents, header, metadata, "execute_reply", { status: "aborted" }, "aborted", 0);
-  }
-
-  #replyError(
-    type: "execute_reply" | "apply_reply",
-    request: Pick<Message, "header" | "metadata"> & { readonly idents: readonly Uint8Array[] },
-    failure: Failure,
-    startedAt: number,
-  ): void {
-    const method = type === "apply_reply" ? "apply" : "execute";
-    const engine_info = {
-      engine_uuid: this.#parts.session.session,
-      engine_id: this.#parts.engineId(),
-      method,
-    };
-    const more = type === "apply_reply"
-      ? {}
-      : { execution_count: this.#count, user_expressions: {}, payload: [] };
-    const content = { status: "error", ...failure, engine_info, ...more };
-    this.#reply(request.idents, request.header, request.metadata, type, content, "error", startedAt);
-  }
-
-  #reply(
-    idents: readonly Uint8Array[],
-    parent: Header,
-    request: Dictionary,
-    type: string,
-    content: Dictionary,
-    status: string,
-    startedAt: number,
-  ): void {
-    const { session } = this.#parts;
-    const metadata = {
-      engine: session.session,
-      status,
-      started: isoTime(startedAt === 0 ? now() : startedAt),
-      dependencies_met: true,
-      is_broadcast: request["is_broadcast"] ?? false,
-      is_coalescing: request["is_coalescing"] ?? false,
-      original_msg_id: request["original_msg_id"] ?? "",
-      label: request["label"] ?? null,
-      ...(content["engine_info"] === undefined ? {} : { engine_info: content["engine_info"] }),
-    };
-    this.#parts.send([...idents, ...session.message(type, content, { parent, metadata })]);
-  }
+/** Whether a front-end's cell only says that it goes. */
+export function isExit({ code, channel, silent }: PeerExecute): boolean {
+  return !silent && channel.ask !== undefined && EXIT.test(code);
 }
 
 /** A slot's value, null if it cannot be read: it comes from the user's code. */
@@ -271,7 +295,20 @@ function readOrNull(body: Uint8Array): Dictionary | null {
   }
 }
 
-function asFailure(value: Dictionary | null): Failure {
+/** Values of a request's expressions as a reply has them. */
+function expressionsOf(said: unknown): Dictionary {
+  const found: Record<string, unknown> = {};
+  if (typeof said !== "object" || said === null) return found;
+  for (const [name, value] of Object.entries(said)) {
+    const { traceback } = value as { readonly traceback?: unknown };
+    found[name] = Array.isArray(traceback)
+      ? { ...value, traceback: cellTraceback(traceback.map(String)) }
+      : value;
+  }
+  return found;
+}
+
+function asFailure(value: Dictionary | null): CellError {
   const { ename, evalue, traceback } = value ?? {};
   return {
     ename: typeof ename === "string" ? ename : "Error",

@@ -67,10 +67,15 @@ export class PieceStore {
 
 /** A body that is too long for the ring, as the last of the task's large buffers. */
 export function bodyAsPieces(body: Uint8Array, index: number): Piece[] {
+  return piecesOf(body.slice(), index);
+}
+
+/** A large buffer in pieces, which are views of it: nobody may change it from now on. */
+export function piecesOf(buffer: Uint8Array, index: number): Piece[] {
   const pieces: Piece[] = [];
-  for (let offset = 0; offset < body.length; offset += CHUNK_PIECE_BYTES) {
-    const bytes = body.slice(offset, offset + CHUNK_PIECE_BYTES);
-    pieces.push({ index, total: body.length, offset, bytes });
+  for (let offset = 0; offset < buffer.length; offset += CHUNK_PIECE_BYTES) {
+    const bytes = buffer.subarray(offset, offset + CHUNK_PIECE_BYTES);
+    pieces.push({ index, total: buffer.length, offset, bytes });
   }
   return pieces;
 }

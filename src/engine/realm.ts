@@ -15,6 +15,18 @@ export function consoleMaker(): ConsoleMaker | undefined {
   return typeof found === "function" ? found as ConsoleMaker : undefined;
 }
 
+/** What tells a Proxy from other objects without touching it, from the runtime's internals. To be called before `closeBackDoors`. */
+export function proxyTest(): (value: unknown) => boolean {
+  const key: unknown = Reflect.get(Deno, "internal");
+  const internals: unknown = typeof key === "symbol" ? Reflect.get(Deno, key) : undefined;
+  const core: unknown = typeof internals === "object" && internals !== null && Reflect.get(internals, "core");
+  const found: unknown = typeof core === "object" && core !== null && Reflect.get(core, "isProxy");
+  // Without it every object may be one.
+  return typeof found === "function"
+    ? found as (value: unknown) => boolean
+    : (value) => typeof value === "object" && value !== null || typeof value === "function";
+}
+
 /**
  * Must need nothing from outside itself: its text is also the first module of each nested Worker.
  */
@@ -51,4 +63,10 @@ export function closeBackDoors(): void {
       super(call(url, "data:") ? "data:text/javascript," + encode(first) : url, options);
     }
   };
+}
+
+/** Whether this realm has no permission at all. */
+export function denoWallStands(): boolean {
+  const names = ["run", "write", "net", "env", "sys", "import", "ffi", "read"] as const;
+  return names.every((name) => Deno.permissions.querySync({ name }).state !== "granted");
 }

@@ -31,7 +31,18 @@ export const CONTROL = {
   /** Bytes of text that the Worker has counted on each stream, modulo 2^32. Written by the Worker. */
   stdout: 80,
   stderr: 96,
+  /** Counts what the host told the running task; then what, to which ticket, and how many bytes of text. Written by the host. */
+  told: 112,
+  toldKind: 113,
+  toldTicket: 114,
+  toldLength: 115,
 } as const;
+
+/** What the host tells a task while it runs: stop waiting; the line that it asked for; why it cannot have one. */
+export const TOLD = { interrupt: 1, input: 2, refusal: 3 } as const;
+
+/** Most bytes of a line that a task asked for. */
+export const INPUT_BYTES = 64 << 10;
 
 /** States of a task. 0 is an entry that was never used. */
 export const STATE = { offered: 1, started: 2, finished: 3, withdrawn: 4 } as const;
@@ -57,8 +68,11 @@ export const REQUEST = {
   offset: 10,
 } as const;
 
-/** Ops of the ring beside those of protocol/groups.ts. */
-export const RING_OP = { chunk: 16, drop: 17 } as const;
+/**
+ * Ops of the ring beside those of protocol/groups.ts. A question is a task of the engine's own: it looks at the namespace. `python`: buffers of
+ * an apply_request of Python's.
+ */
+export const RING_OP = { chunk: 16, drop: 17, question: 18, python: 19 } as const;
 
 export const RESULT = {
   kind: 0,
@@ -99,6 +113,8 @@ export interface RingLayout {
   readonly resultBytes: number;
   readonly arenaIn: number;
   readonly arenaOut: number;
+  /** Text of what the host tells a task. */
+  readonly input: number;
   readonly total: number;
 }
 
@@ -127,7 +143,8 @@ export function ringLayout(entries: number, ringBytes: number, arenaBytes: numbe
     resultBytes,
     arenaIn,
     arenaOut,
-    total: arenaOut + arena,
+    input: arenaOut + arena,
+    total: arenaOut + arena + INPUT_BYTES,
   };
 }
 

@@ -13,6 +13,7 @@ import {
   ByteRing,
   CONTROL,
   ENTRY_WORDS,
+  INPUT_BYTES,
   PIECE_BYTES,
   REQUEST,
   RESULT,
@@ -52,6 +53,7 @@ export class WorkerRing {
   #resultHead = 0;
   #resultTail = 0;
   #isDirty = false;
+  #told = 0;
   readonly #resultBytes: ByteRing;
   readonly #arena: ByteRing;
   /** What to release when the host is done with the entry at that place. */
@@ -113,6 +115,28 @@ export class WorkerRing {
     const at = this.#request;
     this.#numbers[(at + REQUEST.started) / 2] = time;
     return compareExchange(this.#words, at + REQUEST.state, STATE.offered, STATE.started) === STATE.offered;
+  }
+
+  /** What the host told the current task since it was asked last (TOLD), 0 for nothing. */
+  told(): number {
+    const told = load(this.#words, CONTROL.told);
+    if (told === this.#told) return 0;
+    this.#told = told;
+    const isMine = (this.#words[CONTROL.toldTicket] as number) === this.field(REQUEST.ticket);
+    return isMine ? this.#words[CONTROL.toldKind] as number : 0;
+  }
+
+  /** The text that came with what was told last: a view, valid until the host tells something else. */
+  toldText(): Uint8Array {
+    const length = this.#words[CONTROL.toldLength] as number;
+    return this.#view(this.#layout.input, 0, length < INPUT_BYTES ? length : INPUT_BYTES);
+  }
+
+  /** Tells the host and blocks until it rings. */
+  waitForBell(): void {
+    this.#isDirty = false;
+    this.#bell.ring();
+    this.#bell.wait();
   }
 
   /** The current request is over: its place and bytes go back to the host. */
@@ -203,9 +227,7 @@ export class WorkerRing {
     store(this.#words, CONTROL.wantsRoom, 1);
     this.#retire();
     if (this.#resultTail === before) {
-      this.#isDirty = false;
-      this.#bell.ring();
-      this.#bell.wait();
+      this.waitForBell();
       this.#retire();
     }
     store(this.#words, CONTROL.wantsRoom, 0);

@@ -6,6 +6,7 @@
  */
 import { INLINE_BODY_BYTES, OP } from "../protocol/groups.ts";
 import {
+  decodeUtf8,
   defineProperty,
   encodeUtf8,
   PrimordialUint8Array,
@@ -13,11 +14,15 @@ import {
   typedArraySet,
 } from "../protocol/primordials.ts";
 import { encodeError, encodeValue, readValue, ValueWriter } from "../protocol/values.ts";
+import { Asking, named } from "./asking.ts";
 import { Definitions } from "./definitions.ts";
 import { Namespace } from "./namespace.ts";
-import { countOutput, type TextCounter } from "./output.ts";
-import { closeBackDoors, consoleMaker } from "./realm.ts";
-import { BELL, REQUEST, RESULT_KIND, RING_OP, ringLayout } from "./ring.ts";
+import { PythonCalls } from "./python_calls.ts";
+import { swallowLateErrors } from "./late_errors.ts";
+import { countOutput } from "./output.ts";
+import { closeBackDoors, consoleMaker, denoWallStands, proxyTest } from "./realm.ts";
+import { type ProxyTest, type Question, Reflection } from "./reflection.ts";
+import { BELL, REQUEST, RESULT_KIND, RING_OP, ringLayout, TOLD } from "./ring.ts";
 import { WorkerRing } from "./ring_worker.ts";
 
 /** What the child's main thread gives to its Worker. */
@@ -39,6 +44,8 @@ export interface WorkerStart {
 
 /** After so long in a row without telling the host of results, it is told. */
 const RING_AFTER_MS = 1;
+/** While a task waits, the Worker looks this often whether the host tells it something. */
+const LISTEN_MS = 20;
 
 const clock = performance.now.bind(performance);
 const { timeOrigin } = performance;
@@ -58,6 +65,8 @@ const mapSize = Function.prototype.call.bind(
   Object.getOwnPropertyDescriptor(Map.prototype, "size")?.get as () => number,
 ) as (map: unknown) => number;
 const PrimordialMap = Map;
+const PrimordialPromise = Promise;
+const later = setTimeout;
 const closeWorker = self.close.bind(self);
 
 /** A promise that can be awaited whatever `Promise.prototype.constructor` is by now: await asks for it. */
@@ -72,11 +81,20 @@ const PROMISE_CLASS = Object.freeze(
 const NOTHING = new Uint8Array(0);
 const NO_BUFFERS: readonly Uint8Array[] = [];
 
+/** A task that waits for something. */
+interface Turn {
+  readonly started: number;
+  /** It has its answer, or was interrupted: what it still does is of no interest. */
+  isOver: boolean;
+  release: () => void;
+}
+
 class TaskRunner {
   readonly #ring: WorkerRing;
   readonly #namespace: Namespace;
   readonly #definitions = new Definitions();
   readonly #writer: ValueWriter;
+  readonly #python: PythonCalls;
   /** Large buffers of tasks that are still to come, by ticket. */
   readonly #parts = new PrimordialMap<number, Uint8Array[]>();
   /** Time at which the last thing ended; the next task begins then. */
@@ -84,11 +102,26 @@ class TaskRunner {
   #rungAt = 0;
   /** Whether a task runs, so that what it shows has a place. */
   #isRunning = false;
+  readonly #reflection: Reflection;
+  readonly #asking: Asking;
+  readonly #showLimitBytes: number;
+  /** The task that waits. */
+  #turn: Turn | undefined;
+  #isListening = false;
 
-  constructor(ring: WorkerRing, start: WorkerStart) {
+  constructor(ring: WorkerRing, start: WorkerStart, isProxy: ProxyTest) {
     this.#ring = ring;
     this.#writer = new ValueWriter(64 << 10, { maxBytes: start.resultLimitBytes });
-    this.#namespace = new Namespace({ cellTools: start.cellTools, show: (event) => this.#show(event) });
+    this.#showLimitBytes = start.ringBytes / 4;
+    this.#reflection = new Reflection(isProxy);
+    this.#asking = new Asking({
+      show: (event) => this.#show(event),
+      told: () => ring.told(),
+      text: () => decodeUtf8(ring.toldText()),
+      wait: () => ring.waitForBell(),
+    });
+    this.#namespace = new Namespace({ cellTools: start.cellTools, show: (event) => void this.#show(event) });
+    this.#python = new PythonCalls(this.#namespace, start.resultLimitBytes);
   }
 
   /** Takes all requests that wait. */
@@ -163,7 +196,7 @@ class TaskRunner {
       const { body, buffers } = this.#body(false);
       const result = this.#run(op, readValue(body, buffers));
       if ((typeof result === "object" && result !== null) || typeof result === "function") {
-        return this.#settle(result, started);
+        return this.#wait(result, started);
       }
       this.#answer(result, started);
     } catch (error) {
@@ -172,12 +205,57 @@ class TaskRunner {
     return undefined;
   }
 
-  async #settle(result: unknown, started: number): Promise<void> {
+  /** Waits for a task, and listens meanwhile: it may be told to wait no longer. */
+  #wait(result: unknown, started: number): Promise<void> {
+    const turn: Turn = { started, isOver: false, release: () => {} };
+    const over = new PrimordialPromise<void>((resolve) => turn.release = resolve);
+    this.#turn = turn;
+    this.#settle(result, turn);
+    this.#listen();
+    return over;
+  }
+
+  async #settle(result: unknown, turn: Turn): Promise<void> {
     try {
-      this.#answer(await result, started);
-    } catch (error) {
-      this.#fail(error, started);
+      try {
+        const value = await result;
+        if (!turn.isOver) this.#answer(value, turn.started);
+      } catch (error) {
+        if (!turn.isOver) this.#fail(error, turn.started);
+      }
+      if (!turn.isOver) this.#end(turn);
+    } catch {
+      // Without its answer the Worker is of no use.
+      closeWorker();
     }
+  }
+
+  #end(turn: Turn): void {
+    turn.isOver = true;
+    this.#turn = undefined;
+    this.#asking.forget();
+    turn.release();
+  }
+
+  #listen(): void {
+    if (this.#isListening) return;
+    this.#isListening = true;
+    later(() => {
+      this.#isListening = false;
+      const turn = this.#turn;
+      if (turn === undefined) return;
+      const told = this.#ring.told();
+      if (told === TOLD.interrupt) return this.#interrupt(turn);
+      if (told !== 0) this.#asking.hear(told);
+      this.#listen();
+    }, LISTEN_MS);
+  }
+
+  #interrupt(turn: Turn): void {
+    const evalue =
+      "Interrupted: what it awaited was abandoned and may still go on behind later tasks; the namespace is kept";
+    this.#fail(named("KeyboardInterrupt", evalue), turn.started);
+    this.#end(turn);
   }
 
   #run(op: number, value: unknown): unknown {
@@ -192,6 +270,10 @@ class TaskRunner {
         return this.#namespace.pull(value);
       case OP.clear:
         return this.#namespace.clear();
+      case RING_OP.question:
+        return this.#reflection.answer(value as Question);
+      case RING_OP.python:
+        return this.#python.call(value as readonly Uint8Array[]);
       default:
         throw new PrimordialTypeError(`Cannot run a request of kind ${op}`);
     }
@@ -199,15 +281,24 @@ class TaskRunner {
 
   /** Runs a cell. A value that cannot be sent is replaced by its text. */
   async #execute(request: unknown): Promise<unknown> {
-    const { code, silent } = request as { code?: unknown; silent?: unknown };
+    const { code, silent, peer } = request as Readonly<Record<string, unknown>>;
     if (typeof code !== "string") throw new PrimordialTypeError("Cannot execute: the code is no text");
-    const result = await this.#namespace.execute(code, silent === true);
+    const { counts, expressions } = (peer ?? {}) as { counts?: boolean; expressions?: unknown };
+    const isPeers = peer !== undefined;
+    const result = await this.#namespace.execute({
+      code,
+      silent: silent === true,
+      isPeers,
+      counts,
+      expressions,
+    });
     try {
       this.#writer.reset();
       this.#writer.write(result);
       return result;
     } catch {
-      return { executionCount: result.executionCount, text: result.text, value: undefined };
+      const { executionCount, text } = result;
+      return { executionCount, text, value: undefined };
     }
   }
 
@@ -240,45 +331,17 @@ class TaskRunner {
     this.#ring.publish(RESULT_KIND.error, isLong ? 1 : 0, isLong ? NOTHING : body, started, this.#time);
   }
 
-  /** Sends something to show, if a task runs: what comes later belongs to none. */
-  #show(event: object): void {
-    if (!this.#isRunning) return;
+  /** Sends something to show, if a task runs: what comes later belongs to none. Returns whether one does. */
+  #show(event: object): boolean {
+    if (!this.#isRunning) return false;
     const { body, buffers } = encodeValue(event, "display");
-    if (buffers.length > 0 || typedArrayLength(body) > INLINE_BODY_BYTES) {
-      throw new PrimordialTypeError(`Cannot display more than ${INLINE_BODY_BYTES} bytes`);
+    if (buffers.length > 0 || typedArrayLength(body) > this.#showLimitBytes) {
+      throw new PrimordialTypeError(`Cannot display more than ${this.#showLimitBytes} bytes`);
     }
     this.#ring.publish(RESULT_KIND.event, 0, body, 0, 0);
     this.#ring.ring();
+    return true;
   }
-}
-
-/** Late throws of finished tasks must not end the Worker, and with it a task that has nothing to do with them. */
-function swallowLateErrors(stderr: TextCounter): void {
-  const say = (error: unknown) => {
-    try {
-      stderr.write(encodeUtf8(`Uncaught (after its task or outside it) ${lateText(error)}\n`));
-    } catch {
-      // Nobody is left to be told.
-    }
-  };
-  addEventListener("error", (event) => {
-    event.preventDefault();
-    say(event.error);
-  });
-  addEventListener("unhandledrejection", (event) => {
-    event.preventDefault();
-    say(event.reason);
-  });
-}
-
-function lateText(error: unknown): string {
-  const { ename, evalue } = readValue(encodeError(error)) as { ename: string; evalue: string };
-  return `${ename}: ${evalue}`;
-}
-
-function denoWallStands(): boolean {
-  const names = ["run", "write", "net", "env", "sys", "import", "ffi", "read"] as const;
-  return names.every((name) => Deno.permissions.querySync({ name }).state !== "granted");
 }
 
 async function serve(start: WorkerStart): Promise<void> {
@@ -286,6 +349,7 @@ async function serve(start: WorkerStart): Promise<void> {
   const writeSync = Deno.stdout.writeSync.bind(Deno.stdout);
   const isDeno = denoWallStands();
   const { stdout, stderr } = countOutput(consoleMaker(), start.memory);
+  const isProxy = proxyTest();
   closeBackDoors();
   swallowLateErrors(stderr);
   const rung = new Uint8Array(4096), bell = new Uint8Array([BELL]);
@@ -314,7 +378,7 @@ async function serve(start: WorkerStart): Promise<void> {
     stdout,
     stderr,
   });
-  const runner = new TaskRunner(ring, start);
+  const runner = new TaskRunner(ring, start, isProxy);
   const report = encodeUtf8(JSON.stringify({ deno: isDeno, ...start.walls }));
   ring.publish(RESULT_KIND.ready, 0, report, 0, 0);
   ring.ring();

@@ -172,6 +172,12 @@ export class Slot implements SlotHandle {
     return this.#state !== "ended" && this.#ring.withdraw(ticket);
   }
 
+  tell(ticket: number, kind: number, text: Uint8Array): void {
+    if (this.#state === "ended") return;
+    this.#ring.tell(ticket, kind, text);
+    this.#ringBell();
+  }
+
   look(sink: SlotSink): void {
     if (this.#state === "ended" || this.#isLooking) return;
     this.#isLooking = true;

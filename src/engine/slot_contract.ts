@@ -26,7 +26,7 @@ export interface ChildEnd {
 export interface Offer {
   /** The host's own number of the task, unique among those open in this slot; comes back with everything about it. */
   readonly ticket: number;
-  /** OP of protocol/groups.ts: define, apply, execute, push, pull, clear. */
+  /** OP of protocol/groups.ts: define, apply, execute, push, pull, clear; or a question (RING_OP). */
   readonly op: number;
   /** The definition that an apply uses (host-wide number), or the number that a define gives to its body. */
   readonly definition: number;
@@ -107,6 +107,11 @@ export interface SlotHandle {
    * a ticket that was never offered.
    */
   withdraw(ticket: number): boolean;
+  /**
+   * Tells the task that runs something (TOLD of ring.ts), with at most INPUT_BYTES of text, and rings. A task that is over does not hear it;
+   * one that computes without a pause neither.
+   */
+  tell(ticket: number, kind: number, text: Uint8Array): void;
   /** Drains pipes, ring and exit status into the sink. Cheap when there is nothing. */
   look(sink: SlotSink): void;
   /** Bytes of memory that the child uses now (resident, arena included), 0 if it is gone. */

@@ -7,10 +7,13 @@ import type { EngineCore } from "./core.ts";
 import type { Answer } from "./core_types.ts";
 import type { ClientFunctions } from "./client_functions.ts";
 import type { Piece } from "./piece_store.ts";
+import { TOLD } from "./ring.ts";
 import type { ChildEnd, SlotHandle, SlotSink, WallReport } from "./slot_contract.ts";
 
 /** What becomes of what the slot says. `place` is the task's place in the core's table; views are valid during the call. */
 export interface DriverHooks {
+  /** There is another child, with an empty namespace. */
+  child(): void;
   ready(walls: WallReport): void;
   started(ticket: number, place: number): void;
   piece(place: number, index: number, total: number, offset: number, bytes: Uint8Array): void;
@@ -37,6 +40,7 @@ export interface ChildSource {
   unwatch(slot: SlotHandle): void;
 }
 
+const NO_TEXT = new Uint8Array(0);
 const MEMORY_EVERY_MS = 20;
 /** A slot's own patience needs a look now and then, whatever happens. */
 const IDLE_LOOK_MS = 100;
@@ -111,6 +115,11 @@ export class SlotDriver implements SlotSink {
     return Math.min(delay, this.#memoryAt - at);
   }
 
+  /** Tells the running task something; see `SlotHandle.tell`. */
+  tell(ticket: number, kind: number, text: Uint8Array): void {
+    this.#slot?.tell(ticket, kind, text);
+  }
+
   /** Carries out what the core has decided. */
   act(): void {
     const { actions } = this.#core;
@@ -131,6 +140,9 @@ export class SlotDriver implements SlotSink {
           this.look();
           if (this.#slot !== null && this.#core.confirmKill(action.ticket)) this.#slot.kill();
           break;
+        case "interrupt":
+          this.tell(action.ticket, TOLD.interrupt, NO_TEXT);
+          break;
         case "start_child":
           this.#startChild();
           break;
@@ -143,6 +155,7 @@ export class SlotDriver implements SlotSink {
     try {
       const slot = this.#slot = this.#children.take();
       this.#children.watch(slot, () => this.look());
+      this.#hooks.child();
       if (slot.state === "ready") this.#core.step({ kind: "child_ready", at: now() });
     } catch (error) {
       const detail = error instanceof Error ? error.message : String(error);

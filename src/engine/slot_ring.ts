@@ -125,7 +125,7 @@ export class HostRing {
 
   /** Lets go of the memory, which is about to be unmapped. */
   detach(): void {
-    this.#words = new Int32Array(CONTROL.stderr + 1);
+    this.#words = new Int32Array(CONTROL.toldLength + 1);
     this.#numbers = new Float64Array(0);
     this.#bytes = new Uint8Array(0);
   }
@@ -178,6 +178,16 @@ export class HostRing {
     const { chunk: op } = RING_OP;
     this.#push(PHASE.message, { op, ticket, definition: 0, buffers: index, at, length: bytes.length });
     return true;
+  }
+
+  /** Tells a running task something. The count comes last: by then all else is written. */
+  tell(ticket: number, kind: number, text: Uint8Array): void {
+    const words = this.#words;
+    this.#bytes.set(text, this.#layout.input);
+    words[CONTROL.toldKind] = kind;
+    words[CONTROL.toldTicket] = ticket;
+    words[CONTROL.toldLength] = text.length;
+    store(words, CONTROL.told, (load(words, CONTROL.told) + 1) | 0);
   }
 
   withdraw(ticket: number): boolean {

@@ -92,6 +92,14 @@ export class TaskTable {
     this.length[place] = record.bodyLength - record.tailLength;
   }
 
+  /** What the host knows of it beside its record. */
+  bind(place: number, frame: number, route: number, isScheduled: boolean, definition: number): void {
+    this.frame[place] = frame;
+    this.route[place] = route;
+    this.scheduled[place] = isScheduled ? 1 : 0;
+    this.definition[place] = definition;
+  }
+
   remove(place: number): void {
     this.state[place] = STATE.free;
     this.#free.push(place);
@@ -108,10 +116,16 @@ export class TaskTable {
   find<Name extends { readonly client: number; readonly n: number }>(
     names: readonly Name[],
   ): [number, Name][] {
-    const wanted = new Map(names.map((name) => [name.client * 0x1_0000_0000 + name.n, name]));
+    // By client, then by n: both in one number would not be exact for the clients with the highest numbers.
+    const wanted = new Map<number, Map<number, Name>>();
+    for (const name of names) {
+      const own = wanted.get(name.client);
+      if (own === undefined) wanted.set(name.client, new Map([[name.n, name]]));
+      else own.set(name.n, name);
+    }
     const found: [number, Name][] = [];
     this.forEach((place) => {
-      const name = wanted.get(this.client[place]! * 0x1_0000_0000 + this.n[place]!);
+      const name = wanted.get(this.client[place]!)?.get(this.n[place]!);
       if (name !== undefined) found.push([this.ticketOf(place), name]);
     });
     return found;
@@ -155,6 +169,12 @@ export class TicketQueue {
   /** The ticket at `index` from the front. */
   get(index: number): number {
     return this.#items[(this.#head + index) & (this.#items.length - 1)]!;
+  }
+
+  /** The first ticket from the front of which something holds, 0 if there is none. */
+  first(holds: (ticket: number) => boolean): number {
+    for (let i = 0; i < this.#length; i++) if (holds(this.get(i))) return this.get(i);
+    return 0;
   }
 
   push(ticket: number): void {

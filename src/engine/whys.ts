@@ -35,13 +35,21 @@ export function cancelled(waitingOnly: boolean, isRunning: boolean): Why {
       evalue: "Aborted before it ran",
     };
   }
-  const evalue = isRunning
-    ? "Cancelled by its client while it ran: its process was killed, and the namespace with it"
-    : "Cancelled by its client";
-  return interrupted(evalue);
+  return stopped(
+    isRunning
+      ? "Cancelled by its client while it ran: its process was killed, and the namespace with it"
+      : "Cancelled by its client",
+  );
 }
 
-export function interrupted(evalue: string): Why {
+/** @param how by what; it ran without a pause, or a restart was asked for */
+export function interrupted(how: string): Why {
+  return stopped(
+    `Interrupted by ${how} while it computed: its process was killed, and the namespace with it`,
+  );
+}
+
+function stopped(evalue: string): Why {
   return {
     then: "answer",
     kill: true,
@@ -59,6 +67,23 @@ export function lost(engine: string, detail: string, hasStarted: boolean): Why {
     ? `${engine} lost the task while it ran: ${why}; it may have run`
     : `${engine} lost the task before it ran: ${why}`;
   return { ...SILENT, then: "answer", status: STATUS.lost, ename: "EngineError", evalue };
+}
+
+/**
+ * Its child ended by itself.
+ * @param memoryLimitMB set if the child ran out of memory
+ * @param tries so many children in a row ended with the task in hand
+ */
+export function childEnded(
+  engine: string,
+  detail: string,
+  hasStarted: boolean,
+  memoryLimitMB: number | null,
+  tries: number,
+): Why {
+  if (!hasStarted) return lost(engine, `${detail}, ${tries} times`, false);
+  if (memoryLimitMB === null) return lost(engine, detail, true);
+  return exceeded({ limit: "memory", value: Infinity, max: memoryLimitMB });
 }
 
 /** No child can be started for it. */

@@ -8,6 +8,7 @@ import type { Ledger, Place } from "./ledger.ts";
 import { HUB_BOUNDS } from "./options.ts";
 import { parseQuery } from "./query_match.ts";
 import { isRecordKey, RECORD_KEYS, type RecordKey } from "./record_keys.ts";
+import { noData } from "./records_none.ts";
 import { msgIdOf, type RecordStore, type StoredRecord } from "./records.ts";
 import type { Registry } from "./registry.ts";
 import { keyError, quoted, RequestError } from "./request_error.ts";
@@ -83,9 +84,11 @@ export class Queries {
     request: { readonly msg_ids: readonly string[]; readonly status_only: boolean },
   ): Promise<Answer> {
     const { store } = this.#parts;
+    const msgIds = [...new Set(request.msg_ids)].sort();
+    if (store.finished) return this.#statusWithoutRecords(msgIds, request.status_only);
     const pending: string[] = [];
     const records = new Map<string, StoredRecord>();
-    for (const msgId of [...new Set(request.msg_ids)].sort()) {
+    for (const msgId of msgIds) {
       const record = this.#isPending(msgId) ? undefined : await store.get(msgId);
       if (record && record.field("completed") !== null) records.set(msgId, record);
       // It may have been asked for in the moment of its end.
@@ -105,6 +108,16 @@ export class Queries {
     }
     for (const msgId of records.keys()) store.await(msgId, false);
     return { content: { ...content, ...Object.fromEntries(entries) }, buffers: buffers.all };
+  }
+
+  /** @throws RequestError (NoData) for more than the state */
+  #statusWithoutRecords(msgIds: readonly string[], isStatusOnly: boolean): Answer {
+    if (!isStatusOnly) throw noData();
+    const pending = msgIds.filter((msgId) => this.#isPending(msgId));
+    const completed = msgIds.filter((msgId) => !pending.includes(msgId));
+    const unknown = completed.find((msgId) => !this.#parts.store.finished?.has(msgId));
+    if (unknown !== undefined) throw keyError(`No such message: ${unknown}`);
+    return { content: { status: "ok", pending, completed } };
   }
 
   async history(): Promise<Answer> {
@@ -188,7 +201,8 @@ export class Queries {
   async #completed(id: number): Promise<string[]> {
     const { store, registry } = this.#parts;
     const uuid = registry.uuidOf(id);
-    if (uuid === undefined || store.name === "none") return [];
+    if (uuid === undefined) return [];
+    if (store.finished) return store.finished.at(uuid);
     const conditions = parseQuery({ engine_uuid: uuid, completed: { $exists: true } });
     const found = await store.find(conditions, HUB_BOUNDS.maxAnswerRecords, ["msg_id"]);
     return found.map((record) => record.msgId);

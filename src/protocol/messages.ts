@@ -95,6 +95,24 @@ export interface HubRequests {
   stop_distributed_request: Dictionary;
 }
 
+/** A place in a text; the position counts Unicode code points. */
+interface CodeQuestion {
+  readonly code: string;
+  /** Absent: the end. */
+  readonly cursor_pos?: number | undefined;
+}
+
+interface HistoryRequest {
+  readonly hist_access_type: "tail" | "range" | "search";
+  readonly output: boolean;
+  readonly n?: number | undefined;
+  readonly session: number;
+  readonly start: number;
+  readonly stop: number | null;
+  readonly pattern: string;
+  readonly unique: boolean;
+}
+
 /** Everything that an engine is asked for on shell and control. */
 export interface EngineRequests {
   apply_request: Dictionary;
@@ -103,8 +121,15 @@ export interface EngineRequests {
     readonly silent: boolean;
     readonly store_history?: boolean | undefined;
     readonly user_expressions: Dictionary;
+    readonly allow_stdin: boolean;
     readonly stop_on_error: boolean;
   };
+  complete_request: CodeQuestion;
+  inspect_request: CodeQuestion & { readonly detail_level: 0 | 1 };
+  is_complete_request: { readonly code: string };
+  history_request: HistoryRequest;
+  comm_info_request: { readonly target_name?: string | undefined };
+  connect_request: Dictionary;
   abort_request: { readonly msg_ids: string | readonly string[] };
   clear_request: Dictionary;
   shutdown_request: { readonly restart: boolean };
@@ -133,7 +158,8 @@ interface HubReplies {
     & Ok
     & { readonly pending: readonly string[]; readonly completed: readonly string[] }
     & Dictionary;
-  history_reply: Ok & { readonly history: readonly string[] };
+  /** Of the hub: msg_ids. Of an engine: session, line, and input or input and output. */
+  history_reply: Ok & { readonly history: readonly unknown[] };
   db_reply: Ok & {
     readonly records: readonly Dictionary[];
     readonly buffer_lens: readonly number[] | null;
@@ -155,6 +181,19 @@ interface EngineReplies {
     readonly payload: readonly Dictionary[];
     readonly engine_info?: EngineInfo & Dictionary;
   };
+  complete_reply: Ok & {
+    readonly matches: readonly string[];
+    readonly cursor_start: number;
+    readonly cursor_end: number;
+    readonly metadata: Dictionary;
+  };
+  inspect_reply: Ok & { readonly found: boolean; readonly data: Dictionary; readonly metadata: Dictionary };
+  is_complete_reply: {
+    readonly status: "complete" | "incomplete" | "invalid" | "unknown";
+    readonly indent?: string;
+  };
+  comm_info_reply: Ok & { readonly comms: Dictionary };
+  connect_reply: Ok & Dictionary;
   abort_reply: Ok;
   clear_reply: Ok;
   shutdown_reply: Ok & { readonly restart?: boolean };
@@ -193,10 +232,10 @@ interface MimeBundle {
   readonly transient?: Dictionary;
 }
 
-/** Message type → content. A shutdown_request reaches hub and engine alike. */
+/** Message type → content. Requests that reach hub and engine alike are the engine's here. */
 export interface Contents
   extends
-    Omit<HubRequests, "shutdown_request">,
+    Omit<HubRequests, "shutdown_request" | "history_request">,
     EngineRequests,
     Omit<HubReplies, "shutdown_reply">,
     EngineReplies,
@@ -220,6 +259,11 @@ export interface ReplyTo {
   stop_distributed_request: "stop_distributed_reply";
   apply_request: "apply_reply";
   execute_request: "execute_reply";
+  complete_request: "complete_reply";
+  inspect_request: "inspect_reply";
+  is_complete_request: "is_complete_reply";
+  comm_info_request: "comm_info_reply";
+  connect_request: "connect_reply";
   abort_request: "abort_reply";
   clear_request: "clear_reply";
   signal_request: "signal_reply";

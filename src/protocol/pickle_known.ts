@@ -18,6 +18,9 @@ export interface Reading {
   readonly charge: Charge;
 }
 
+/** Most numbers of a range. */
+const MAX_RANGE = 1 << 20;
+
 type Rule = (record: PickleRecord, reading: Reading) => unknown;
 
 /** Where ipyparallel wraps what it sends. */
@@ -29,6 +32,8 @@ const KNOWN: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ["builtins.set", ({ args }, reading) => reading.set(itemsOf(args[0] ?? [], reading.charge))],
   ["builtins.frozenset", ({ args }, reading) => reading.set(itemsOf(args[0] ?? [], reading.charge))],
   ["_codecs.encode", (record, reading) => bytesOf(record, reading)],
+  ["builtins.range", ({ args }, { charge }) => rangeOf(args, charge)],
+  ["builtins.xrange", ({ args }, { charge }) => rangeOf(args, charge)],
   ["collections.OrderedDict", ({ entries }, reading) => reading.dict(entries)],
   ["datetime.datetime", ({ args: [bytes, zone] }, { charge }) => dateOf([plainBytes(bytes, charge), zone])],
   ...numpy("multiarray._reconstruct", ({ args, state }, { charge }) => {
@@ -85,6 +90,21 @@ function itemsOf(list: unknown, charge: Charge): readonly unknown[] {
   if (!Array.isArray(items)) throw badPickle("a set of no list");
   charge(items.length * 8);
   return items;
+}
+
+/** The numbers of a range, as many as may be made of so little. */
+function rangeOf([start, stop, step]: readonly unknown[], charge: Charge): number[] {
+  if (
+    !Number.isSafeInteger(start) || !Number.isSafeInteger(stop) || !Number.isSafeInteger(step) || step === 0
+  ) {
+    throw badPickle("a range that is none");
+  }
+  const [from, to, by] = [start, stop, step] as [number, number, number];
+  const length = Math.max(0, Math.ceil((to - from) / by));
+  if (length > MAX_RANGE) throw badPickle(`a range of ${length} numbers: send a list of them`);
+  // A short pickle may name many ranges; together they may be as long as one.
+  charge(length);
+  return Array.from({ length }, (_, i) => from + i * by);
 }
 
 /** A copy of the bytes that a call makes. */

@@ -24,6 +24,7 @@ export class ShapeError extends TypeError {
 }
 
 const natural = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const integer = v.pipe(v.number(), v.safeInteger());
 const texts = v.array(v.string());
 const dictionary = v.record(v.string(), v.unknown());
 const anything = v.looseObject({});
@@ -54,6 +55,8 @@ function announcement<const Entries extends v.ObjectEntries>(entries: Entries) {
 function maybe<const Schema extends v.GenericSchema>(schema: Schema) {
   return v.pipe(v.nullish(schema), v.transform((value) => value ?? undefined));
 }
+
+const codeQuestion = { code: v.string(), cursor_pos: maybe(integer) };
 
 type Shapes<Requests> = { readonly [Type in keyof Requests]: v.GenericSchema<unknown, Requests[Type]> };
 
@@ -90,8 +93,27 @@ const ENGINE: Shapes<EngineRequests> = {
     silent: v.optional(v.boolean(), false),
     store_history: maybe(v.boolean()),
     user_expressions: v.optional(dictionary, {}),
+    allow_stdin: v.optional(v.boolean(), false),
     stop_on_error: v.optional(v.boolean(), true),
   }),
+  complete_request: v.looseObject(codeQuestion),
+  inspect_request: v.looseObject({
+    ...codeQuestion,
+    detail_level: v.optional(v.picklist([0, 1]), 0),
+  }),
+  is_complete_request: v.looseObject({ code: v.string() }),
+  history_request: v.looseObject({
+    hist_access_type: v.picklist(["tail", "range", "search"]),
+    output: v.optional(v.boolean(), false),
+    n: maybe(natural),
+    session: v.optional(integer, 0),
+    start: v.optional(natural, 0),
+    stop: v.optional(v.nullable(natural), null),
+    pattern: v.optional(v.pipe(v.string(), v.maxLength(256)), "*"),
+    unique: v.optional(v.boolean(), false),
+  }),
+  comm_info_request: v.looseObject({ target_name: maybe(v.string()) }),
+  connect_request: anything,
   abort_request: v.looseObject({ msg_ids: v.optional(oneOrMoreTexts, []) }),
   clear_request: anything,
   shutdown_request: v.looseObject({ restart: v.optional(v.boolean(), false) }),

@@ -58,6 +58,11 @@ export class PeerTasks {
     this.#uuidOfId.set(id, uuid);
   }
 
+  /** A client of ours: see `PeerIds.own`. */
+  clientKnown(client: number, session: string, pid: number): void {
+    this.#ids.own(`${session}_${pid}`, client);
+  }
+
   /** The key of a task by its msg_id text. */
   resolve(msgId: string): number | undefined {
     return this.#ids.resolve(msgId);

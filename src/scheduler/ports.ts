@@ -1,6 +1,7 @@
 /**
  * The scheduler's sockets: which there are, what they are bound to, and the ports that the connection files will name.
  */
+import { bindInterface } from "../wire/bind_interface.ts";
 import type { Context } from "../wire/context.ts";
 import type { Socket, SocketType } from "../wire/socket.ts";
 import { BroadcastTree } from "./broadcast_tree.ts";
@@ -57,14 +58,16 @@ export function bindSockets(
       ...(side === "engine" && type === "ROUTER" ? { mandatory: true } : {}),
       ...(type === "SUB" ? { subscribe: [""] } : {}),
       ...(isOutput ? { sendHwm: IOPUB_HWM, receiveHwm: IOPUB_HWM } : {}),
+      ...(setup.curveSecretKey === null
+        ? {}
+        : { curve: { role: "server", secretKey: setup.curveSecretKey } }),
       lingerMs: 200,
       maxMessageBytes: SCHEDULER_BOUNDS.maxMessageBytes,
     });
     opened.push(socket);
     const port = wantedPort(setup.ports, side, name, place);
     const base = side === "client" ? setup.clientInterface : setup.engineInterface;
-    const url = socket.bind(`${base}:${port === 0 ? "*" : port}`);
-    return { socket, port: Number(url.slice(url.lastIndexOf(":") + 1)) };
+    return { socket, port: bindInterface(socket, base, port) };
   };
   /** A port at which nobody listens: the file must name one, and peers connect to it in vain. */
   const unused = () => {

@@ -240,6 +240,7 @@ class SchedulerLoop {
   #hear(news: HubNews): void {
     const { kind, id, uuid, reason, ours } = news;
     if (kind === "stop") this.#stopped = true;
+    if (kind === "client_known") this.#welcome(news);
     if (typeof id !== "number" || typeof uuid !== "string") return;
     if (kind === "engine_registered") {
       this.#tasks?.registered(id, uuid, ours === true);
@@ -251,6 +252,11 @@ class SchedulerLoop {
       this.#broadcast.unregistered(uuid);
       this.#control.unregistered(uuid);
     }
+  }
+
+  #welcome({ client, session, pid }: HubNews): void {
+    if (typeof client !== "number" || typeof session !== "string" || typeof pid !== "number") return;
+    this.#tasks?.clientKnown(client, session, pid);
   }
 
   #report(at: number): void {

@@ -78,7 +78,9 @@ class Stage {
       case "memory":
         return core.step({ kind: "memory", bytes: first * 2 ** 20, at });
       case "interrupt":
-        return core.step({ kind: "interrupt", evalue: "Interrupted", at });
+        return core.step({ kind: "interrupt", how: "a test", at });
+      case "restart":
+        return core.step({ kind: "restart", at });
       case "forget":
         return core.step({ kind: "forget", at });
       case "leave":
@@ -142,6 +144,9 @@ class Stage {
           break;
         case "answer":
           out.push(`answer ${action.n} ${STATUS_NAME[action.status]} ${action.ename}: ${action.evalue}`);
+          break;
+        case "interrupt":
+          out.push(`interrupt ${this.ns.get(action.ticket)}`);
           break;
         case "withdraw": {
           const n = this.ns.get(action.ticket)!;
@@ -215,6 +220,7 @@ Deno.test("core: every task ends once, whatever happens", () => {
         "recall",
         "ended",
         "interrupt",
+        "restart",
         "tick",
       ),
       k: fc.integer({ min: 0, max: 9 }),
@@ -251,7 +257,7 @@ Deno.test("core: every task ends once, whatever happens", () => {
         else if (kind === "recall") tell(`recall ${k}`);
         else if (kind === "tick") go();
         else if (kind === "ended") tell("ended crash");
-        else if (kind === "interrupt") tell("interrupt");
+        else if (kind === "interrupt" || kind === "restart") tell(kind);
         else if (first !== undefined) {
           begun.add(first);
           tell(`${kind} ${first}`);

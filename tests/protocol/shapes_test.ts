@@ -43,6 +43,7 @@ Deno.test("requests of Python's client are taken, with defaults for what is left
     code: "1",
     silent: true,
     user_expressions: {},
+    allow_stdin: false,
     stop_on_error: true,
   });
 });
