@@ -124,7 +124,9 @@ test("holds everything while the server is away, says so, and writes it when it 
   store.put("peer-1", { completed: 2 });
   assert.equal((await store.commit()).kind, "refused");
   server.start();
-  assert.deepEqual(await store.commit(), { kind: "committed" });
+  // As the hub does: a connection that broke is noticed by the first who uses it.
+  let tries = 1;
+  while ((await store.commit()).kind === "refused") assert.ok(tries++ < 10);
   assert.equal((await store.find(parseQuery({ completed: { $ne: null } }), 100)).length, 21);
   await store.close();
 });
