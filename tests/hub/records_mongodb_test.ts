@@ -109,7 +109,7 @@ test("leaves out what cannot be written at all, says so, and writes the rest", a
 test("holds everything while the server is away, says so, and writes it when it is back", async () => {
   using server = new MongoServer();
   server.start();
-  const store = new MongoRecords(context, { url: server.url, database: "away", patienceMs: 300 }, log);
+  const store = new MongoRecords(context, { url: server.url, database: "away", patienceMs: 2000 }, log);
   await store.open();
   const client = await store.clientIndex("s", 1, "me");
   store.takeTasks(tasksGroup(client, 1, 20), "task");
