@@ -46,6 +46,11 @@ const CANNED_ITEMS = 64;
 const CANNING = "ipyparallel.serialize.canning";
 const SHOWN_PATH = 20;
 
+/** Where in a container: index of an array, name of a member; made into text only when something fails there. */
+type Place = number | string | { readonly text: () => string };
+
+const NOWHERE: Place = { text: () => "" };
+
 /** A large buffer that goes beside the pickle; `key` is the dict's key that it belongs to, "" in lists. */
 interface Apart {
   readonly key: string;
@@ -69,7 +74,7 @@ class PickleWriter {
   /** Number in the memo of what is finished; −1 while it is being written. */
   readonly #seen = new PrimordialMap<object, number>();
   readonly #apart: Apart[] = [];
-  readonly #path: string[] = [];
+  readonly #path: Place[] = [];
   #remembered = 0;
   #depth = 0;
   /** Buffers of values at most so deep go apart. */
@@ -89,7 +94,7 @@ class PickleWriter {
       this.#any(value);
       this.#out.byte(PICKLE_OP.STOP);
     } catch (error) {
-      const place = this.#path.slice(0, Math.min(this.#depth, SHOWN_PATH)).join("");
+      const place = this.#path.slice(0, Math.min(this.#depth, SHOWN_PATH)).map(placeText).join("");
       throw uncodable(this.#root + place + (this.#depth > SHOWN_PATH ? "…" : ""), error);
     }
     const sorted = this.#apart.sort((a, b) => byCodePoints(a.key, b.key));
@@ -122,7 +127,7 @@ class PickleWriter {
     if (number === -1) throw new Refusal("it contains itself");
     if (number !== undefined) return this.#out.u32(PICKLE_OP.LONG_BINGET, number);
     if (++this.#depth > MAX_DEPTH) throw new Refusal(`it is nested more than ${MAX_DEPTH} deep`);
-    this.#path[this.#depth - 1] = "";
+    this.#path[this.#depth - 1] = NOWHERE;
     this.#seen.set(object, -1);
     if (getPrototypeOf(object) === ObjectPrototype) this.#plain(object);
     else if (isArray(object)) this.#list(object);
@@ -187,7 +192,7 @@ class PickleWriter {
     if (array.length === 0) return;
     this.#out.byte(PICKLE_OP.MARK);
     for (let i = 0; i < array.length; i++) {
-      this.#path[this.#depth - 1] = `[${i}]`;
+      this.#path[this.#depth - 1] = i;
       this.#any(array[i]);
     }
     this.#out.byte(end);
@@ -203,7 +208,7 @@ class PickleWriter {
     if (names.length > 0) this.#out.byte(PICKLE_OP.MARK);
     for (let i = 0; i < names.length; i++) {
       const name = names[i]!;
-      this.#path[this.#depth - 1] = memberText(name);
+      this.#path[this.#depth - 1] = name;
       if (this.#depth === 1) this.#key = name;
       this.#out.text(name);
       this.#any(members[name]);
@@ -220,9 +225,9 @@ class PickleWriter {
     this.#out.byte(PICKLE_OP.EMPTY_DICT);
     if (parts.length > 0) this.#out.byte(PICKLE_OP.MARK);
     for (let i = 0; i < parts.length; i += 2) {
-      this.#path[this.#depth - 1] = `.keys()[${i / 2}]`;
+      this.#path[this.#depth - 1] = { text: () => `.keys()[${i / 2}]` };
       this.#hashable(parts[i]);
-      this.#path[this.#depth - 1] = entryText(parts[i], i / 2);
+      this.#path[this.#depth - 1] = { text: () => entryText(parts[i], i / 2) };
       this.#any(parts[i + 1]);
     }
     if (parts.length > 0) this.#out.byte(PICKLE_OP.SETITEMS);
@@ -252,7 +257,7 @@ class PickleWriter {
     this.#out.byte(PICKLE_OP.EMPTY_SET);
     if (parts.length > 0) this.#out.byte(PICKLE_OP.MARK);
     for (let i = 0; i < parts.length; i++) {
-      this.#path[this.#depth - 1] = `.values()[${i}]`;
+      this.#path[this.#depth - 1] = { text: () => `.values()[${i}]` };
       this.#hashable(parts[i]);
     }
     if (parts.length > 0) this.#out.byte(PICKLE_OP.ADDITEMS);
@@ -271,7 +276,7 @@ class PickleWriter {
     this.#out.byte(PICKLE_OP.MARK);
     const items = isSet ? setParts(value) : value as readonly unknown[];
     for (let i = 0; i < items.length; i++) {
-      this.#path[this.#depth - 1] = `[${i}]`;
+      this.#path[this.#depth - 1] = i;
       this.#hashable(items[i]);
     }
     this.#out.byte(isSet ? PICKLE_OP.FROZENSET : PICKLE_OP.TUPLE);
@@ -362,6 +367,11 @@ class PickleWriter {
     this.#out.byte(PICKLE_OP.SETITEMS);
     this.#out.byte(PICKLE_OP.BUILD);
   }
+}
+
+function placeText(place: Place): string {
+  if (typeof place === "number") return `[${place}]`;
+  return typeof place === "string" ? memberText(place) : place.text();
 }
 
 function isNumeric(key: unknown): boolean {
