@@ -202,6 +202,16 @@ def _():
     equal(one.apply_sync(R("double"), 4), 8)
 
 
+@row("1.9 signal: SIGINT ends the wait of an applied function, and the namespace stays")
+def _():
+    one.execute("async function waits() { console.log('begun'); await new Promise(() => {}); }", block=True)
+    ar = one.apply_async(R("waits"))
+    eventually(lambda: ar.stdout == "begun\n", "it begins")
+    rc.send_signal(signal.SIGINT, targets=ids[0], block=True)
+    equal(error_of(ar.get, 30).ename, "KeyboardInterrupt")
+    equal(one.pull("counter.n", block=True), 5)
+
+
 @row("1.12 requests that come together run one after the other, in their order")
 def _():
     one.execute("globalThis.log = []", block=True)
@@ -340,6 +350,19 @@ def _():
     equal(view.map_sync(R("Math.max"), [1, 5], [4, 2]), [4, 5])
     equal(balanced.map_sync(R("double"), range(10), chunksize=3), [2 * x for x in range(10)])
     equal(list(balanced.imap(R("later"), "abc")), ["a", "b", "c"])
+
+
+@row("2 broadcast, coalescing: one answer of all, arrays and errors")
+def _():
+    coalesced = rc.broadcast_view(targets=ids, is_coalescing=True)
+    equal(coalesced.apply_sync(R("double"), 4), [8, 8])
+    for got in coalesced.apply_sync(R("same"), np.arange(5000)):
+        equal(got, np.arange(5000))
+    equal(coalesced.apply_sync(R("same"), [b"x" * 3000, None]), [[b"x" * 3000, None]] * 2)
+    view.scatter("side", [1, 2], flatten=True, block=True)
+    equal(coalesced.pull("side", block=True), [1, 2])
+    error = error_of(coalesced.apply_async, R("fail"), "no")
+    assert error.ename == "RangeError", error
 
 
 @row("2 load-balanced: after, follow and retries")
