@@ -174,9 +174,15 @@ export class PeerRequests {
   }
 
   /** The cell gave its answer. */
-  finished(request: PeerExecute, isOk: boolean, body: Uint8Array, startedAt: number): void {
+  finished(
+    request: PeerExecute,
+    isOk: boolean,
+    body: Uint8Array,
+    large: readonly Uint8Array[],
+    startedAt: number,
+  ): void {
     this.#ending(request);
-    const value = readOrNull(body);
+    const value = readOrNull(body, large);
     if (isOk) this.#succeeded(request, value, startedAt);
     else this.#failed(request, asFailure(value), startedAt);
     this.#parts.iopub.status("idle", request.header);
@@ -286,9 +292,9 @@ export function isExit({ code, channel, silent }: PeerExecute): boolean {
 }
 
 /** A slot's value, null if it cannot be read: it comes from the user's code. */
-function readOrNull(body: Uint8Array): Dictionary | null {
+function readOrNull(body: Uint8Array, large: readonly Uint8Array[]): Dictionary | null {
   try {
-    const value = readValue(body);
+    const value = readValue(body, large);
     return typeof value === "object" && value !== null ? { ...value } : null;
   } catch {
     return null;
