@@ -16,6 +16,8 @@ export interface Option<T> {
   readonly choices?: readonly string[];
   /** May be given more than once. */
   readonly isRepeatable?: boolean;
+  /** Environment variables that count beside its own, as other programs name them. */
+  readonly variables?: readonly string[];
   /**
    * Reads what a user gave: text from flag or environment, any JSON value from a profile.
    * @throws OptionError that says what it takes
@@ -98,6 +100,16 @@ export function flag(help: string): Option<boolean> {
   return { default: false, help, unit: "", read: readFlag };
 }
 
+/** A list of port numbers, as `10101-10120`, `1,3-5` or, in a profile, numbers; as a flag it may be repeated. */
+export function ports(help: string): Option<readonly number[]> {
+  return { default: [], help, unit: "first-last", isRepeatable: true, read: readPorts };
+}
+
+/** The same option, set by these environment variables too. */
+export function alsoFrom<T>(option: Option<T>, ...variables: readonly string[]): Option<T> {
+  return { ...option, variables };
+}
+
 /** Texts in a list; as a flag it is repeated, in the environment separated by spaces. */
 export function texts(unit: string, help: string): Option<readonly string[]> {
   return { default: [], help, unit, isRepeatable: true, read: readTexts };
@@ -106,6 +118,8 @@ export function texts(unit: string, help: string): Option<readonly string[]> {
 /** Where the values of a table may come from, weakest last. Names that the table lacks are ignored except in the profile. */
 export interface OptionSources {
   readonly flags?: Readonly<Record<string, unknown>> | undefined;
+  /** What the user called a flag, where that is not its own name; errors say it. */
+  readonly names?: ReadonlyMap<string, string> | undefined;
   /** Asked for `TSPARALLEL_RUN_TIMEOUT_MS` where the option is `runTimeoutMs`. */
   readonly environment?: ((name: string) => string | undefined) | undefined;
   readonly profile?: Readonly<Record<string, unknown>> | undefined;
@@ -131,10 +145,11 @@ export function chooseOptions<Table extends OptionTable>(
 
 function chooseOption(name: string, option: Option<unknown>, sources: OptionSources): unknown {
   const given = sources.flags?.[name];
-  if (given !== undefined) return option.read(given, flagName(name));
-  const variable = environmentName(name);
-  const inherited = sources.environment?.(variable);
-  if (inherited !== undefined && inherited !== "") return option.read(inherited, variable);
+  if (given !== undefined) return option.read(given, sources.names?.get(flagName(name)) ?? flagName(name));
+  for (const variable of [environmentName(name), ...option.variables ?? []]) {
+    const inherited = sources.environment?.(variable);
+    if (inherited !== undefined && inherited !== "") return option.read(inherited, variable);
+  }
   const set = sources.profile?.[name];
   if (set !== undefined) return option.read(set, `${sources.section ?? "profile"}.${name}`);
   return option.default;
@@ -247,6 +262,27 @@ function readTexts(value: unknown, name: string): readonly string[] {
   if (typeof value === "string") return value.split(" ").filter((word) => word !== "");
   if (Array.isArray(value)) return value.map((word) => readText(word, name));
   throw new OptionError(`Cannot use ${show(value)} for "${name}": it takes a list of texts`);
+}
+
+function readPorts(value: unknown, name: string): readonly number[] {
+  const found = (Array.isArray(value) ? value : [value]).flatMap((part) => portsIn(part));
+  if (found.every((port) => Number.isInteger(port) && port >= 1 && port <= 65_535)) return found;
+  throw new OptionError(
+    `Cannot use ${
+      show(value)
+    } for "${name}": it takes ports from 1 to 65535, like 10101-10120 or 10101,10103`,
+  );
+}
+
+/** The ports of one number or text; NaN for what is none. */
+function portsIn(part: unknown): number[] {
+  if (typeof part === "number") return [part];
+  if (typeof part !== "string") return [NaN];
+  return part.split(",").flatMap((range) => {
+    const [, first, last = first] = /^\s*(\d{1,5})\s*(?:-\s*(\d{1,5})\s*)?$/.exec(range) ?? [];
+    const from = Number(first), count = Number(last) - from + 1;
+    return count > 0 && Number(last) <= 65_535 ? Array.from({ length: count }, (_, i) => from + i) : [NaN];
+  });
 }
 
 /** A user's value as it stands in a message. */

@@ -4,25 +4,37 @@
 import { Command, CommanderError } from "commander";
 import { nearest } from "../base/options.ts";
 import { VERSION } from "../base/version.ts";
+import type { OwnArguments, Spellings } from "./peer_arguments.ts";
 import { EXIT, EXIT_HELP, exitCodeOf } from "./exit_codes.ts";
 
 interface Subcommand {
   readonly summary: string;
   /** Gives the command its options, help and action. */
-  load(): Promise<(command: Command) => void>;
+  load(): Promise<(command: Command, translated: OwnArguments) => void>;
+  /** The spellings of the program of ipyparallel's that it stands in for. */
+  readonly peer?: () => Promise<Spellings>;
 }
 
 const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
   controller: {
     summary: "run hub and schedulers",
     load: async () => (await import("./controller.ts")).defineController,
+    peer: async () => (await import("./peer_program.ts")).IPCONTROLLER.spellings,
   },
-  hub: { summary: "run the hub alone", load: async () => (await import("./hub.ts")).defineHub },
+  hub: {
+    summary: "run the hub alone",
+    load: async () => (await import("./hub.ts")).defineHub,
+    peer: async () => (await import("./peer_program.ts")).IPCONTROLLER.spellings,
+  },
   scheduler: {
     summary: "run the schedulers alone, beside a hub",
     load: async () => (await import("./scheduler.ts")).defineScheduler,
   },
-  engine: { summary: "run engines", load: async () => (await import("./engine.ts")).defineEngine },
+  engine: {
+    summary: "run engines",
+    load: async () => (await import("./engine.ts")).defineEngine,
+    peer: async () => (await import("./peer_program.ts")).IPENGINE.spellings,
+  },
   cluster: {
     summary: "start, stop or list whole clusters",
     load: async () => (await import("./cluster.ts")).defineCluster,
@@ -34,6 +46,10 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
   exec: {
     summary: "run code on engines and show what comes back",
     load: async () => (await import("./exec.ts")).defineExec,
+  },
+  keys: {
+    summary: "make keys for encrypted connections",
+    load: async () => (await import("./keys.ts")).defineKeys,
   },
   demo: {
     summary: "see a cluster work on real data",
@@ -58,15 +74,27 @@ export async function main(args: readonly string[]): Promise<void> {
 async function run(args: readonly string[]): Promise<number> {
   try {
     if (args.includes("--version") || args[0] === "-V") return await showVersion();
-    const program = await commandLine(args);
-    await program.parseAsync(args, { from: "user" });
+    const translated = await translate(args);
+    const program = await commandLine(translated);
+    await program.parseAsync(translated.args, { from: "user" });
     return Deno.exitCode;
   } catch (error) {
     return explain(error);
   }
 }
 
-async function commandLine(args: readonly string[]): Promise<Command> {
+/** The command line in our own flags, where the command stands in for one of ipyparallel's programs. */
+async function translate(args: readonly string[]): Promise<OwnArguments> {
+  const name = args[0] ?? "";
+  const peer = Object.hasOwn(SUBCOMMANDS, name) ? SUBCOMMANDS[name]?.peer : undefined;
+  if (peer === undefined) return { args, names: new Map(), unmapped: [] };
+  const { ownArguments } = await import("./peer_arguments.ts");
+  const translated = ownArguments(args.slice(1), await peer());
+  return { ...translated, args: [name, ...translated.args] };
+}
+
+async function commandLine(translated: OwnArguments): Promise<Command> {
+  const { args } = translated;
   const program = new Command("tsparallel")
     .description("Parallel computing with sandboxed engines: ipyparallel's architecture on Deno.")
     .option("-V, --version", "show the versions of tsparallel, Deno and ZeroMQ")
@@ -77,7 +105,7 @@ async function commandLine(args: readonly string[]): Promise<Command> {
     const command = program.command(name).summary(subcommand.summary).description(
       sentence(subcommand.summary),
     );
-    if (name === wanted) (await subcommand.load())(command);
+    if (name === wanted) (await subcommand.load())(command, translated);
     strict(command);
     for (const inner of command.commands) strict(inner);
   }

@@ -70,10 +70,17 @@ function remark(option: TableOption<unknown>): string {
 /** The values that count for a table: flag over environment over profile over default. */
 export function tableValues<Table extends OptionTable>(
   table: Table,
-  given: { readonly flags: Flags; readonly run?: Run | undefined; readonly section: string },
+  given: {
+    readonly flags: Flags;
+    readonly run?: Run | undefined;
+    readonly section: string;
+    /** Our flag → what the user called it. */
+    readonly names?: ReadonlyMap<string, string> | undefined;
+  },
 ): OptionValues<Table> {
   return chooseOptions(table, {
     flags: flagsOf(table, given.flags),
+    names: given.names,
     environment: (name) => Deno.env.get(name),
     profile: given.run?.profile.sections[given.section],
     section: given.section,

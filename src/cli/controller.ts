@@ -1,26 +1,18 @@
 /**
  * `tsparallel controller`: hub and schedulers in one program, with the flags that users of ipcontroller know.
  */
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import { programCommand } from "../cluster/process.ts";
 import { prepareRunFolder } from "../cluster/run_folder.ts";
-import { CONTROLLER_OPTIONS, type ControllerOptions } from "../controller/options.ts";
-import {
-  addExamples,
-  addLogFlags,
-  addRunFlags,
-  addTable,
-  type Flags,
-  openLog,
-  openRun,
-  type Run,
-  tableValues,
-} from "./command.ts";
+import { CONTROLLER_OPTIONS } from "../controller/options.ts";
+import { addExamples, addLogFlags, addRunFlags, addTable, type Flags } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
 import { endWithParent } from "./parent.ts";
+import type { OwnArguments } from "./peer_arguments.ts";
+import { addPeerFlags, IPCONTROLLER, openPeerRun } from "./peer_program.ts";
 
 /** Gives the command its options and action. */
-export function defineController(command: Command): void {
+export function defineController(command: Command, translated: OwnArguments): void {
   command.description(
     "Run hub and schedulers: clients and engines find them by the connection files in security/.",
   );
@@ -32,9 +24,9 @@ export function defineController(command: Command): void {
   ]);
   command.action(async (flags: Flags) => {
     endWithParent();
-    const run = await openRun(flags);
-    const options = controllerValues(flags, run);
-    const logger = openLog(flags, { name: "controller", dir: run.dir });
+    const opened = await openPeerRun(IPCONTROLLER, CONTROLLER_OPTIONS, { flags, translated });
+    if (opened === null) return;
+    const { run, options, log } = opened;
     prepareRunFolder(run.dir);
     const program = programCommand();
     const schedulerCommand = [program.command, ...program.args, "scheduler"];
@@ -42,34 +34,22 @@ export function defineController(command: Command): void {
     Deno.exitCode = await interruptible((signal) =>
       runController(
         { ...options, profileDir: run.dir, clusterId: run.clusterId, schedulerCommand },
-        logger,
+        log,
         signal,
       )
     );
   });
 }
 
-/** Flags of controller and hub: our own, and ipcontroller's spellings of the same. */
+/** Flags of controller and hub, beside ipcontroller's spellings, which are translated before. */
 export function addControllerFlags(command: Command): void {
   addRunFlags(command);
   addTable(command, CONTROLLER_OPTIONS);
-  command
-    .addOption(new Option("--ping <ms>", "the same as --ping-ms"))
-    .addOption(new Option("--sqlitedb", "the same as --database sqlite"))
-    .addOption(new Option("--dictdb", "the same as --database memory"))
-    .addOption(new Option("--nodb", "the same as --database none"));
+  addPeerFlags(command);
   addLogFlags(command);
+  command.addHelpText("after", SPELLINGS);
 }
 
-/** The controller's settings, with ipcontroller's spellings read. */
-export function controllerValues(flags: Flags, run: Run): ControllerOptions {
-  const database = flags["sqlitedb"] === true
-    ? "sqlite"
-    : flags["dictdb"] === true
-    ? "memory"
-    : flags["nodb"] === true
-    ? "none"
-    : flags["database"];
-  const spelled = { ...flags, pingMs: flags["ping"] ?? flags["pingMs"], database };
-  return tableValues(CONTROLLER_OPTIONS, { flags: spelled, run, section: "controller" });
-}
+const SPELLINGS = `
+As with ipcontroller: --ping <ms>, --dictdb, --sqlitedb, --mongodb, --nodb, --no-secure, --quiet, --usethreads, --init, and
+--Class.trait=value, as in ipcontroller_config.py, for all that has a counterpart here`;

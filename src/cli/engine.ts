@@ -2,78 +2,137 @@
  * `tsparallel engine`: one engine host with one or more engines.
  */
 import type { Command } from "commander";
-import { number } from "../base/options.ts";
+import { number, OptionError, type OptionValues } from "../base/options.ts";
 import { connectionFile } from "../cluster/live_controller.ts";
-import { parseConnection } from "../protocol/connection_file.ts";
-import { awaitConnectionFile } from "./await_file.ts";
 import { ENGINE_OPTIONS } from "../engine/options.ts";
+import { type EngineConnection, parseConnection } from "../protocol/connection_file.ts";
+import { awaitConnectionFile, type FileWait } from "./await_file.ts";
 import {
   addExamples,
   addLogFlags,
   addRunFlags,
   addTable,
   type Flags,
-  openLog,
-  openRun,
-  tableValues,
+  type Run,
   textFlag,
 } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
 import { endWithParent } from "./parent.ts";
-
-/** How long the controller's file may take to appear. */
-const FILE_PATIENCE_MS = 30_000;
+import type { OwnArguments } from "./peer_arguments.ts";
+import { addPeerFlags, IPENGINE, openPeerRun } from "./peer_program.ts";
 
 const ID = number(0, { unit: "id", max: 2 ** 31 - 1 }, "Id of the first engine");
 
+/** Where batch systems and MPI tell a process its rank. */
+const RANKS = ["OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK", "MV2_COMM_WORLD_RANK", "SLURM_PROCID"];
+
 /** Gives the command its options and action. */
-export function defineEngine(command: Command): void {
+export function defineEngine(command: Command, translated: OwnArguments): void {
   command.description(
     "Run engines: each runs one task at a time, in a child process behind walls. Waits up to 30 s for a controller.",
   );
+  addEngineFlags(command);
+  command.action(async (flags: Flags) => {
+    endWithParent();
+    const opened = await openPeerRun(IPENGINE, ENGINE_OPTIONS, { flags, translated });
+    if (opened === null) return;
+    const { run, options, log } = opened;
+    const id = wantedId(opened.flags);
+    const kernelFile = kernelFileOf(flags, options.engines);
+    const isJupyters = Deno.env.has("JPY_PARENT_PID");
+    const { runEngineHost } = await import("../engine/engine.ts");
+    Deno.exitCode = await interruptible(async (signal) => {
+      const wait = { signal, patienceMs: options.waitMs, log };
+      const found = overridden(await connectionOf(opened.flags, run, wait), opened.flags);
+      const connection = withServerKey(found, options);
+      if (connection.ssh !== "") {
+        log.warn(
+          "The connection file names an SSH server: engines open no tunnels, so the controller must be reachable",
+          {
+            ssh: connection.ssh,
+          },
+        );
+      }
+      return await runEngineHost(
+        { ...options, ...patience(options), connection, id, kernelFile, isJupyters },
+        log,
+        signal,
+      );
+    });
+  });
+}
+
+function addEngineFlags(command: Command): void {
   addRunFlags(command);
   command
     .option(
       "--file <path>",
       "the engines' connection file (default: security/ipcontroller-engine.json; or its text in IPP_CONNECTION_INFO)",
     )
+    .option("--url <url>", "tcp://host:port of the hub, in place of the file's")
+    .option("--location <host>", "the controller's machine, in place of the file's")
     .option(
       "--kernel-connection-file <path>",
       "be a Jupyter kernel too: bind the ports of this file, or free ones and write it; {id} stands for the engine's id",
     )
-    .option("--id <n>", "ask the hub for this id; further engines get the next ones");
+    .option("--id <n>", "ask the hub for this id; further engines get the next ones")
+    .option("--mpi", "ask for the id that is this process's rank under MPI or Slurm");
   addTable(command, ENGINE_OPTIONS);
+  addPeerFlags(command);
   addLogFlags(command);
+  command.addHelpText(
+    "after",
+    "\nAs with ipengine: --timeout <seconds>, --quiet and --Class.trait=value, as in ipengine_config.py, for all that has a counterpart here",
+  );
   addExamples(command, [
     "tsparallel engine                            one engine for the controller here",
     "tsparallel engine --engines 8",
     "tsparallel engine --kernel-connection-file ./kernel.json    then: jupyter console --existing ./kernel.json",
     "tsparallel engine --file ./ipcontroller-engine.json --memory-limit-mb 512",
   ]);
-  command.action(async (flags: Flags) => {
-    endWithParent();
-    const run = await openRun(flags);
-    const options = tableValues(ENGINE_OPTIONS, { flags, run, section: "engine" });
-    const id = flags["id"] === undefined ? undefined : ID.read(flags["id"], "--id");
-    const logger = openLog(flags, { name: "engine", dir: run.dir });
-    const connectionInfo = Deno.env.get("IPP_CONNECTION_INFO");
-    const file = textFlag(flags, "file");
-    const kernelFile = kernelFileOf(flags, options.engines);
-    const isJupyters = Deno.env.has("JPY_PARENT_PID");
-    const place = { profileDir: run.dir, clusterId: run.clusterId };
-    const { runEngineHost } = await import("../engine/engine.ts");
-    Deno.exitCode = await interruptible(async (signal) => {
-      const isTold = file === undefined && connectionInfo !== undefined && connectionInfo !== "";
-      const connection = isTold
-        ? parseConnection(connectionInfo, "engine", "IPP_CONNECTION_INFO")
-        : await awaitConnectionFile(file ?? connectionFile(place, "engine"), "engine", {
-          signal,
-          patienceMs: FILE_PATIENCE_MS,
-          log: logger,
-        });
-      return await runEngineHost({ ...options, connection, id, kernelFile, isJupyters }, logger, signal);
-    });
-  });
+}
+
+function wantedId(flags: Flags): number | undefined {
+  if (flags["id"] !== undefined) return ID.read(flags["id"], "--id");
+  if (flags["mpi"] !== true) return undefined;
+  const rank = RANKS.map((name) => Deno.env.get(name)).find((text) => text !== undefined && text !== "");
+  if (rank !== undefined) return ID.read(rank, "--mpi");
+  throw new OptionError(
+    `Cannot use "--mpi": none of ${
+      RANKS.join(", ")
+    } is set; start the engines with mpiexec or srun, or leave it out`,
+  );
+}
+
+async function connectionOf(flags: Flags, run: Run, wait: FileWait): Promise<EngineConnection> {
+  const file = textFlag(flags, "file");
+  const told = Deno.env.get("IPP_CONNECTION_INFO") ?? "";
+  if (file === undefined && told !== "") return parseConnection(told, "engine", "IPP_CONNECTION_INFO");
+  const place = { profileDir: run.dir, clusterId: run.clusterId };
+  return await awaitConnectionFile(file ?? connectionFile(place, "engine"), "engine", wait);
+}
+
+/** The connection with what `--url` and `--location` say in its place. */
+function overridden(connection: EngineConnection, flags: Flags): EngineConnection {
+  const location = textFlag(flags, "location") ?? connection.location;
+  const url = textFlag(flags, "url");
+  if (url === undefined || url === "") return { ...connection, location };
+  const [, base, port] = /^(tcp:\/\/.+):(\d+)$/.exec(url) ?? [];
+  if (base === undefined) {
+    throw new OptionError(`Cannot use "${url}" for "--url": it takes tcp://host:port`);
+  }
+  return { ...connection, location, interface: base, registration: Number(port) };
+}
+
+type Settings = OptionValues<typeof ENGINE_OPTIONS>;
+
+/** The file's key goes before the environment's, as with ipengine. */
+function withServerKey(connection: EngineConnection, { curveServerKey }: Settings): EngineConnection {
+  return { ...connection, curve_serverkey: connection.curve_serverkey || curveServerKey };
+}
+
+function patience({ timeoutMs, heartbeatMisses }: Settings) {
+  return { registrationTimeoutMs: timeoutMs, patience: heartbeatMisses === 0 ? Infinity : heartbeatMisses };
 }
 
 /** @throws Error if several engines would write one file */

@@ -5,7 +5,7 @@ import { EXIT } from "./exit_codes.ts";
 
 const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
   ? ["SIGINT", "SIGBREAK"]
-  : ["SIGINT", "SIGTERM", "SIGHUP"];
+  : ["SIGINT", "SIGTERM", "SIGHUP", "SIGABRT"];
 
 /** Which signal asked for the end; the reason of the `AbortSignal`. */
 export class Interrupted extends Error {

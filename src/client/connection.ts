@@ -1,6 +1,7 @@
 /**
  * The client's end of a cluster: its sockets, the handshake with the hub, and who gets what arrives.
  */
+import { processEnvironment } from "../base/profile_dir.ts";
 import { type ClientConnection, endpoint } from "../protocol/connection_file.ts";
 import { findDelimiter, type Message, Session } from "../protocol/frames.ts";
 import { createMac, type Mac } from "../protocol/mac.ts";
@@ -8,7 +9,7 @@ import { EXTENSION_VERSION } from "../protocol/messages.ts";
 import { loadPacker, type Packer } from "../protocol/packers.ts";
 import { ControllerWatch } from "./controller_watch.ts";
 import { type Engine, Engines } from "./engines.ts";
-import { GroupPaths } from "./group_paths.ts";
+import { type EncodeOptions, GroupPaths } from "./group_paths.ts";
 import { OutputReceiver } from "./iopub.ts";
 import type { EncodedTask, TaskPath } from "./path.ts";
 import { noBalance } from "./languages.ts";
@@ -136,7 +137,8 @@ export class Connection implements TaskNames {
       type: role === "notification" || role === "iopub" ? "SUB" : "DEALER",
       url,
       onMessage,
-      serverKey: this.info.curve_serverkey ?? undefined,
+      serverKey: this.info.curve_serverkey || processEnvironment("IPP_CURVE_SERVERKEY") || undefined,
+      ...(role === "registration" ? { onRefused: (reason) => this.#stop(new Error(reason)) } : {}),
     });
     this.#channels.set(role, channel);
     return channel;
@@ -269,8 +271,8 @@ export class Connection implements TaskNames {
   }
 
   /** A task's value as bytes; valid until the next call. See `GroupPaths`. */
-  encode(...args: Parameters<GroupPaths["encode"]>): EncodedTask {
-    return this.#grouped().encode(...args);
+  encode(op: number, value: unknown, options: EncodeOptions): EncodedTask {
+    return this.#grouped().encode(op, value, options);
   }
 
   #grouped(): GroupPaths {
@@ -281,6 +283,8 @@ export class Connection implements TaskNames {
 
   /** Sends a message; for tasks as messages. Frames from `large` on may be read until they have left. */
   deliver(role: PeerRole, frames: readonly Uint8Array[], large: number): void {
+    // What it depends on may still be gathering in a group.
+    if (role === "task") this.#groups?.flush();
     const channel = this.#channels.get(role);
     if (large < frames.length) channel?.sendLarge(frames, large);
     else channel?.send(frames);

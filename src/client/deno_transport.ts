@@ -3,6 +3,7 @@
  */
 import { Context } from "../wire/context.ts";
 import { curveKeypair } from "../wire/curve.ts";
+import { HandshakeWatch } from "../wire/handshake.ts";
 import { Incoming } from "../wire/incoming.ts";
 import { AsyncPoller } from "../wire/poll.ts";
 import type { CurveOptions, Socket } from "../wire/socket.ts";
@@ -31,8 +32,20 @@ class DenoTransport implements Transport {
       ...(options.type === "SUB" ? { subscribe: [""] } : {}),
       ...(options.serverKey === undefined ? {} : { curve: curveFor(options.serverKey) }),
     });
+    if (options.onRefused !== undefined) this.#watch(socket, options, options.onRefused);
     socket.connect(options.url);
     return new DenoChannel(socket, this.#poller, options);
+  }
+
+  #watch(socket: Socket, options: ChannelOptions, onRefused: (reason: string) => void): void {
+    const watch = new HandshakeWatch(this.#context, socket, options);
+    this.#poller.add(watch.socket, () => {
+      const reason = watch.socket.closed ? undefined : watch.read();
+      if (reason === undefined) return;
+      this.#poller.remove(watch.socket);
+      watch.close();
+      onRefused(reason);
+    });
   }
 
   async close(): Promise<void> {

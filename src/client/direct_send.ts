@@ -1,29 +1,16 @@
 /**
- * A direct request on its way to its engines: to ours in groups, to Python's as messages.
+ * A direct call on its way to its engines: to ours in groups, to Python's as messages.
  */
 import { OP } from "../protocol/groups.ts";
 import type { Connection } from "./connection.ts";
 import type { Engine } from "./engines.ts";
-import type { Definition } from "./functions.ts";
-import { messageFor } from "./languages.ts";
+import { type Call, encodedFor, messageFor } from "./languages.ts";
 import type { EncodedTask } from "./path.ts";
 import type { PeerRequest } from "./peer_messages.ts";
 import { type TaskOwner, TaskState } from "./task_state.ts";
 import type { ViewOptions } from "./view_options.ts";
 
-/** What is asked. */
-export interface DirectRequest {
-  readonly op: number;
-  readonly root: string;
-  readonly definition?: () => Definition;
-  /** Takes the place of definition and value where arguments are references. */
-  readonly call?: (() => { readonly definition: Definition; readonly args: unknown }) | undefined;
-  readonly what: string;
-  /** Its form for engines that take messages; absent if it has none. */
-  readonly message?: ((value: unknown) => PeerRequest) | undefined;
-}
-
-/** Of whom, and with which values. */
+/** Of whom it is asked, and with which values. */
 export interface DirectPlan<R> {
   readonly engines: readonly Engine[];
   readonly valueFor: (i: number) => unknown;
@@ -32,70 +19,90 @@ export interface DirectPlan<R> {
   readonly read?: ((value: unknown) => R) | undefined;
 }
 
+interface Job {
+  readonly call: Call;
+  readonly plan: DirectPlan<unknown>;
+}
+
 /** An AsyncResult, as the sending of its tasks sees it. */
 interface Result extends TaskOwner {
   started(task: TaskState): void;
 }
 
-interface Sending {
-  readonly connection: Connection;
-  readonly options: ViewOptions & { readonly tail: Uint8Array | null };
-  readonly request: DirectRequest;
-  readonly plan: DirectPlan<unknown>;
-}
+export class DirectSending {
+  readonly #connection: Connection;
+  readonly #options: ViewOptions;
+  readonly #tail: Uint8Array | null;
+  readonly #job: Job;
+  readonly #peers: readonly Engine[];
+  #message: PeerRequest | undefined;
+  #encoded: EncodedTask | undefined;
+  /** The engines that these two are for. */
+  #messageAt = -1;
+  #encodedAt = -1;
 
-type Send = (result: Result, engine: Engine, i: number) => void;
+  /**
+   * Makes ready what goes to the engines.
+   * @throws TypeError and UncodableValue for what cannot be sent to one of them: before anything is sent
+   */
+  constructor(connection: Connection, options: ViewOptions, tail: Uint8Array | null, job: Job) {
+    this.#connection = connection;
+    this.#options = options;
+    this.#tail = tail;
+    this.#job = job;
+    const { engines } = job.plan;
+    this.#peers = engines.filter(isPeer);
+    if (this.#peers.length > 0) this.#messageFor(engines.findIndex(isPeer));
+    if (this.#peers.length < engines.length) this.#encodedFor(engines.findIndex(isOurs));
+  }
 
-/**
- * Makes ready what goes to the engines, and gives what sends it.
- * @throws TypeError and UncodableValue for what cannot be sent to one of them: before anything is sent
- */
-export function prepare<R>(
-  connection: Connection,
-  options: ViewOptions & { readonly tail: Uint8Array | null },
-  request: DirectRequest,
-  plan: DirectPlan<R>,
-): (result: Result) => void {
-  const { engines } = plan;
-  const sending = { connection, options, request, plan };
-  const peers = engines.filter(({ isOurs }) => !isOurs);
-  const toPeer = peers.length === 0 ? undefined : messages(sending, peers);
-  const toOurs = peers.length === engines.length ? undefined : groups(sending);
-  return (result) => engines.forEach((engine, i) => (engine.isOurs ? toOurs : toPeer)?.(result, engine, i));
-}
+  /** Sends it, once, with its tasks for `result`. */
+  send(result: Result): void {
+    this.#job.plan.engines.forEach((engine, i) =>
+      engine.isOurs ? this.#sendGroup(result, engine, i) : this.#sendMessage(result, engine, i)
+    );
+  }
 
-function messages({ connection, options, request, plan }: Sending, peers: readonly Engine[]): Send {
-  const { label, limits } = options;
-  const { message } = request;
-  const formFor = (i: number) =>
-    messageFor(connection, peers, message && (() => message(plan.valueFor(i))), limits);
-  const [first] = peers;
-  const at = plan.engines.findIndex((engine) => engine === first);
-  const shared = formFor(at);
-  return (result, engine, i) => {
-    const path = connection.peers.pathTo(engine);
-    const task = new TaskState(result, i, path, label);
-    result.started(task);
-    path.submit(task, plan.isSame === true || i === at ? shared : formFor(i), { label: label ?? null });
-  };
-}
+  #encodedFor(i: number): EncodedTask {
+    const { call, plan } = this.#job;
+    if (this.#encoded !== undefined && (plan.isSame === true || i === this.#encodedAt)) return this.#encoded;
+    this.#encodedAt = i;
+    return this.#encoded = encodedFor(this.#connection, call, plan.valueFor(i), this.#tail);
+  }
 
-function groups({ connection, options, request, plan }: Sending): Send {
-  const { op, root } = request;
-  const { tail, label } = options;
-  const call = request.call?.();
-  const definition = call?.definition ?? request.definition?.() ?? null;
-  const valueFor = call === undefined ? plan.valueFor : () => call.args;
-  const encode = (i: number): EncodedTask => connection.encode(op, valueFor(i), { definition, tail, root });
-  const at = plan.engines.findIndex(({ isOurs }) => isOurs);
-  let encoded = encode(at);
-  return (result, engine, i) => {
-    if (i !== at && plan.isSame !== true) encoded = encode(i);
-    const path = connection.enginePath(engine);
-    const task = new TaskState(result, i, path, label);
+  #messageFor(i: number): PeerRequest {
+    const { call, plan } = this.#job;
+    if (this.#message !== undefined && (plan.isSame === true || i === this.#messageAt)) return this.#message;
+    this.#messageAt = i;
+    const { limits } = this.#options;
+    return this.#message = messageFor(this.#connection, this.#peers, call, plan.valueFor(i), limits);
+  }
+
+  #sendGroup(result: Result, engine: Engine, i: number): void {
+    const { op } = this.#job.call;
+    const encoded = this.#encodedFor(i);
+    const path = this.#connection.enginePath(engine);
+    const task = new TaskState(result, i, path, this.#options.label);
     if (op === OP.push) task.writes = "names";
     else if (op === OP.execute) task.writes = "perhaps";
     result.started(task);
     path.submit(task, encoded);
-  };
+  }
+
+  #sendMessage(result: Result, engine: Engine, i: number): void {
+    const { label } = this.#options;
+    const message = this.#messageFor(i);
+    const path = this.#connection.peers.pathTo(engine);
+    const task = new TaskState(result, i, path, label);
+    result.started(task);
+    path.submit(task, message, { label: label ?? null });
+  }
+}
+
+function isPeer({ isOurs }: Engine): boolean {
+  return !isOurs;
+}
+
+function isOurs({ isOurs }: Engine): boolean {
+  return isOurs;
 }

@@ -4,17 +4,16 @@
 import { OP } from "../protocol/groups.ts";
 import { AsyncResult, type Shape, throwIfAborted } from "./async_result.ts";
 import type { Connection } from "./connection.ts";
-import { type DirectPlan, type DirectRequest, prepare } from "./direct_send.ts";
+import { type DirectPlan, DirectSending } from "./direct_send.ts";
 import type { Engine } from "./engines.ts";
-import { callOf, definitionOf, type Runnable } from "./functions.ts";
+import type { Runnable } from "./functions.ts";
+import type { Call } from "./languages.ts";
 import type { ExecuteResult } from "./load_balanced_view.ts";
 import type { MapOptions, MapResult } from "./map.ts";
 import type { AnyIterable } from "./map_source.ts";
 import { startMap } from "./map_start.ts";
 import type { TaskPath } from "./path.ts";
-import { peerRequest, referenceRequest } from "./peer_messages.ts";
 import type { PeerPath } from "./peer_path.ts";
-import { isReference, Reference } from "./reference.ts";
 import { joinParts, partsFor, type Scatterable } from "./scatter.ts";
 import { type StopReference, stopTasks } from "./stop.ts";
 import { resolveTargets, type Targets } from "./targets.ts";
@@ -67,10 +66,7 @@ export class DirectView<S extends Shape = "all"> {
    * `Reference`; RangeError for an unknown engine; NoEnginesRegistered
    */
   apply<Args extends unknown[], R>(run: Runnable<Args, R>, ...args: Args): AsyncResult<Awaited<R>, S> {
-    const message = run instanceof Reference ? () => referenceRequest(run, args) : undefined;
-    const definition = () => definitionOf(run);
-    const call = args.some(isReference) ? () => callOf(run, args) : undefined;
-    return this.#toAll({ op: OP.apply, root: "args", definition, call, what: "apply", message }, args);
+    return this.#toAll({ op: OP.apply, root: "args", what: "apply", run }, args);
   }
 
   /** Runs a piece of code of the engine's language in each engine's namespace. */
@@ -79,12 +75,12 @@ export class DirectView<S extends Shape = "all"> {
     options: { readonly silent?: boolean | undefined } = {},
   ): AsyncResult<ExecuteResult, S> {
     const value = { code, silent: options.silent ?? false };
-    return this.#toAll({ ...inAnyLanguage(OP.execute), root: "code", what: "execute" }, value);
+    return this.#toAll({ op: OP.execute, root: "code", what: "execute", run: null }, value);
   }
 
   /** Sets variables in each engine's namespace. */
   push(values: Readonly<Record<string, unknown>>): AsyncResult<null, S> {
-    return this.#toAll({ ...inAnyLanguage(OP.push), root: "push", what: "push" }, { ...values }, () => null);
+    return this.#toAll({ op: OP.push, root: "push", what: "push", run: null }, { ...values }, () => null);
   }
 
   /** Gets a variable, or several, from each engine's namespace. */
@@ -92,13 +88,13 @@ export class DirectView<S extends Shape = "all"> {
   pull(names: readonly string[]): AsyncResult<unknown[], S>;
   pull(names: string | readonly string[]): AsyncResult<unknown, S> {
     const isOne = typeof names === "string";
-    const request = { ...inAnyLanguage(OP.pull), root: "names", what: "pull" };
+    const request = { op: OP.pull, root: "names", what: "pull", run: null };
     return this.#toAll(request, isOne ? [names] : [...names], (values) => isOne ? firstOf(values) : values);
   }
 
   /** Forgets everything in each engine's namespace. */
   clear(): AsyncResult<null, S> {
-    return this.#toAll({ ...inAnyLanguage(OP.clear), root: "clear", what: "clear" }, null, () => null);
+    return this.#toAll({ op: OP.clear, root: "clear", what: "clear", run: null }, null, () => null);
   }
 
   /**
@@ -112,7 +108,7 @@ export class DirectView<S extends Shape = "all"> {
   ): AsyncResult<null, S> {
     const engines = this.#engines();
     const parts = partsFor(array, engines.length, options.flatten ?? false);
-    return this.#send({ ...inAnyLanguage(OP.push), root: name, what: "scatter" }, {
+    return this.#send({ op: OP.push, root: name, what: "scatter", run: null }, {
       engines,
       valueFor: (i) => ({ [name]: parts[i] }),
       read: () => null,
@@ -121,7 +117,7 @@ export class DirectView<S extends Shape = "all"> {
 
   /** Gets the parts of a scattered array and joins them in the order of the targets. */
   async gather(name: string): Promise<Scatterable> {
-    const request = { ...inAnyLanguage(OP.pull), root: "names", what: "gather" };
+    const request = { op: OP.pull, root: "names", what: "gather", run: null };
     const parts = new DirectView(this.#connection, this.#targets, "all", this.#options).#toAll(
       request,
       [name],
@@ -175,8 +171,8 @@ export class DirectView<S extends Shape = "all"> {
   }
 
   /** The same for each engine. */
-  #toAll<R>(request: DirectRequest, value: unknown, read?: (value: unknown) => R): AsyncResult<R, S> {
-    return this.#send(request, { engines: this.#engines(), valueFor: () => value, isSame: true, read });
+  #toAll<R>(call: Call, value: unknown, read?: (value: unknown) => R): AsyncResult<R, S> {
+    return this.#send(call, { engines: this.#engines(), valueFor: () => value, isSame: true, read });
   }
 
   #pathTo(engine: Engine): TaskPath | PeerPath {
@@ -184,32 +180,27 @@ export class DirectView<S extends Shape = "all"> {
     return engine.isOurs ? connection.enginePath(engine) : connection.peers.pathTo(engine);
   }
 
-  #send<R>(request: DirectRequest, plan: DirectPlan<R>): AsyncResult<R, S> {
+  #send<R>(call: Call, plan: DirectPlan<R>): AsyncResult<R, S> {
     const { signal } = this.#options;
     throwIfAborted(signal);
     this.#connection.check();
-    const send = prepare(this.#connection, { ...this.#options, tail: this.#tail }, request, plan);
+    const sending = new DirectSending(this.#connection, this.#options, this.#tail, { call, plan });
     const { engines, read } = plan;
     const result = new AsyncResult<R, S>({
       shape: this.#shape,
       count: engines.length,
-      what: `${request.what} on ${engines.length} ${engines.length === 1 ? "engine" : "engines"}`,
+      what: `${call.what} on ${engines.length} ${engines.length === 1 ? "engine" : "engines"}`,
       names: this.#connection,
       read,
       signal,
     });
-    send(result);
+    sending.send(result);
     return result;
   }
 }
 
 function firstOf(values: unknown): unknown {
   return Array.isArray(values) ? values[0] : undefined;
-}
-
-/** A request that every engine understands. */
-function inAnyLanguage(op: number) {
-  return { op, message: (value: unknown) => peerRequest(op, value) };
 }
 
 function leastLoaded(paths: readonly (TaskPath | PeerPath)[]): TaskPath | PeerPath {

@@ -18,6 +18,12 @@ export class Engines {
   readonly #idOfUuid = new Map<string, number>();
   readonly #listeners = new Set<() => void>();
   #ids: readonly number[] = [];
+  #version = 0;
+
+  /** Counts the changes. */
+  get version(): number {
+    return this.#version;
+  }
 
   /** Ids of the registered engines, ascending. */
   get ids(): readonly number[] {
@@ -78,6 +84,7 @@ export class Engines {
   }
 
   #changed(): void {
+    this.#version++;
     this.#ids = [...this.#byId.keys()].sort((a, b) => a - b);
     for (const listener of [...this.#listeners]) listener();
   }

@@ -33,6 +33,13 @@ export interface GroupChannels {
   readonly task: Channel;
 }
 
+export interface EncodeOptions {
+  readonly definition: Definition | null;
+  readonly tail: Uint8Array | null;
+  /** What an error calls the value: `args`. */
+  readonly root: string;
+}
+
 /** A body that grew the shared writer beyond this has it replaced, so that one large value does not stay in memory. */
 const WRITER_BYTES = 1 << 20;
 const encoder = new TextEncoder();
@@ -130,14 +137,9 @@ export class GroupPaths implements PathHost {
 
   /**
    * A task's value as bytes; valid until the next call.
-   * @param root what an error calls the value: `args`
    * @throws UncodableValue
    */
-  encode(
-    op: number,
-    value: unknown,
-    { definition, tail, root }: { definition: Definition | null; tail: Uint8Array | null; root: string },
-  ): EncodedTask {
+  encode(op: number, value: unknown, { definition, tail, root }: EncodeOptions): EncodedTask {
     const writer = this.#writer;
     writer.reset();
     writer.write(value, root);

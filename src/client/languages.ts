@@ -4,27 +4,69 @@
  */
 import type { Connection } from "./connection.ts";
 import type { Engine } from "./engines.ts";
-import type { PeerRequest } from "./peer_messages.ts";
+import { callOf, definitionOf, type Runnable } from "./functions.ts";
+import type { EncodedTask } from "./path.ts";
+import { type PeerRequest, peerRequest, referenceRequest } from "./peer_messages.ts";
+import { hasReference, Reference } from "./reference.ts";
 import type { BalancedOptions, TaskLimits } from "./view_options.ts";
 
-/** Makes a request's form as a message; absent if it has none. */
-export type PeerForm = (() => PeerRequest) | undefined;
+/** What a view asks, in no language yet. */
+export interface Call {
+  readonly op: number;
+  /** What a CompositeError calls it: `apply`. */
+  readonly what: string;
+  /** What an error calls its value: `args`. */
+  readonly root: string;
+  /** What is called, with the value as its arguments; null for other operations. */
+  readonly run: Runnable<never[], unknown> | null;
+}
 
 /**
- * The message for these engines.
- * @throws TypeError if there is none, or limits are asked for, which nobody can hold there
+ * The call as a task in a group; valid until the next one.
+ * @throws TypeError or UncodableValue for what cannot be sent
+ */
+export function encodedFor(
+  connection: Connection,
+  { op, root, run }: Call,
+  value: unknown,
+  tail: Uint8Array | null,
+): EncodedTask {
+  if (run === null) return connection.encode(op, value, { definition: null, tail, root });
+  if (!hasReference(value)) {
+    return connection.encode(op, value, { definition: definitionOf(run), tail, root });
+  }
+  const { definition, args } = callOf(run, value as never[]);
+  return connection.encode(op, args, { definition, tail, root });
+}
+
+/**
+ * The call as a message for these engines.
+ * @throws TypeError if it has no form as one, or limits are asked for, which nobody can hold there
  */
 export function messageFor(
   connection: Connection,
   engines: readonly Engine[],
-  form: PeerForm,
+  call: Call,
+  value: unknown,
   limits: TaskLimits | undefined,
 ): PeerRequest {
+  checkMessage(connection, engines, call.run, limits);
+  if (call.run instanceof Reference) return referenceRequest(call.run, value as unknown[]);
+  return peerRequest(call.op, value);
+}
+
+/** @throws TypeError as `messageFor` */
+export function checkMessage(
+  connection: Connection,
+  engines: readonly Engine[],
+  run: Runnable<never[], unknown> | null,
+  limits: TaskLimits | undefined,
+): void {
   const names = engines.length === 0 ? "the engines" : engineNames(engines);
   const what = connection.speaksGroups
     ? `${names}, which ${engines.length === 1 ? "runs" : "run"} Python`
     : `${names} through this controller, which passes on ipyparallel's messages only (Python's ipcontroller)`;
-  if (form === undefined) {
+  if (run !== null && !(run instanceof Reference)) {
     throw new TypeError(
       `Cannot send a TypeScript function to ${what}: call a function that is defined there with ` +
         `apply(new Reference("name"), …), or run code in the engine's language with execute`,
@@ -33,7 +75,6 @@ export function messageFor(
   if (limits !== undefined && Object.values(limits).some((limit) => limit !== undefined)) {
     throw new TypeError(`Cannot hold limits on ${what}: leave "limits" out, and stop a task with cancel()`);
   }
-  return form();
 }
 
 /**
@@ -50,8 +91,8 @@ export function balancedPeers(
     const peers = targets.map((id) => engines.get(id)).filter((engine) => engine?.isOurs === false);
     return peers.length > 0 || !speaksGroups ? peers as Engine[] : null;
   }
+  if (!speaksGroups) return engines.peers;
   const { peers } = engines;
-  if (!speaksGroups) return peers;
   return peers.length > 0 && peers.length === engines.ids.length ? peers : null;
 }
 

@@ -2,18 +2,17 @@
  * The view whose tasks go wherever there is room: the scheduler chooses the engine.
  */
 import { OP } from "../protocol/groups.ts";
-import { AsyncResult, type ResultPlan, throwIfAborted } from "./async_result.ts";
+import { AsyncResult, throwIfAborted } from "./async_result.ts";
 import type { Connection } from "./connection.ts";
-import { callOf, type Definition, definitionOf, type Runnable } from "./functions.ts";
-import { balancedPeers, checkScheme, messageFor, type PeerForm } from "./languages.ts";
+import type { Engine } from "./engines.ts";
+import type { Runnable } from "./functions.ts";
+import { balancedPeers, type Call, checkScheme, encodedFor, messageFor } from "./languages.ts";
 import type { MapOptions, MapResult } from "./map.ts";
 import type { AnyIterable } from "./map_source.ts";
 import { startMap } from "./map_start.ts";
-import { peerRequest, referenceRequest } from "./peer_messages.ts";
-import { isReference, Reference } from "./reference.ts";
 import { type StopReference, stopTasks } from "./stop.ts";
 import { checkIds } from "./targets.ts";
-import { type TaskRoute, TaskState } from "./task_state.ts";
+import { TaskState } from "./task_state.ts";
 import { type BalancedOptions, metadataOf, tailOf } from "./view_options.ts";
 
 /** What `execute` gives. */
@@ -25,17 +24,6 @@ export interface ExecuteResult {
   readonly text?: string | undefined;
 }
 
-interface Request {
-  readonly op: number;
-  readonly value: unknown;
-  readonly root: string;
-  readonly definition: () => Definition | null;
-  /** Takes the place of definition and value where arguments are references. */
-  readonly call?: (() => { readonly definition: Definition; readonly args: unknown }) | undefined;
-  readonly what: string;
-  readonly message: PeerForm;
-}
-
 /**
  * Immutable: `with` gives another view.
  *
@@ -45,6 +33,8 @@ export class LoadBalancedView {
   readonly #connection: Connection;
   readonly #options: BalancedOptions;
   readonly #tail: Uint8Array | null;
+  /** Engines that its tasks may meet as messages, at a version of the list of engines. */
+  #peers: { readonly version: number; readonly engines: Engine[] | null } = { version: -1, engines: null };
 
   /** Use `client.loadBalanced`. */
   constructor(connection: Connection, options: BalancedOptions = {}) {
@@ -73,28 +63,13 @@ export class LoadBalancedView {
    * @throws TypeError if the function or an argument cannot be sent to where the task may run
    */
   apply<Args extends unknown[], R>(run: Runnable<Args, R>, ...args: Args): AsyncResult<Awaited<R>> {
-    return this.#send({
-      op: OP.apply,
-      value: args,
-      root: "args",
-      definition: () => definitionOf(run),
-      call: args.some(isReference) ? () => callOf(run, args) : undefined,
-      what: "apply",
-      message: run instanceof Reference ? () => referenceRequest(run, args) : undefined,
-    });
+    return this.#send({ op: OP.apply, root: "args", what: "apply", run }, args);
   }
 
   /** Runs a piece of code as in a cell, in the language of the engines. */
   execute(code: string, options: { readonly silent?: boolean | undefined } = {}): AsyncResult<ExecuteResult> {
     const value = { code, silent: options.silent ?? false };
-    return this.#send({
-      op: OP.execute,
-      value,
-      root: "code",
-      definition: () => null,
-      what: "execute",
-      message: () => peerRequest(OP.execute, value),
-    });
+    return this.#send({ op: OP.execute, root: "code", what: "execute", run: null }, value);
   }
 
   /** Calls a function for each item of one or several iterables in step, lazily. */
@@ -114,7 +89,7 @@ export class LoadBalancedView {
   ): MapResult<Awaited<R>>;
   map<R>(run: Runnable<never[], R>, ...rest: unknown[]): MapResult<Awaited<R>> {
     const connection = this.#connection;
-    const peers = balancedPeers(connection, this.#options.targets);
+    const peers = this.#peersNow();
     if (peers !== null) checkScheme(connection.info.task_scheme, this.#options);
     const view = {
       connection,
@@ -133,43 +108,42 @@ export class LoadBalancedView {
     stopTasks(this.#connection, tasks, "abort");
   }
 
-  #send<R>(request: Request): AsyncResult<R> {
-    const { label, limits, signal, targets } = this.#options;
+  #peersNow(): Engine[] | null {
+    const { engines } = this.#connection;
+    if (this.#peers.version !== engines.version) {
+      const peers = balancedPeers(this.#connection, this.#options.targets);
+      this.#peers = { version: engines.version, engines: peers };
+    }
+    return this.#peers.engines;
+  }
+
+  #send<R>(call: Call, value: unknown): AsyncResult<R> {
+    const { label, signal } = this.#options;
     throwIfAborted(signal);
     const connection = this.#connection;
-    connection.check();
-    const { op, value, root, definition, what, message } = request;
-    const peers = balancedPeers(connection, targets);
-    const plan = { shape: "one", count: 1, what, names: connection, signal } as const;
-    if (peers !== null) {
-      checkScheme(connection.info.task_scheme, this.#options);
-      const { balanced } = connection.peers;
-      const form = messageFor(connection, peers, message, limits);
-      const metadata = metadataOf(this.#options, connection);
-      const [result, task] = single<R>(plan, balanced, label);
-      balanced.submit(task, form, metadata);
-      return result;
-    }
+    const peers = this.#peersNow();
+    if (peers !== null) return this.#sendMessage(call, value, peers);
     const path = connection.taskPath;
-    const call = request.call?.();
-    const encoded = connection.encode(op, call === undefined ? value : call.args, {
-      definition: call?.definition ?? definition(),
-      tail: this.#tail,
-      root,
-    });
-    const [result, task] = single<R>(plan, path, label);
+    const encoded = encodedFor(connection, call, value, this.#tail);
+    const result = new AsyncResult<R>({ shape: "one", count: 1, what: call.what, names: connection, signal });
+    const task = new TaskState(result, 0, path, label);
+    result.started(task);
     path.submit(task, encoded);
     return result;
   }
-}
 
-function single<R>(
-  plan: ResultPlan<R, "one">,
-  route: TaskRoute,
-  label: unknown,
-): readonly [AsyncResult<R>, TaskState] {
-  const result = new AsyncResult<R>(plan);
-  const task = new TaskState(result, 0, route, label);
-  result.started(task);
-  return [result, task];
+  #sendMessage<R>(call: Call, value: unknown, peers: readonly Engine[]): AsyncResult<R> {
+    const { label, limits, signal } = this.#options;
+    const connection = this.#connection;
+    connection.check();
+    checkScheme(connection.info.task_scheme, this.#options);
+    const path = connection.peers.balanced;
+    const message = messageFor(connection, peers, call, value, limits);
+    const metadata = metadataOf(this.#options, connection);
+    const result = new AsyncResult<R>({ shape: "one", count: 1, what: call.what, names: connection, signal });
+    const task = new TaskState(result, 0, path, label);
+    result.started(task);
+    path.submit(task, message, metadata);
+    return result;
+  }
 }

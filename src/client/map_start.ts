@@ -9,7 +9,7 @@ import { definitionOf, mapperOf, type Runnable } from "./functions.ts";
 import { type MapOptions, MapResult } from "./map.ts";
 import { isIterable, itemSource } from "./map_source.ts";
 import type { Engine } from "./engines.ts";
-import { messageFor } from "./languages.ts";
+import { checkMessage } from "./languages.ts";
 import { TaskPath } from "./path.ts";
 import { chunkRequest, referenceRequest } from "./peer_messages.ts";
 import type { PeerPath } from "./peer_path.ts";
@@ -49,9 +49,8 @@ export function startMap<R>(
   throwIfAborted(signal);
   const { connection, tail, metadata } = view;
   connection.check();
-  const form = formOf(run, chunkSize);
   if (view.peers.length > 0 || !view.hasOurs) {
-    messageFor(connection, view.peers, form && (() => form([])), view.options.limits);
+    checkMessage(connection, view.peers, run, view.options.limits);
   }
   const definition = view.hasOurs ? (chunkSize === 1 ? definitionOf(run) : mapperOf(run)) : null;
   let path = view.nextPath();
@@ -68,17 +67,12 @@ export function startMap<R>(
       const task = new TaskState(owner, index, path, view.options.label);
       if (path instanceof TaskPath) {
         path.submit(task, connection.encode(OP.apply, args, { definition, tail, root: "args" }));
-      } else if (form !== undefined) path.submit(task, form(args), metadata);
+      } else if (run instanceof Reference) {
+        path.submit(task, chunkSize === 1 ? referenceRequest(run, args) : chunkRequest(run, args), metadata);
+      }
       return task;
     },
   });
-}
-
-/** What makes a message of a task's arguments; nothing for a function, which has no form as a message. */
-function formOf(run: Runnable<never[], unknown>, chunkSize: number) {
-  if (!(run instanceof Reference)) return undefined;
-  return (args: readonly unknown[]) =>
-    chunkSize === 1 ? referenceRequest(run, args) : chunkRequest(run, args);
 }
 
 function divided(rest: readonly unknown[]) {

@@ -7,9 +7,11 @@ import { Reference } from "../protocol/pickle_reference.ts";
 
 export { Reference };
 
-/** Whether a value is a reference. */
-export function isReference(value: unknown): value is Reference {
-  return value instanceof Reference;
+/** Whether one of the arguments is a reference. */
+export function hasReference(args: unknown): boolean {
+  if (!Array.isArray(args)) return false;
+  for (let i = 0; i < args.length; i++) if (args[i] instanceof Reference) return true;
+  return false;
 }
 
 /** A function's text that calls what the reference names, whatever that is at that time. */

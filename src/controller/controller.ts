@@ -4,7 +4,9 @@
  */
 import type { Logger } from "../base/log.ts";
 import { type Hub, startHub } from "../hub/hub.ts";
-import type { HubOptions, HubPorts } from "../hub/options.ts";
+import type { DaskPart } from "../hub/options.ts";
+import { daskPart } from "./dask.ts";
+import { hubOptions } from "./hub_options.ts";
 import type { ControllerOptions } from "./options.ts";
 
 /** Where a controller runs, beside its options. */
@@ -37,7 +39,7 @@ export async function runController(
   log: Logger,
   signal: AbortSignal,
 ): Promise<number> {
-  const hub = await startHub(hubOptions(options), log);
+  const hub = await startHub({ ...hubOptions(options), dask: daskOf(options, log) }, log);
   const part = options.layout === "thread" ? startThread(hub.schedulerFile, log) : startProcess(options);
   try {
     return await untilTheEnd(hub, part.ended, log, signal);
@@ -53,12 +55,24 @@ export async function runHub(
   log: Logger,
   signal: AbortSignal,
 ): Promise<number> {
-  const hub = await startHub({ ...hubOptions(options), schedulerTimeoutMs: 600_000 }, log);
+  const hub = await startHub({
+    ...hubOptions(options),
+    dask: daskOf(options, log),
+    schedulerTimeoutMs: 600_000,
+  }, log);
   try {
     return await untilTheEnd(hub, new Promise(() => {}), log, signal);
   } finally {
     await hub.stop();
   }
+}
+
+/** Dask listens where the controller does; on all addresses only if that does. */
+function daskOf(options: ControllerOptions, log: Logger): DaskPart {
+  const ip = options.clientIp ?? options.ip;
+  const isAddress = /^\d+\.\d+\.\d+\.\d+$/.test(ip) && ip !== "0.0.0.0";
+  const isAll = ip === "*" || ip === "0.0.0.0";
+  return daskPart({ python: options.python, host: isAddress ? ip : isAll ? undefined : "127.0.0.1" }, log);
 }
 
 async function untilTheEnd(
@@ -84,62 +98,6 @@ async function untilTheEnd(
   } finally {
     signal.removeEventListener("abort", onAbort);
   }
-}
-
-/** The hub's options out of the controller's. */
-function hubOptions(options: ControllerOptions & ControllerPlace): HubOptions {
-  const { profileDir, clusterId, ip, engineIp, location, durability, reuse, packer } = options;
-  const { scheme, hwm, broadcastDepth } = options;
-  const { database, mongoUrl, mongoDatabase, recordLimit, recordMB } = options;
-  return {
-    profileDir,
-    clusterId,
-    clientIp: ip,
-    engineIp: engineIp ?? ip,
-    location: location ?? undefined,
-    ports: {
-      ...portsFrom(options.ports, broadcastDepth),
-      ...(options.port === 0 ? {} : { registration: options.port }),
-    },
-    heartbeatPeriodMs: options.pingMs,
-    maxMisses: options.heartbeatMisses,
-    registrationTimeoutMs: options.registrationTimeoutMs,
-    scheme,
-    hwm,
-    broadcastDepth,
-    database,
-    mongoUrl,
-    mongoDatabase: mongoDatabase ?? undefined,
-    recordLimit,
-    recordBytes: recordMB * 2 ** 20,
-    durability,
-    reuse,
-    packer,
-  };
-}
-
-/**
- * The sockets' ports out of a range `first-last`, in the order in which they are bound.
- * @throws RangeError if the range is too small or not one
- */
-export function portsFrom(range: string | null, broadcastDepth = 1): HubPorts {
-  if (range === null) return {};
-  const [first = NaN, last = NaN] = range.split("-").map(Number);
-  const names = ["registration", "notification", "hbPing", "hbPong"] as const;
-  const client = ["control", "mux", "task", "iopub", "broadcast"],
-    engine = ["control", "mux", "task", "iopub"];
-  const leaves = 2 ** broadcastDepth;
-  const needed = names.length + client.length + engine.length + leaves;
-  if (!Number.isInteger(first) || !(last - first + 1 >= needed) || last > 65_535) {
-    throw new RangeError(
-      `Cannot use "${range}" for "--ports": it takes first-last with at least ${needed} ports`,
-    );
-  }
-  let next = first;
-  const take = (keys: readonly string[]) => Object.fromEntries(keys.map((key) => [key, next++]));
-  const others = { ...take(names), client: take(client) };
-  const broadcast = Array.from({ length: leaves }, () => next++);
-  return { ...others, engine: { ...take(engine), broadcast } };
 }
 
 /** What the schedulers' thread says to the main thread. */

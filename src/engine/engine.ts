@@ -10,7 +10,8 @@ import { Session } from "../protocol/frames.ts";
 import { createMac } from "../protocol/mac.ts";
 import { loadPacker } from "../protocol/packers.ts";
 import { Context } from "../wire/context.ts";
-import { curveKeypair } from "../wire/curve.ts";
+import { curveClient } from "../wire/curve.ts";
+import { pairOf } from "../wire/curve_keys.ts";
 import type { SocketOptions } from "../wire/options.ts";
 import { SyncPoller } from "../wire/poll.ts";
 import { ClientFunctions } from "./client_functions.ts";
@@ -52,7 +53,7 @@ export async function runEngineHost(
   const context = Context.open();
   const host = new EngineHost(options, logger, context);
   const mac = createMac(connection.key);
-  const socket = socketOptionsOf(connection.curve_serverkey);
+  const socket = socketOptionsOf(connection.curve_serverkey, options);
   const endpoints = endpointsOf(connection);
   for (let i = 0; i < (options.engines ?? 1); i++) {
     const session = new Session({ key: connection.key, session: newSession(), mac, packer, pid: Deno.pid });
@@ -67,9 +68,16 @@ export async function runEngineHost(
   }
 }
 
-function socketOptionsOf(serverKey: string | null): SocketOptions {
-  if (serverKey === null || serverKey === "") return {};
-  return { curve: { role: "client", serverKey, ...curveKeypair() } };
+/** CURVE's keys for all sockets: the controller's, and a pair of its own that is made if none is given. */
+function socketOptionsOf(serverKey: string | null, options: EngineHostOptions): SocketOptions {
+  const curve = curveClient(serverKey);
+  const { curveSecretKey = null } = options;
+  if (curve === undefined) return {};
+  return { curve: curveSecretKey === null ? curve : { ...curve, ...ownKeys(curveSecretKey, options) } };
+}
+
+function ownKeys(secretKey: string, { curvePublicKey = null }: EngineHostOptions) {
+  return pairOf(secretKey, curvePublicKey, "--curve-secret-key");
 }
 
 type EngineParts = Pick<HostedEngineParts, "endpoints" | "mac" | "socket" | "session" | "wantedId" | "key">;

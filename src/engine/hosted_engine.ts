@@ -7,6 +7,7 @@ import { BadMessage, type Session } from "../protocol/frames.ts";
 import { isGroup } from "../protocol/groups.ts";
 import type { Mac } from "../protocol/mac.ts";
 import type { Context } from "../wire/context.ts";
+import { HandshakeWatch } from "../wire/handshake.ts";
 import type { SyncPoller } from "../wire/poll.ts";
 import type { SocketOptions } from "../wire/options.ts";
 import type { Socket } from "../wire/socket.ts";
@@ -82,6 +83,7 @@ export class HostedEngine {
   readonly #controlSocket: Socket;
   readonly #iopubSocket: Socket;
   readonly #registrationSocket: Socket;
+  readonly #handshakes: HandshakeWatch;
   #registration: Registration | null = null;
   #heart: Heart | null = null;
   #broadcast = "";
@@ -155,7 +157,23 @@ export class HostedEngine {
       this.#registrationSocket,
       () => this.#guard(() => this.#registration?.read(now())),
     );
+    this.#handshakes = this.#watchHandshakes();
     this.#registrationSocket.connect(parts.endpoints.registration);
+  }
+
+  /** A controller that refuses the connection, or speaks it another way, ends the engine with a sentence. */
+  #watchHandshakes(): HandshakeWatch {
+    const { context, socket, endpoints, poller } = this.#parts;
+    const serverKey = socket.curve?.role === "client" ? socket.curve.serverKey : undefined;
+    const watch = new HandshakeWatch(context, this.#registrationSocket, {
+      url: endpoints.registration,
+      serverKey,
+    });
+    poller.add(watch.socket, () => {
+      const reason = watch.read();
+      if (reason !== undefined) this.leave(reason, true);
+    });
+    return watch;
   }
 
   /** Whether its child is ready, or has had its time. */
@@ -371,9 +389,8 @@ export class HostedEngine {
     this.#driver.close();
     this.#heart?.close();
     this.#frontEnds.close();
-    for (
-      const socket of [this.#shellSocket, this.#controlSocket, this.#iopubSocket, this.#registrationSocket]
-    ) {
+    const shared = [this.#shellSocket, this.#controlSocket, this.#iopubSocket, this.#registrationSocket];
+    for (const socket of [...shared, this.#handshakes.socket]) {
       this.#parts.poller.remove(socket);
       socket.close();
     }

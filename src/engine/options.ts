@@ -2,7 +2,7 @@
  * The engine's options: how its slots are walled off and which limits hold for every task, by flag, environment or profile section
  * `engine`. A task may ask for less, never for more.
  */
-import { choice, number, numberOrNone, type OptionValues } from "../base/options.ts";
+import { alsoFrom, choice, number, numberOrNone, type OptionValues, textOrNone } from "../base/options.ts";
 
 const MB = 1 << 20;
 
@@ -27,6 +27,22 @@ export const ENGINE_OPTIONS = {
   ),
   outputLimitBytes: numberOrNone(64 * MB, { unit: "bytes" }, "Most text that a task may write"),
   resultLimitBytes: numberOrNone(1024 * MB, { unit: "bytes", min: 1024 }, "Largest result of a task"),
+  waitMs: number(30_000, { unit: "ms" }, "How long the controller's file may take to appear"),
+  timeoutMs: number(5000, { unit: "ms", min: 1 }, "How long the hub may take to answer a registration"),
+  heartbeatMisses: number(
+    50,
+    { unit: "beats", max: 1_000_000 },
+    "Heartbeats of the controller that may stay away before the engine ends; 0: any number",
+  ),
+  curveServerKey: alsoFrom(
+    textOrNone("Z85", "The controller's CURVE key, where its file names none"),
+    "IPP_CURVE_SERVERKEY",
+  ),
+  curvePublicKey: alsoFrom(
+    textOrNone("Z85", "This engine's own CURVE key; unset: a new one"),
+    "IPP_CURVE_PUBLICKEY",
+  ),
+  curveSecretKey: alsoFrom(textOrNone("Z85", "The secret key that belongs to it"), "IPP_CURVE_SECRETKEY"),
 } as const;
 
 /** The engine host's settings. */

@@ -11,10 +11,12 @@ import { type ParentHeader, Session } from "../protocol/frames.ts";
 import { createMac, type Mac } from "../protocol/mac.ts";
 import type { ClientAnnouncement } from "../protocol/messages.ts";
 import { loadPacker, type Packer } from "../protocol/packers.ts";
+import { localUrl } from "../wire/bind_interface.ts";
 import { Context } from "../wire/context.ts";
 import { AsyncPoller } from "../wire/poll.ts";
 import { type Claim, claimProfile } from "./claim.ts";
 import { type HubAction, HubCore, type HubEvent } from "./core.ts";
+import { EngineState } from "./engine_state.ts";
 import { beforeExit, guarded } from "./guard.ts";
 import { bindHub, hasSubscription, type HubSockets, pongs } from "./hub_sockets.ts";
 import { Intake } from "./intake.ts";
@@ -81,6 +83,7 @@ class RunningHub implements Hub {
     (uuid) => this.#step({ kind: "engine_process_ended", at: now(), uuid }),
   );
   readonly #store: RecordStore;
+  readonly #state: EngineState;
   readonly #core: HubCore;
   readonly #peers: PeerIntake;
   readonly #intake: Intake;
@@ -107,13 +110,15 @@ class RunningHub implements Hub {
       this.#files = this.#prepareFiles();
       this.#key = options.key ?? this.#files.oldKey ?? newKey();
       this.#mac = createMac(this.#key);
-      this.#session = new Session({ key: this.#key, mac: this.#mac, username: "hub", pid: Deno.pid, packer });
+      this.#session = this.#makeSession(packer);
       this.#store = openRecords(options, { engineOf: (client, n) => this.#engineOf(client, n) }, log);
       this.#stack.defer(() => void this.#store.close());
       this.#context = this.#stack.use(Context.open());
       this.#poller = new AsyncPoller(this.#context);
-      this.#sockets = bindHub(this.#context, options, this.#files.oldPorts);
+      this.#sockets = bindHub(this.#context, options, this.#files.oldConnections);
+      this.#state = new EngineState(options.profileDir, options.clusterId ?? "");
       this.#core = this.#makeCore();
+      if (options.restore) this.#restore();
       this.#peers = this.#makePeers();
       this.#link = new SchedulerLink(this.#context, this.#poller, this.#linkEvents(), log);
       this.#stack.defer(() => this.#link.close());
@@ -177,6 +182,7 @@ class RunningHub implements Hub {
     this.#intake.commit();
     this.#intake.close();
     this.#resubmitter?.close();
+    await this.#options.dask?.stop();
     for (const socket of Object.values(this.#sockets.all)) this.#poller.remove(socket);
     await this.#poller.close();
     await this.#store.close();
@@ -193,6 +199,12 @@ class RunningHub implements Hub {
     this.#stack.defer(() => files.remove());
     this.#stack.use(beforeExit(() => files.remove(), () => claim[Symbol.dispose]()));
     return files;
+  }
+
+  #makeSession(packer: Packer): Session {
+    const { session, username = "hub" } = this.#options;
+    const own = session === undefined ? {} : { session };
+    return new Session({ key: this.#key, mac: this.#mac, username, pid: Deno.pid, packer, ...own });
   }
 
   /** The uuid of the engine that has an open task. */
@@ -244,6 +256,7 @@ class RunningHub implements Hub {
       welcome: (announcement) => this.#welcome(announcement),
       resubmit: (msgIds) => this.#resubmit(msgIds),
       status: () => this.status(),
+      dask: this.#options.dask,
       onShutdown: (request) => this.#onShutdown(request),
       onChange: () => this.#intake.touch(),
     });
@@ -294,8 +307,17 @@ class RunningHub implements Hub {
     const { ports, scheme = "leastload", hwm = null, packer = "json", broadcastDepth = 1 } = this.#options;
     const { clientInterface, engineInterface } = this.#sockets;
     const old = this.#ports ?? this.#files.oldSchedulerPorts;
-    const client = { ...old?.client, ...ports?.client }, engine = { ...old?.engine, ...ports?.engine };
-    const common = { nonce: this.#nonceText, key: this.#key, scheme, hwm, packer, broadcastDepth };
+    const client = { ...ports?.client, ...old?.client }, engine = { ...ports?.engine, ...old?.engine };
+    const curveSecretKey = this.#options.curve?.secretKey ?? null;
+    const common = {
+      nonce: this.#nonceText,
+      key: this.#key,
+      curveSecretKey,
+      scheme,
+      hwm,
+      packer,
+      broadcastDepth,
+    };
     return { clientInterface, engineInterface, ports: { client, engine }, ...common };
   }
 
@@ -307,6 +329,7 @@ class RunningHub implements Hub {
       this.#link.tell({ kind: "engine_registered", id, uuid, ours: ours !== null });
     }
     this.#files.writeConnections(this.#key, this.#sockets, ports);
+    this.#log.info("Hub ready");
     this.#readyGate.resolve();
   }
 
@@ -349,12 +372,14 @@ class RunningHub implements Hub {
         this.#ledger.numbers(id);
         this.#watch.add(action.engine);
         this.#store.engine(id, uuid);
+        this.#save();
         this.#link.tell({ kind: "engine_registered", id, uuid, ours: ours !== null });
         return this.#notify("registration_notification", id, uuid, ours !== null);
       }
       case "announce_departure": {
         const { id, uuid, ours } = action.engine;
         this.#watch.remove(uuid);
+        this.#save();
         this.#link.tell({ kind: "engine_unregistered", id, uuid, reason: action.reason });
         return this.#notify("unregistration_notification", id, uuid, ours !== null);
       }
@@ -372,6 +397,20 @@ class RunningHub implements Hub {
     }
   }
 
+  /** What a later run takes the engines back from; that it cannot be written must not keep engines out. */
+  #save(): void {
+    const { registry } = this.#core;
+    guarded(this.#log, "engine state", () => this.#state.save(registry.engines, registry.nextId))();
+  }
+
+  /** @throws Error if the state of the run before cannot be read */
+  #restore(): void {
+    const saved = this.#state.load();
+    if (saved === undefined) return;
+    this.#core.registry.restore(saved, now());
+    this.#log.info("Waiting for the engines of the run before", { engines: saved.engines.length });
+  }
+
   #notify(type: string, id: number, uuid: string, isOurs: boolean): void {
     const content = { id, uuid, ...(isOurs ? { tsparallel: { version: 1 } } : {}) };
     this.#sockets.all.notification.send(this.#session.message(type, content));
@@ -387,7 +426,9 @@ class RunningHub implements Hub {
       status: "ok",
       engines: Object.fromEntries(engines.map(({ id, uuid }) => [String(id), uuid])),
     };
-    if (client === undefined) return content;
+    if (client === undefined || announcement === undefined) return content;
+    const { session, pid } = announcement;
+    this.#link.tell({ kind: "client_known", client, session, pid });
     const ours = engines.filter((engine) => engine.ours !== null).map((engine) => engine.id);
     return { ...content, tsparallel: { version: 1, client, nonce: this.#nonceText, engines: ours } };
   }
@@ -409,7 +450,8 @@ class RunningHub implements Hub {
       nonce: this.#nonce,
       store: this.#store,
       ledger: this.#ledger,
-      url: this.#sockets.localUrl("client", this.#ports.client.task),
+      url: localUrl(this.#sockets.clientInterface, this.#ports.client.task),
+      serverKey: this.#options.curve?.publicKey,
       takesGroups: scheme !== "pure",
     });
     return this.#resubmitter.resubmit(msgIds);

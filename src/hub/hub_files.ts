@@ -12,7 +12,9 @@ import {
   writeConnectionFile,
 } from "../protocol/connection_file.ts";
 import { ConnectionFileError } from "../protocol/errors.ts";
-import type { HubSockets, OldPorts } from "./hub_sockets.ts";
+import { removeIpcFiles } from "../wire/bind_interface.ts";
+import { writeCurveKeys } from "../wire/curve_keys.ts";
+import type { HubSockets, OldConnections } from "./hub_sockets.ts";
 import type { HubOptions } from "./options.ts";
 import type { SchedulerPorts } from "./scheduler_link.ts";
 
@@ -38,14 +40,19 @@ export class HubFiles {
     return this.#old?.client.key;
   }
 
-  get oldPorts(): OldPorts {
+  /** What the run before was bound to: with `reuse` it goes before the options, since peers know these addresses. */
+  get oldConnections(): OldConnections {
     if (!this.#old) return {};
     const { client, engine } = this.#old;
     return {
-      registration: client.registration,
-      notification: client.notification,
-      hbPing: engine.hb_ping,
-      hbPong: engine.hb_pong,
+      clientInterface: client.interface,
+      engineInterface: engine.interface,
+      ports: {
+        registration: client.registration,
+        notification: client.notification,
+        hbPing: engine.hb_ping,
+        hbPong: engine.hb_pong,
+      },
     };
   }
 
@@ -64,18 +71,18 @@ export class HubFiles {
 
   /** Client file first: whoever waits for the engine file finds both. */
   writeConnections(key: string, sockets: HubSockets, scheduler: SchedulerPorts): void {
-    const { packer = "json", unpacker = packer, location = Deno.hostname() } = this.#options;
+    const { packer = "json", unpacker = packer, curve } = this.#options;
     const ending = {
       key,
-      curve_serverkey: null,
-      location,
+      curve_serverkey: curve?.publicKey ?? null,
+      location: this.#old?.client.location ?? this.#options.location ?? Deno.hostname(),
       pack: packer,
       unpack: unpacker,
       signature_scheme: "hmac-sha256",
     };
     const { registration, notification, hbPing, hbPong } = sockets.ports;
     const client: ClientConnection = {
-      ssh: this.#options.clientSsh ?? "",
+      ssh: this.#options.clientSsh || (this.#old?.client.ssh ?? ""),
       interface: sockets.clientInterface,
       registration,
       ...pick(scheduler.client),
@@ -94,9 +101,10 @@ export class HubFiles {
       broadcast: scheduler.engine.broadcast,
     };
     this.#engineInfo = engineInfo;
+    if (curve && curve.keptIn !== null) writeCurveKeys(curve.keptIn, curve, true);
     for (
       const [path, info] of [[this.paths.client, client], [this.paths.engine, {
-        ssh: this.#options.engineSsh ?? "",
+        ssh: this.#options.engineSsh || (this.#old?.engine.ssh ?? ""),
         ...engineInfo,
         ...ending,
       }]] as const
@@ -109,9 +117,29 @@ export class HubFiles {
   /** Removes the files; those for clients and engines stay with `reuse`. */
   remove(): void {
     removeSchedulerFile(this.paths.scheduler);
+    const { clientInterface, engineInterface } = { ...this.#options, ...this.oldConnections };
+    for (const base of [clientInterface, engineInterface]) removeIpcFiles(base);
     if (this.#options.reuse) return;
     removeConnectionFile(this.paths.client);
     removeConnectionFile(this.paths.engine);
+    const { curve } = this.#options;
+    if (curve && curve.keptIn !== null) removeConnectionFile(curve.keptIn);
+  }
+
+  /** Who connected to the run before knows its key, or that there is none. */
+  #checkCurve({ curve_serverkey }: ClientConnection): void {
+    const key = this.#options.curve?.publicKey ?? null;
+    if ((curve_serverkey || null) === key) return;
+    const why = key === null
+      ? "the run before encrypted (CURVE); start with --enable-curve, or remove the files"
+      : curve_serverkey
+      ? "its CURVE key is another one; give the keys of the run before, or remove the files"
+      : "the run before did not encrypt (CURVE); start without it, or remove the files";
+    throw new ConnectionFileError(
+      this.paths.client,
+      "incomplete",
+      `Cannot reuse "${this.paths.client}": ${why}`,
+    );
   }
 
   /** @throws ConnectionFileError if the files are there and cannot be used, or do not agree */
@@ -121,9 +149,11 @@ export class HubFiles {
       const engine = readConnectionFile(this.paths.engine, "engine");
       for (const name of ["key", "registration", "pack", "unpack", "signature_scheme"] as const) {
         if (client[name] === engine[name]) continue;
-        const text = `Cannot reuse "${this.paths.client}": "${name}" differs in the engine's file`;
+        const text =
+          `Cannot reuse "${this.paths.client}": "${name}" differs in the engine's file; remove both, or start without --reuse`;
         throw new ConnectionFileError(this.paths.client, "incomplete", text);
       }
+      this.#checkCurve(client);
       return { client, engine };
     } catch (error) {
       if (error instanceof ConnectionFileError && error.kind === "missing") return undefined;

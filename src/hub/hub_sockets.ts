@@ -1,5 +1,6 @@
 /** The hub's own sockets and the addresses that peers are told. */
 
+import { bindInterface } from "../wire/bind_interface.ts";
 import type { Context } from "../wire/context.ts";
 import type { Socket, SocketOptions, SocketType } from "../wire/socket.ts";
 import { HUB_BOUNDS, type HubOptions } from "./options.ts";
@@ -16,34 +17,37 @@ export interface HubSockets {
   readonly clientInterface: string;
   readonly engineInterface: string;
   readonly registrationUrl: string;
-  /** The address by which this process reaches a port on one of the interfaces. */
-  localUrl(side: "client" | "engine", port: number): string;
 }
 
-/** Ports of a run before, for `reuse`. */
-export type OldPorts = Partial<HubSockets["ports"]>;
+/** What a run before was bound to, for `reuse`. */
+export interface OldConnections {
+  readonly clientInterface?: string;
+  readonly engineInterface?: string;
+  readonly ports?: Partial<HubSockets["ports"]>;
+}
 
 /** Missed notifications beyond this many are a reader's own fault: it does not read. */
 const NOTIFICATION_HWM = 100_000;
 
 /** Binds all of the hub's sockets. @throws WireError that names the address that is taken */
-export function bindHub(context: Context, options: HubOptions, old: OldPorts): HubSockets {
-  const clientInterface = `tcp://${address(options.clientIp)}`;
-  const engineInterface = `tcp://${address(options.engineIp ?? options.clientIp)}`;
-  const wanted = { ...old, ...defined(options.ports) };
-  const open = (type: SocketType, more: SocketOptions, base: string, port: number | undefined) => {
+export function bindHub(context: Context, options: HubOptions, old: OldConnections): HubSockets {
+  const clientInterface = old.clientInterface ?? options.clientInterface ?? "tcp://127.0.0.1";
+  const engineInterface = old.engineInterface ?? options.engineInterface ?? clientInterface;
+  const wanted = { ...defined(options.ports), ...old.ports };
+  const open = (type: SocketType, more: SocketOptions, base: string, port = 0) => {
     const socket = context.socket(type, {
       lingerMs: HUB_BOUNDS.lingerMs,
       maxMessageBytes: HUB_BOUNDS.maxMessageBytes,
+      ...(options.curve ? { curve: { role: "server", secretKey: options.curve.secretKey } } : {}),
       ...more,
     });
-    const url = socket.bind(`${base}:${port === undefined || port === 0 ? "*" : port}`);
-    return { socket, port: Number(url.slice(url.lastIndexOf(":") + 1)) };
+    return { socket, port: bindInterface(socket, base, port) };
   };
-  const registration = open("ROUTER", { handover: true }, clientInterface, wanted.registration);
-  if (!covers(clientInterface, engineInterface)) {
-    registration.socket.bind(`${engineInterface}:${registration.port}`);
-  }
+  // The one number serves both sides: where only one of them chooses a free one, it goes first.
+  const isTcpLast = clientInterface.startsWith("ipc:");
+  const [first, second] = isTcpLast ? [engineInterface, clientInterface] : [clientInterface, engineInterface];
+  const registration = open("ROUTER", { handover: true }, first, wanted.registration);
+  if (!covers(first, second)) bindInterface(registration.socket, second, registration.port);
   const notification = open("PUB", { sendHwm: NOTIFICATION_HWM }, clientInterface, wanted.notification);
   const hbPing = open("XPUB", { verbose: true }, engineInterface, wanted.hbPing);
   const hbPong = open("ROUTER", { handover: true, maxMessageBytes: 1 << 16 }, engineInterface, wanted.hbPong);
@@ -62,16 +66,10 @@ export function bindHub(context: Context, options: HubOptions, old: OldPorts): H
     },
     clientInterface,
     engineInterface,
-    registrationUrl: `${clientInterface}:${registration.port}`,
-    localUrl: (side, port) => {
-      const host = (side === "client" ? clientInterface : engineInterface).slice("tcp://".length);
-      return `tcp://${host === "*" || host === "0.0.0.0" ? "127.0.0.1" : host}:${port}`;
-    },
+    registrationUrl: `${clientInterface}${
+      clientInterface.startsWith("ipc:") ? "-" : ":"
+    }${registration.port}`,
   };
-}
-
-function address(ip: string | undefined): string {
-  return ip === undefined || ip === "" || ip === "localhost" ? "127.0.0.1" : ip;
 }
 
 /** Whether what listens on one interface is reached through the other, too. */
@@ -79,7 +77,7 @@ function covers(one: string, other: string): boolean {
   return one === other || one === "tcp://*" || one === "tcp://0.0.0.0";
 }
 
-function defined(ports: HubOptions["ports"]): OldPorts {
+function defined(ports: HubOptions["ports"]): Partial<HubSockets["ports"]> {
   const { registration, notification, hbPing, hbPong } = ports ?? {};
   const entries = Object.entries({ registration, notification, hbPing, hbPong });
   return Object.fromEntries(entries.filter(([, port]) => port !== undefined && port !== 0));

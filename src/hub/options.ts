@@ -14,6 +14,27 @@ export interface HubPorts {
   readonly engine?: Readonly<Record<string, number | readonly number[]>> | undefined;
 }
 
+/** The controller's pair of CURVE keys, and the file in which it is kept for a later `reuse`; null where the user keeps it. */
+export interface HubCurve {
+  readonly publicKey: string;
+  readonly secretKey: string;
+  readonly keptIn: string | null;
+}
+
+/** A dask scheduler beside the hub. */
+export interface DaskPart {
+  /** Starts it, or says where it runs already. Rejects with a sentence. */
+  start(args: Readonly<Record<string, unknown>>): Promise<DaskAddress>;
+  /** Ends it. Harmless if there is none. */
+  stop(): Promise<void>;
+}
+
+export interface DaskAddress {
+  readonly address: string;
+  readonly ip: string;
+  readonly port: number;
+}
+
 export interface HubOptions {
   /** The profile's folder; made if it is not there. */
   readonly profileDir: string;
@@ -21,10 +42,10 @@ export interface HubOptions {
   readonly clusterId?: string | undefined;
   /** Key of all signatures; default a new one, or the one of the old files with `reuse`. */
   readonly key?: string | undefined;
-  /** Address that clients connect to, default 127.0.0.1. `*` is all. */
-  readonly clientIp?: string | undefined;
-  /** Address that engines connect to, default 127.0.0.1. */
-  readonly engineIp?: string | undefined;
+  /** What clients connect to without the port, default `tcp://127.0.0.1`. `tcp://*` is all, `ipc:///path` files of this machine. */
+  readonly clientInterface?: string | undefined;
+  /** The same for engines; default: as for clients. */
+  readonly engineInterface?: string | undefined;
   /** Host name that the files name, default this host's. */
   readonly location?: string | undefined;
   readonly ports?: HubPorts | undefined;
@@ -55,6 +76,15 @@ export interface HubOptions {
   /** Finished records that the memory store keeps, default 1024; and bytes of all, default 1 GiB. */
   readonly recordLimit?: number | undefined;
   readonly recordBytes?: number | undefined;
+  /** Keys of all public sockets; default none: what is sent is signed, but not secret. */
+  readonly curve?: HubCurve | null | undefined;
+  /** Take back the engines of the run before: implies what `reuse` does. Default false. */
+  readonly restore?: boolean | undefined;
+  /** Session id and user name of the hub's own messages. */
+  readonly session?: string | undefined;
+  readonly username?: string | undefined;
+  /** Starts dask for clients that ask for it; default: they are told that there is none. */
+  readonly dask?: DaskPart | undefined;
   /** Keep key and ports of the connection files that are there, and leave the files at the end. Default false. */
   readonly reuse?: boolean | undefined;
   /** Serializer names that the files name, default `json`. */

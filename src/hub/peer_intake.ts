@@ -156,7 +156,7 @@ export class PeerIntake {
     if (metadata["is_coalescing"] === true) store.put(msgId, fields);
   }
 
-  /** `[client, uuid, …]` is one engine's reply, `[client, …]` the one for all. */
+  /** `[client, uuid, …]` is one engine's reply, `[client, …]` the one for all, without buffers: the records of the copies have them. */
   #broadcastResult(message: Message, now: number): void {
     const { ledger, registry, store } = this.#parts;
     const { idents, metadata } = message;
@@ -209,7 +209,7 @@ function uuidsIn(frame: Uint8Array | undefined): string[] {
 /** The id of a request that gets a reply; comm messages get none, and would wait for ever. */
 function requestId({ header }: Message): string | undefined {
   const { msg_id: msgId, msg_type: type } = header;
-  const isRequest = typeof type === "string" && type.endsWith("_request");
+  const isRequest = typeof type === "string" && /^\w+_request$/.test(type);
   return isRequest && typeof msgId === "string" && msgId !== "" ? msgId : undefined;
 }
 

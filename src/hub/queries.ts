@@ -3,10 +3,12 @@
  * throws, and whatever it throws becomes an error reply.
  */
 
+import { joinedPickle } from "./joined_pickle.ts";
 import type { Ledger, Place } from "./ledger.ts";
 import { HUB_BOUNDS } from "./options.ts";
 import { parseQuery } from "./query_match.ts";
 import { isRecordKey, RECORD_KEYS, type RecordKey } from "./record_keys.ts";
+import { noData } from "./records_none.ts";
 import { msgIdOf, type RecordStore, type StoredRecord } from "./records.ts";
 import type { Registry } from "./registry.ts";
 import { keyError, quoted, RequestError } from "./request_error.ts";
@@ -82,9 +84,11 @@ export class Queries {
     request: { readonly msg_ids: readonly string[]; readonly status_only: boolean },
   ): Promise<Answer> {
     const { store } = this.#parts;
+    const msgIds = [...new Set(request.msg_ids)].sort();
+    if (store.finished) return this.#statusWithoutRecords(msgIds, request.status_only);
     const pending: string[] = [];
     const records = new Map<string, StoredRecord>();
-    for (const msgId of [...new Set(request.msg_ids)].sort()) {
+    for (const msgId of msgIds) {
       const record = this.#isPending(msgId) ? undefined : await store.get(msgId);
       if (record && record.field("completed") !== null) records.set(msgId, record);
       // It may have been asked for in the moment of its end.
@@ -97,13 +101,23 @@ export class Queries {
     const buffers = new AnswerBuffers("msg_ids");
     const entries: [string, unknown][] = [];
     for (const [msgId, record] of records) {
-      const count = buffers.add(record.resultBuffers());
+      const count = buffers.add(await resultBuffers(record, store));
       const io = Object.fromEntries(IO_KEYS.map((key) => [key, record.field(key)]));
       const fields = Object.fromEntries(RESULT_KEYS.map((key) => [key, record.field(key)]));
       entries.push([msgId, { ...fields, io, buffer_count: count }]);
     }
     for (const msgId of records.keys()) store.await(msgId, false);
     return { content: { ...content, ...Object.fromEntries(entries) }, buffers: buffers.all };
+  }
+
+  /** @throws RequestError (NoData) for more than the state */
+  #statusWithoutRecords(msgIds: readonly string[], isStatusOnly: boolean): Answer {
+    if (!isStatusOnly) throw noData();
+    const pending = msgIds.filter((msgId) => this.#isPending(msgId));
+    const completed = msgIds.filter((msgId) => !pending.includes(msgId));
+    const unknown = completed.find((msgId) => !this.#parts.store.finished?.has(msgId));
+    if (unknown !== undefined) throw keyError(`No such message: ${unknown}`);
+    return { content: { status: "ok", pending, completed } };
   }
 
   async history(): Promise<Answer> {
@@ -187,7 +201,8 @@ export class Queries {
   async #completed(id: number): Promise<string[]> {
     const { store, registry } = this.#parts;
     const uuid = registry.uuidOf(id);
-    if (uuid === undefined || store.name === "none") return [];
+    if (uuid === undefined) return [];
+    if (store.finished) return store.finished.at(uuid);
     const conditions = parseQuery({ engine_uuid: uuid, completed: { $exists: true } });
     const found = await store.find(conditions, HUB_BOUNDS.maxAnswerRecords, ["msg_id"]);
     return found.map((record) => record.msgId);
@@ -226,6 +241,33 @@ class AnswerBuffers {
       `the answer would have more than ${limit} MiB of buffers: ask for fewer ${this.#what} at a time`,
     );
   }
+}
+
+/**
+ * A record's result buffers. Those of a coalesced broadcast are in the records of its copies, and become one object here.
+ * @throws RequestError (KeyError) if one of those is gone
+ */
+async function resultBuffers(record: StoredRecord, store: RecordStore): Promise<readonly Uint8Array[]> {
+  const engines = coalescedEngines(record);
+  if (engines === null) return record.resultBuffers();
+  const each: Uint8Array[][] = [];
+  for (const uuid of engines) {
+    const copy = await store.get(`${record.msgId}_${uuid}`);
+    if (!copy) throw keyError(`No such message: ${record.msgId}_${uuid}`);
+    each.push(copy.resultBuffers());
+  }
+  return each.every((own) => own.length === 0) ? [] : [joinedPickle(each)];
+}
+
+/** The engines of a coalesced broadcast that went well, in order; null for any other record. */
+function coalescedEngines(record: StoredRecord): string[] | null {
+  if (record.field("queue") !== "broadcast") return null;
+  const { status } = { ...record.field("result_content") as object } as { status?: unknown };
+  const { broadcast_targets: targets } = { ...record.field("result_metadata") as object } as {
+    broadcast_targets?: unknown;
+  };
+  if (status !== "ok" || !Array.isArray(targets)) return null;
+  return targets.map((pair: unknown) => String(Array.isArray(pair) ? pair[0] : pair));
 }
 
 /** The keys that an answer has: those asked for and msg_id, or all. @throws RequestError (KeyError) */

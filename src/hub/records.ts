@@ -115,6 +115,9 @@ export interface RecordStore {
   /** Whether frames are kept beyond the next successful commit. */
   readonly keepsFrames: boolean;
 
+  /** For a store that keeps no records: whether a task has ended, and which ended at an engine, by their msg_ids. */
+  readonly finished?: { has(msgId: string): boolean; at(engineUuid: string): string[] };
+
   /** What has to be done before anything else is asked, if anything. @throws Error that names the database if it cannot be used */
   open?(): Promise<void>;
 

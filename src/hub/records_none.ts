@@ -1,7 +1,20 @@
-/** The store that keeps nothing (`--nodb`): clients still get their index, every question is answered with NoData. */
+/**
+ * The store that keeps nothing (`--nodb`): clients still get their index, and it is known which tasks have ended; every question for
+ * a record is answered with NoData.
+ */
 
+import { GroupReader } from "../protocol/group_reader.ts";
+import { emptyResult } from "../protocol/groups.ts";
 import { ClientTable } from "./client_table.ts";
-import type { ClientCard, CommitReport, RecordStore, StoredRecord } from "./records.ts";
+import { FinishedTasks } from "./finished_tasks.ts";
+import {
+  type ClientCard,
+  type CommitReport,
+  msgIdOf,
+  type PeerFields,
+  type RecordStore,
+  type StoredRecord,
+} from "./records.ts";
 import { RequestError } from "./request_error.ts";
 
 export class NoRecords implements RecordStore {
@@ -9,6 +22,24 @@ export class NoRecords implements RecordStore {
   readonly keepsFrames = false;
   readonly waiting = 0;
   readonly #clients = new ClientTable();
+  readonly #engines = new Map<number, string>();
+  readonly #tasks = new FinishedTasks();
+  readonly #group = new GroupReader();
+
+  /** What is known of ended tasks nevertheless. */
+  readonly finished = {
+    has: (msgId: string): boolean => {
+      const name = this.nameOf(msgId);
+      return this.#tasks.hasPeer(msgId) || (name !== undefined && this.#tasks.hasGroup(name.client, name.n));
+    },
+    at: (engine: string): string[] => {
+      const groups = [...this.#tasks.groupsOf(engine)].flatMap(([client, n]) => {
+        const card = this.client(client);
+        return card ? msgIdOf(card, n) : [];
+      });
+      return [...this.#tasks.peersOf(engine), ...groups];
+    },
+  };
 
   clientIndex(session: string, pid: number, username: string): number {
     return this.#clients.index(session, pid, username);
@@ -22,13 +53,29 @@ export class NoRecords implements RecordStore {
     return this.#clients.nameOf(msgId);
   }
 
-  engine(): void {}
-  takeTasks(): void {}
-  takeResults(): void {}
-  takeChunk(): void {}
-  put(): void {}
-  output(): void {}
+  engine(id: number, uuid: string): void {
+    this.#engines.set(id, uuid);
+  }
 
+  takeTasks(): void {}
+
+  takeResults(frame: Uint8Array): void {
+    this.#group.open(frame);
+    const result = emptyResult();
+    while (this.#group.result(result)) {
+      this.#tasks.addGroup(result.client, result.n, this.#engines.get(result.engine) ?? "");
+    }
+  }
+
+  takeChunk(): void {}
+
+  put(msgId: string, fields: PeerFields): void {
+    if (typeof fields.completed !== "number") return;
+    const engine = fields.engine_uuid ?? fields.result_metadata?.["engine"];
+    this.#tasks.addPeer(msgId, typeof engine === "string" ? engine : "");
+  }
+
+  output(): void {}
   await(): void {}
 
   commit(): CommitReport {
@@ -52,6 +99,7 @@ export class NoRecords implements RecordStore {
   close(): void {}
 }
 
-function noData(): RequestError {
+/** The refusal of every question for a record. */
+export function noData(): RequestError {
   return new RequestError("NoData", "the controller was started without a database: no records are kept");
 }

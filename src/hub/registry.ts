@@ -39,6 +39,12 @@ export interface RegistrationRequest {
   readonly ours: EngineCard | null;
 }
 
+/** Engines of a run before, and the id that would have been the next one's. */
+export interface Restored {
+  readonly engines: Iterable<{ readonly id: number; readonly uuid: string; readonly isOurs: boolean }>;
+  readonly nextId: number;
+}
+
 /** Registrations that may be unfinished at a time. */
 const MAX_INCOMING = 4096;
 /** Departed engines that are remembered. */
@@ -98,6 +104,20 @@ export class Registry {
     if (known) return { kind: "refused", ename: "KeyError", text: `uuid '${uuid}' in use` };
     this.#incoming.set(uuid, { id, uuid, ours, since: request.at });
     return { kind: "granted", id, isAgain: false };
+  }
+
+  /** The id that the next engine gets. */
+  get nextId(): number {
+    return this.#next;
+  }
+
+  /** Takes back the engines of a run before: peers wait for their heartbeat, ours for their request; ids of then stay theirs. */
+  restore(saved: Restored, at: number): void {
+    this.#next = Math.max(this.#next, saved.nextId);
+    for (const { id, uuid, isOurs } of saved.engines) {
+      if (isOurs) this.#departed.set(uuid, { id, ours: true });
+      else this.#incoming.set(uuid, { id, uuid, ours: null, since: at });
+    }
   }
 
   /** The first heartbeat of an incoming engine: it is registered. */

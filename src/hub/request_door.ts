@@ -17,7 +17,7 @@ import { BadMessage } from "../protocol/errors.ts";
 import { hubRequest, isHubRequest, ShapeError } from "../protocol/shapes.ts";
 import type { Socket } from "../wire/socket.ts";
 import type { HubEvent } from "./core.ts";
-import { HUB_BOUNDS } from "./options.ts";
+import { type DaskPart, HUB_BOUNDS } from "./options.ts";
 import type { Answer, Queries } from "./queries.ts";
 import type { Later } from "./records.ts";
 import { RequestTurns } from "./request_turns.ts";
@@ -35,6 +35,8 @@ export interface DoorParts {
   welcome(announcement: ClientAnnouncement | undefined): Promise<Readonly<Record<string, unknown>>>;
   resubmit(msgIds: readonly string[]): Promise<Record<string, string>>;
   status(): HubStatus;
+  /** Absent where this process starts no programs. */
+  readonly dask: DaskPart | undefined;
   /** A client asks the whole controller to end; the reply has gone. */
   onShutdown(request: ParentHeader): void;
   /** Records may have changed. */
@@ -79,10 +81,13 @@ export class RequestDoor {
       resubmit_request: async (content) => ({
         content: { status: "ok", resubmitted: await parts.resubmit(content.msg_ids) },
       }),
-      become_dask_request: () => {
-        throw new RequestError("NotImplementedError", "this controller runs no dask scheduler");
+      become_dask_request: async ({ scheduler_args }) => ({
+        content: { status: "ok", ...await startDask(parts.dask, scheduler_args) },
+      }),
+      stop_distributed_request: async () => {
+        await parts.dask?.stop();
+        return { content: { status: "ok" } };
       },
-      stop_distributed_request: () => ({ content: { status: "ok" } }),
     };
   }
 
@@ -206,6 +211,15 @@ export class RequestDoor {
     this.#complaints.add(peer);
     const reason = error instanceof Error ? error.message : String(error);
     this.#parts.log.warn("A message is dropped", { peer: JSON.stringify(peer), reason });
+  }
+}
+
+async function startDask(dask: DaskPart | undefined, args: Readonly<Record<string, unknown>> = {}) {
+  if (dask === undefined) throw new RequestError("RuntimeError", "this hub runs no dask scheduler");
+  try {
+    return await dask.start(args);
+  } catch (error) {
+    throw new RequestError("RuntimeError", error instanceof Error ? error.message : String(error));
   }
 }
 

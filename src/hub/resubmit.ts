@@ -12,6 +12,7 @@ import type { Mac } from "../protocol/mac.ts";
 import { encodeValue } from "../protocol/values.ts";
 import type { Context } from "../wire/context.ts";
 import type { AsyncPoller } from "../wire/poll.ts";
+import { curveClient } from "../wire/curve.ts";
 import type { Socket } from "../wire/socket.ts";
 import type { Ledger } from "./ledger.ts";
 import { isObject } from "./query_match.ts";
@@ -30,6 +31,8 @@ export interface ResubmitParts {
   readonly ledger: Ledger;
   /** Address of the task socket's client side. */
   readonly url: string;
+  /** The public key of that socket, under CURVE. */
+  readonly serverKey?: string | undefined;
   /** Whether groups are scheduled: libzmq's proxy takes single messages only. */
   readonly takesGroups: boolean;
 }
@@ -86,7 +89,8 @@ export class Resubmitter {
     this.#client = await store.clientIndex(session.session, session.pid, session.username);
     // Two requests may have waited for it.
     if (this.#socket) return;
-    const socket = context.socket("DEALER", { lingerMs: 500 });
+    const curve = curveClient(this.#parts.serverKey);
+    const socket = context.socket("DEALER", { lingerMs: 500, ...(curve === undefined ? {} : { curve }) });
     socket.connect(url);
     poller.add(socket, () => {
       while (socket.receive() !== undefined);

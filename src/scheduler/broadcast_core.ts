@@ -154,6 +154,8 @@ export class BroadcastCore<Request, Reply> {
     if (engine === undefined || engine.diedAt !== Infinity) return;
     engine.diedAt = at;
     this.#dying.add(engine);
+    // A client ends a coalescing request when any of its engines leaves, one that has answered too.
+    for (const open of this.#requests.values()) if (open.targets.has(uuid)) open.isHeard = false;
   }
 
   #submit(
@@ -236,8 +238,12 @@ export class BroadcastCore<Request, Reply> {
       const target = open.targets.get(engine.uuid)!;
       const why = `Engine ${engine.id} "${engine.uuid}" will not answer, ${how}: the request may have run`;
       this.#actions.push({ kind: "lose", request: open.request, target, why });
+      // Clients were not told that it left: nobody else ends their requests.
+      const isUnknown = engine.diedAt === Infinity;
+      if (isUnknown && !open.isCoalescing) {
+        this.#actions.push({ kind: "refuse", request: open.request, target, why });
+      }
       open.outcomes.set(engine.uuid, { target, reply: null, why });
-      open.isHeard = false;
       this.#endIfDone(open);
     }
   }

@@ -110,7 +110,7 @@ export class BroadcastScheduler {
     const message = this.#parts.door.parse(views(incoming), peer);
     if (message === null) return;
     const { header, metadata } = message;
-    if (header.msg_id === "" || !/^\w+_request$/.test(header.msg_type)) {
+    if (header.msg_id === "" || !/^(apply|execute)_request$/.test(header.msg_type)) {
       return this.#parts.door.drop(peer, `a message of type "${header.msg_type}" is no request`);
     }
     if (this.#core.isOpen(header.msg_id)) {
@@ -281,7 +281,8 @@ export class BroadcastScheduler {
     const parent = last?.parentHeader ?? request.header;
     const header = status === "ok" && last !== null ? last.header : session.header(replyType(request.header));
     const frames = session.pack(header, content, { parent, metadata, buffers });
-    link.send("outbcast", [request.idents[0]!, ...frames]);
+    // The records of the copies have the buffers.
+    link.send("outbcast", [request.idents[0]!, ...frames.slice(0, frames.length - buffers.length)]);
     if (isHeard) clients.send([...request.idents, ...frames]);
   }
 

@@ -2,13 +2,14 @@
  * The control relay's way to engines. Like all relays it reads envelopes and never letters, with one exception: `abort_request`. The tasks that it names may still wait
  * in a scheduler, which aborts them at once; and an engine knows its copy of a broadcast under an id of its own, which is added to those that the client named.
  */
-import { type Envelope, isDelimiter, type Message } from "../protocol/frames.ts";
+import { isDelimiter, type Message } from "../protocol/frames.ts";
 import { isGroup } from "../protocol/groups.ts";
 import { Incoming } from "../wire/incoming.ts";
 import type { Socket } from "../wire/socket.ts";
 import type { EarlyAborts } from "./early_aborts.ts";
 import type { HubLink } from "./hub_link.ts";
 import { SCHEDULER_BOUNDS } from "./options.ts";
+import { Outbox } from "./outbox.ts";
 import type { PeerDoor } from "./peer_door.ts";
 
 export interface ControlParts {
@@ -16,6 +17,7 @@ export interface ControlParts {
   readonly engines: Socket;
   readonly link: HubLink;
   readonly door: PeerDoor;
+  readonly isRegistered: (uuid: string) => boolean;
   /** Aborts a task if it waits in a scheduler; false if none has ever heard of it. */
   readonly abort: (msgId: string) => boolean;
   readonly early: EarlyAborts;
@@ -23,15 +25,33 @@ export interface ControlParts {
   readonly copyAt: (msgId: string, uuid: string) => string | undefined;
 }
 
+/** How long a message waits for an engine that does not connect its control socket, in ms. */
+const PATIENCE_MS = 10_000;
 const PEER = "a client on control";
 const decoder = new TextDecoder();
 
 export class ControlRelay {
   readonly #parts: ControlParts;
+  readonly #outbox: Outbox;
   readonly #incoming = new Incoming();
 
   constructor(parts: ControlParts) {
     this.#parts = parts;
+    this.#outbox = new Outbox(parts.engines, PATIENCE_MS);
+  }
+
+  /** Whether messages wait for an engine's connection: Python's engines leave it to a process of its own, which may come late. */
+  get isWaiting(): boolean {
+    return this.#outbox.isWaiting;
+  }
+
+  /** Sends what has waited. */
+  flush(): void {
+    if (this.#outbox.isWaiting) this.#outbox.retry();
+  }
+
+  unregistered(uuid: string): void {
+    this.#outbox.forget(uuid);
   }
 
   /** Reads at most so many messages; true if it stopped before the socket was empty. */
@@ -51,17 +71,24 @@ export class ControlRelay {
     if (isGroup(first)) return this.#pass(message);
     if (!isDelimiter(first)) return door.drop(PEER, "neither a message of Jupyter's nor a group");
     const frames = message.frames();
-    const envelope: Envelope | null = door.peek(frames, PEER);
-    if (envelope === null) return;
-    if (envelope.header.msg_type !== "abort_request") return this.#pass(message);
+    // Remembered: the engine that gets it would take no second one, at whatever socket it came in.
     const request = door.parse(frames, PEER);
-    if (request !== null) this.#abort(message, request, decoder.decode(frames[1]));
+    if (request === null) return;
+    if (request.header.msg_type !== "abort_request") return this.#pass(message);
+    this.#abort(message, request, decoder.decode(frames[1]));
   }
 
   #pass(message: Incoming): void {
-    const swapped = [message.copy(1), message.copy(0)];
-    this.#parts.link.send("incontrol", [...swapped, ...message.frames().slice(2)]);
-    message.forward(this.#parts.engines, swapped, 2);
+    const [rid, ident, ...rest] = message.frames();
+    this.#deliver([ident!, rid!, ...rest]);
+  }
+
+  #deliver(frames: readonly Uint8Array[]): void {
+    this.#parts.link.send("incontrol", frames);
+    const uuid = decoder.decode(frames[0]);
+    if (this.#parts.isRegistered(uuid)) this.#outbox.send(uuid, frames);
+    // It may be on its way in or out.
+    else this.#parts.engines.send(frames);
   }
 
   #abort(message: Incoming, request: Message, uuid: string): void {
@@ -77,8 +104,7 @@ export class ControlRelay {
     const content = { ...request.content, msg_ids: [...ids, ...copies] };
     const frames = this.#parts.door.session.pack(header, content, { parent, metadata, buffers });
     const [rid, ident] = request.idents;
-    this.#parts.link.send("incontrol", [ident!, rid!, ...frames]);
-    this.#parts.engines.send([ident!, rid!, ...frames]);
+    this.#deliver([ident!, rid!, ...frames]);
   }
 }
 

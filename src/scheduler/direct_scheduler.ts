@@ -26,6 +26,8 @@ export interface DirectSchedulerParts {
   readonly peerDoor: PeerDoor;
 }
 
+/** Fewest frames of a peer's message behind two addresses. */
+const MESSAGE_FRAMES = 8;
 const decoder = new TextDecoder();
 
 export class DirectScheduler {
@@ -44,6 +46,11 @@ export class DirectScheduler {
   constructor(parts: DirectSchedulerParts) {
     this.#parts = parts;
     this.#outbox = new Outbox(parts.engines);
+  }
+
+  /** Whether an engine is there. */
+  isRegistered(uuid: string): boolean {
+    return this.#core.idOf(uuid) >= 0;
   }
 
   get nextTick(): number {
@@ -153,6 +160,9 @@ export class DirectScheduler {
     const ident = message.copy(0), rid = message.copy(1);
     const first = message.frame(2);
     if (isDelimiter(first)) {
+      if (message.count < MESSAGE_FRAMES) {
+        return this.#parts.door.drop("an engine on mux", "a message that lacks frames");
+      }
       this.#parts.link.send("out", [rid, ident, ...message.frames().slice(2)]);
       message.forward(this.#parts.clients, [rid, ident], 2);
       return;

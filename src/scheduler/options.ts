@@ -45,6 +45,8 @@ export interface SchedulerSetup {
   };
   readonly nonce: string;
   readonly key: string;
+  /** Secret key of all sockets, or null without CURVE. */
+  readonly curveSecretKey: string | null;
   readonly scheme: SchemeName;
   /** Depth of the broadcast tree: 2^depth leaf sockets towards engines. */
   readonly broadcastDepth: number;

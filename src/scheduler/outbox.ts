@@ -2,6 +2,7 @@
  * Messages to engines whose connection does not stand (yet): a ROUTER that does not know a peer refuses them, and they wait here in order until it does or the
  * engine is gone.
  */
+import { now } from "../base/clock.ts";
 import type { Socket } from "../wire/socket.ts";
 
 /** How often waiting messages are tried again, in ms. */
@@ -9,10 +10,15 @@ export const RETRY_MS = 2;
 
 export class Outbox {
   readonly #socket: Socket;
+  readonly #patienceMs: number;
   readonly #waiting = new Map<string, (readonly Uint8Array[])[]>();
+  /** Since when messages to an engine wait. */
+  readonly #since = new Map<string, number>();
 
-  constructor(socket: Socket) {
+  /** @param patienceMs how long messages wait, for ever by default */
+  constructor(socket: Socket, patienceMs = Infinity) {
     this.#socket = socket;
+    this.#patienceMs = patienceMs;
   }
 
   /** Whether anything waits. */
@@ -34,8 +40,11 @@ export class Outbox {
   /** Keeps a message whose frames are its own. */
   keep(uuid: string, frames: readonly Uint8Array[]): void {
     const list = this.#waiting.get(uuid);
-    if (list === undefined) this.#waiting.set(uuid, [frames]);
-    else list.push(frames);
+    if (list !== undefined) list.push(frames);
+    else {
+      this.#waiting.set(uuid, [frames]);
+      if (this.#patienceMs !== Infinity) this.#since.set(uuid, now());
+    }
   }
 
   /** Tries again what waits, each engine's in order. */
@@ -43,13 +52,15 @@ export class Outbox {
     for (const [uuid, list] of this.#waiting) {
       let sent = 0;
       while (sent < list.length && this.#socket.send(list[sent]!)) sent++;
-      if (sent === list.length) this.#waiting.delete(uuid);
-      else list.splice(0, sent);
+      if (sent === list.length || (this.#since.get(uuid) ?? Infinity) + this.#patienceMs < now()) {
+        this.forget(uuid);
+      } else list.splice(0, sent);
     }
   }
 
   /** The engine is gone. */
   forget(uuid: string): void {
     this.#waiting.delete(uuid);
+    this.#since.delete(uuid);
   }
 }

@@ -14,7 +14,7 @@ const FIRST_PEER = 1 << 20;
 const OTHER = FIRST_PEER - 1;
 const MAX_OTHER = 1_000_000;
 /** Prefixes that get a client number; ids of more are texts like any other. Keys have room for 2^20, and each costs a history. */
-const MAX_PREFIXES = 1 << 16;
+const MAX_PREFIXES = 1 << 14;
 /** Entries that are looked at to forget one. */
 const LOOKS = 16;
 
@@ -33,6 +33,8 @@ export interface PeerIdOptions {
 export class PeerIds {
   readonly #prefixes = new Map<string, number>();
   readonly #others = new Map<string, number>();
+  /** Clients of ours by their prefixes: they count messages and the tasks of their groups together. */
+  readonly #own = new Map<string, number>();
   readonly #isOpen: PeerIdOptions["isOpen"];
   readonly #maxOther: number;
   readonly #maxPrefixes: number;
@@ -44,9 +46,16 @@ export class PeerIds {
     this.#maxPrefixes = maxPrefixes;
   }
 
+  /** The prefix is a client's of ours: its ids are the names under which groups know its tasks. */
+  own(prefix: string, client: number): void {
+    if (!this.#prefixes.has(prefix)) this.#own.set(prefix, client);
+  }
+
   /** The number of a msg_id, made up when it is new. */
   number(msgId: string): PeerId {
     const found = split(msgId);
+    const own = this.#ownId(found);
+    if (own !== undefined) return own;
     const client = found === null ? undefined : this.#prefix(found.prefix);
     return found === null || client === undefined
       ? { client: OTHER, n: this.#other(msgId) }
@@ -56,6 +65,8 @@ export class PeerIds {
   /** The name of a msg_id that was seen before. */
   find(msgId: string): PeerId | undefined {
     const found = split(msgId);
+    const own = this.#ownId(found);
+    if (own !== undefined) return own;
     const client = found === null ? undefined : this.#prefixes.get(found.prefix);
     if (found !== null && client !== undefined) return { client, n: found.n };
     const n = this.#others.get(msgId);
@@ -66,6 +77,12 @@ export class PeerIds {
   resolve(msgId: string): TaskKey | undefined {
     const id = this.find(msgId);
     return id === undefined ? undefined : taskKey(id.client, id.n);
+  }
+
+  /** Our clients count from 1, as groups do. */
+  #ownId(found: { readonly prefix: string; readonly n: number } | null): PeerId | undefined {
+    const client = found === null ? undefined : this.#own.get(found.prefix);
+    return client === undefined || found === null || found.n < 2 ? undefined : { client, n: found.n - 1 };
   }
 
   #prefix(prefix: string): number | undefined {

@@ -58,6 +58,11 @@ export class PeerTasks {
     this.#uuidOfId.set(id, uuid);
   }
 
+  /** A client of ours: see `PeerIds.own`. */
+  clientKnown(client: number, session: string, pid: number): void {
+    this.#ids.own(`${session}_${pid}`, client);
+  }
+
   /** The key of a task by its msg_id text. */
   resolve(msgId: string): number | undefined {
     return this.#ids.resolve(msgId);
@@ -71,7 +76,7 @@ export class PeerTasks {
     const message = this.#door.parse(frames, "a client on the task socket");
     if (message === null) return;
     const { msg_id, msg_type } = message.header;
-    if (msg_id === "" || !/^\w+_request$/.test(msg_type)) {
+    if (msg_id === "" || !/^(apply|execute)_request$/.test(msg_type)) {
       return this.#door.drop("a client on the task socket", `a message of type "${msg_type}" is no task`);
     }
     const { client, n } = this.#ids.number(msg_id);

@@ -1,6 +1,7 @@
 /**
  * The scheduler's sockets: which there are, what they are bound to, and the ports that the connection files will name.
  */
+import { bindInterface } from "../wire/bind_interface.ts";
 import type { Context } from "../wire/context.ts";
 import type { Socket, SocketType } from "../wire/socket.ts";
 import { BroadcastTree } from "./broadcast_tree.ts";
@@ -54,18 +55,19 @@ export function bindSockets(
     const socket = context.socket(type, {
       ...(identity === undefined ? {} : { identity }),
       // An engine may be announced before its other connections stand: what cannot be sent yet is kept, not dropped.
-      ...(side === "engine" && type === "ROUTER" && name !== "control" ? { mandatory: true } : {}),
+      ...(side === "engine" && type === "ROUTER" ? { mandatory: true } : {}),
       ...(type === "SUB" ? { subscribe: [""] } : {}),
       ...(isOutput ? { sendHwm: IOPUB_HWM, receiveHwm: IOPUB_HWM } : {}),
+      ...(setup.curveSecretKey === null
+        ? {}
+        : { curve: { role: "server", secretKey: setup.curveSecretKey } }),
       lingerMs: 200,
       maxMessageBytes: SCHEDULER_BOUNDS.maxMessageBytes,
     });
     opened.push(socket);
-    const wanted = setup.ports[side][name];
-    const port = typeof wanted === "object" ? wanted[place] ?? 0 : place === 0 ? wanted ?? 0 : 0;
+    const port = wantedPort(setup.ports, side, name, place);
     const base = side === "client" ? setup.clientInterface : setup.engineInterface;
-    const url = socket.bind(`${base}:${port === 0 ? "*" : port}`);
-    return { socket, port: Number(url.slice(url.lastIndexOf(":") + 1)) };
+    return { socket, port: bindInterface(socket, base, port) };
   };
   /** A port at which nobody listens: the file must name one, and peers connect to it in vain. */
   const unused = () => {
@@ -126,4 +128,18 @@ export function bindSockets(
     for (const socket of opened) socket.close();
     throw error;
   }
+}
+
+/** The port that a socket had before or that the user wants, 0 for any. */
+function wantedPort(
+  { client, engine }: SchedulerSetup["ports"],
+  side: "client" | "engine",
+  name: string,
+  place: number,
+): number {
+  // A run before without a task scheduler named the broadcast port twice.
+  if (side === "client" && name === "task" && client["task"] === client["broadcast"]) return 0;
+  const wanted = side === "client" ? client[name] : engine[name];
+  if (typeof wanted === "object") return wanted[place] ?? 0;
+  return place === 0 ? wanted ?? 0 : 0;
 }

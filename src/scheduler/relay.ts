@@ -1,24 +1,24 @@
 /**
- * Relays of frames: ROUTER to ROUTER with the first two frames swapped (replies on control), SUB to PUB (IOPub). Bytes are never changed; what has no shape of a message
- * is dropped and counted.
+ * Relays of frames: ROUTER to ROUTER with the first two frames swapped (replies on control), SUB to PUB (IOPub). Bytes are never changed; what is not rightly
+ * signed is dropped and counted: Python's clients stumble over what they cannot read, and lose what comes behind it.
  */
-import { findDelimiter, isDelimiter } from "../protocol/frames.ts";
+import { isDelimiter } from "../protocol/frames.ts";
 import { isGroup } from "../protocol/groups.ts";
 import { Incoming } from "../wire/incoming.ts";
 import type { Socket } from "../wire/socket.ts";
 import type { HubLink, Topic } from "./hub_link.ts";
 import { SCHEDULER_BOUNDS } from "./options.ts";
+import type { PeerDoor } from "./peer_door.ts";
 
 /** What is read, where it goes, and who is told of what is not taken. */
 export interface RelayParts {
   readonly from: Socket;
   readonly to: Socket;
   readonly link: HubLink;
-  readonly drop: (why: string) => void;
+  readonly door: PeerDoor;
+  /** Who is named when something is dropped. */
+  readonly peer: string;
 }
-
-/** Frames of a Jupyter message behind its delimiter, without buffers. */
-const PARTS = 5;
 
 /** Passes messages from one ROUTER to another: `[a, b, …]` becomes `[b, a, …]`. */
 export class SwapRelay {
@@ -33,25 +33,28 @@ export class SwapRelay {
 
   /** Reads at most so many messages; true if it stopped before the socket was empty. */
   read(): boolean {
-    const { from, to, link, drop } = this.#parts;
+    const { from, to, link } = this.#parts;
     for (let i = 0; i < SCHEDULER_BOUNDS.messagesPerTurn; i++) {
       if (!from.receiveInto(this.#incoming)) return false;
-      if (!isAddressed(this.#incoming)) {
-        drop("neither a message of Jupyter's nor a group behind two addresses");
-        continue;
-      }
+      if (!this.#isSound()) continue;
       const swapped = [this.#incoming.copy(1), this.#incoming.copy(0)];
       link.send(this.#topic, [...swapped, ...this.#incoming.frames().slice(2)]);
       this.#incoming.forward(to, swapped, 2);
     }
     return true;
   }
-}
 
-function isAddressed(message: Incoming): boolean {
-  if (message.count < 3) return false;
-  const first = message.frame(2);
-  return isDelimiter(first) ? message.count >= 3 + PARTS : isGroup(first);
+  #isSound(): boolean {
+    const { door, peer } = this.#parts;
+    const message = this.#incoming;
+    if (message.count >= 3) {
+      const first = message.frame(2);
+      if (isDelimiter(first)) return door.parse(message.frames(), peer) !== null;
+      if (isGroup(first)) return true;
+    }
+    door.drop(peer, "neither a message of Jupyter's nor a group behind two addresses");
+    return false;
+  }
 }
 
 /** Passes what engines publish to all clients and to the hub. */
@@ -65,16 +68,14 @@ export class PublishRelay {
 
   /** Like `SwapRelay.read`; stops while the hub does not keep up, so that output waits at the engines. */
   read(): boolean {
-    const { from, to, link, drop } = this.#parts;
+    const { from, to, link, door, peer } = this.#parts;
     for (let i = 0; i < SCHEDULER_BOUNDS.messagesPerTurn; i++) {
       if (!link.isOpen || !from.receiveInto(this.#incoming)) return false;
       const frames = this.#incoming.frames();
-      const at = findDelimiter(frames);
-      if (at < 0 || frames.length < at + 1 + PARTS) {
-        drop("no message of Jupyter's");
-        continue;
-      }
-      link.send("iopub", frames);
+      const message = door.parse(frames, peer);
+      if (message === null) continue;
+      // Most of what is published says busy or idle, and no record holds it.
+      if (message.header.msg_type !== "status") link.send("iopub", frames);
       this.#incoming.forward(to, [], 0);
     }
     return true;

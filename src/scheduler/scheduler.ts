@@ -91,6 +91,7 @@ class SchedulerLoop {
   readonly #pure: PureTasks | null;
   readonly #direct: DirectScheduler;
   readonly #broadcast: BroadcastScheduler;
+  readonly #control: ControlRelay;
   readonly #door: GroupDoor;
   readonly #poller = new SyncPoller();
   /** Engines' side before the clients' side, which rests while the hub does not keep up. */
@@ -120,6 +121,7 @@ class SchedulerLoop {
       engines: sockets.muxOut,
     });
     this.#broadcast = broadcastScheduler(common);
+    this.#control = this.#controlRelay(common);
     this.#pure = pureTasks(common);
     this.#readers = [
       ...this.#taskReaders(),
@@ -143,22 +145,26 @@ class SchedulerLoop {
     ];
   }
 
-  #relays({ sockets, link, door, peerDoor, early }: Common): Reader[] {
-    const { controlIn, controlOut, iopubIn, iopubOut } = sockets;
-    const control = new ControlRelay({
-      clients: controlIn,
-      engines: controlOut,
+  #controlRelay({ sockets, link, peerDoor, early }: Common): ControlRelay {
+    return new ControlRelay({
+      clients: sockets.controlIn,
+      engines: sockets.controlOut,
       link,
       door: peerDoor,
       early,
+      isRegistered: (uuid) => this.#direct.isRegistered(uuid),
       abort: (msgId) => this.#tasks?.abort(msgId) ?? false,
       copyAt: (msgId, uuid) => this.#broadcast.copyAt(msgId, uuid),
     });
-    const drop = (peer: string) => (why: string) => door.drop(peer, why);
-    const replies = { from: controlOut, to: controlIn, link, drop: drop("an engine on control") };
+  }
+
+  #relays({ sockets, link, peerDoor }: Common): Reader[] {
+    const { controlIn, controlOut, iopubIn, iopubOut } = sockets;
+    const common = { link, door: peerDoor };
+    const replies = { ...common, from: controlOut, to: controlIn, peer: "an engine on control" };
     const controlReplies = new SwapRelay(replies, "outcontrol");
-    const iopub = new PublishRelay({ from: iopubIn, to: iopubOut, link, drop: drop("an engine on iopub") });
-    return [() => control.read(), () => controlReplies.read(), () => iopub.read()];
+    const iopub = new PublishRelay({ ...common, from: iopubIn, to: iopubOut, peer: "an engine on iopub" });
+    return [() => this.#control.read(), () => controlReplies.read(), () => iopub.read()];
   }
 
   /** @param signal null where nothing but the hub's word ends it: then the event loop needs no turns */
@@ -205,6 +211,7 @@ class SchedulerLoop {
       if (part.nextTick <= at) part.tick(at);
       part.flush();
     }
+    this.#control.flush();
     this.#report(at);
   }
 
@@ -225,7 +232,7 @@ class SchedulerLoop {
   #patience(): number {
     if (!(this.#tasks ?? this.#link).isOpen) return 1;
     const isWaiting = this.#tasks?.isWaitingForEngines || this.#direct.isWaiting || this.#broadcast.isWaiting;
-    if (isWaiting) return RETRY_MS;
+    if (isWaiting || this.#control.isWaiting) return RETRY_MS;
     const tick = Math.min(this.#tasks?.nextTick ?? Infinity, this.#direct.nextTick, this.#broadcast.nextTick);
     return Math.max(0, Math.min(SCHEDULER_BOUNDS.idleMs, Math.ceil(tick - now())));
   }
@@ -233,6 +240,7 @@ class SchedulerLoop {
   #hear(news: HubNews): void {
     const { kind, id, uuid, reason, ours } = news;
     if (kind === "stop") this.#stopped = true;
+    if (kind === "client_known") this.#welcome(news);
     if (typeof id !== "number" || typeof uuid !== "string") return;
     if (kind === "engine_registered") {
       this.#tasks?.registered(id, uuid, ours === true);
@@ -242,7 +250,13 @@ class SchedulerLoop {
       this.#tasks?.unregistered(id, uuid, String(reason ?? ""));
       this.#direct.unregistered(uuid);
       this.#broadcast.unregistered(uuid);
+      this.#control.unregistered(uuid);
     }
+  }
+
+  #welcome({ client, session, pid }: HubNews): void {
+    if (typeof client !== "number" || typeof session !== "string" || typeof pid !== "number") return;
+    this.#tasks?.clientKnown(client, session, pid);
   }
 
   #report(at: number): void {

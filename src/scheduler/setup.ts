@@ -72,12 +72,14 @@ function readSetup(news: HubNews): SchedulerSetup {
     ports,
     packer = "json",
     broadcastDepth = 1,
+    curveSecretKey = null,
   } = news;
   const isHwm = hwm === null || (typeof hwm === "number" && hwm >= 0);
   if (
     typeof clientInterface !== "string" || typeof engineInterface !== "string" || typeof nonce !== "string" ||
     typeof key !== "string" || typeof scheme !== "string" || typeof packer !== "string" || !isHwm ||
-    typeof ports !== "object" || ports === null || !isDepth(broadcastDepth)
+    typeof ports !== "object" || ports === null || !isDepth(broadcastDepth) ||
+    (curveSecretKey !== null && typeof curveSecretKey !== "string")
   ) throw new TypeError("Cannot start the schedulers: the hub's setup lacks a field");
   if (!isScheme(scheme)) throw new RangeError(`Cannot start the schedulers: no scheme "${scheme}" is known`);
   return {
@@ -87,6 +89,7 @@ function readSetup(news: HubNews): SchedulerSetup {
     key,
     scheme,
     broadcastDepth,
+    curveSecretKey,
     hwm,
     packer,
     ports: { client: {}, engine: {}, ...ports },

@@ -103,6 +103,11 @@ export class TaskScheduler {
     this.#core.step({ kind: "engine_unregistered", id, reason, at: now() });
   }
 
+  /** A client of ours was welcomed by the hub. */
+  clientKnown(client: number, session: string, pid: number): void {
+    this.#parts.peers.clientKnown(client, session, pid);
+  }
+
   /** A peer's task that waits here is aborted; false if there was never such a task. */
   abort(msgId: string): boolean {
     const isKnown = this.#parts.peers.abort(msgId);

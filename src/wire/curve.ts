@@ -3,7 +3,7 @@
  */
 import { libzmq } from "../native/libzmq.ts";
 import { wireError } from "./errors.ts";
-import { cString } from "./options.ts";
+import { cString, type CurveOptions } from "./options.ts";
 
 /** Two keys in Z85, 40 characters each. */
 export interface CurveKeypair {
@@ -27,6 +27,30 @@ export function curveKeypair(): CurveKeypair {
   const publicKey = new Uint8Array(KEY_CHARACTERS + 1), secretKey = new Uint8Array(KEY_CHARACTERS + 1);
   if (zmq.zmq_curve_keypair(publicKey, secretKey) !== 0) throw wireError("make a pair of CURVE keys", zmq);
   return { publicKey: textOf(publicKey), secretKey: textOf(secretKey) };
+}
+
+/**
+ * The public key that belongs to a secret one.
+ * @throws WireError if it is no key, or this libzmq was built without CURVE
+ */
+export function curvePublicKey(secretKey: string): string {
+  const zmq = libzmq().symbols;
+  const publicKey = new Uint8Array(KEY_CHARACTERS + 1);
+  if (zmq.zmq_curve_public(publicKey, cString(secretKey)) !== 0) {
+    throw wireError("find the public key of a secret one", zmq);
+  }
+  return textOf(publicKey);
+}
+
+/** Whether a text can be a key: 40 characters of Z85. */
+export function isCurveKey(text: string): boolean {
+  return /^[0-9A-Za-z.\-:+=^!/*?&<>()[\]{}@%$#]{40}$/.test(text);
+}
+
+/** A client's options for a server with this key, with a pair of its own that is used once; undefined without a key. */
+export function curveClient(serverKey: string | null | undefined): CurveOptions | undefined {
+  if (serverKey === null || serverKey === undefined || serverKey === "") return undefined;
+  return { role: "client", serverKey, ...curveKeypair() };
 }
 
 function textOf(key: Uint8Array): string {

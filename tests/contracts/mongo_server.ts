@@ -27,7 +27,9 @@ export class MongoServer implements Disposable {
   }
 
   start(): void {
+    borrow(this.#folder);
     this.#run("start");
+    lend(this.#folder);
   }
 
   /** Ends the server; what it holds is there again after the next start. */
@@ -49,6 +51,39 @@ export class MongoServer implements Disposable {
     if (success) return;
     const text = new TextDecoder();
     throw new Error(`Cannot ${what} MongoDB's server: ${text.decode(stderr)}${text.decode(stdout)}`);
+  }
+}
+
+/** What the server consists of: fetched and compiled once for all tests of this user, as that takes longer than they do. */
+const PARTS = ["lib", "Mongod.class", "Mongod$1.class"];
+const cache = `${Deno.env.get("TMPDIR") ?? "/tmp"}/tsparallel-mongo-${Deno.uid()}`;
+
+function borrow(folder: string): void {
+  if (!PARTS.every((part) => isThere(`${cache}/${part}`))) return;
+  for (const part of PARTS) {
+    if (!isThere(`${folder}/${part}`)) Deno.symlinkSync(`${cache}/${part}`, `${folder}/${part}`);
+  }
+}
+
+function lend(folder: string): void {
+  if (isThere(cache)) return;
+  const copy = Deno.makeTempDirSync({ prefix: "tsp-mongo-" });
+  const { success } = new Deno.Command("cp", {
+    args: ["-r", ...PARTS.map((part) => `${folder}/${part}`), copy],
+  }).outputSync();
+  try {
+    if (success) return Deno.renameSync(copy, cache);
+  } catch {
+    // Another test was faster.
+  }
+  Deno.removeSync(copy, { recursive: true });
+}
+
+function isThere(path: string): boolean {
+  try {
+    return Deno.statSync(path) !== null;
+  } catch {
+    return false;
   }
 }
 

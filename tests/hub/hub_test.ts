@@ -318,6 +318,7 @@ test("hub tells its status over the wire", async (hub) => {
 
 test("hub sets up a scheduler that replaces another one and names the engines to it", async (hub) => {
   await hub.engine("e0").join(OURS);
+  await until("the engine", () => hub.scheduler.heard("engine_registered"));
   hub.scheduler.news.length = 0;
   hub.scheduler.tell({ kind: "scheduler_hello", version: 1 });
   await until("the engines", () => hub.scheduler.heard("engine_registered"));

@@ -166,9 +166,14 @@ export class PythonProgram implements AsyncDisposable {
     }
   }
 
+  /** Tells it to end when it is through with what it does. */
+  closeInput(): void {
+    this.#writer.close().catch(() => {});
+  }
+
   /** Closes its input, on which it ends. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#writer.close().catch(() => {});
+    this.closeInput();
     await this.#lines.cancel().catch(() => {});
     await this.#child.status;
     await this.#errors;

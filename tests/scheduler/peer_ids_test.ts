@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { taskKey } from "../../src/scheduler/dependencies.ts";
 import { MAX_N } from "../../src/scheduler/history.ts";
 import { PeerIds } from "../../src/scheduler/peer_ids.ts";
 
@@ -56,4 +57,15 @@ Deno.test("beyond the bound of prefixes an id is a text like any other", () => {
   assert.equal(new Set(keys.map(({ client, n }) => `${client}.${n}`)).size, 5);
   assert.equal(keys[2]!.client, keys[3]!.client);
   assert.equal(keys[0]!.client, keys[4]!.client);
+});
+
+Deno.test("own() makes a client's messages and its groups one count", () => {
+  const ids = new PeerIds({ isOpen: () => false });
+  ids.own("s_7", 3);
+  assert.deepEqual(ids.number("s_7_12"), { client: 3, n: 12 });
+  assert.equal(ids.resolve("s_7_11"), taskKey(3, 11));
+  assert.notEqual(ids.number("s_8_12").client, 3);
+  ids.number("s_9_1");
+  ids.own("s_9", 4);
+  assert.notEqual(ids.number("s_9_2").client, 4, "what was named before keeps its name");
 });

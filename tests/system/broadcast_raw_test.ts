@@ -19,6 +19,7 @@ class RawEngine implements Disposable {
   readonly #pong: Socket;
   readonly #ping: Socket;
   readonly shell: Socket;
+  readonly control: Socket;
   id = -1;
   #beat: ReturnType<typeof setInterval> | undefined;
 
@@ -34,6 +35,7 @@ class RawEngine implements Disposable {
     this.#pong = open("DEALER");
     this.#ping = open("SUB");
     this.shell = open("ROUTER");
+    this.control = open("ROUTER");
   }
 
   /** Registers; connects its shell to a leaf before it is announced, or leaves that for later. */
@@ -61,6 +63,10 @@ class RawEngine implements Disposable {
   connect(): void {
     const { broadcast } = this.#peer.engine;
     this.shell.connect(`tcp://127.0.0.1:${broadcast[this.id % broadcast.length]}`);
+  }
+
+  connectControl(): void {
+    this.control.connect(`tcp://127.0.0.1:${this.#peer.engine.control}`);
   }
 
   /** The next request, and the frames in front of it. */
@@ -218,6 +224,7 @@ Deno.test("what peers see of a broadcast", async (test) => {
     using late = new RawEngine(peer);
     await late.register({ isConnected: false });
     await run.client.waitForEngines(4, { timeoutMs: 20_000 });
+    peer.send("control", [bytes(late.uuid), ...peer.session.message("clear_request", {})]);
     const id = broadcast([pair(late)], false, [bytes("x".repeat(20_000))]);
     broadcast([pair(late)], false);
     late.connect();
@@ -226,6 +233,13 @@ Deno.test("what peers see of a broadcast", async (test) => {
     assert.equal(request.message.buffers[0]!.length, 20_000);
     late.reply(request, { status: "ok" });
     await answer();
+    late.connectControl();
+    const frames = await eventually(
+      () => late.control.receive(),
+      (frames) => frames !== undefined,
+      "control comes",
+    );
+    assert.equal(peer.session.parse(frames!).header.msg_type, "clear_request");
     // It leaves without an answer to the second: its client hears of that, the record ends.
     late.leave();
     await queueIsEmpty(run.client);

@@ -78,7 +78,12 @@ status = other.result_status(ar.msg_ids)
 assert status["completed"] == ar.msg_ids, status
 whole = other.db_query({"msg_id": ar.msg_ids[0]}, keys=["queue", "result_metadata", "result_buffers"])[0]
 assert whole["queue"] == "broadcast" and [i for u, i in whole["result_metadata"]["broadcast_targets"]] == theirs, whole
-assert len(whole["result_buffers"]) >= len(theirs)
+both = rc.broadcast_view(theirs, is_coalescing=True).apply_async(where, list(range(5)))
+both.get(20)
+eventually(idle, "the queue is empty")
+results = other.get_result(ar.msg_ids + both.msg_ids + [ids[0]], block=True).get(20)
+expected = [[(pid, b"x" * 5000) for pid in pids], [(pid, list(range(5))) for pid in pids], one.get()[0]]
+assert results == expected, results
 completed = rc.queue_status()
 assert all(completed[i]["completed"] >= 2 for i in theirs), completed
 other.close()
@@ -93,6 +98,11 @@ error = error_of(together.apply_async(odd, pids[0]))
 assert isinstance(error, ipp.RemoteError) and error.ename == "ZeroDivisionError", error
 assert "1 of %d engines failed" % len(theirs) in error.evalue and "engine %d" % theirs[0] in error.evalue, error.evalue
 assert "odd" in str(error.traceback), error.traceback
+import contextlib, io
+shown = io.StringIO()
+with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(shown):
+    error.print_traceback()
+assert "this one" in shown.getvalue() and "odd" in shown.getvalue(), shown.getvalue()
 def differ(pid):
     import os
     raise (KeyError if os.getpid() == pid else ValueError)("each its own")
@@ -110,6 +120,7 @@ assert cell.stdout == ["42\\n"] * len(theirs), cell.stdout
 for view in (single, together):
     busy = view.apply_async(time.sleep, 0.5)
     waits = view.apply_async(os.getpid)
+    eventually(lambda: all(rc.queue_status()[i]["queue"] == 2 for i in theirs), "each engine has two")
     view.abort(waits)
     error = error_of(waits)
     assert "TaskAborted" in repr(error), repr(error)
@@ -126,6 +137,14 @@ error = error_of(mixed.execute("throw new RangeError('too far')"))
 assert "RangeError" in str(error), error
 error = error_of(rc.broadcast_view(rc.ids, is_coalescing=True).apply_async(lambda: 1))
 assert "%d of %d engines failed" % (len(ours), len(rc.ids)) in error.evalue, error.evalue
+busy = mixed.execute("await new Promise((resolve) => setTimeout(resolve, 500))")
+waits = mixed.execute("globalThis.x = 100")
+mixed.abort(waits)
+assert "TaskAborted" in repr(error_of(waits)), error_of(waits)
+busy.get(20)
+cell = mixed.execute("console.log(globalThis.x)")
+cell.get(20); cell.wait_for_output(20)
+assert cell.stdout == ["1\\n"] * len(ours), cell.stdout
 eventually(idle, "the queue is empty after cells of TypeScript")
 `;
 

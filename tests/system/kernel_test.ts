@@ -10,7 +10,14 @@ const PYTHON = Deno.env.get("TSPARALLEL_PYTHON");
 const NEEDS = "(needs TSPARALLEL_PYTHON, a Python with ipyparallel 9.2 and jupyter-console)";
 const PROGRAM = new URL("kernel_checks.py", import.meta.url).pathname;
 
-const CHANNELS = ["connection_file", "hb", "iopub_welcome", "shell_and_control", "stdin_rid", "bad_signatures"];
+const CHANNELS = [
+  "connection_file",
+  "hb",
+  "iopub_welcome",
+  "shell_and_control",
+  "stdin_rid",
+  "bad_signatures",
+];
 const MESSAGES = [
   "kernel_info",
   "execute",
@@ -47,7 +54,9 @@ async function check(context: Deno.TestContext, file: string, cluster: string, n
   const lines = decoder.decode(stdout).split("\n").filter((line) => line.startsWith('{"check"'));
   const checked = lines.map((line): Checked => JSON.parse(line));
   assert.deepEqual(checked.map(({ check }) => check), names, decoder.decode(stderr));
-  for (const { check, wrong } of checked) await context.step(check, () => assert.equal(wrong, null, String(wrong)));
+  for (const { check, wrong } of checked) {
+    await context.step(check, () => assert.equal(wrong, null, String(wrong)));
+  }
 }
 
 function kernelTest(name: string, fn: (context: Deno.TestContext) => Promise<void>): void {
@@ -74,16 +83,22 @@ kernelTest("an engine's channels as a Jupyter kernel", (context) => withKernel(c
 
 kernelTest("an engine's messages as a Jupyter kernel", (context) => withKernel(context, MESSAGES));
 
-kernelTest("front-ends, consoles and the cluster on one engine; a restart leaves it in the cluster", (context) =>
-  withKernel(context, [...TOGETHER, "restart"], async (run) => {
-    assert.equal(await run.client.view(0).execute("2 + 2").then(({ value }) => value), 4);
-  }));
+kernelTest(
+  "front-ends, consoles and the cluster on one engine; a restart leaves it in the cluster",
+  (context) =>
+    withKernel(context, [...TOGETHER, "restart"], async (run) => {
+      assert.equal(await run.client.view(0).execute("2 + 2").then(({ value }) => value), 4);
+    }),
+);
 
-kernelTest("a front-end's shutdown ends the engine, and its file goes with it", (context) =>
-  withKernel(context, ["shutdown"], async (run, file) => {
-    while (run.client.ids.length > 0) await new Promise((resolve) => setTimeout(resolve, 10));
-    await assert.rejects(Deno.stat(file), Deno.errors.NotFound);
-  }));
+kernelTest(
+  "a front-end's shutdown ends the engine, and its file goes with it",
+  (context) =>
+    withKernel(context, ["shutdown"], async (run, file) => {
+      while (run.client.ids.length > 0) await new Promise((resolve) => setTimeout(resolve, 10));
+      await assert.rejects(Deno.stat(file), Deno.errors.NotFound);
+    }),
+);
 
 kernelTest("with CURVE in the cluster the kernel has a key of its own", async (context) => {
   await using folder = new RunFolder();

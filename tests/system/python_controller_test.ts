@@ -10,7 +10,7 @@ import {
   TaskTimeout,
 } from "../../src/client/client.ts";
 import { RunFolder } from "../cli/run_folder.ts";
-import { clientAt, NEEDS_PYTHON, PYTHON, pythonController, pythonEngines } from "./python_programs.ts";
+import { clientAt, NEEDS_PYTHON, PYTHON, pythonController, pythonEngines } from "./python_peers.ts";
 import { errorOf, eventually, queueIsEmpty } from "./run.ts";
 
 interface Setup {
@@ -177,6 +177,22 @@ test("our engines behind Python's controller run cells of our client", async (st
   assert.ok(error instanceof RemoteError && error.ename === "RangeError" && error.evalue === "far");
   assert.equal((await client.loadBalanced().execute("xs[2]")).text, "3");
   assert.throws(() => view.apply((x: number) => x, 1), /new Reference\("name"\)/);
+
+  await view.execute("function add(a: number, b: number) { return a + b }", { silent: true });
+  await view.push({ pushed: { list: [1, 2, 3], text: "t" }, numbers: new Float64Array([1.5, 2.5]) });
+  assert.deepEqual(await view.pull("pushed"), Array(2).fill({ list: [1, 2, 3], text: "t" }));
+  assert.deepEqual(await client.direct(ids[0]!).pull(["numbers", "pushed.text"]), [
+    new Float64Array([1.5, 2.5]),
+    "t",
+  ]);
+  assert.deepEqual(await view.apply(new Reference("add"), 40, 2), [42, 42]);
+  assert.equal(await client.loadBalanced().apply(new Reference("Math.max"), 3, 4), 4);
+  await view.scatter("part", [1, 2, 3]);
+  assert.deepEqual(await view.gather("part"), [1, 2, 3]);
+  const missing = await errorOf(client.direct(ids[0]!).apply(new Reference("nowhere"), 1));
+  assert.ok(missing instanceof RemoteError, String(missing));
+  await view.clear();
+  assert.ok(await errorOf(client.direct(ids[0]!).pull("pushed")) instanceof RemoteError);
 });
 
 test("messages in msgpack, on all interfaces", async (stack) => {

@@ -10,7 +10,7 @@ import {
   TaskAborted,
   TaskTimeout,
 } from "../../src/client/client.ts";
-import { NEEDS_PYTHON, PYTHON, pythonEngines, type PythonProcess } from "./python_programs.ts";
+import { NEEDS_PYTHON, PYTHON, pythonEngines, type PythonProcess } from "./python_peers.ts";
 import { errorOf, eventually, queueIsEmpty, Run } from "./run.ts";
 
 interface Mixed {
@@ -22,8 +22,17 @@ interface Mixed {
   readonly engines: readonly PythonProcess[];
 }
 
-async function mixed(stack: AsyncDisposableStack, { n = 1, python = 2 } = {}): Promise<Mixed> {
-  const run = stack.use(await Run.start({ n }));
+interface Setup {
+  readonly n?: number;
+  readonly python?: number;
+  readonly controllerArgs?: readonly string[];
+}
+
+async function mixed(
+  stack: AsyncDisposableStack,
+  { n = 1, python = 2, controllerArgs = [] }: Setup = {},
+): Promise<Mixed> {
+  const run = stack.use(await Run.start({ n, controllerArgs }));
   const { client } = run;
   const ours = [...client.ids];
   const engines = await pythonEngines(stack, run.folder.dir, python);
@@ -187,6 +196,19 @@ test("load-balanced tasks on Python engines, and what makes them wait or fail", 
   await busy;
   await Promise.all(running);
 
+  // Groups and messages of one client depend on one another.
+  const onOurs = client.loadBalanced();
+  const group = onOurs.apply((x: number) => x, 1);
+  const afterGroup = view.with({ after: group }).apply(new Reference("double"), 5);
+  const afterMessage = onOurs.with({ after: afterGroup }).apply((x: number) => x, 6);
+  const byName = onOurs.with({ after: [...group.msgIds, ...afterGroup.msgIds] }).apply((x: number) => x, 7);
+  assert.deepEqual([await afterMessage, await byName, await afterGroup], [6, 7, 10]);
+  const broken = onOurs.apply(() => {
+    throw new Error("no");
+  });
+  assert.ok(await errorOf(view.with({ after: broken }).execute("1")) instanceof ImpossibleDependency);
+  assert.ok(await errorOf(onOurs.with({ after: failing }).apply(() => 1)) instanceof ImpossibleDependency);
+
   // Our engines take functions as ever, and a view without targets goes there.
   assert.equal(await client.loadBalanced().apply((x: number) => x + 1, 1), 2);
   assert.throws(() => view.apply((x: number) => x, 1), /which run Python/);
@@ -275,6 +297,9 @@ test("tasks on Python engines are aborted while they wait, and interrupted", asy
   assert.ok(await errorOf(waiting) instanceof TaskAborted);
   assert.equal(await other, 2);
   await queueIsEmpty(client);
+  const [engine] = theirs;
+  await client.shutdown({ targets: [engine!] });
+  await eventually(() => client.ids, (ids) => !ids.includes(engine!), "the engine has left");
 });
 
 test("two clients share Python engines and the records of their tasks", async (stack) => {
@@ -310,4 +335,11 @@ test("two clients share Python engines and the records of their tasks", async (s
   assert.equal(io?.stdout, "said\n");
   const again = await second.resubmit(applied.msgIds);
   assert.deepEqual(await second.result(again[applied.msgIds[0]!]!), { k: 1 });
+});
+
+test("with CURVE, on our controller", async (stack) => {
+  const { client, ours, theirs } = await mixed(stack, { python: 1, controllerArgs: ["--enable-curve"] });
+  assert.deepEqual(await client.direct(theirs).apply(new Reference("sum"), [1, 2]), [3]);
+  assert.equal(await client.direct(ours[0]!).apply((x: number) => x, 4), 4);
+  assert.equal((await client.loadBalanced({ targets: theirs }).execute("'curve'")).value, "curve");
 });

@@ -1,12 +1,14 @@
-/** Python's own engines and clients for a test, on a cluster of ours: started, waited for, and gone at its end. */
+/** Python's own programs for a test: engines, a controller, scripts. Ended at the end, by their pids. */
 import assert from "node:assert/strict";
+import { connectionPaths } from "../../src/protocol/connection_file.ts";
+import { Client } from "../../src/client/client.ts";
 import type { RunFolder } from "../cli/run_folder.ts";
-import { PATIENCE_MS } from "./run.ts";
+import { eventually, PATIENCE_MS } from "./run.ts";
 
-/** A Python with ipyparallel 9.2, undefined where there is none. */
-export const PYTHON = Deno.env.get("TSPARALLEL_PYTHON");
+/** A Python with ipyparallel 9.2; undefined where there is none. */
+export const PYTHON: string | undefined = Deno.env.get("TSPARALLEL_PYTHON");
 
-/** What stands in the name of a test that needs it. */
+/** Ends the names of tests that need it. */
 export const NEEDS_PYTHON = "(needs TSPARALLEL_PYTHON, a Python with ipyparallel 9.2)";
 
 /** A test that is ignored without Python. */
@@ -14,13 +16,56 @@ export function pythonTest(name: string, fn: () => Promise<void>): void {
   Deno.test({ name: `${name} ${NEEDS_PYTHON}`, ignore: PYTHON === undefined, fn });
 }
 
-const decoder = new TextDecoder();
+/** Where Python's programs put what they write beside our files. */
+const ENVIRONMENT = { IPYTHONDIR: Deno.env.get("TMPDIR") ?? "/tmp", PYTHONUNBUFFERED: "1" };
 
-/** Python processes on one cluster. */
+/** A running Python program. */
+export class PythonProcess implements AsyncDisposable {
+  readonly #child: Deno.ChildProcess;
+  readonly #output: Promise<Deno.CommandOutput>;
+
+  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+    if (PYTHON === undefined) throw new Error("Cannot start Python: TSPARALLEL_PYTHON is not set");
+    this.#child = new Deno.Command(PYTHON, {
+      args: [...args],
+      env: { ...ENVIRONMENT, ...env },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    this.#output = this.#child.output();
+  }
+
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  /** Exit code and what was printed. */
+  async ended(): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
+    const { code, stdout, stderr } = await this.#output;
+    const decoder = new TextDecoder();
+    return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+  }
+
+  kill(signal: Deno.Signal): void {
+    try {
+      this.#child.kill(signal);
+    } catch (error) {
+      if (!(error instanceof TypeError || error instanceof Deno.errors.NotFound)) throw error;
+      // It has ended by itself.
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.kill("SIGTERM");
+    await this.#output;
+  }
+}
+
+/** Python's engines and clients on a cluster that a test started. */
 export class PythonPeers implements AsyncDisposable {
   readonly #security: string;
-  readonly #engines: Deno.ChildProcess[] = [];
-  readonly #ends: Promise<unknown>[] = [];
+  readonly #engines: PythonProcess[] = [];
 
   constructor(folder: RunFolder) {
     this.#security = `${folder.dir}/security`;
@@ -28,42 +73,71 @@ export class PythonPeers implements AsyncDisposable {
 
   /** Starts so many engines. Whoever needs them waits for them. */
   startEngines(n: number): void {
-    for (let i = 0; i < n; i++) {
-      const engine = start(["-m", "ipyparallel.engine", `--file=${this.#security}/ipcontroller-engine.json`]);
-      this.#engines.push(engine);
-      this.#ends.push(engine.output());
-    }
+    const args = ["-m", "ipyparallel.engine", `--file=${this.#security}/ipcontroller-engine.json`];
+    for (let i = 0; i < n; i++) this.#engines.push(new PythonProcess(args));
   }
 
   /** Runs a program of a client, which finds the connection file in `sys.argv[1]`; gives what it printed. It must end well. */
   async run(program: string, ...args: readonly string[]): Promise<string> {
-    const client = start(["-c", program, `${this.#security}/ipcontroller-client.json`, ...args]);
+    const client = new PythonProcess([
+      "-c",
+      program,
+      `${this.#security}/ipcontroller-client.json`,
+      ...args,
+    ]);
     const timer = setTimeout(() => client.kill("SIGKILL"), PATIENCE_MS * 4);
-    const { success, stdout, stderr } = await client.output();
+    const { code, stdout, stderr } = await client.ended();
     clearTimeout(timer);
-    assert.ok(success, `${decoder.decode(stderr)}\n${decoder.decode(stdout)}`);
-    return decoder.decode(stdout).trim();
+    assert.equal(code, 0, `${stderr}\n${stdout}`);
+    return stdout.trim();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const engine of this.#engines) {
-      try {
-        engine.kill("SIGTERM");
-      } catch {
-        // It ended by itself.
-      }
-    }
-    await Promise.all(this.#ends);
+    await Promise.all(this.#engines.map((engine) => engine[Symbol.asyncDispose]()));
   }
 }
 
-function start(args: readonly string[]): Deno.ChildProcess {
-  const environment = { IPYTHONDIR: Deno.env.get("TMPDIR") ?? "/tmp", PYTHONUNBUFFERED: "1" };
-  return new Deno.Command(PYTHON!, {
-    args: [...args],
-    env: environment,
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
+/** Python engines of the cluster in a profile's folder. */
+export async function pythonEngines(
+  stack: AsyncDisposableStack,
+  profileDir: string,
+  count: number,
+): Promise<PythonProcess[]> {
+  const file = connectionPaths(profileDir).engine;
+  await fileAt(file);
+  return Array.from(
+    { length: count },
+    () => stack.use(new PythonProcess(["-m", "ipyparallel.engine", `--file=${file}`])),
+  );
+}
+
+/** Python's controller in a profile's folder, and a client of ours. */
+export async function pythonController(
+  stack: AsyncDisposableStack,
+  profileDir: string,
+  args: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+): Promise<PythonProcess> {
+  const controller = stack.use(
+    new PythonProcess(
+      ["-m", "ipyparallel.controller", `--profile-dir=${profileDir}`, "--ping=250", ...args],
+      env,
+    ),
+  );
+  await fileAt(connectionPaths(profileDir).client);
+  await fileAt(connectionPaths(profileDir).engine);
+  return controller;
+}
+
+/** A client of ours at whatever controller runs in the folder. */
+export async function clientAt(stack: AsyncDisposableStack, profileDir: string): Promise<Client> {
+  return stack.use(await Client.connect({ profileDir }));
+}
+
+async function fileAt(path: string): Promise<void> {
+  await eventually(
+    () => Deno.stat(path).then(({ size }) => size > 0, () => false),
+    (isThere) => isThere,
+    `"${path}" is there`,
+  );
 }

@@ -73,6 +73,16 @@ Deno.test("records of every kind of task, for other clients and after the end", 
     assert.equal(again[0], 5);
     const cellAgain = await other.result(renamed[cellId]!, { timeoutMs: 5000 }) as { value: unknown };
     assert.equal(cellAgain.value, 3);
+    const bytes = new Uint8Array(3 << 20).fill(7), text = "x".repeat(300_000);
+    const measure = (bytes: Uint8Array, text: string) => [bytes.length, bytes.at(-1), text.length];
+    const large = view.apply(measure, bytes, text);
+    const expected = [3 << 20, 7, 300_000];
+    assert.deepEqual(await large, expected);
+    const largeId = large.metadata.msgId;
+    const largeAgain = (await other.resubmit([largeId]))[largeId]!;
+    assert.deepEqual(await other.result(largeAgain, { timeoutMs: 5000 }), expected);
+    const third = (await other.resubmit([largeAgain]))[largeAgain]!;
+    assert.deepEqual(await other.result(third, { timeoutMs: 5000 }), expected);
     await assert.rejects(other.resubmit(["nothing_1_1"]), /No such msg/);
     await queueIsEmpty(client);
   });

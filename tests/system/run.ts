@@ -48,6 +48,15 @@ export class Run implements AsyncDisposable {
     return client;
   }
 
+  /** Path of the connection file for clients. */
+  get clientFile(): string {
+    return `${this.folder.dir}/security/ipcontroller-client.json`;
+  }
+
+  get engineFile(): string {
+    return `${this.folder.dir}/security/ipcontroller-engine.json`;
+  }
+
   /** Pid of the controller. */
   get controllerPid(): number {
     return this.#pidOf("controller");

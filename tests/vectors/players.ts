@@ -3,7 +3,7 @@
 import type { ClientConnection, EngineConnection } from "../../src/protocol/connection_file.ts";
 import { findDelimiter, type Message, Session } from "../../src/protocol/frames.ts";
 import type { Packer } from "../../src/protocol/packers.ts";
-import { Context } from "../../src/wire/context.ts";
+import type { Context } from "../../src/wire/context.ts";
 import type { Socket } from "../../src/wire/socket.ts";
 
 /** A message that came. */

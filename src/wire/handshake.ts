@@ -1,0 +1,98 @@
+/**
+ * Whether a connecting socket's handshakes succeed. libzmq tries again for ever and says nothing on the socket itself: a wrong CURVE key
+ * looks like a controller that does not answer. Its monitor tells.
+ */
+import { libzmq } from "../native/libzmq.ts";
+import type { Context } from "./context.ts";
+import { wireError } from "./errors.ts";
+import { cString } from "./options.ts";
+import type { Socket } from "./socket.ts";
+
+/** Bits of libzmq's events. */
+const FAILED_SILENTLY = 0x0800;
+const SUCCEEDED = 0x1000;
+const FAILED_PROTOCOL = 0x2000;
+const FAILED_AUTH = 0x4000;
+const EVENTS = FAILED_SILENTLY | SUCCEEDED | FAILED_PROTOCOL | FAILED_AUTH;
+/** The peer's mechanism (none, CURVE) is not ours. */
+const MECHANISM_MISMATCH = 0x11000002;
+
+/** A connection that is closed during the handshake so often is refused; once may be a peer that ends. */
+const SILENT_FAILURES = 3;
+
+const USE_ITS_FILE = "use the connection file that it wrote";
+
+let watched = 0;
+
+export class HandshakeWatch {
+  /** For pollers: readable when there is news. */
+  readonly socket: Socket;
+  #silent = 0;
+
+  readonly #url: string;
+  readonly #hasKey: boolean;
+
+  /**
+   * Watches a socket before it connects.
+   * @param to where it will connect, and whether it has a CURVE key, for the sentence
+   */
+  constructor(
+    context: Context,
+    target: Socket,
+    to: { readonly url: string; readonly serverKey?: string | null | undefined },
+  ) {
+    this.#url = to.url;
+    this.#hasKey = Boolean(to.serverKey);
+    const url = `inproc://handshakes-${watched++}`;
+    const zmq = libzmq().symbols;
+    if (zmq.zmq_socket_monitor(target.handle, cString(url), EVENTS) !== 0) {
+      throw wireError("watch a socket's handshakes", zmq);
+    }
+    this.socket = context.socket("PAIR");
+    this.socket.connect(url);
+  }
+
+  /** Reads the news. @returns a sentence if the two do not come together; undefined as long as they may */
+  read(): string | undefined {
+    for (let frames = this.socket.receive(); frames !== undefined; frames = this.socket.receive()) {
+      const reason = this.#reason(frames[0]);
+      if (reason !== undefined) return `Cannot connect to "${this.#url}": ${reason}`;
+    }
+    return undefined;
+  }
+
+  #reason(frame: Uint8Array | undefined): string | undefined {
+    if (frame === undefined || frame.length < 6) return undefined;
+    const view = new DataView(frame.buffer, frame.byteOffset, frame.length);
+    const event = view.getUint16(0, true), value = view.getUint32(2, true);
+    switch (event) {
+      case SUCCEEDED:
+        this.#silent = 0;
+        return undefined;
+      case FAILED_PROTOCOL:
+        return value === MECHANISM_MISMATCH ? this.#mismatch : this.#refusal;
+      case FAILED_AUTH:
+        return this.#refusal;
+      case FAILED_SILENTLY:
+        return ++this.#silent < SILENT_FAILURES ? undefined : this.#refusal;
+    }
+    return undefined;
+  }
+
+  get #mismatch(): string {
+    return this.#hasKey
+      ? `there is a CURVE key for it, but it does not encrypt; ${USE_ITS_FILE}`
+      : `it encrypts (CURVE), and there is no key for it; ${USE_ITS_FILE}, or set IPP_CURVE_SERVERKEY to its public key`;
+  }
+
+  get #refusal(): string {
+    return this.#hasKey
+      ? `it refuses the encrypted handshake: its CURVE key is another, or it does not encrypt; ${USE_ITS_FILE}`
+      : "it closes the connection during the handshake: it encrypts (CURVE), and there is no key for it, or it is no controller at all; " +
+        `${USE_ITS_FILE}, or set IPP_CURVE_SERVERKEY to its public key`;
+  }
+
+  close(): void {
+    this.socket.close();
+  }
+}

@@ -1,0 +1,52 @@
+/** Peers' tasks under ids of any text: each gets its own answer, each can be named by others, and the records find it. */
+import assert from "node:assert/strict";
+import { RawPeer } from "./raw_peer.ts";
+import { queueIsEmpty, Run } from "./run.ts";
+
+const IDS = [
+  "3591271e-68f7857ef448b53ea7e8ae18_24677_0",
+  crypto.randomUUID(),
+  "_1",
+  "x_",
+  "x_01",
+  "x_1",
+  "7",
+  "ünïcode ☂_7",
+  "with\nnewline_5",
+  "x_268435455",
+  "x_268435456",
+  "x_999999999",
+  "x_4294967296",
+  "x_99999999999999999999",
+  "l".repeat(5000),
+];
+
+Deno.test("a peer's task may have an id of any text", async () => {
+  await using run = await Run.start({ n: 1 });
+  using peer = new RawPeer(run.folder.dir);
+  const send = (msg_id: string, metadata: object) =>
+    peer.send(
+      "task",
+      peer.session.message("apply_request", {}, { header: { msg_id }, metadata: { ...metadata } }),
+    );
+  for (const id of IDS) send(id, {});
+  for (const id of IDS) send(`after ${id}`, { after: { dependencies: [id], success: false, failure: true } });
+  send("after nobody", { after: ["nobody"] });
+  const answers = new Map<string, string>();
+  while (answers.size < 2 * IDS.length + 1) {
+    const { parentHeader, content } = peer.session.parse(await peer.receive("task"), 0);
+    answers.set(String(parentHeader.msg_id), String(content["ename"]));
+  }
+  // Ours cannot run what a peer sends here, and says so for each; what waited for that failure has run too.
+  for (const id of IDS) {
+    const ename = answers.get(id);
+    assert(ename !== undefined && !/Dependency|ValueError/.test(ename), `${id}: ${ename}`);
+    assert.equal(answers.get(`after ${id}`), ename);
+  }
+  assert.equal(answers.get("after nobody"), "InvalidDependency");
+  await queueIsEmpty(run.client);
+  const { content } = await peer.ask("db_request", { query: { msg_id: { $in: IDS } }, keys: ["completed"] });
+  const records = content["records"] as { msg_id: string; completed: unknown }[];
+  assert.deepEqual(records.map(({ msg_id }) => msg_id).sort(), [...IDS].sort());
+  assert(records.every(({ completed }) => completed !== null));
+});
