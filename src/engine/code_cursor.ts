@@ -16,6 +16,9 @@ export interface Typed {
   readonly quote: string;
 }
 
+const WINDOW = 32 << 10;
+/** Of what stands behind the cursor only the rest of a name matters. */
+const MAX_NAME = 200;
 /** A longer path is no longer one that somebody asks for. */
 const MAX_STEPS = 100;
 const NAME = /^[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*$/u;
@@ -37,7 +40,20 @@ export function toPoints(code: string, units: number): number {
 
 /** What stands before the cursor, null if nothing there can be completed: inside a comment, a text or behind a number. */
 export function typedAt(code: string, cursor: number): Typed | null {
-  const before = code.slice(0, cursor);
+  const from = windowStart(code, cursor);
+  const typed = typedIn(code.slice(from, cursor));
+  return typed === null ? null : { ...typed, start: typed.start + from };
+}
+
+/** Of a long text only the lines before the cursor are looked at. */
+function windowStart(code: string, cursor: number): number {
+  if (cursor <= WINDOW) return 0;
+  const line = code.indexOf("\n", cursor - WINDOW);
+  return line < 0 || line >= cursor ? cursor - WINDOW : line + 1;
+}
+
+function typedIn(before: string): Typed | null {
+  const cursor = before.length;
   const all = tokensOf(before);
   const last = all.at(-1);
   if (last === undefined) return name(null, cursor, "");
@@ -119,7 +135,12 @@ function withoutOptional(code: string, tokens: readonly Token[]): readonly Token
 }
 
 /** The path that the cursor stands in or behind; else that of the function whose arguments it stands in. */
-export function pathAt(code: string, cursor: number): Path | null {
+export function pathAt(whole: string, at: number): Path | null {
+  const from = windowStart(whole, at);
+  return pathIn(whole.slice(from, at + MAX_NAME), at - from);
+}
+
+function pathIn(code: string, cursor: number): Path | null {
   const tokens = tokensOf(code).filter(({ kind }) => kind !== "comment");
   const at = tokens.findLastIndex(({ kind, start, end }) =>
     kind === "name" && start <= cursor && cursor <= end

@@ -3,12 +3,14 @@
  * `kernel_checks.py` holds the checks.
  */
 import assert from "node:assert/strict";
-import { RunFolder } from "../cli/run_folder.ts";
+import { RunFolder, until } from "../cli/run_folder.ts";
+import { programCommand } from "../../src/cluster/process.ts";
 import { Run } from "./run.ts";
 
 const PYTHON = Deno.env.get("TSPARALLEL_PYTHON");
 const NEEDS = "(needs TSPARALLEL_PYTHON, a Python with ipyparallel 9.2 and jupyter-console)";
 const PROGRAM = new URL("kernel_checks.py", import.meta.url).pathname;
+const LAUNCH = new URL("kernel_launch.py", import.meta.url).pathname;
 
 const CHANNELS = [
   "connection_file",
@@ -79,6 +81,14 @@ async function withKernel(
   }
 }
 
+function isThere(file: string): boolean {
+  try {
+    return Deno.statSync(file).isFile;
+  } catch {
+    return false;
+  }
+}
+
 kernelTest("an engine's channels as a Jupyter kernel", (context) => withKernel(context, CHANNELS));
 
 kernelTest("an engine's messages as a Jupyter kernel", (context) => withKernel(context, MESSAGES));
@@ -87,7 +97,7 @@ kernelTest(
   "front-ends, consoles and the cluster on one engine; a restart leaves it in the cluster",
   (context) =>
     withKernel(context, [...TOGETHER, "restart"], async (run) => {
-      assert.equal(await run.client.view(0).execute("2 + 2").then(({ value }) => value), 4);
+      assert.equal((await run.client.direct(0).execute("2 + 2")).value, 4);
     }),
 );
 
@@ -101,8 +111,47 @@ kernelTest(
 );
 
 kernelTest("with CURVE in the cluster the kernel has a key of its own", async (context) => {
+  const folder = await Deno.makeTempDir();
+  const file = `${folder}/kernel.json`;
+  try {
+    const engineArgs = ["--kernel-connection-file", file];
+    await using run = await Run.start({ n: 1, controllerArgs: ["--enable-curve"], engineArgs });
+    const cluster = JSON.parse(
+      await Deno.readTextFile(`${run.folder.dir}/security/ipcontroller-client.json`),
+    );
+    assert.equal(cluster.key, "");
+    assert.ok(JSON.parse(await Deno.readTextFile(file)).key.length >= 32);
+    await check(context, file, "-", ["connection_file", "bad_signatures", "execute", "hb"]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+kernelTest("Jupyter starts an engine as it starts any kernel", async () => {
+  await using run = await Run.start({ n: 1 });
+  const { command, args } = programCommand();
+  const argv = [command, ...args, "engine", "--profile-dir", run.folder.dir];
+  const program = new Deno.Command(PYTHON!, {
+    args: [LAUNCH, JSON.stringify([...argv, "--kernel-connection-file", "{connection_file}"])],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  });
+  const { success, stdout, stderr } = await program.output();
+  const decoder = new TextDecoder();
+  assert.ok(success, decoder.decode(stderr));
+  assert.equal(decoder.decode(stdout).trim(), "all of it worked");
+});
+
+Deno.test("several engines cannot share one kernel file, and say so", async () => {
   await using folder = new RunFolder();
-  const file = `${folder.dir}/kernel.json`;
-  void context;
-  void file;
+  const { code, err: stderr } = await folder.run(
+    "engine",
+    "--engines",
+    "2",
+    "--kernel-connection-file",
+    "k.json",
+  );
+  assert.equal(code, 2, stderr);
+  assert.match(stderr, /put \{id\} into its name/);
 });
