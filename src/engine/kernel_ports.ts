@@ -40,6 +40,8 @@ const TYPES: Readonly<Record<Name, SocketType>> = {
 /** A front-end that declares a longer frame is disconnected. */
 const MAX_MESSAGE_BYTES = 256 << 20;
 const LINGER_MS = 1000;
+/** Messages that wait for a front-end that does not read; then it misses some. */
+const IOPUB_HWM = 10_000;
 /** Messages of one socket before the rest of the host gets its turn. */
 const MESSAGES_PER_TURN = 64;
 const SUBSCRIBE = 1;
@@ -165,7 +167,7 @@ function bindAll(context: Context, wanted: KernelConnection | null): Readonly<Re
   try {
     for (const name of NAMES) {
       const isRouter = TYPES[name] === "ROUTER";
-      const options = isRouter ? { mandatory: true, handover: true } : { verbose: true };
+      const options = isRouter ? { mandatory: true, handover: true } : { verbose: true, sendHwm: IOPUB_HWM };
       const more = { lingerMs: LINGER_MS, maxMessageBytes: MAX_MESSAGE_BYTES };
       const socket = sockets[name] = context.socket(TYPES[name], { ...options, ...more });
       const port = wanted?.[`${name}_port`] ?? 0;

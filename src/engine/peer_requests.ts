@@ -274,8 +274,15 @@ export class PeerRequests {
     this.#parts.applies.abort(msgIds);
   }
 
-  /** Nobody waits for the queued cells any more. */
+  /** The controller has given the engine up, and the queue is empty: nobody waits for cells but front-ends of its own, who are told. */
   forget(): void {
+    const evalue = "The controller gave the engine up, and with it what it had to do; the cell may have run";
+    for (const request of [...this.#open.values()]) {
+      if (request.channel === this.#parts.channel) continue;
+      this.#ending(request);
+      this.#failed(request, { ename: "EngineError", evalue, traceback: [`EngineError: ${evalue}`] }, 0);
+      this.#parts.iopub.status("idle", request.header);
+    }
     this.#open.clear();
     this.#parts.applies.forget();
   }
