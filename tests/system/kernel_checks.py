@@ -226,9 +226,10 @@ def errors():
         reply, _ = front.fails("1;\nconst = 2", "SyntaxError")
         assert any(line.startswith("-> 2 |") for line in reply["traceback"]), reply
         # What stands behind a failed cell is aborted, unless it says otherwise.
-        ids = [front.kc.execute("throw new Error('x')"), front.kc.execute("1"), front.kc.execute("2")]
+        late = "await new Promise((done) => setTimeout(done, 500)); throw new Error('x')"
+        ids = [front.kc.execute(late), front.kc.execute("1"), front.kc.execute("2")]
         equal([front.ask(one)["status"] for one in ids], ["error", "aborted", "aborted"])
-        ids = [front.kc.execute("throw new Error('x')", stop_on_error=False), front.kc.execute("1")]
+        ids = [front.kc.execute(late, stop_on_error=False), front.kc.execute("1")]
         equal([front.ask(one)["status"] for one in ids], ["error", "ok"])
 
 
