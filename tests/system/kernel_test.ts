@@ -105,8 +105,8 @@ kernelTest(
   "a front-end's shutdown ends the engine, and its file goes with it",
   (context) =>
     withKernel(context, ["shutdown"], async (run, file) => {
-      while (run.client.ids.length > 0) await new Promise((resolve) => setTimeout(resolve, 10));
-      await assert.rejects(Deno.stat(file), Deno.errors.NotFound);
+      await until(() => run.client.ids.length === 0, () => "The engine is still there");
+      await until(() => !isThere(file), () => "The file is still there");
     }),
 );
 
