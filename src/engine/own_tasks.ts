@@ -14,8 +14,8 @@ import { RING_OP } from "./ring.ts";
 /** A task of the engine's own, behind a control request. */
 export interface InternalTask {
   readonly kind: "internal";
-  /** With what went wrong, or null; and the bytes of the slot's answer, which are valid during the call. */
-  readonly done: (failure: string | null, body: Uint8Array | null) => void;
+  /** With what went wrong, or null; and the bytes of the slot's answer with its large buffers, which are valid during the call. */
+  readonly done: (failure: string | null, body: Uint8Array | null, large: readonly Uint8Array[]) => void;
 }
 
 /** Counted apart: an abort of a peer's request means no task of the engine's own. */
@@ -41,7 +41,7 @@ export class OwnTasks {
   question(question: Question, done: InternalTask["done"]): void {
     this.#last = (this.#last + 1) >>> 0;
     if (this.#add(RING_OP.question, question, this.#last, { kind: "internal", done }, false)) return;
-    done("The engine's queue is full", null);
+    done("The engine's queue is full", null, []);
   }
 
   /** Puts a peer's apply into the queue; false if it is full. */
@@ -53,7 +53,7 @@ export class OwnTasks {
   clear(done: InternalTask["done"]): void {
     this.#last = (this.#last + 1) >>> 0;
     if (!this.#add(OP.clear, null, this.#last, { kind: "internal", done }, false)) {
-      done("The engine's queue is full", null);
+      done("The engine's queue is full", null, []);
     }
   }
 
