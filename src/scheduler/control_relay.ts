@@ -2,7 +2,7 @@
  * The control relay's way to engines. Like all relays it reads envelopes and never letters, with one exception: `abort_request`. The tasks that it names may still wait
  * in a scheduler, which aborts them at once; and an engine knows its copy of a broadcast under an id of its own, which is added to those that the client named.
  */
-import { type Envelope, isDelimiter, type Message } from "../protocol/frames.ts";
+import { isDelimiter, type Message } from "../protocol/frames.ts";
 import { isGroup } from "../protocol/groups.ts";
 import { Incoming } from "../wire/incoming.ts";
 import type { Socket } from "../wire/socket.ts";
@@ -71,11 +71,11 @@ export class ControlRelay {
     if (isGroup(first)) return this.#pass(message);
     if (!isDelimiter(first)) return door.drop(PEER, "neither a message of Jupyter's nor a group");
     const frames = message.frames();
-    const envelope: Envelope | null = door.peek(frames, PEER);
-    if (envelope === null) return;
-    if (envelope.header.msg_type !== "abort_request") return this.#pass(message);
+    // Remembered: the engine that gets it would take no second one, at whatever socket it came in.
     const request = door.parse(frames, PEER);
-    if (request !== null) this.#abort(message, request, decoder.decode(frames[1]));
+    if (request === null) return;
+    if (request.header.msg_type !== "abort_request") return this.#pass(message);
+    this.#abort(message, request, decoder.decode(frames[1]));
   }
 
   #pass(message: Incoming): void {

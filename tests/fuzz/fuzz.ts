@@ -38,11 +38,12 @@ const WARM_UP = 0.4;
  * @throws AssertionError or Error, naming the seed, if anything was lost
  */
 export async function fuzz(plan: FuzzPlan): Promise<FuzzReport> {
-  const { seed, say } = plan;
+  const { seed } = plan, start = performance.now();
+  const say = (line: string) => plan.say(`${((performance.now() - start) / 1000).toFixed(0)} s: ${line}`);
   say(`seed ${seed}${PYTHON === undefined ? ", without Python peers (TSPARALLEL_PYTHON)" : ""}`);
   await using cluster = await FuzzedCluster.start(PYTHON);
   try {
-    return await attack(cluster, plan);
+    return await attack(cluster, { ...plan, say });
   } catch (error) {
     say(cluster.logs());
     say(await cluster.situation().catch(String));
@@ -74,9 +75,9 @@ async function attack(
       isWarm = true;
       say(`memory when warm: ${cluster.measure()}`);
     }
-    if (round % 500 === 499) say(`round ${round + 1}, ${Math.round(passed())} s: ${cluster.progress()}`);
+    if (round % 500 === 499) say(`round ${round + 1}: ${cluster.progress()}`);
   }
-  await cluster.settle();
+  await cluster.settle(say);
   say(`memory at the end: ${cluster.measure()}`);
   say(`${round} rounds, ${messages} messages; ${cluster.progress()}`);
   cluster.checkAll();

@@ -148,8 +148,9 @@ export class FuzzedCluster implements AsyncDisposable {
   }
 
   /** Lets everybody finish, and waits until nothing is waiting or running. */
-  async settle(): Promise<void> {
+  async settle(say: (line: string) => void): Promise<void> {
     await Promise.all(this.#workers.map((worker) => worker.stop()));
+    say("everybody has finished");
     await queueIsEmpty(this.#run.client);
   }
 

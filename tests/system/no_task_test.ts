@@ -27,3 +27,16 @@ Deno.test("a message that no engine answers waits in no queue", async () => {
   await peer.receive("mux");
   await queueIsEmpty(run.client);
 });
+
+Deno.test("a message that an engine had on control is not taken again on mux", async () => {
+  await using run = await Run.start({ n: 1 });
+  using peer = new RawPeer(run.folder.dir);
+  const uuid = new TextEncoder().encode(run.client.engineUuid(0)!);
+  const message = [uuid, ...peer.session.message("kernel_info_request", {})];
+  peer.send("control", message);
+  await peer.receive("control");
+  peer.send("mux", message);
+  peer.send("mux", [uuid, ...peer.session.message("execute_request", { code: "1", silent: true })]);
+  await peer.receive("mux");
+  await queueIsEmpty(run.client);
+});
