@@ -26,6 +26,7 @@ import { PeerIntake } from "./peer_intake.ts";
 import { Presence } from "./presence.ts";
 import { Queries } from "./queries.ts";
 import type { RecordStore } from "./records.ts";
+import { logRefusals } from "./refusals.ts";
 import type { Engine } from "./registry.ts";
 import { RequestDoor } from "./request_door.ts";
 import { RequestError } from "./request_error.ts";
@@ -272,6 +273,8 @@ class RunningHub implements Hub {
     const { registration } = this.#sockets.all;
     this.#poller.add(registration, guarded(this.#log, "requests", () => this.#door.read()));
     this.#presence.listen(this.#poller);
+    const isEncrypted = Boolean(this.#options.curve);
+    logRefusals(registration, { context: this.#context, poller: this.#poller, log: this.#log, isEncrypted });
     this.#log.info(`Hub listening on ${this.#sockets.registrationUrl} for registration`);
     this.#log.info(`task scheme '${this.#options.scheme ?? "leastload"}'`);
     this.#files.writeScheduler({

@@ -24,7 +24,7 @@ async function start(folder: RunFolder, args: readonly string[], environment: Re
   const name = `controller-${started++}`;
   const controller = await folder.start(name, ["controller", PING, ...args], environment);
   await folder.says(name, /Hub ready/);
-  return controller;
+  return { ...controller, name };
 }
 
 const PYTHON_CLIENT = `
@@ -97,7 +97,7 @@ Deno.test("keys from a file and from the environment are the controller's; made 
 
 Deno.test("a wrong key, none, and one too many: client and engine say so at once", async () => {
   await using folder = new RunFolder();
-  const controller = await start(folder, ["--enable-curve"]);
+  const { name, ...controller } = await start(folder, ["--enable-curve"]);
   const right = connection(folder);
   const engineFile = `${folder.dir}/security/ipcontroller-engine.json`;
   const engineText = Deno.readTextFileSync(engineFile);
@@ -116,6 +116,10 @@ Deno.test("a wrong key, none, and one too many: client and engine say so at once
     assert.equal(said.code, 1, said.err);
     assert.match(said.err, expected);
   }
+  await folder.says(
+    name,
+    /warn .*A peer cannot connect why="it does not encrypt \(CURVE\), or has another key/,
+  );
   Deno.kill(controller.id.pid, "SIGTERM");
   await controller.ended;
   await start(folder, []);
