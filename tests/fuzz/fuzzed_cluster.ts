@@ -137,14 +137,21 @@ export class FuzzedCluster implements AsyncDisposable {
     return this.#workers.map(({ name, rounds }) => `${name}: ${rounds} rounds`).join(", ");
   }
 
-  /** Memory of each part of ours, in MB. */
+  /** Measures the memory of each part of ours, to be compared at the end. */
   measure(): string {
-    const sizes = new Map<string, number>();
-    for (const [name, { pid }] of this.#processes) {
-      if (!name.startsWith("Python")) sizes.set(name, pssOfTrees([pid]));
-    }
-    this.#measured.push(sizes);
-    return [...sizes].map(([name, size]) => `${name} ${size.toFixed(0)} MB`).join(", ");
+    this.#measured.push(this.#pss());
+    return this.sizes();
+  }
+
+  /** Memory of each part of ours. */
+  sizes(): string {
+    return [...this.#pss()].map(([name, size]) => `${name} ${size.toFixed(0)} MB`).join(", ");
+  }
+
+  /** In MB. */
+  #pss(): Map<string, number> {
+    const ours = [...this.#processes].filter(([name]) => !name.startsWith("Python"));
+    return new Map(ours.map(([name, { pid }]) => [name, pssOfTrees([pid])]));
   }
 
   /** Lets everybody finish, and waits until nothing is waiting or running. */
