@@ -66,9 +66,10 @@ function newKeys(out: string | undefined, mayReplace: boolean): string {
 function standardInput(): string {
   const buffer = new Uint8Array(64 << 10);
   let length = 0;
-  for (let n: number | null; length < buffer.length; length += n) {
-    n = Deno.stdin.readSync(buffer.subarray(length));
-    if (n === null || n === 0) break;
+  while (length < buffer.length) {
+    const n = Deno.stdin.readSync(buffer.subarray(length)) ?? 0;
+    if (n === 0) break;
+    length += n;
   }
   return new TextDecoder().decode(buffer.subarray(0, length));
 }

@@ -197,9 +197,11 @@ function numberOf(value: Literal, name: string, unit: string): number {
   throw new OptionError(`Cannot use "${textOf(value)}" for "${name}": it takes a number (${unit})`);
 }
 
-/** ` (did you mean "Class.trait"?)`, or nothing. */
+/** ` (did you mean "Class.trait"?)`, or nothing: long names are near to many, so class and first letter must agree. */
 function hintFor(rows: readonly TraitRow[], trait: string): string {
-  const known = rows.flatMap(([classes, name]) => classes.map((className) => `${className}.${name}`));
+  const start = trait.slice(0, trait.indexOf(".") + 2);
+  const known = rows.flatMap(([classes, name]) => classes.map((className) => `${className}.${name}`))
+    .filter((name) => name.startsWith(start));
   const found = nearest(trait, known);
   return found === undefined ? "" : ` (did you mean "${found}"?)`;
 }

@@ -7,6 +7,7 @@ import { EngineError, TaskCancelled } from "../protocol/errors.ts";
 import { type Dictionary, findDelimiter, type Message, type Session } from "../protocol/frames.ts";
 import { STATUS } from "../protocol/groups.ts";
 import type { Engine, Engines } from "./engines.ts";
+import { LostReplies } from "./lost_replies.ts";
 import type { PeerRequest } from "./peer_messages.ts";
 import { PeerPath } from "./peer_path.ts";
 import { readReply } from "./peer_replies.ts";
@@ -45,6 +46,7 @@ export class PeerTasks {
   readonly host: PeerHost;
   readonly #open = new Map<number, OpenTask>();
   readonly #paths = new Map<string, PeerPath>();
+  readonly #lost = new LostReplies({ probe: (uuid) => this.#probe(uuid), lost: (ns) => this.#fail(ns) });
   readonly balanced: PeerPath;
 
   constructor(host: PeerHost) {
@@ -63,20 +65,42 @@ export class PeerTasks {
   submit(task: TaskState, request: PeerRequest, uuid: string | null, metadata: Dictionary): void {
     const { session, pending } = this.host;
     task.n = this.host.nextN();
-    task.submitted = now();
-    task.isSent = true;
-    if (request.channel === "shell") {
-      task.output = new TaskOutput();
-      task.output.expectIdle();
-    }
-    this.#open.set(task.n, { task, request, uuid });
-    pending.add(task);
     const { type, content, buffers } = request;
     const header = session.header(type, { msg_id: session.msgId(task.n) });
     const message = session.pack(header, content, { metadata, buffers });
+    task.submitted = now();
+    task.isSent = true;
+    if (request.channel === "shell") this.#expectOutput(task, uuid);
+    this.#open.set(task.n, { task, request, uuid });
+    pending.add(task);
     const role = request.channel === "control" ? "control" : uuid === null ? "task" : "mux";
     const frames = uuid === null ? message : [ident(uuid), ...message];
     this.host.deliver(role, frames, isLarge(buffers) ? frames.length - buffers.length : frames.length);
+  }
+
+  #expectOutput(task: TaskState, uuid: string | null): void {
+    const output = task.output = new TaskOutput();
+    output.expectIdle();
+    if (uuid !== null) output.whenComplete(() => task.isOpen ? this.#lost.idle(task.n, uuid) : undefined);
+  }
+
+  #probe(uuid: string): string {
+    const { session } = this.host;
+    const header = session.header("kernel_info_request");
+    const frames = [ident(uuid), ...session.pack(header, {})];
+    this.host.deliver("mux", frames, frames.length);
+    return header.msg_id;
+  }
+
+  #fail(ns: readonly number[]): void {
+    for (const n of ns) {
+      const open = this.#open.get(n);
+      if (open === undefined) continue;
+      const text = `No reply to ${
+        this.host.session.msgId(n)
+      }: its engine has ended it without one; see the engine's log`;
+      this.host.pending.fail(open.task, STATUS.error, new Error(text));
+    }
   }
 
   /** Tells an engine something over control; its answer is of no interest. */
@@ -88,6 +112,7 @@ export class PeerTasks {
   /** A task ended, or was ended here. */
   forget(task: TaskState): void {
     this.#open.delete(task.n);
+    this.#lost.forget(task.n);
   }
 
   /** Takes a reply, also one that is damaged: then it ends the task that it names, since no other will come. */
@@ -103,8 +128,9 @@ export class PeerTasks {
 
   /** Takes a reply whose signature was right. One that nobody waits for is dropped. */
   replied(reply: Message): void {
-    const open = this.#named(reply.parentHeader.msg_id);
-    if (open === undefined) return;
+    const { msg_id } = reply.parentHeader;
+    const open = this.#named(msg_id);
+    if (open === undefined) return void this.#lost.answered(msg_id ?? "");
     const { task, request } = open;
     const { output } = task;
     if (reply.content.status !== "ok" || output === undefined || !request.isShown(reply)) {

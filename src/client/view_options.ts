@@ -22,7 +22,7 @@ export interface DependencyCondition {
   readonly failure?: boolean | undefined;
 }
 
-/** Bounds of a task, measured from its start; exceeding one ends it with LimitExceeded. */
+/** Bounds of a task, measured from its start; exceeding one ends it with LimitExceeded. Python engines hold none: asking one for them is refused. */
 export interface TaskLimits {
   readonly runTimeoutMs?: number | undefined;
   /** From the submission. */

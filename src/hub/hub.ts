@@ -329,6 +329,7 @@ class RunningHub implements Hub {
       this.#link.tell({ kind: "engine_registered", id, uuid, ours: ours !== null });
     }
     this.#files.writeConnections(this.#key, this.#sockets, ports);
+    this.#log.info("Hub ready");
     this.#readyGate.resolve();
   }
 

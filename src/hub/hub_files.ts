@@ -12,6 +12,7 @@ import {
   writeConnectionFile,
 } from "../protocol/connection_file.ts";
 import { ConnectionFileError } from "../protocol/errors.ts";
+import { removeIpcFiles } from "../wire/bind_interface.ts";
 import { writeCurveKeys } from "../wire/curve_keys.ts";
 import type { HubSockets, OldConnections } from "./hub_sockets.ts";
 import type { HubOptions } from "./options.ts";
@@ -116,6 +117,8 @@ export class HubFiles {
   /** Removes the files; those for clients and engines stay with `reuse`. */
   remove(): void {
     removeSchedulerFile(this.paths.scheduler);
+    const { clientInterface, engineInterface } = { ...this.#options, ...this.oldConnections };
+    for (const base of [clientInterface, engineInterface]) removeIpcFiles(base);
     if (this.#options.reuse) return;
     removeConnectionFile(this.paths.client);
     removeConnectionFile(this.paths.engine);

@@ -81,15 +81,16 @@ export class Intake {
 
   /** Writes what waits and acknowledges it. What the disk refuses is held, up to the store's bound. */
   commit(): void {
-    if (this.#isCommitting) return;
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    if (this.#isCommitting) return;
     const taken = this.#taken;
     const report = this.#parts.store.commit();
     if (!(report instanceof Promise)) return this.#settle(report, taken);
     this.#isCommitting = true;
     void report.then((report) => {
       this.#isCommitting = false;
+      if (this.#closed) return;
       this.#settle(report, taken);
       if (this.#parts.store.waiting > 0) this.touch();
     });

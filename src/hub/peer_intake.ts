@@ -4,7 +4,6 @@
  */
 
 import type { Message, Session } from "../protocol/frames.ts";
-import { joinedPickle } from "./joined_pickle.ts";
 import type { Ledger } from "./ledger.ts";
 import { isObject } from "./query_match.ts";
 import { OUTPUT_KINDS, type OutputKind, type PeerFields, type RecordStore } from "./records.ts";
@@ -157,14 +156,14 @@ export class PeerIntake {
     if (metadata["is_coalescing"] === true) store.put(msgId, fields);
   }
 
-  /** `[client, uuid, …]` is one engine's reply, `[client, "", counts, …]` the one for all, with how many of its buffers are each engine's. */
+  /** `[client, uuid, …]` is one engine's reply, `[client, …]` the one for all, without buffers: the records of the copies have them. */
   #broadcastResult(message: Message, now: number): void {
     const { ledger, registry, store } = this.#parts;
     const { idents, metadata } = message;
-    if (idents.length > 2) {
+    if (idents.length < 2) {
       const { original_msg_id: msgId } = metadata;
-      if (typeof msgId !== "string" || msgId === "") return;
-      return store.put(msgId, { ...result(message, now), result_buffers: joinedBuffers(message) });
+      if (typeof msgId === "string" && msgId !== "") store.put(msgId, result(message, now));
+      return;
     }
     const msgId = parentId(message);
     if (msgId === undefined) return;
@@ -199,15 +198,6 @@ function isOutputKind(type: unknown): type is OutputKind {
 
 function text(frame: Uint8Array | undefined): string {
   return frame === undefined ? "" : decoder.decode(frame);
-}
-
-/** One object that is the list of all engines' results; no buffers where there are none, as after an error. */
-function joinedBuffers({ idents, buffers }: Message): Uint8Array[] {
-  if (buffers.length === 0) return [];
-  const counts: unknown = JSON.parse(text(idents[2]));
-  let at = 0;
-  const each = Array.isArray(counts) ? counts.map((count) => buffers.slice(at, at += Number(count))) : [];
-  return [joinedPickle(each)];
 }
 
 /** The engines that got a copy, as the schedulers name them in front of a request. */

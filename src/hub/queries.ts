@@ -3,6 +3,7 @@
  * throws, and whatever it throws becomes an error reply.
  */
 
+import { joinedPickle } from "./joined_pickle.ts";
 import type { Ledger, Place } from "./ledger.ts";
 import { HUB_BOUNDS } from "./options.ts";
 import { parseQuery } from "./query_match.ts";
@@ -100,7 +101,7 @@ export class Queries {
     const buffers = new AnswerBuffers("msg_ids");
     const entries: [string, unknown][] = [];
     for (const [msgId, record] of records) {
-      const count = buffers.add(record.resultBuffers());
+      const count = buffers.add(await resultBuffers(record, store));
       const io = Object.fromEntries(IO_KEYS.map((key) => [key, record.field(key)]));
       const fields = Object.fromEntries(RESULT_KEYS.map((key) => [key, record.field(key)]));
       entries.push([msgId, { ...fields, io, buffer_count: count }]);
@@ -240,6 +241,33 @@ class AnswerBuffers {
       `the answer would have more than ${limit} MiB of buffers: ask for fewer ${this.#what} at a time`,
     );
   }
+}
+
+/**
+ * A record's result buffers. Those of a coalesced broadcast are in the records of its copies, and become one object here.
+ * @throws RequestError (KeyError) if one of those is gone
+ */
+async function resultBuffers(record: StoredRecord, store: RecordStore): Promise<readonly Uint8Array[]> {
+  const engines = coalescedEngines(record);
+  if (engines === null) return record.resultBuffers();
+  const each: Uint8Array[][] = [];
+  for (const uuid of engines) {
+    const copy = await store.get(`${record.msgId}_${uuid}`);
+    if (!copy) throw keyError(`No such message: ${record.msgId}_${uuid}`);
+    each.push(copy.resultBuffers());
+  }
+  return each.every((own) => own.length === 0) ? [] : [joinedPickle(each)];
+}
+
+/** The engines of a coalesced broadcast that went well, in order; null for any other record. */
+function coalescedEngines(record: StoredRecord): string[] | null {
+  if (record.field("queue") !== "broadcast") return null;
+  const { status } = { ...record.field("result_content") as object } as { status?: unknown };
+  const { broadcast_targets: targets } = { ...record.field("result_metadata") as object } as {
+    broadcast_targets?: unknown;
+  };
+  if (status !== "ok" || !Array.isArray(targets)) return null;
+  return targets.map((pair: unknown) => String(Array.isArray(pair) ? pair[0] : pair));
 }
 
 /** The keys that an answer has: those asked for and msg_id, or all. @throws RequestError (KeyError) */

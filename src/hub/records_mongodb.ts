@@ -193,9 +193,10 @@ export class MongoRecords implements RecordStore {
     }, text.length);
   }
 
-  commit(): Promise<CommitReport> {
+  commit(): CommitReport | Promise<CommitReport> {
     this.#seal();
-    return this.#committing ??= this.#write().finally(() => this.#committing = undefined);
+    if (this.#sealed.length === 0) return { kind: "committed" };
+    return this.#committing ??= this.#write();
   }
 
   /** Nothing is ever dropped here but by request. */
@@ -266,6 +267,7 @@ export class MongoRecords implements RecordStore {
     this.#batch = new MongoBatch();
   }
 
+  /** Writes all batches, also those that are sealed meanwhile: when it ends, none is left or the server is away. */
   async #write(): Promise<CommitReport> {
     try {
       for (let batch = this.#sealed[0]; batch; batch = this.#sealed[0]) {
@@ -273,9 +275,11 @@ export class MongoRecords implements RecordStore {
         this.#sealed.shift();
       }
     } catch (error) {
+      this.#committing = undefined;
       const heldBytes = this.#sealed.reduce((sum, batch) => sum + batch.bytes, this.#batch.bytes);
       return { kind: "refused", reason: reasonOf(error), heldBytes, isFull: true };
     }
+    this.#committing = undefined;
     if (this.#definitions.size > MAX_CACHED && this.#batch.rows === 0) this.#definitions.clear();
     return { kind: "committed" };
   }

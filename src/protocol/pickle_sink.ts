@@ -17,6 +17,7 @@ export class PickleSink {
   #bytes = new PrimordialUint8Array(LEAST_BYTES);
   #view = new DataView(this.#bytes.buffer);
   #length = 0;
+  #beside = 0;
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
@@ -27,10 +28,16 @@ export class PickleSink {
     return this.#bytes.subarray(0, this.#length);
   }
 
+  /** Counts bytes that go beside the pickle, under the same bound. */
+  beside(count: number): void {
+    this.#beside += count;
+    this.#room(0);
+  }
+
   /** Makes room for so many bytes, and gives their place. What was taken of the buffer before it may be stale after it. */
   #room(count: number): number {
     const at = this.#length, wanted = at + count;
-    if (wanted > this.#maxBytes) throw new Refusal(`it has more than ${this.#maxBytes} bytes`);
+    if (wanted + this.#beside > this.#maxBytes) throw new Refusal(`it has more than ${this.#maxBytes} bytes`);
     if (wanted > typedArrayLength(this.#bytes)) this.#grow(wanted);
     this.#length = wanted;
     return at;

@@ -378,6 +378,7 @@ class PickleWriter {
     for (const bytes of buffers) {
       this.#out.byte(0x4e);
       this.#out.byte(0x61);
+      this.#out.beside(typedArrayLength(bytes));
       this.#apart.push({ key: this.#depth > 1 ? this.#key : "", bytes });
     }
     this.#out.byte(0x75);

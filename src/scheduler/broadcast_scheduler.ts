@@ -47,7 +47,6 @@ interface Together {
   readonly isHeard: boolean;
 }
 
-const EMPTY = new Uint8Array(0);
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -282,8 +281,8 @@ export class BroadcastScheduler {
     const parent = last?.parentHeader ?? request.header;
     const header = status === "ok" && last !== null ? last.header : session.header(replyType(request.header));
     const frames = session.pack(header, content, { parent, metadata, buffers });
-    const counts = outcomes.map(({ reply }) => reply?.buffers.length ?? 0);
-    link.send("outbcast", [request.idents[0]!, EMPTY, encoder.encode(JSON.stringify(counts)), ...frames]);
+    // The records of the copies have the buffers.
+    link.send("outbcast", [request.idents[0]!, ...frames.slice(0, frames.length - buffers.length)]);
     if (isHeard) clients.send([...request.idents, ...frames]);
   }
 

@@ -19,6 +19,20 @@ export function bindInterface(socket: Socket, base: string, port: number): numbe
   return port;
 }
 
+/** Removes what sockets bound to an ipc interface leave behind; libzmq leaves it. Nothing for other transports. */
+export function removeIpcFiles(base: string | undefined): void {
+  const [, folder = "", stem = ""] = /^ipc:\/\/(.*)\/([^/]+)$/.exec(base ?? "") ?? [];
+  if (stem === "") return;
+  try {
+    for (const { name } of [...Deno.readDirSync(folder)]) {
+      if (!name.startsWith(stem) || !/^[-:]\d+$/.test(name.slice(stem.length))) continue;
+      Deno.removeSync(`${folder}/${name}`);
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
 /** The address by which this machine reaches a port on an interface. */
 export function localUrl(base: string, port: number): string {
   if (base.startsWith("ipc://")) return `${base}-${port}`;

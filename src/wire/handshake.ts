@@ -20,6 +20,8 @@ const MECHANISM_MISMATCH = 0x11000002;
 /** A connection that is closed during the handshake so often is refused; once may be a peer that ends. */
 const SILENT_FAILURES = 3;
 
+const USE_ITS_FILE = "use the connection file that it wrote";
+
 let watched = 0;
 
 export class HandshakeWatch {
@@ -79,14 +81,15 @@ export class HandshakeWatch {
 
   get #mismatch(): string {
     return this.#hasKey
-      ? "there is a CURVE key for it, but it does not encrypt; use the connection file that it wrote"
-      : "it encrypts (CURVE), and there is no key for it; use the connection file that it wrote, or set IPP_CURVE_SERVERKEY to its public key";
+      ? `there is a CURVE key for it, but it does not encrypt; ${USE_ITS_FILE}`
+      : `it encrypts (CURVE), and there is no key for it; ${USE_ITS_FILE}, or set IPP_CURVE_SERVERKEY to its public key`;
   }
 
   get #refusal(): string {
     return this.#hasKey
-      ? "it refuses the encrypted handshake: its CURVE key is another than that of the connection file or of IPP_CURVE_SERVERKEY; use the file that it wrote"
-      : "it closes the connection during the handshake: what listens there is no controller, or another version";
+      ? `it refuses the encrypted handshake: its CURVE key is another, or it does not encrypt; ${USE_ITS_FILE}`
+      : "it closes the connection during the handshake: it encrypts (CURVE), and there is no key for it, or it is no controller at all; " +
+        `${USE_ITS_FILE}, or set IPP_CURVE_SERVERKEY to its public key`;
   }
 
   close(): void {

@@ -47,7 +47,7 @@ const SLIPS: readonly (readonly [string, RegExp])[] = [
   ["controller --shceme lru", /unknown option '--shceme'[^]*--scheme/],
   ["controller --shceme=lru", /unknown option '--shceme=lru'[^]*--scheme/],
   ["controller --scheme leastlaod", /Cannot use "leastlaod" for "--scheme"[^]*did you mean "leastload"\?/],
-  ["controller --ping soon", /Cannot use "soon" for "--ping-ms": it takes a whole number \(ms\)/],
+  ["controller --ping soon", /Cannot use "soon" for "--ping": it takes a whole number \(ms\)/],
   ["controller --port 99999", /Cannot use "99999" for "--port": it takes 0 to 65535 \(port\)/],
   ["controller --log-level loud", /Cannot read log level "loud"/],
   ["controller surplus", /too many arguments/],

@@ -221,6 +221,30 @@ Deno.test("an engine that leaves fails what it alone could answer", async () => 
   assert.equal((await balanced).executionCount, 3);
 });
 
+Deno.test("a request that its engine has dropped ends with an error, a late answer counts", async () => {
+  await using stack = new AsyncDisposableStack();
+  const { controller, client } = await peers(stack);
+  const kept: [Message, Send][] = [];
+  const asked: string[] = [];
+  controller.message = (request, send) => {
+    if (request.header.msg_type === "kernel_info_request") {
+      asked.push(new TextDecoder().decode(request.idents[0]));
+      for (const [late, sendLate] of kept.splice(0)) {
+        if (late.content.code === "late") sendLate(reply(controller, late, CELL));
+      }
+      return send(reply(controller, request, { status: "ok" }));
+    }
+    kept.push([request, send]);
+    controller.publish("status", { execution_state: "idle" }, request.header);
+  };
+  const view = client.direct(0);
+  const dropped = view.execute("dropped", { silent: true }), late = view.execute("late", { silent: true });
+  await assert.rejects(Promise.resolve(dropped), /No reply to .*its engine has ended it without one/);
+  assert.equal((await late).executionCount, 3);
+  assert.deepEqual(asked, ["uuid-0"]);
+  assert.equal(client.pending, 0);
+});
+
 Deno.test("abort asks the engine, cancel ends here and interrupts", async () => {
   await using stack = new AsyncDisposableStack();
   const { controller, client } = await peers(stack);

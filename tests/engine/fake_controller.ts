@@ -253,9 +253,15 @@ export class FakeController {
   }
 
   /** A Jupyter message to an engine; returns its msg_id. */
-  async request(name: string, uuid: string, type: string, content: Dictionary): Promise<string> {
+  async request(
+    name: string,
+    uuid: string,
+    type: string,
+    content: Dictionary,
+    buffers: readonly Uint8Array[] = [],
+  ): Promise<string> {
     const header = this.session.header(type);
-    await this.send(name, uuid, [encoder.encode("peer"), ...this.session.pack(header, content)]);
+    await this.send(name, uuid, [encoder.encode("peer"), ...this.session.pack(header, content, { buffers })]);
     return header.msg_id;
   }
 

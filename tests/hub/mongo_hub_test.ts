@@ -45,6 +45,26 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name:
+    "hub acknowledges everything that comes while commits to MongoDB are under way (needs TSPARALLEL_TOOLS)",
+  ignore: isWithoutMongo,
+  async fn() {
+    const place = { mongoUrl: MongoServer.shared().url, mongoDatabase: freshDatabase() };
+    await using hub = await TestHub.start({ database: "mongodb", ...place });
+    const client = hub.client();
+    const announcement = { version: 1, session: "s", username: "me", pid: 7 };
+    const { content } = await client.ask("connection_request", { tsparallel: announcement });
+    const index = (content["tsparallel"] as { client: number }).client;
+    for (let i = 1; i <= 300; i++) {
+      hub.scheduler.data("tasks", [tasksGroup(index, i, 1)]);
+      // Takes a turn of the hub, and asks nothing of the records.
+      await client.ask("queue_request");
+    }
+    await until("all acknowledgements", () => hub.scheduler.acknowledged === 300 || undefined);
+  },
+});
+
 Deno.test("hub whose MongoDB is not there does not start, names it, and leaves nothing behind", async () => {
   const folder = Deno.makeTempDirSync();
   const options = { profileDir: folder, database: "mongodb", mongoUrl: "mongodb://127.0.0.1:1" } as const;

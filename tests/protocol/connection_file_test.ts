@@ -78,10 +78,10 @@ Deno.test("files hold ipyparallel's keys in its order, private to the user", asy
     ]);
     assert.deepEqual(keys(paths.engine), [
       ...first,
-      "hb_ping",
-      "hb_pong",
       "task",
       "iopub",
+      "hb_ping",
+      "hb_pong",
       "broadcast",
       ...ENDING,
     ]);

@@ -259,6 +259,7 @@ Deno.test("what cannot be pickled is named with its place", () => {
   ) assert.equal(refusal(value), said);
   assert.match(refusal(deep), /nested more than 1000 deep/);
   assert.throws(() => writePickle("x".repeat(2000), { maxBytes: 1000 }), /more than 1000 bytes/);
+  assert.throws(() => writeResult(new Uint8Array(2000), { maxBytes: 1000 }), /more than 1000 bytes/);
   assert.throws(() => new Reference(""), TypeError);
 });
 

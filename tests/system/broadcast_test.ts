@@ -137,6 +137,14 @@ error = error_of(mixed.execute("throw new RangeError('too far')"))
 assert "RangeError" in str(error), error
 error = error_of(rc.broadcast_view(rc.ids, is_coalescing=True).apply_async(lambda: 1))
 assert "%d of %d engines failed" % (len(ours), len(rc.ids)) in error.evalue, error.evalue
+busy = mixed.execute("await new Promise((resolve) => setTimeout(resolve, 500))")
+waits = mixed.execute("globalThis.x = 100")
+mixed.abort(waits)
+assert "TaskAborted" in repr(error_of(waits)), error_of(waits)
+busy.get(20)
+cell = mixed.execute("console.log(globalThis.x)")
+cell.get(20); cell.wait_for_output(20)
+assert cell.stdout == ["1\\n"] * len(ours), cell.stdout
 eventually(idle, "the queue is empty after cells of TypeScript")
 `;
 

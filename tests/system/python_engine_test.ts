@@ -25,7 +25,7 @@ Deno.test({
   name: `Python's client on our engines, behind our controller ${NEEDS_PYTHON}`,
   ignore: PYTHON === undefined,
   async fn(context) {
-    await using run = await Run.start({ n: 2, controllerArgs: ["--ping", "250"] });
+    await using run = await Run.start({ n: 3, controllerArgs: ["--ping", "250"] });
     await check(context, run.folder, "ours");
   },
 });
@@ -37,7 +37,7 @@ Deno.test({
     await using stack = new AsyncDisposableStack();
     const folder = stack.use(new RunFolder());
     await pythonController(stack, folder.dir);
-    await folder.start("engines", ["engine", "--engines", "2"]);
+    await folder.start("engines", ["engine", "--engines", "3"]);
     await check(context, folder, "python");
   },
 });

@@ -22,8 +22,17 @@ interface Mixed {
   readonly engines: readonly PythonProcess[];
 }
 
-async function mixed(stack: AsyncDisposableStack, { n = 1, python = 2 } = {}): Promise<Mixed> {
-  const run = stack.use(await Run.start({ n }));
+interface Setup {
+  readonly n?: number;
+  readonly python?: number;
+  readonly controllerArgs?: readonly string[];
+}
+
+async function mixed(
+  stack: AsyncDisposableStack,
+  { n = 1, python = 2, controllerArgs = [] }: Setup = {},
+): Promise<Mixed> {
+  const run = stack.use(await Run.start({ n, controllerArgs }));
   const { client } = run;
   const ours = [...client.ids];
   const engines = await pythonEngines(stack, run.folder.dir, python);
@@ -326,4 +335,11 @@ test("two clients share Python engines and the records of their tasks", async (s
   assert.equal(io?.stdout, "said\n");
   const again = await second.resubmit(applied.msgIds);
   assert.deepEqual(await second.result(again[applied.msgIds[0]!]!), { k: 1 });
+});
+
+test("with CURVE, on our controller", async (stack) => {
+  const { client, ours, theirs } = await mixed(stack, { python: 1, controllerArgs: ["--enable-curve"] });
+  assert.deepEqual(await client.direct(theirs).apply(new Reference("sum"), [1, 2]), [3]);
+  assert.equal(await client.direct(ours[0]!).apply((x: number) => x, 4), 4);
+  assert.equal((await client.loadBalanced({ targets: theirs }).execute("'curve'")).value, "curve");
 });

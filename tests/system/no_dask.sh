@@ -1,0 +1,3 @@
+#!/bin/sh
+# A Python without the package distributed, for a test.
+exit 1
