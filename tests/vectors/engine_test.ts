@@ -40,7 +40,7 @@ const ON_PURPOSE: readonly { readonly message: RegExp; readonly what: RegExp; re
     why: "what a kernel may tell of itself: no links, another mode of its editor, and no debugger",
   },
   {
-    message: /^comm_info_request on control$/,
+    message: /^comm_info_request refused on control$/,
     what: /^\.(content|status)\b/,
     why: "control takes what concerns the engine; comms are asked for on the shell",
   },
