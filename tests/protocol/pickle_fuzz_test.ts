@@ -100,7 +100,7 @@ Deno.test("any well-formed pickle ends in a value or a PickleError, alone, as a 
         try {
           read();
         } catch (error) {
-          assert.ok(error instanceof PickleError, error instanceof Error ? error.stack : String(error));
+          assert.ok(error instanceof PickleError, String(error instanceof Error ? error.stack : error));
         }
       }
     }),
