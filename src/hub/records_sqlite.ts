@@ -336,17 +336,9 @@ export class SqliteRecords implements RecordStore {
     bytes: Uint8Array | null,
     file: string | null,
   ): void {
-    this.#later(
-      "INSERT OR REPLACE INTO buffers (task, side, place, size, data, file) VALUES (?, ?, ?, ?, ?, ?)",
-      [
-        key,
-        side,
-        index,
-        size,
-        bytes,
-        file,
-      ],
-    );
+    const sql =
+      "INSERT OR REPLACE INTO buffers (task, side, place, size, data, file) VALUES (?, ?, ?, ?, ?, ?)";
+    this.#later(sql, [key, side, index, size, bytes, file]);
   }
 
   #storedOutput(task: TaskKey): number {
