@@ -7,7 +7,7 @@ import type { ChunkRecord } from "../protocol/groups.ts";
 import type { Side } from "./mongo_batch.ts";
 import type { Doc, MongoDatabase } from "./mongo_database.ts";
 import { HUB_BOUNDS } from "./options.ts";
-import { RequestError } from "./request_error.ts";
+import { tooLarge } from "./request_error.ts";
 
 /** Buffers that may be unfinished at a time; beyond, the oldest is forgotten. */
 const MAX_UNFINISHED = 1024;
@@ -83,11 +83,7 @@ export class Pieces {
   #count(bytes: number): void {
     this.#bytes += bytes;
     if (this.#bytes <= HUB_BOUNDS.maxAnswerBytes) return;
-    const limit = HUB_BOUNDS.maxAnswerBytes / 2 ** 20;
-    throw new RequestError(
-      "ValueError",
-      `the records have more than ${limit} MiB of buffers: ask for fewer at a time`,
-    );
+    throw tooLarge(HUB_BOUNDS.maxAnswerBytes);
   }
 }
 

@@ -3,12 +3,13 @@
  * test in JavaScript that the other stores use. Documents are read in batches, and of each only what is needed.
  */
 
+import { FoundRecords, sizeOf } from "./found_records.ts";
 import type { MongoClients } from "./mongo_clients.ts";
 import type { CollectionName, Doc, MongoDatabase } from "./mongo_database.ts";
 import { bytesOf, Pieces } from "./mongo_pieces.ts";
 import { groupFilter, messageFilter, needsResult, resultFilter } from "./mongo_query.ts";
 import { askedIds, type Condition, matches } from "./query_match.ts";
-import { RECORD_KEYS, type RecordKey } from "./record_keys.ts";
+import { ARGUMENT_KEYS, RECORD_KEYS, type RecordKey, RESULT_KEYS } from "./record_keys.ts";
 import { GroupRecord, type GroupRow, type Outputs, PeerRecord, type PeerRow } from "./record_view.ts";
 import {
   bySubmission,
@@ -17,7 +18,6 @@ import {
   type RecordContext,
   type StoredRecord,
 } from "./records.ts";
-import { tooMany } from "./request_error.ts";
 
 /** A document, its result's, and what the record of it needs beside them. */
 interface Candidate {
@@ -35,8 +35,6 @@ interface Wanted {
   readonly definitions: Map<string, Uint8Array | null>;
 }
 
-const ARGUMENT_KEYS: ReadonlySet<RecordKey> = new Set(["content", "buffers", "execute_input"]);
-const RESULT_KEYS: ReadonlySet<RecordKey> = new Set(["result_content", "result_buffers"]);
 const OUTPUT_KEYS: ReadonlySet<string> = new Set(OUTPUT_KINDS);
 /** Fields of a message that hold JSON text, or say that it is in pieces. */
 export const JSON_FIELDS = [
@@ -76,18 +74,20 @@ export class MongoReader {
     const tested = conditions.map(({ key }) => key);
     const wanted = wantedFor([...keys, ...tested]);
     const needsPieces = tested.some((key) => ARGUMENT_KEYS.has(key) || RESULT_KEYS.has(key));
-    const found: StoredRecord[] = [];
+    const found = new FoundRecords(limit);
     for await (const candidates of this.#candidates(conditions, wanted)) {
       const records = await this.#records(candidates, wanted, needsPieces);
       const matching = records.filter((record) => matches(conditions, (key) => record.field(key)));
-      if (found.length + matching.length > limit) throw tooMany(limit);
+      for (const record of matching) {
+        found.add(record);
+        if (wanted.hasOutputs) { for (const kind of OUTPUT_KINDS) found.count(sizeOf(record.field(kind))); }
+      }
       if (!needsPieces) {
         const names = new Set(matching.map((record) => record.msgId));
         await this.#loadPieces(candidates.filter(({ doc }) => names.has(String(doc._id))), wanted);
       }
-      found.push(...matching);
     }
-    return found.sort(bySubmission);
+    return found.sorted();
   }
 
   async history(): Promise<string[]> {

@@ -4,6 +4,7 @@
  */
 
 import { joinedPickle } from "./joined_pickle.ts";
+import { sizeOf } from "./found_records.ts";
 import type { Ledger, Place } from "./ledger.ts";
 import { HUB_BOUNDS } from "./options.ts";
 import { parseQuery } from "./query_match.ts";
@@ -11,7 +12,7 @@ import { isRecordKey, RECORD_KEYS, type RecordKey } from "./record_keys.ts";
 import { noData } from "./records_none.ts";
 import { msgIdOf, type RecordStore, type StoredRecord } from "./records.ts";
 import type { Registry } from "./registry.ts";
-import { keyError, quoted, RequestError } from "./request_error.ts";
+import { keyError, quoted, RequestError, tooLarge } from "./request_error.ts";
 
 /** A reply's content and buffers. */
 export interface Answer {
@@ -98,12 +99,13 @@ export class Queries {
     for (const msgId of pending) store.await(msgId, true);
     const content = { status: "ok", pending, completed: [...records.keys()] };
     if (request.status_only) return { content };
-    const buffers = new AnswerBuffers("msg_ids");
+    const buffers = new AnswerBuffers();
     const entries: [string, unknown][] = [];
     for (const [msgId, record] of records) {
       const count = buffers.add(await resultBuffers(record, store));
       const io = Object.fromEntries(IO_KEYS.map((key) => [key, record.field(key)]));
       const fields = Object.fromEntries(RESULT_KEYS.map((key) => [key, record.field(key)]));
+      buffers.count(sizeOf(io) + sizeOf(fields));
       entries.push([msgId, { ...fields, io, buffer_count: count }]);
     }
     for (const msgId of records.keys()) store.await(msgId, false);
@@ -138,13 +140,15 @@ export class Queries {
     const shown = keys.filter((key) => key !== "buffers" && key !== "result_buffers");
     const wanted = isAsked ? keys : shown;
     const found = await this.#parts.store.find(conditions, HUB_BOUNDS.maxAnswerRecords, wanted);
-    const buffers = new AnswerBuffers("records");
+    const buffers = new AnswerBuffers();
     const lengths: number[] = [];
     const resultLengths: number[] = [];
     const records = found.map((record) => {
       if (wantsBuffers) lengths.push(buffers.add(record.buffers()));
       if (wantsResults) resultLengths.push(buffers.add(record.resultBuffers()));
-      return Object.fromEntries(shown.map((key) => [key, record.field(key)]));
+      const fields = Object.fromEntries(shown.map((key) => [key, record.field(key)]));
+      buffers.count(sizeOf(fields));
+      return fields;
     });
     const content = {
       status: "ok",
@@ -218,28 +222,22 @@ export class Queries {
   }
 }
 
-/** The buffers of an answer, up to the bound of all answers. */
+/** The buffers of an answer; they and its text are bounded. */
 class AnswerBuffers {
   readonly all: Uint8Array[] = [];
-  readonly #what: string;
   #bytes = 0;
-
-  constructor(what: string) {
-    this.#what = what;
-  }
 
   /** @returns how many were added @throws RequestError if the answer would be too large */
   add(buffers: readonly Uint8Array[]): number {
-    for (const buffer of buffers) {
-      this.#bytes += buffer.length;
-      this.all.push(buffer);
-    }
-    if (this.#bytes <= HUB_BOUNDS.maxAnswerBytes) return buffers.length;
-    const limit = HUB_BOUNDS.maxAnswerBytes / 2 ** 20;
-    throw new RequestError(
-      "ValueError",
-      `the answer would have more than ${limit} MiB of buffers: ask for fewer ${this.#what} at a time`,
-    );
+    for (const buffer of buffers) this.all.push(buffer);
+    this.count(sizeOf(buffers));
+    return buffers.length;
+  }
+
+  /** Other bytes of the answer. @throws RequestError if it would be too large */
+  count(bytes: number): void {
+    this.#bytes += bytes;
+    if (this.#bytes > HUB_BOUNDS.maxAnswerBytes) throw tooLarge(HUB_BOUNDS.maxAnswerBytes);
   }
 }
 

@@ -40,6 +40,10 @@ export function isRecordKey(key: string): key is RecordKey {
   return Object.hasOwn(KINDS, key);
 }
 
+/** Keys that are made of a task's arguments, and of its result: what is large. */
+export const ARGUMENT_KEYS: ReadonlySet<RecordKey> = new Set(["content", "buffers", "execute_input"]);
+export const RESULT_KEYS: ReadonlySet<RecordKey> = new Set(["result_content", "result_buffers"]);
+
 export function kindOf(key: RecordKey): KeyKind {
   return KINDS[key];
 }

@@ -6,6 +6,7 @@
 import { OP, STATUS } from "../protocol/groups.ts";
 import { readValue } from "../protocol/values.ts";
 import type { Route } from "./ledger.ts";
+import { sizeOf } from "./found_records.ts";
 import { isObject } from "./query_match.ts";
 import type { RecordKey } from "./record_keys.ts";
 import {
@@ -82,6 +83,11 @@ export class GroupRecord implements StoredRecord {
 
   get submitted(): number | null {
     return this.#row.submitted;
+  }
+
+  get bytes(): number {
+    const { body, tail, result } = this.#row;
+    return 200 + body.length + tail.length + (result ? result.body.length + result.tail.length : 0);
   }
 
   get replay(): GroupReplay {
@@ -277,6 +283,10 @@ export class PeerRecord implements StoredRecord {
 
   get submitted(): number | null {
     return this.#row.submitted ?? null;
+  }
+
+  get bytes(): number {
+    return sizeOf(this.#row);
   }
 
   readonly replay = undefined;

@@ -64,6 +64,8 @@ export interface StoredRecord {
   readonly msgId: string;
   /** Microseconds since 1970, or null where only output is known. */
   readonly submitted: number | null;
+  /** About how many bytes of it are in memory, its output left out. */
+  readonly bytes: number;
   /** The field as it goes on the wire; times as text. `buffers` and `result_buffers` are always null here. */
   field(key: RecordKey): unknown;
   /** For a group's task: definition, arguments, large buffers. */

@@ -8,6 +8,7 @@ import { GroupReader } from "../protocol/group_reader.ts";
 import { emptyResult, emptyTask, OP } from "../protocol/groups.ts";
 import { ChunkAssembler } from "./chunk_assembler.ts";
 import { ClientTable } from "./client_table.ts";
+import { FoundRecords } from "./found_records.ts";
 import type { Route } from "./ledger.ts";
 import { askedIds, type Condition, matches } from "./query_match.ts";
 import {
@@ -29,7 +30,7 @@ import {
   type StoredRecord,
   type TaskOutput,
 } from "./records.ts";
-import { keyError, quoted, tooMany } from "./request_error.ts";
+import { keyError, quoted } from "./request_error.ts";
 import { toMicros } from "./times.ts";
 
 export interface MemoryOptions {
@@ -218,15 +219,14 @@ export class MemoryRecords implements RecordStore {
 
   find(conditions: readonly Condition[], limit: number): StoredRecord[] {
     const ids = askedIds(conditions) ?? this.#entries.keys();
-    const found: StoredRecord[] = [];
+    const found = new FoundRecords(limit);
     for (const id of ids) {
       const entry = this.#entries.get(id);
       const record = entry && this.#view(id, entry);
       if (!record || !matches(conditions, (key) => record.field(key))) continue;
-      if (found.length === limit) throw tooMany(limit);
-      found.push(record);
+      found.add(record);
     }
-    return found.sort(bySubmission);
+    return found.sorted();
   }
 
   history(): string[] {

@@ -9,6 +9,7 @@ import { ANY, emptyResult, emptyTask, OP } from "../protocol/groups.ts";
 import { ChunkAssembler, ROW_BYTES } from "./chunk_assembler.ts";
 import type { Route } from "./ledger.ts";
 import type { Condition } from "./query_match.ts";
+import { RECORD_KEYS, type RecordKey } from "./record_keys.ts";
 import {
   type ClientCard,
   type CommitReport,
@@ -237,9 +238,13 @@ export class SqliteRecords implements RecordStore {
     return this.#reader.get(msgId);
   }
 
-  find(conditions: readonly Condition[], limit: number): StoredRecord[] {
+  find(
+    conditions: readonly Condition[],
+    limit: number,
+    keys: readonly RecordKey[] = RECORD_KEYS,
+  ): StoredRecord[] {
     this.commit();
-    return this.#reader.find(conditions, limit);
+    return this.#reader.find(conditions, limit, keys);
   }
 
   history(): string[] {
@@ -331,17 +336,9 @@ export class SqliteRecords implements RecordStore {
     bytes: Uint8Array | null,
     file: string | null,
   ): void {
-    this.#later(
-      "INSERT OR REPLACE INTO buffers (task, side, place, size, data, file) VALUES (?, ?, ?, ?, ?, ?)",
-      [
-        key,
-        side,
-        index,
-        size,
-        bytes,
-        file,
-      ],
-    );
+    const sql =
+      "INSERT OR REPLACE INTO buffers (task, side, place, size, data, file) VALUES (?, ?, ?, ?, ?, ?)";
+    this.#later(sql, [key, side, index, size, bytes, file]);
   }
 
   #storedOutput(task: TaskKey): number {

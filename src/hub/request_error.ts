@@ -28,6 +28,16 @@ export function tooMany(limit: number): RequestError {
   );
 }
 
+/** An answer of too many bytes. */
+export function tooLarge(limit: number): RequestError {
+  return new RequestError(
+    "ValueError",
+    `the answer would have more than ${
+      limit / 2 ** 20
+    } MiB: ask for fewer tasks at a time, or name the keys that you need`,
+  );
+}
+
 /** Text in quotes as Python's repr chooses them. */
 export function quoted(text: string): string {
   if (text.includes("'") && !text.includes('"')) return `"${text}"`;

@@ -4,6 +4,7 @@
  */
 
 import { ANY } from "../protocol/groups.ts";
+import { FoundRecords } from "./found_records.ts";
 import { askedIds, type Condition, isObject, isPlainText, matches } from "./query_match.ts";
 import { GroupRecord, type GroupRow, type Outputs, PeerRecord, type PeerRow } from "./record_view.ts";
 import {
@@ -15,7 +16,7 @@ import {
   type StoredRecord,
   type Submitted,
 } from "./records.ts";
-import { tooMany } from "./request_error.ts";
+import { ARGUMENT_KEYS, RECORD_KEYS, type RecordKey, RESULT_KEYS } from "./record_keys.ts";
 import { JSON_COLUMNS, type SqlPart } from "./sqlite_schema.ts";
 import { parseTime } from "./times.ts";
 
@@ -40,9 +41,14 @@ export interface Database {
 }
 
 const EMPTY = new Uint8Array(0);
-const GROUPS = `SELECT s.task, s.word, s.definition, s.engine, s.submitted, s.body, s.tail,
-  r.word AS r_word, r.engine AS r_engine, r.epoch, r.started, r.completed, r.received, r.body AS r_body, r.tail AS r_tail
+/** Tasks of groups with their results; bytes of arguments and results only where somebody asks for them. */
+function groupsSql(keys: readonly RecordKey[]): string {
+  const body = keys.some((key) => ARGUMENT_KEYS.has(key)) ? "s.body" : "NULL AS body";
+  const resultBody = keys.some((key) => RESULT_KEYS.has(key)) ? "r.body" : "NULL";
+  return `SELECT s.task, s.word, s.definition, s.engine, s.submitted, ${body}, s.tail, r.word AS r_word,
+  r.engine AS r_engine, r.epoch, r.started, r.completed, r.received, ${resultBody} AS r_body, r.tail AS r_tail
   FROM submissions s LEFT JOIN results r ON r.task = s.task`;
+}
 
 export class SqliteReader {
   readonly #db: Database;
@@ -54,22 +60,21 @@ export class SqliteReader {
     this.#context = context;
   }
 
-  get(msgId: string): StoredRecord | undefined {
+  get(msgId: string, keys: readonly RecordKey[] = RECORD_KEYS): StoredRecord | undefined {
     const key = this.#db.keyOf(msgId);
-    const row = key === undefined ? undefined : this.#db.prepare(`${GROUPS} WHERE s.task = ?`).get(key);
+    const sql = `${groupsSql(keys)} WHERE s.task = ?`;
+    const row = key === undefined ? undefined : this.#db.prepare(sql).get(key);
     if (row) return this.#groupRecord(row);
     const message = this.#db.prepare("SELECT * FROM messages WHERE msg_id = ?").get(msgId);
     return message && this.#peerRecord(message);
   }
 
-  find(conditions: readonly Condition[], limit: number): StoredRecord[] {
-    const found: StoredRecord[] = [];
-    for (const record of this.#candidates(conditions)) {
-      if (!matches(conditions, (key) => record.field(key))) continue;
-      if (found.length === limit) throw tooMany(limit);
-      found.push(record);
+  find(conditions: readonly Condition[], limit: number, keys: readonly RecordKey[]): StoredRecord[] {
+    const found = new FoundRecords(limit);
+    for (const record of this.#candidates(conditions, [...keys, ...conditions.map(({ key }) => key)])) {
+      if (matches(conditions, (key) => record.field(key))) found.add(record);
     }
-    return found.sort(bySubmission);
+    return found.sorted();
   }
 
   history(): string[] {
@@ -117,17 +122,17 @@ export class SqliteReader {
     }
   }
 
-  *#candidates(conditions: readonly Condition[]): Generator<StoredRecord> {
+  *#candidates(conditions: readonly Condition[], keys: readonly RecordKey[]): Generator<StoredRecord> {
     const ids = askedIds(conditions);
     if (ids) {
       for (const id of ids) {
-        const record = this.get(id);
+        const record = this.get(id, keys);
         if (record) yield record;
       }
       return;
     }
     const groups = where(conditions.flatMap((condition) => this.#groupPart(condition)));
-    for (const row of this.#db.prepare(GROUPS + groups.sql).iterate(...groups.values)) {
+    for (const row of this.#db.prepare(groupsSql(keys) + groups.sql).iterate(...groups.values)) {
       const record = this.#groupRecord(row);
       if (record) yield record;
     }
