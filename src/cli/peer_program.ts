@@ -42,7 +42,7 @@ export const IPCONTROLLER: PeerProgram = {
       "--nodb": ["--database=none"],
       "--usethreads": [],
       "--secure": [],
-      "--no-secure": ["--key="],
+      "--no-secure": ["--key=", "--keyfile="],
     },
   },
 };
@@ -109,13 +109,14 @@ export async function openPeerRun<Table extends OptionTable>(
   const { names } = given.translated;
   const options = tableValues(table, { flags, run, section: program.section, names });
   if (flags["showConfig"] === true || flags["showConfigJson"] === true) {
+    for (const line of remarks(program, given.translated, configuration)) console.error(line);
     console.log(JSON.stringify(withoutSecrets(options), null, 2));
     return null;
   }
   workIn(textFlag(flags, "workDir"));
   if (flags["cleanLogs"] === true) cleanLogs(`${run.dir}/log`, program.name);
   const log = openLog(flags, { name: program.section, dir: run.dir });
-  warnOf(program, [...given.translated.unmapped, ...configuration.unmapped], configuration, log);
+  for (const line of remarks(program, given.translated, configuration)) log.warn(line);
   return { run, flags, options, log };
 }
 
@@ -189,19 +190,14 @@ function cleanLogs(folder: string, name: string): void {
   }
 }
 
-function warnOf(
-  program: PeerProgram,
-  unmapped: readonly string[],
-  configuration: Configuration,
-  log: Logger,
-) {
-  const line = unmappedLine(unmapped, program.name);
-  if (line !== undefined) log.warn(line);
+/** At most two lines about what has no effect. */
+function remarks(program: PeerProgram, translated: OwnArguments, configuration: Configuration): string[] {
+  const unmapped = unmappedLine([...translated.unmapped, ...configuration.unmapped], program.name);
   const { unread } = configuration;
-  if (unread.length === 0) return;
-  log.warn(
-    `Only lines like c.Class.trait = value are read, and nothing is run; ignored: ${listed(unread)}`,
-  );
+  const unreadLine = unread.length === 0
+    ? undefined
+    : `Only lines like c.Class.trait = value are read, and nothing is run; ignored: ${listed(unread)}`;
+  return [unmapped, unreadLine].filter((line) => line !== undefined);
 }
 
 /** The first few of many. */

@@ -8,7 +8,7 @@ import { nearest, OptionError } from "../base/options.ts";
 import { type Literal, pythonLiteral } from "./python_literal.ts";
 
 /** How a trait's value becomes a flag's: as its text, on or off, seconds in ms, … `holds`: nothing to do where the value is one of these. */
-type Reading = "text" | "switch" | "seconds" | "megabytes" | "database" | "first" | {
+type Reading = "text" | "switch" | "seconds" | "megabytes" | "database" | "packer" | "first" | {
   readonly holds: readonly string[];
 };
 
@@ -93,8 +93,8 @@ export const CONTROLLER_TRAITS: readonly TraitRow[] = [
   [SESSION, "username", "--user"],
   [SESSION, "key", "--key"],
   [SESSION, "keyfile", "--keyfile"],
-  [SESSION, "packer", "--packer"],
-  [SESSION, "unpacker", "--packer"],
+  [SESSION, "packer", "--packer", "packer"],
+  [SESSION, "unpacker", "--packer", "packer"],
   [["DictDB"], "record_limit", "--record-limit"],
   [["DictDB"], "size_limit", "--record-mb", "megabytes"],
   [["DictDB"], "cull_fraction", "", { holds: ["0.1"] }],
@@ -167,6 +167,7 @@ const READINGS: Readonly<
   seconds: (value, name) => String(Math.round(numberOf(value, name, "seconds") * 1000)),
   megabytes: (value, name) => String(Math.max(1, Math.ceil(numberOf(value, name, "bytes") / 2 ** 20))),
   database: (value) => DATABASES[textOf(value).split(".").at(-1)?.toLowerCase() ?? ""] ?? textOf(value),
+  packer: (value) => packerOf(textOf(value)),
   first: (value) => Array.isArray(value) && value.length > 0 ? textOf(value[0]) : textOf(value),
 };
 
@@ -176,6 +177,12 @@ const DATABASES: Readonly<Record<string, string>> = {
   mongodb: "mongodb",
   nodb: "none",
 };
+
+/** Serializers by their names, or those of Python functions: `orjson`, `jupyter_client.session.json_packer`. */
+function packerOf(name: string): string {
+  if (/pickle/i.test(name)) return name;
+  return /msgpack/i.test(name) ? "msgpack" : /json/i.test(name) ? "json" : name;
+}
 
 function textOf(value: Literal): string {
   if (Array.isArray(value)) return value.map(textOf).join(",");

@@ -4,7 +4,7 @@
  */
 import type { Logger } from "../base/log.ts";
 import { type Hub, startHub } from "../hub/hub.ts";
-import type { DaskPart } from "../hub/options.ts";
+import type { DaskPart, HubOptions } from "../hub/options.ts";
 import { daskPart } from "./dask.ts";
 import { hubOptions } from "./hub_options.ts";
 import type { ControllerOptions } from "./options.ts";
@@ -39,7 +39,7 @@ export async function runController(
   log: Logger,
   signal: AbortSignal,
 ): Promise<number> {
-  const hub = await startHub({ ...hubOptions(options), dask: daskOf(options, log) }, log);
+  const hub = await startHub(withDask(options, log), log);
   const part = options.layout === "thread" ? startThread(hub.schedulerFile, log) : startProcess(options);
   try {
     return await untilTheEnd(hub, part.ended, log, signal);
@@ -55,16 +55,22 @@ export async function runHub(
   log: Logger,
   signal: AbortSignal,
 ): Promise<number> {
-  const hub = await startHub({
-    ...hubOptions(options),
-    dask: daskOf(options, log),
-    schedulerTimeoutMs: 600_000,
-  }, log);
+  const hub = await startHub({ ...withDask(options, log), schedulerTimeoutMs: 600_000 }, log);
   try {
     return await untilTheEnd(hub, new Promise(() => {}), log, signal);
   } finally {
     await hub.stop();
   }
+}
+
+/** What the hub is started with; how safe its connections are is said. */
+function withDask(options: ControllerOptions & ControllerPlace, log: Logger): HubOptions {
+  const found = hubOptions(options);
+  if (found.curve) log.info("Connections are encrypted (CURVE)");
+  else if (found.key === "") {
+    log.warn("Messages are neither signed nor encrypted: whoever reaches the ports is client and engine");
+  }
+  return { ...found, dask: daskOf(options, log) };
 }
 
 /** Dask listens where the controller does; on all addresses only if that does. */

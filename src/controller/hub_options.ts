@@ -103,10 +103,11 @@ function portsOf(
   };
 }
 
-/** The key that was given, undefined for a new one. */
+/** The key that was given, undefined for a new one. A file goes first, as a key may come from the environment. */
 function keyOf({ key, keyfile, enableCurve }: ControllerOptions): string | undefined {
-  if (key !== null) return checkedKey(key, "--key");
-  if (keyfile === null) return enableCurve ? "" : undefined;
+  if (keyfile === null || keyfile === "") {
+    return key !== null ? checkedKey(key, "--key") : enableCurve ? "" : undefined;
+  }
   let content: string;
   try {
     content = Deno.readTextFileSync(keyfile);

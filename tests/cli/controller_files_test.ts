@@ -90,9 +90,16 @@ Deno.test("both files have ipyparallel's keys in its order, indented by 2, and w
 Deno.test("without --location it is the host's name; IPP_* name folder, cluster and key", async () => {
   await using folder = new RunFolder();
   const environment = { IPP_CLUSTER_ID: "env", IPP_SESSION_KEY: "from-env" };
-  await start(folder, [], environment);
+  const { controller } = await start(folder, [], environment);
   const { location, key } = readConnectionFile(file(folder, "client", "env"), "client");
   assert.deepEqual([location, key], [Deno.hostname(), "from-env"]);
+  await stop(controller);
+  Deno.writeTextFileSync(`${folder.dir}/key`, "from-file\n");
+  const second = await start(folder, [`--keyfile=${folder.dir}/key`], environment);
+  assert.equal(readConnectionFile(file(folder, "client", "env"), "client").key, "from-file");
+  await stop(second.controller);
+  await start(folder, [`--keyfile=${folder.dir}/key`, "--no-secure"], environment);
+  assert.equal(readConnectionFile(file(folder, "client", "env"), "client").key, "");
 });
 
 for (const signal of ["SIGINT", "SIGTERM", "SIGABRT"] as const) {

@@ -1,0 +1,94 @@
+/** `tsparallel engine` with ipengine's flags, environment and configuration. */
+import assert from "node:assert/strict";
+import { Client } from "../../src/client/client.ts";
+import { RunFolder } from "./run_folder.ts";
+
+async function withController(run: (folder: RunFolder, client: Client) => Promise<void>): Promise<void> {
+  await using folder = new RunFolder();
+  await folder.start("controller", ["controller", "--ping=150", "--dictdb"]);
+  await folder.says("controller", /Hub ready/);
+  const client = await Client.connect({ file: `${folder.dir}/security/ipcontroller-client.json` });
+  try {
+    await run(folder, client);
+  } finally {
+    await client.close();
+  }
+}
+
+Deno.test("an engine takes its id from --id, from its rank and from its configuration, and its file from the environment", async () => {
+  await withController(async (folder, client) => {
+    await folder.start("first", ["engine", "--IPEngine.id=7", "-c", "a = 1", "--timeout=9"]);
+    await folder.start("second", ["engine", "--mpi"], { PMI_RANK: "5" });
+    await client.waitForEngines(2);
+    Deno.writeTextFileSync(
+      `${folder.dir}/ipengine_config.py`,
+      "c.IPEngine.id = 9\nc.IPEngine.timeout = 3.5\n",
+    );
+    const text = Deno.readTextFileSync(`${folder.dir}/security/ipcontroller-engine.json`);
+    const elsewhere = { IPP_CONNECTION_INFO: text, IPP_CLUSTER_ID: "no such cluster".replaceAll(" ", "-") };
+    await folder.start("third", ["engine"], elsewhere);
+    assert.deepEqual(await client.waitForEngines(3), [5, 7, 9]);
+    assert.match(
+      folder.said("first"),
+      /warn .*settings of ipengine have no counterpart here and are ignored: -c/,
+    );
+    const shown = JSON.parse((await folder.run("engine", "--show-config")).out);
+    assert.equal(shown.timeoutMs, 3500);
+  });
+});
+
+Deno.test("--url and --location stand in for what the file says", async () => {
+  await withController(async (folder, client) => {
+    const path = `${folder.dir}/security/ipcontroller-engine.json`;
+    const info = JSON.parse(Deno.readTextFileSync(path));
+    const moved = `${folder.dir}/moved.json`;
+    Deno.writeTextFileSync(moved, JSON.stringify({ ...info, interface: "tcp://192.0.2.1", registration: 1 }));
+    await folder.start("engine", ["engine", `--file=${moved}`, `--url=tcp://127.0.0.1:${info.registration}`]);
+    Deno.writeTextFileSync(
+      moved + "2",
+      JSON.stringify({ ...info, interface: "tcp://*", location: "192.0.2.1" }),
+    );
+    await folder.start("other", ["engine", `--file=${moved}2`, "--location=localhost"]);
+    assert.deepEqual(await client.waitForEngines(2), [0, 1]);
+  });
+});
+
+Deno.test("what an engine cannot use is refused with flag, value and what to do", async () => {
+  await using folder = new RunFolder();
+  Deno.writeTextFileSync(`${folder.dir}/bad.json`, "{");
+  for (
+    const [args, code, expected] of [
+      [["--mpi"], 2, /"--mpi": none of OMPI_COMM_WORLD_RANK, .* is set; start the engines with mpiexec/],
+      [["--id=-1"], 2, /"-1" for "--id"/],
+      [["--timeout=soon"], 2, /"soon" for "--timeout": it takes a number \(seconds\)/],
+      [["--IPEngine.max_heartbeat_misses=-1"], 2, /"-1" for "--IPEngine\.max_heartbeat_misses"/],
+      [[`--file=${folder.dir}/bad.json`], 3, /Cannot read ".*bad\.json": it is not complete JSON/],
+      [["--wait-ms=1"], 3, /Cannot find ".*ipcontroller-engine\.json"/],
+      [["--curve-secret-key=x", `--file=${folder.dir}/curve.json`], 2, /a CURVE key has 40 characters/],
+    ] as const
+  ) {
+    if (args[1]?.endsWith("curve.json")) Deno.writeTextFileSync(`${folder.dir}/curve.json`, curveFile());
+    const said = await folder.run("engine", ...args);
+    assert.match(said.err, expected);
+    assert.equal(said.code, code, said.err);
+  }
+});
+
+/** A file of a controller that is not there, with CURVE. */
+function curveFile(): string {
+  const ports = ["registration", "control", "mux", "task", "iopub", "hb_ping", "hb_pong"].map((
+    name,
+  ) => [name, 1]);
+  return JSON.stringify({
+    ssh: "",
+    interface: "tcp://127.0.0.1",
+    ...Object.fromEntries(ports),
+    broadcast: [1],
+    key: "",
+    curve_serverkey: "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7",
+    location: "localhost",
+    pack: "json",
+    unpack: "json",
+    signature_scheme: "hmac-sha256",
+  });
+}
