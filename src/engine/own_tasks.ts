@@ -18,6 +18,9 @@ export interface InternalTask {
   readonly done: (failure: string | null, body: Uint8Array | null, large: readonly Uint8Array[]) => void;
 }
 
+/** Counted apart: an abort of a peer's request means no task of the engine's own. */
+const INTERNAL_CLIENT = PEER_CLIENT - 1;
+
 export class OwnTasks {
   readonly #core: EngineCore;
   #last = 0;
@@ -67,7 +70,7 @@ export class OwnTasks {
     const record = {
       ...emptyTask(),
       n,
-      client: PEER_CLIENT,
+      client: peer.kind === "internal" ? INTERNAL_CLIENT : PEER_CLIENT,
       op,
       submitted: now(),
       buffers: buffers.length,

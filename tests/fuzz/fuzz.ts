@@ -56,7 +56,10 @@ async function attack(
   { seed, seconds, rounds = Infinity, say }: FuzzPlan,
 ): Promise<FuzzReport> {
   const chance = new Chance(seed);
-  const nonsense = new Nonsense(chance, cluster.known, await loadCapture("json"));
+  const capture = await loadCapture("json");
+  const nonsense = new Nonsense(chance, cluster.known, capture);
+  // Of its own, so that nothing that the stranger has given an engine comes once more through the controller: it would be no new message.
+  const inserted = new Nonsense(chance, cluster.known, capture);
   using intruder = new Intruder(
     chance,
     cluster.connections.client,
@@ -67,7 +70,7 @@ async function attack(
   const passed = () => (performance.now() - began) / 1000;
   let round = 0, messages = 0, isWarm = false;
   for (; round < rounds && passed() < seconds; round++) {
-    messages += await attackOnce({ chance, nonsense, intruder, cluster });
+    messages += await attackOnce({ chance, nonsense, inserted, intruder, cluster });
     await Promise.race([new Promise((resolve) => setTimeout(resolve, PAUSE_MS)), cluster.failed]);
     cluster.checkProcesses();
     const share = Math.max(passed() / seconds, round / rounds);
@@ -75,7 +78,7 @@ async function attack(
       isWarm = true;
       say(`memory when warm: ${cluster.measure()}`);
     }
-    if (round % 500 === 499) say(`round ${round + 1}: ${cluster.progress()}`);
+    if (round % 500 === 499) say(`round ${round + 1}: ${cluster.progress()}; ${cluster.sizes()}`);
   }
   await cluster.settle(say);
   say(`memory at the end: ${cluster.measure()}`);
@@ -87,15 +90,16 @@ async function attack(
 interface Attack {
   readonly chance: Chance;
   readonly nonsense: Nonsense;
+  readonly inserted: Nonsense;
   readonly intruder: Intruder;
   readonly cluster: FuzzedCluster;
 }
 
-async function attackOnce({ chance, nonsense, intruder, cluster }: Attack): Promise<number> {
+async function attackOnce({ chance, nonsense, inserted, intruder, cluster }: Attack): Promise<number> {
   for (let i = 0; i < PER_ROUND; i++) {
     const draw = chance.next();
     if (draw < 0.05) await intruder.sendBytes(nonsense.bytes());
-    else if (draw < 0.35) await cluster.insert(chance, nonsense.message());
+    else if (draw < 0.35) await cluster.insert(chance, inserted.message());
     else intruder.send(nonsense.message());
   }
   return PER_ROUND;

@@ -24,6 +24,9 @@ export interface Cluster {
 const HARMFUL =
   /^(shutdown_re.*|unregistration_.*|registration_notification|registration_reply|abort_request|clear_request|signal_request|interrupt_request|shutdown_notification|connection_reply)$/;
 
+/** May rightly ask for all records: that takes the hub longer the more there are, and is no mistake of its. */
+const ASKS_FOR_ALL = /^(db|history)_request$/;
+
 /** Runs code or a pickle: for engines of ours alone, since Python's end by some of it. */
 const RUNS = /^(apply|execute)_request$|^comm_/;
 
@@ -129,7 +132,7 @@ export class Nonsense {
     for (;;) {
       const { header, parentHeader, metadata, content, buffers } = this.#chance.pick(this.#captured);
       const type = this.#chance.is(0.9) ? header.msg_type : this.#chance.text(20);
-      if (HARMFUL.test(type)) continue;
+      if (HARMFUL.test(type) || (ASKS_FOR_ALL.test(type) && !this.#chance.is(0.1))) continue;
       const { engines } = this.#cluster;
       const msgId = this.#chance.is(0.95) ? `${this.#chance.below(2 ** 31)}_1_${this.#chance.below(99)}` : "";
       const changes = {
