@@ -127,6 +127,7 @@ export class FrontEnds {
 
   turn(at: number): void {
     this.#input.turn(at);
+    this.#kernel?.turn();
   }
 
   /** Harmless twice. */

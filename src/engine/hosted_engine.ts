@@ -29,6 +29,7 @@ import { ResultSender } from "./result_sender.ts";
 import { Shell } from "./shell.ts";
 import type { WallReport } from "./slot_contract.ts";
 import { type ChildSource, SlotDriver } from "./slot_driver.ts";
+import { levelOf } from "./wall_level.ts";
 
 export interface HostedEngineParts {
   readonly context: Context;
@@ -395,15 +396,4 @@ export class HostedEngine {
       socket.close();
     }
   }
-}
-
-/** The walls in a few words, for the hub and the log. */
-function levelOf(walls: WallReport): string {
-  const parts = [
-    walls.deno ? "deno" : "",
-    walls.landlock > 0 ? `landlock ${walls.landlock}` : "",
-    walls.seccomp ? "seccomp" : "",
-  ].filter((part) => part !== "");
-  const gaps = walls.missing.length === 0 ? "" : `; open: ${walls.missing.join(", ")}`;
-  return (parts.length === 0 ? "no walls" : parts.join(", ")) + gaps;
 }

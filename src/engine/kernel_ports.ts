@@ -58,6 +58,8 @@ export class KernelPorts {
   readonly #session: Session;
   readonly #channel: PeerChannel;
   readonly #control: Control;
+  /** Messages that were read ahead, and wait for their turn. */
+  readonly #late: Message[] = [];
   #isClosed = false;
 
   /**
@@ -97,6 +99,7 @@ export class KernelPorts {
     this.#channel = {
       session,
       ports: portsOf(sockets),
+      readAhead: () => this.#read(sockets.shell, (frames) => this.#takeEarly(session.parse(frames))),
       send: (frames) => sockets.shell.send(frames),
       ask: (idents, parent, content) =>
         sockets.stdin.send([...idents, ...session.message("input_request", content, { parent })]),
@@ -109,7 +112,10 @@ export class KernelPorts {
   watch(poller: SyncPoller, guard: (work: () => void) => void): void {
     const { peers, input } = this.#parts;
     const take: Readonly<Record<Name, (frames: readonly Uint8Array[]) => void>> = {
-      shell: (frames) => peers.take(this.#session.parse(frames), this.#channel),
+      shell: (frames) => {
+        this.turn();
+        peers.take(this.#session.parse(frames), this.#channel);
+      },
       control: (frames) => this.#control.take(frames),
       stdin: (frames) => this.#takeInput(this.#session.parse(frames), input),
       iopub: (frames) => this.#welcome(frames),
@@ -131,6 +137,16 @@ export class KernelPorts {
         this.#parts.drop(error.message);
       }
     }
+  }
+
+  #takeEarly(message: Message): void {
+    if (message.header.msg_type === "execute_request") this.#parts.peers.take(message, this.#channel);
+    else this.#late.push(message);
+  }
+
+  /** Takes what was read ahead. */
+  turn(): void {
+    for (const message of this.#late.splice(0)) this.#parts.peers.take(message, this.#channel);
   }
 
   #takeInput(message: Message, input: FrontEndInput): void {

@@ -11,6 +11,8 @@ export interface PeerChannel {
   readonly ask?: (idents: readonly Uint8Array[], parent: Header, content: Dictionary) => boolean;
   /** Whether the sender of a request can still be reached. Absent where that cannot be known. */
   readonly isThere?: (idents: readonly Uint8Array[]) => boolean;
+  /** Takes the cells that have arrived and were not looked at yet. */
+  readonly readAhead?: () => void;
   /** Ports for a `connect_reply`. */
   readonly ports?: Dictionary;
 }

@@ -221,6 +221,8 @@ export class PeerRequests {
     this.#remember(request, null);
     this.#replyError(request, error, startedAt);
     if (!request.silent && request.stopOnError) {
+      // Front-ends send all cells of a notebook at once: those are behind this one too.
+      request.channel.readAhead?.();
       this.#parts.abortWaiting(
         [...this.#open.values()].filter((other) => !other.isBusy).map((other) => other.n),
       );

@@ -85,6 +85,21 @@ Deno.test("front-ends share queue and namespace with the cluster, and are told w
     }
   }));
 
+Deno.test("cells behind one that fails are aborted, other questions are answered", () =>
+  withFrontEnd({}, async (front) => {
+    const late = "await new Promise((done) => setTimeout(done, 500)); throw 1";
+    for (const first of [late, "throw 1"]) {
+      const ids = [first, "1", "2", "3"].map((code) => front.send("execute_request", { code }));
+      const last = front.send("kernel_info_request", {});
+      const statuses = [];
+      for (const id of ids) statuses.push((await front.reply(id)).content["status"]);
+      assert.equal(statuses[0], "error");
+      // Whether they have arrived when a quick one fails is a matter of luck.
+      if (first === late) assert.deepEqual(statuses.slice(1), ["aborted", "aborted", "aborted"]);
+      assert.equal((await front.reply(last)).content["status"], "ok");
+    }
+  }));
+
 Deno.test("what a limit has killed leaves an empty namespace to be completed", () =>
   withFrontEnd({ runTimeoutMs: 300 }, async (front) => {
     await front.ask("execute_request", { code: "var lost = 1; var kept = 2" });
