@@ -93,7 +93,11 @@ const ENGINE: Shapes<EngineRequests> = {
     silent: v.optional(v.boolean(), false),
     store_history: maybe(v.boolean()),
     user_expressions: v.optional(
-      v.pipe(v.unknown(), v.check((value) => !Array.isArray(value), "is a list"), dictionary),
+      v.pipe(
+        v.unknown(),
+        v.check((value) => !Array.isArray(value), "is a list"),
+        v.record(v.string(), v.string()),
+      ),
       {},
     ),
     allow_stdin: v.optional(v.boolean(), false),

@@ -76,6 +76,7 @@ async function attack(
     const share = Math.max(passed() / seconds, round / rounds);
     if (!isWarm && share > WARM_UP) {
       isWarm = true;
+      nonsense.asksForAll = false;
       say(`memory when warm: ${cluster.measure()}`);
     }
     if (round % 500 === 499) say(`round ${round + 1}: ${cluster.progress()}; ${cluster.sizes()}`);

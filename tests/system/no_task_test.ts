@@ -40,3 +40,20 @@ Deno.test("a message that an engine had on control is not taken again on mux", a
   await peer.receive("mux");
   await queueIsEmpty(run.client);
 });
+
+Deno.test("a cell whose user_expressions are nested deep, or no text, is answered", async () => {
+  await using run = await Run.start({ n: 1 });
+  using peer = new RawPeer(run.folder.dir);
+  const uuid = new TextEncoder().encode(run.client.engineUuid(0)!);
+  for (const depth of [1, 100, 1000, 4000]) {
+    const nested = JSON.parse(`${"[".repeat(depth)}1${"]".repeat(depth)}`);
+    for (const user_expressions of [nested, { x: nested }]) {
+      peer.send("mux", [
+        uuid,
+        ...peer.session.message("execute_request", { code: "b = 3", silent: true, user_expressions }),
+      ]);
+      await peer.receive("mux");
+    }
+  }
+  await queueIsEmpty(run.client);
+});
