@@ -33,6 +33,8 @@ const NEEDED_FILES: Readonly<Record<string, RegExp>> = {
   vega: /^build\/vega\.module\.js$/,
   "vega-lite": /^build\/index\.js$/,
   sucrase: /^dist\//,
+  mongodb: /^lib\//,
+  bson: /^lib\/bson\.(cjs|node\.mjs)$/,
 };
 
 /** Where libzmq's builds for this machine lie in their package; of those for Linux one for each C library. */

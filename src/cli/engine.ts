@@ -135,11 +135,11 @@ function patience({ timeoutMs, heartbeatMisses }: Settings) {
   return { registrationTimeoutMs: timeoutMs, patience: heartbeatMisses === 0 ? Infinity : heartbeatMisses };
 }
 
-/** @throws Error if several engines would write one file */
+/** @throws OptionError if several engines would write one file */
 function kernelFileOf(flags: Flags, engines: number): string | undefined {
   const file = textFlag(flags, "kernelConnectionFile");
   if (file === undefined || engines === 1 || file.includes("{id}")) return file;
-  throw new RangeError(
+  throw new OptionError(
     `Cannot bind ${engines} engines with one file "${file}": put {id} into its name, which stands for each engine's id`,
   );
 }

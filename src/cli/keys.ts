@@ -67,9 +67,9 @@ function standardInput(): string {
   const buffer = new Uint8Array(64 << 10);
   let length = 0;
   while (length < buffer.length) {
-    const n = Deno.stdin.readSync(buffer.subarray(length)) ?? 0;
-    if (n === 0) break;
-    length += n;
+    const read = Deno.stdin.readSync(buffer.subarray(length)) ?? 0;
+    if (read === 0) break;
+    length += read;
   }
   return new TextDecoder().decode(buffer.subarray(0, length));
 }

@@ -3,7 +3,7 @@
  * UTF-16 units here; the wire counts code points (`toUnits`, `toPoints`).
  */
 import { type Token, tokensOf } from "./code_lexer.ts";
-import type { Path } from "./reflection.ts";
+import type { Path, Step } from "./reflection.ts";
 
 /** What is to be completed. */
 export interface Typed {
@@ -16,6 +16,11 @@ export interface Typed {
   readonly quote: string;
 }
 
+const WINDOW = 32 << 10;
+/** Of what stands behind the cursor only the rest of a name matters. */
+const MAX_NAME = 200;
+/** A longer path is no longer one that somebody asks for. */
+const MAX_STEPS = 100;
 const NAME = /^[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*$/u;
 const LITERALS = { text: "string", template: "string", number: "number", regexp: "regexp" } as const;
 
@@ -35,7 +40,20 @@ export function toPoints(code: string, units: number): number {
 
 /** What stands before the cursor, null if nothing there can be completed: inside a comment, a text or behind a number. */
 export function typedAt(code: string, cursor: number): Typed | null {
-  const before = code.slice(0, cursor);
+  const from = windowStart(code, cursor);
+  const typed = typedIn(code.slice(from, cursor));
+  return typed === null ? null : { ...typed, start: typed.start + from };
+}
+
+/** Of a long text only the lines before the cursor are looked at. */
+function windowStart(code: string, cursor: number): number {
+  if (cursor <= WINDOW) return 0;
+  const line = code.indexOf("\n", cursor - WINDOW);
+  return line < 0 || line >= cursor ? cursor - WINDOW : line + 1;
+}
+
+function typedIn(before: string): Typed | null {
+  const cursor = before.length;
   const all = tokensOf(before);
   const last = all.at(-1);
   if (last === undefined) return name(null, cursor, "");
@@ -58,7 +76,7 @@ export function typedAt(code: string, cursor: number): Typed | null {
 }
 
 function name(root: string | null, start: number, prefix: string): Typed {
-  return { path: { root, literal: null, steps: [] }, start, prefix, kind: "name", quote: "" };
+  return { path: { root, literal: null, steps: null }, start, prefix, kind: "name", quote: "" };
 }
 
 /** Inside `a.b["c`: the key that is being typed. */
@@ -74,21 +92,20 @@ function keyAt(code: string, tokens: readonly Token[]): Typed | null {
 
 /** The path that the tokens end with, null if their last part is something that would have to run. */
 function pathOf(code: string, tokens: readonly Token[]): Path | null {
-  const steps: string[] = [];
-  let at = tokens.length - 1;
-  for (; at >= 0; at--) {
+  let steps: Step | null = null;
+  for (let at = tokens.length - 1, count = 0; at >= 0 && count < MAX_STEPS; at--, count++) {
     const token = tokens[at]!, text = textOf(code, token);
     const isBehindDot = /^\??\.$/.test(textOf(code, tokens[at - 1]));
     if (token.kind === "name") {
       const part = text.startsWith("#") ? null : text;
       if (part === null) return null;
       if (!isBehindDot) return root(part, steps);
-      steps.unshift(part);
+      steps = { key: part, next: steps };
       at--;
     } else if (text === "]") {
       const key = keyOf(code, tokens.slice(Math.max(0, at - 2), at + 1));
       if (key === null) return null;
-      steps.unshift(key);
+      steps = { key, next: steps };
       // Behind the loop's own step stands what has the key.
       at -= textOf(code, tokens[at - 3]) === "?." ? 3 : 2;
     } else if (
@@ -100,7 +117,7 @@ function pathOf(code: string, tokens: readonly Token[]): Path | null {
   return null;
 }
 
-function root(name: string, steps: readonly string[]): Path {
+function root(name: string, steps: Step | null): Path {
   return { root: name === "this" ? "globalThis" : name, literal: null, steps };
 }
 
@@ -118,7 +135,12 @@ function withoutOptional(code: string, tokens: readonly Token[]): readonly Token
 }
 
 /** The path that the cursor stands in or behind; else that of the function whose arguments it stands in. */
-export function pathAt(code: string, cursor: number): Path | null {
+export function pathAt(whole: string, at: number): Path | null {
+  const from = windowStart(whole, at);
+  return pathIn(whole.slice(from, at + MAX_NAME), at - from);
+}
+
+function pathIn(code: string, cursor: number): Path | null {
   const tokens = tokensOf(code).filter(({ kind }) => kind !== "comment");
   const at = tokens.findLastIndex(({ kind, start, end }) =>
     kind === "name" && start <= cursor && cursor <= end

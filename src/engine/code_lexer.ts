@@ -18,7 +18,7 @@ const LINE_COMMENT = /\/\/[^\n]*/y;
 const FLAGS = /[a-z]+/y;
 const MARK = /\?\.(?!\d)|\.\.\.|=>|[^]/uy;
 /** A longer regular expression is not seen as one: each slash would be looked at to the end of a line without end. */
-const MAX_REGEXP = 1000;
+const MAX_REGEXP = 300;
 /** Behind these a slash begins a regular expression, although they are names. */
 const BEFORE_VALUE = new Set(
   ["return", "typeof", "case", "in", "of", "do", "else", "void", "delete", "throw", "new", "await", "yield"],

@@ -54,10 +54,12 @@ export function inspectionOf(code: string, cursor: number, detail: 0 | 1): Inspe
 }
 
 function nameOf({ root, literal, steps }: Path): string {
-  const parts = steps.map((step) =>
-    /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(step) ? `.${step}` : `[${JSON.stringify(step)}]`
-  );
-  return `${root ?? literal ?? ""}${parts.join("")}`;
+  let name = root ?? literal ?? "";
+  for (let step = steps; step !== null; step = step.next) {
+    const isName = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(step.key);
+    name += isName ? `.${step.key}` : `[${JSON.stringify(step.key)}]`;
+  }
+  return name;
 }
 
 function readDescribed(answer: LiveNamespace): Described | null {

@@ -1,5 +1,5 @@
 /**
- * The control channel: requests that are answered while code runs. Unknown ones are ignored, as a Jupyter kernel does.
+ * The control channel: requests that are answered while code runs.
  */
 import type { Dictionary, Message, Session } from "../protocol/frames.ts";
 import { engineRequest, isEngineRequest, ShapeError } from "../protocol/shapes.ts";
@@ -39,7 +39,7 @@ export class Control {
   take(frames: readonly Uint8Array[]): void {
     const message = this.#session.parse(frames);
     const type = message.header.msg_type;
-    if (!isEngineRequest(type)) return;
+    if (!isEngineRequest(type)) return this.#refuse(message);
     try {
       this.#act(message);
     } catch (error) {
@@ -73,11 +73,17 @@ export class Control {
         return this.#reply(message, { status: "ok" });
       case "kernel_info_request":
         return this.#reply(message, kernelInfo());
-      default: {
-        const evalue = `Cannot take a request of type "${message.header.msg_type}" on the control channel`;
-        return this.#reply(message, failure("NotImplementedError", evalue));
-      }
+      default:
+        return this.#refuse(message);
     }
+  }
+
+  /** Whoever asks is not left waiting; what is no request gets no reply. */
+  #refuse(message: Message): void {
+    const type = message.header.msg_type;
+    if (!type.endsWith("_request")) return;
+    const evalue = `Cannot take a request of type "${type}" on the control channel`;
+    this.#reply(message, failure("NotImplementedError", evalue));
   }
 
   #signal(message: Message, signal: string): void {

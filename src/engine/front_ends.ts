@@ -94,12 +94,13 @@ export class FrontEnds {
    * started this program, since then it waits for its end and starts it again.
    */
   get #actions(): ControlActions {
-    const { actions, isJupyters, iopub, restart } = this.#parts;
+    const { actions, isJupyters, restart } = this.#parts;
     return {
       ...actions,
       shutdown: (wantsRestart, reply, parent) => {
         if (!wantsRestart || isJupyters) return actions.shutdown(wantsRestart, reply, parent);
-        iopub.publish("shutdown", "shutdown_reply", reply, parent);
+        // Not to the cluster, which would take it for the engine's end.
+        this.#kernel?.publish("shutdown_reply", reply, parent);
         restart();
       },
     };

@@ -12,8 +12,8 @@ export type Completeness =
   | { readonly status: "incomplete"; readonly indent: string };
 
 /** A parser that takes longer is stopped. */
-const PATIENCE_MS = 300;
-const MAX_CHARACTERS = 1 << 20;
+const PATIENCE_MS = 400;
+const MAX_CHARACTERS = 256 << 10;
 const INDENT = "  ";
 const UNKNOWN: Completeness = { status: "unknown" };
 /** Where the work lies while it runs under the limit, which only holds for code that is run by its text. */

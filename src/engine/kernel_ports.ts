@@ -2,7 +2,7 @@
  * An engine as a Jupyter kernel: five more sockets on loopback, through which front-ends share its queue and namespace with the cluster. They
  * are sockets of their own, since those of the cluster may speak CURVE, which front-ends do not.
  */
-import { BadMessage, type Message, Session } from "../protocol/frames.ts";
+import { BadMessage, type Dictionary, type Message, type ParentHeader, Session } from "../protocol/frames.ts";
 import type { Context } from "../wire/context.ts";
 import type { SyncPoller } from "../wire/poll.ts";
 import type { Socket, SocketType } from "../wire/socket.ts";
@@ -40,9 +40,12 @@ const TYPES: Readonly<Record<Name, SocketType>> = {
 /** A front-end that declares a longer frame is disconnected. */
 const MAX_MESSAGE_BYTES = 256 << 20;
 const LINGER_MS = 1000;
+/** Messages that wait for a front-end that does not read; then it misses some. */
+const IOPUB_HWM = 10_000;
 /** Messages of one socket before the rest of the host gets its turn. */
 const MESSAGES_PER_TURN = 64;
 const SUBSCRIBE = 1;
+const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 export class KernelPorts {
@@ -139,10 +142,12 @@ export class KernelPorts {
   /** Whoever begins to listen is told that he is heard. */
   #welcome([frame]: readonly Uint8Array[]): void {
     if (frame?.[0] !== SUBSCRIBE) return;
-    const topic = frame.subarray(1);
-    const content = { subscription: decoder.decode(topic) };
-    const first = topic.length > 0 ? topic : new TextEncoder().encode("iopub_welcome");
-    this.#sockets.iopub.send([first, ...this.#session.message("iopub_welcome", content)]);
+    this.publish("iopub_welcome", { subscription: decoder.decode(frame.subarray(1)) }, {});
+  }
+
+  /** Publishes for front-ends only. */
+  publish(type: string, content: Dictionary, parent: ParentHeader): void {
+    this.#sockets.iopub.send([encoder.encode(type), ...this.#session.message(type, content, { parent })]);
   }
 
   /** Harmless twice. */
@@ -162,7 +167,7 @@ function bindAll(context: Context, wanted: KernelConnection | null): Readonly<Re
   try {
     for (const name of NAMES) {
       const isRouter = TYPES[name] === "ROUTER";
-      const options = isRouter ? { mandatory: true, handover: true } : { verbose: true };
+      const options = isRouter ? { mandatory: true, handover: true } : { verbose: true, sendHwm: IOPUB_HWM };
       const more = { lingerMs: LINGER_MS, maxMessageBytes: MAX_MESSAGE_BYTES };
       const socket = sockets[name] = context.socket(TYPES[name], { ...options, ...more });
       const port = wanted?.[`${name}_port`] ?? 0;

@@ -11,6 +11,7 @@ import type { History } from "./history.ts";
 import type { IoPub } from "./iopub.ts";
 import type { Completeness } from "./is_complete.ts";
 import { kernelInfo } from "./kernel_info.ts";
+import type { InternalTask } from "./own_tasks.ts";
 import type { PeerMessage } from "./peer_channel.ts";
 import type { PeerReplies } from "./peer_replies.ts";
 import type { Question } from "./reflection.ts";
@@ -20,7 +21,7 @@ export interface KernelRequestsParts {
   readonly replies: PeerReplies;
   readonly history: History;
   /** Asks the namespace in its turn; calls back with its answer's bytes, or what went wrong. */
-  readonly ask: (question: Question, done: (failure: string | null, body: Uint8Array | null) => void) => void;
+  readonly ask: (question: Question, done: InternalTask["done"]) => void;
   /** Old front-ends end a kernel by the shell channel. */
   readonly shutdown: (restart: boolean, reply: Dictionary, message: PeerMessage) => void;
   /** Runs on the event loop; what it throws is logged. */
@@ -121,9 +122,9 @@ export class KernelRequests {
   }
 
   #ask(request: Request, question: Question, then: (answer: LiveNamespace) => void): void {
-    this.#parts.ask(question, (failure, body) => {
+    this.#parts.ask(question, (failure, body, large) => {
       if (failure !== null) return this.#fail(request, "EngineError", failure);
-      then(body === null ? null : readOrNull(body));
+      then(body === null ? null : readOrNull(body, large));
     });
   }
 
@@ -169,9 +170,9 @@ export class KernelRequests {
 }
 
 /** The slot's answer, null if it cannot be read. */
-function readOrNull(body: Uint8Array): LiveNamespace {
+function readOrNull(body: Uint8Array, large: readonly Uint8Array[]): LiveNamespace {
   try {
-    return readValue(body);
+    return readValue(body, large);
   } catch {
     return null;
   }

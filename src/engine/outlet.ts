@@ -127,9 +127,9 @@ export class Outlet implements DriverHooks {
     startedAt: number,
   ): void {
     const whole = body.length === 0 ? large.at(-1) ?? body : body;
-    if (peer.kind === "execute") this.#parts.peers.finished(peer, isOk, whole, startedAt);
+    if (peer.kind === "execute") this.#parts.peers.finished(peer, isOk, whole, large, startedAt);
     else if (peer.kind === "apply") this.#parts.applies.finished(peer, isOk, body, large, startedAt);
-    else peer.done(isOk ? null : "The engine could not do it", whole);
+    else peer.done(isOk ? null : "The engine could not do it", whole, large);
   }
 
   answer(answer: Answer): void {
@@ -138,7 +138,7 @@ export class Outlet implements DriverHooks {
     this.#pieces.take(answer.ticket);
     if (peer?.kind === "apply") return this.#parts.applies.answered(peer, answer);
     if (peer?.kind === "execute") return this.#parts.peers.answered(peer, answer);
-    if (peer?.kind === "internal") return peer.done(answer.evalue, null);
+    if (peer?.kind === "internal") return peer.done(answer.evalue, null, []);
     this.#write({ ...answer, out });
   }
 

@@ -14,9 +14,12 @@ import { RING_OP } from "./ring.ts";
 /** A task of the engine's own, behind a control request. */
 export interface InternalTask {
   readonly kind: "internal";
-  /** With what went wrong, or null; and the bytes of the slot's answer, which are valid during the call. */
-  readonly done: (failure: string | null, body: Uint8Array | null) => void;
+  /** With what went wrong, or null; and the bytes of the slot's answer with its large buffers, which are valid during the call. */
+  readonly done: (failure: string | null, body: Uint8Array | null, large: readonly Uint8Array[]) => void;
 }
+
+/** Counted apart: an abort of a peer's request means no task of the engine's own. */
+const INTERNAL_CLIENT = PEER_CLIENT - 1;
 
 export class OwnTasks {
   readonly #core: EngineCore;
@@ -38,7 +41,7 @@ export class OwnTasks {
   question(question: Question, done: InternalTask["done"]): void {
     this.#last = (this.#last + 1) >>> 0;
     if (this.#add(RING_OP.question, question, this.#last, { kind: "internal", done }, false)) return;
-    done("The engine's queue is full", null);
+    done("The engine's queue is full", null, []);
   }
 
   /** Puts a peer's apply into the queue; false if it is full. */
@@ -50,7 +53,7 @@ export class OwnTasks {
   clear(done: InternalTask["done"]): void {
     this.#last = (this.#last + 1) >>> 0;
     if (!this.#add(OP.clear, null, this.#last, { kind: "internal", done }, false)) {
-      done("The engine's queue is full", null);
+      done("The engine's queue is full", null, []);
     }
   }
 
@@ -67,7 +70,7 @@ export class OwnTasks {
     const record = {
       ...emptyTask(),
       n,
-      client: PEER_CLIENT,
+      client: peer.kind === "internal" ? INTERNAL_CLIENT : PEER_CLIENT,
       op,
       submitted: now(),
       buffers: buffers.length,

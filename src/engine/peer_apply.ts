@@ -32,6 +32,7 @@ export interface PeerApplyParts {
   readonly epoch: () => number;
 }
 
+const MAX_SESSIONS = 1000;
 /** Ids that were aborted before their request came; the oldest are forgotten. */
 const MAX_ABORTED = 10_000;
 
@@ -39,8 +40,8 @@ export class PeerApplies {
   readonly #parts: PeerApplyParts;
   readonly #open = new Map<number, PeerApply>();
   readonly #aborted = new Set<string>();
-  /** The namespace that was last known to have something in it. */
-  #epoch = 1;
+  /** By client's session: the namespace that it knows of. */
+  readonly #epochs = new Map<string, number>();
 
   constructor(parts: PeerApplyParts) {
     this.#parts = parts;
@@ -49,6 +50,7 @@ export class PeerApplies {
   /** Takes a request whose signature was right. */
   take({ idents, header, metadata, buffers, channel }: Message & PeerMessage): void {
     const n = this.#parts.nextNumber();
+    this.#remember(header.session);
     const request: PeerApply = {
       kind: "apply",
       n,
@@ -63,6 +65,15 @@ export class PeerApplies {
     if (this.#parts.enqueue(request)) this.#open.set(n, request);
     else {this.#end(request, () =>
         this.#fail(request, plainFailure("EngineError", "The engine's queue is full"), 0));}
+  }
+
+  /** A client's first request: what was lost before it, it never had. */
+  #remember(session: string): void {
+    if (!this.#epochs.has(session)) this.#epochs.set(session, this.#parts.epoch());
+    for (const oldest of this.#epochs.keys()) {
+      if (this.#epochs.size <= MAX_SESSIONS) break;
+      this.#epochs.delete(oldest);
+    }
   }
 
   started(request: PeerApply): void {
@@ -81,11 +92,10 @@ export class PeerApplies {
   ): void {
     const value = readOrNull(body.length === 0 ? large[large.length - 1] ?? body : body, large);
     this.#end(request, () => {
-      if (!isOk) return this.#fail(request, this.#explained(asFailure(value)), startedAt);
+      if (!isOk) return this.#fail(request, this.#explained(request, asFailure(value)), startedAt);
       if (!isBuffers(value)) {
         return this.#fail(request, plainFailure("EngineError", "The answer is unreadable"), startedAt);
       }
-      this.#epoch = this.#parts.epoch();
       this.#parts.replies.reply(request, "apply_reply", { status: "ok" }, "ok", startedAt, value);
     });
   }
@@ -105,10 +115,13 @@ export class PeerApplies {
     this.#parts.iopub.status("idle", request.header);
   }
 
-  /** A name that is missing after the slot's process was replaced may have gone with the old one. */
-  #explained(failure: CellError): CellError {
-    if (failure.ename !== "NameError" || this.#parts.epoch() === this.#epoch) return failure;
-    this.#epoch = this.#parts.epoch();
+  /** A name that a client misses first after the slot's process was replaced may have gone with the old one. */
+  #explained({ header }: PeerApply, failure: CellError): CellError {
+    const epoch = this.#parts.epoch();
+    if (failure.ename !== "NameError" || (this.#epochs.get(header.session) ?? epoch) === epoch) {
+      return failure;
+    }
+    this.#epochs.set(header.session, epoch);
     const evalue =
       `${failure.evalue}: the engine's process was replaced, and the names of the one before are lost`;
     return plainFailure("NamespaceLost", evalue);

@@ -174,9 +174,15 @@ export class PeerRequests {
   }
 
   /** The cell gave its answer. */
-  finished(request: PeerExecute, isOk: boolean, body: Uint8Array, startedAt: number): void {
+  finished(
+    request: PeerExecute,
+    isOk: boolean,
+    body: Uint8Array,
+    large: readonly Uint8Array[],
+    startedAt: number,
+  ): void {
     this.#ending(request);
-    const value = readOrNull(body);
+    const value = readOrNull(body, large);
     if (isOk) this.#succeeded(request, value, startedAt);
     else this.#failed(request, asFailure(value), startedAt);
     this.#parts.iopub.status("idle", request.header);
@@ -268,8 +274,15 @@ export class PeerRequests {
     this.#parts.applies.abort(msgIds);
   }
 
-  /** Nobody waits for the queued cells any more. */
+  /** The controller has given the engine up, and the queue is empty: nobody waits for cells but front-ends of its own, who are told. */
   forget(): void {
+    const evalue = "The controller gave the engine up, and with it what it had to do; the cell may have run";
+    for (const request of [...this.#open.values()]) {
+      if (request.channel === this.#parts.channel) continue;
+      this.#ending(request);
+      this.#failed(request, { ename: "EngineError", evalue, traceback: [`EngineError: ${evalue}`] }, 0);
+      this.#parts.iopub.status("idle", request.header);
+    }
     this.#open.clear();
     this.#parts.applies.forget();
   }
@@ -286,9 +299,9 @@ export function isExit({ code, channel, silent }: PeerExecute): boolean {
 }
 
 /** A slot's value, null if it cannot be read: it comes from the user's code. */
-function readOrNull(body: Uint8Array): Dictionary | null {
+function readOrNull(body: Uint8Array, large: readonly Uint8Array[]): Dictionary | null {
   try {
-    const value = readValue(body);
+    const value = readValue(body, large);
     return typeof value === "object" && value !== null ? { ...value } : null;
   } catch {
     return null;

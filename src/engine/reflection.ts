@@ -29,7 +29,13 @@ export interface Path {
   readonly root: string | null;
   /** Instead of a name: the members of a literal of this kind. */
   readonly literal: "string" | "number" | "regexp" | "array" | null;
-  readonly steps: readonly string[];
+  readonly steps: Step | null;
+}
+
+/** A property's name, and what comes behind it. No list: a task may spoil those that are read where it runs. */
+export interface Step {
+  readonly key: string;
+  readonly next: Step | null;
 }
 
 /** What a front-end wants to know. */
@@ -123,9 +129,9 @@ export class Reflection {
     const start: unknown = literal === null ? globalThis : PROTOTYPES[literal];
     let found: Found | undefined = { value: start, special: "" };
     if (root !== null && root !== "globalThis") found = this.#property(globalThis, root);
-    for (let i = 0; i < steps.length; i++) {
+    for (let step = steps; step !== null; step = step.next) {
       if (found === undefined || found.special !== "") return undefined;
-      found = this.#property(found.value, steps[i] as string);
+      found = this.#property(found.value, step.key);
     }
     return found;
   }

@@ -13,8 +13,9 @@ import {
   typedArrayLength,
   typedArraySet,
 } from "../protocol/primordials.ts";
-import { encodeError, encodeValue, readValue, ValueWriter } from "../protocol/values.ts";
+import { encodeError, readValue, ValueWriter } from "../protocol/values.ts";
 import { Asking, named } from "./asking.ts";
+import { Doorbell, guarded } from "./doorbell.ts";
 import { Definitions } from "./definitions.ts";
 import { Namespace } from "./namespace.ts";
 import { PythonCalls } from "./python_calls.ts";
@@ -22,7 +23,7 @@ import { swallowLateErrors } from "./late_errors.ts";
 import { countOutput } from "./output.ts";
 import { closeBackDoors, consoleMaker, denoWallStands, proxyTest } from "./realm.ts";
 import { type ProxyTest, type Question, Reflection } from "./reflection.ts";
-import { BELL, REQUEST, RESULT_KIND, RING_OP, ringLayout, TOLD } from "./ring.ts";
+import { REQUEST, RESULT_KIND, RING_OP, ringLayout, TOLD } from "./ring.ts";
 import { WorkerRing } from "./ring_worker.ts";
 
 /** What the child's main thread gives to its Worker. */
@@ -44,8 +45,8 @@ export interface WorkerStart {
 
 /** After so long in a row without telling the host of results, it is told. */
 const RING_AFTER_MS = 1;
-/** While a task waits, the Worker looks this often whether the host tells it something. */
-const LISTEN_MS = 20;
+/** A task that waits for less than so many promises in a row is not listened for. */
+const SHORT_WAIT = 100;
 
 const clock = performance.now.bind(performance);
 const { timeOrigin } = performance;
@@ -66,17 +67,7 @@ const mapSize = Function.prototype.call.bind(
 ) as (map: unknown) => number;
 const PrimordialMap = Map;
 const PrimordialPromise = Promise;
-const later = setTimeout;
 const closeWorker = self.close.bind(self);
-
-/** A promise that can be awaited whatever `Promise.prototype.constructor` is by now: await asks for it. */
-function guarded<T>(promise: Promise<T>): Promise<T> {
-  return defineProperty(promise, "constructor", PROMISE_CLASS);
-}
-
-const PROMISE_CLASS = Object.freeze(
-  Object.assign(Object.create(null) as PropertyDescriptor, { value: Promise }),
-);
 
 const NOTHING = new Uint8Array(0);
 const NO_BUFFERS: readonly Uint8Array[] = [];
@@ -91,6 +82,7 @@ interface Turn {
 
 class TaskRunner {
   readonly #ring: WorkerRing;
+  readonly #bell: Doorbell;
   readonly #namespace: Namespace;
   readonly #definitions = new Definitions();
   readonly #writer: ValueWriter;
@@ -109,8 +101,9 @@ class TaskRunner {
   #turn: Turn | undefined;
   #isListening = false;
 
-  constructor(ring: WorkerRing, start: WorkerStart, isProxy: ProxyTest) {
+  constructor(ring: WorkerRing, bell: Doorbell, start: WorkerStart, isProxy: ProxyTest) {
     this.#ring = ring;
+    this.#bell = bell;
     this.#writer = new ValueWriter(64 << 10, { maxBytes: start.resultLimitBytes });
     this.#showLimitBytes = start.ringBytes / 4;
     this.#reflection = new Reflection(isProxy);
@@ -237,18 +230,23 @@ class TaskRunner {
     turn.release();
   }
 
-  #listen(): void {
+  /** Hears what the host tells a task that waits. If that cannot be heard, a task can only be stopped with its process. */
+  async #listen(): Promise<void> {
     if (this.#isListening) return;
     this.#isListening = true;
-    later(() => {
-      this.#isListening = false;
-      const turn = this.#turn;
-      if (turn === undefined) return;
-      const told = this.#ring.told();
-      if (told === TOLD.interrupt) return this.#interrupt(turn);
-      if (told !== 0) this.#asking.hear(told);
-      this.#listen();
-    }, LISTEN_MS);
+    try {
+      for (let turn = this.#turn; turn !== undefined; turn = this.#turn) {
+        const told = this.#ring.told();
+        if (told === TOLD.interrupt) this.#interrupt(turn);
+        else if (told !== 0) this.#asking.hear(told);
+        // Most that wait do so for a moment only.
+        for (let i = 0; i < SHORT_WAIT && this.#turn === turn; i++) await undefined;
+        if (this.#turn === turn && !await guarded(this.#bell.heard())) return closeWorker();
+      }
+    } catch {
+      // So it is.
+    }
+    this.#isListening = false;
   }
 
   #interrupt(turn: Turn): void {
@@ -334,57 +332,30 @@ class TaskRunner {
   /** Sends something to show, if a task runs: what comes later belongs to none. Returns whether one does. */
   #show(event: object): boolean {
     if (!this.#isRunning) return false;
-    const { body, buffers } = encodeValue(event, "display");
-    if (buffers.length > 0 || typedArrayLength(body) > this.#showLimitBytes) {
-      throw new PrimordialTypeError(`Cannot display more than ${this.#showLimitBytes} bytes`);
-    }
-    this.#ring.publish(RESULT_KIND.event, 0, body, 0, 0);
+    const writer = new ValueWriter(256, { maxBytes: this.#showLimitBytes, inline: true });
+    writer.write(event, "display");
+    this.#ring.publish(RESULT_KIND.event, 0, writer.bytes(), 0, 0);
     this.#ring.ring();
     return true;
   }
 }
 
 async function serve(start: WorkerStart): Promise<void> {
-  const read = Deno.stdin.read.bind(Deno.stdin), readSync = Deno.stdin.readSync.bind(Deno.stdin);
-  const writeSync = Deno.stdout.writeSync.bind(Deno.stdout);
+  const bell = new Doorbell(closeWorker);
   const isDeno = denoWallStands();
   const { stdout, stderr } = countOutput(consoleMaker(), start.memory);
   const isProxy = proxyTest();
   closeBackDoors();
   swallowLateErrors(stderr);
-  const rung = new Uint8Array(4096), bell = new Uint8Array([BELL]);
-  const ringHost = () => {
-    try {
-      writeSync(bell);
-    } catch {
-      // A task closed the stream: the host looks at the ring from time to time anyway.
-    }
-  };
-  const waitForHost = () => {
-    if (readSync(rung) === null) closeWorker();
-  };
-  let isSpoilt = false;
-  const sleep = async () => {
-    try {
-      if (!isSpoilt) return await guarded(read(rung));
-    } catch {
-      isSpoilt = true;
-    }
-    // A task broke what the runtime's own reading needs. This way its timers stand still while nothing is asked.
-    return readSync(rung);
-  };
   const layout = ringLayout(start.entries, start.ringBytes, start.arenaBytes);
-  const ring = new WorkerRing(start.memory, layout, { ring: ringHost, wait: waitForHost }, {
-    stdout,
-    stderr,
-  });
-  const runner = new TaskRunner(ring, start, isProxy);
+  const ring = new WorkerRing(start.memory, layout, bell, { stdout, stderr });
+  const runner = new TaskRunner(ring, bell, start, isProxy);
   const report = encodeUtf8(JSON.stringify({ deno: isDeno, ...start.walls }));
   ring.publish(RESULT_KIND.ready, 0, report, 0, 0);
   ring.ring();
   for (;;) {
     await guarded(runner.drain());
-    if (await guarded(sleep()) === null) break;
+    if (!await guarded(bell.sleep())) break;
   }
   closeWorker();
 }

@@ -15,19 +15,19 @@ import { localUrl } from "../wire/bind_interface.ts";
 import { Context } from "../wire/context.ts";
 import { AsyncPoller } from "../wire/poll.ts";
 import { type Claim, claimProfile } from "./claim.ts";
-import { type HubAction, HubCore, type HubEvent } from "./core.ts";
-import { EngineState } from "./engine_state.ts";
 import { beforeExit, guarded } from "./guard.ts";
-import { bindHub, hasSubscription, type HubSockets, pongs } from "./hub_sockets.ts";
+import { bindHub, type HubSockets } from "./hub_sockets.ts";
 import { Intake } from "./intake.ts";
-import { LocalWatch } from "./local_watch.ts";
 import { Ledger } from "./ledger.ts";
 import { HubFiles } from "./hub_files.ts";
 import { openRecords } from "./open_records.ts";
 import { HUB_BOUNDS, type HubOptions } from "./options.ts";
 import { PeerIntake } from "./peer_intake.ts";
+import { Presence } from "./presence.ts";
 import { Queries } from "./queries.ts";
 import type { RecordStore } from "./records.ts";
+import { logRefusals } from "./refusals.ts";
+import type { Engine } from "./registry.ts";
 import { RequestDoor } from "./request_door.ts";
 import { RequestError } from "./request_error.ts";
 import { Resubmitter } from "./resubmit.ts";
@@ -58,8 +58,6 @@ export async function startHub(options: HubOptions, log: Logger): Promise<Hub> {
   return hub;
 }
 
-const encoder = new TextEncoder();
-
 class RunningHub implements Hub {
   readonly ready: Promise<void>;
   readonly closed: Promise<string>;
@@ -78,13 +76,8 @@ class RunningHub implements Hub {
   readonly #sockets: HubSockets;
   readonly #link: SchedulerLink;
   readonly #ledger = new Ledger();
-  readonly #watch = new LocalWatch(
-    Deno.hostname(),
-    (uuid) => this.#step({ kind: "engine_process_ended", at: now(), uuid }),
-  );
   readonly #store: RecordStore;
-  readonly #state: EngineState;
-  readonly #core: HubCore;
+  readonly #presence: Presence;
   readonly #peers: PeerIntake;
   readonly #intake: Intake;
   readonly #door: RequestDoor;
@@ -95,7 +88,6 @@ class RunningHub implements Hub {
   #clients = 0;
   #schedulerQueue = { waiting: 0, assigned: 0 };
   #schedulerDropped = 0;
-  #tick: ReturnType<typeof setTimeout> | undefined;
   #shutdown: ReturnType<typeof setTimeout> | undefined;
   #stopping: Promise<void> | undefined;
 
@@ -116,9 +108,7 @@ class RunningHub implements Hub {
       this.#context = this.#stack.use(Context.open());
       this.#poller = new AsyncPoller(this.#context);
       this.#sockets = bindHub(this.#context, options, this.#files.oldConnections);
-      this.#state = new EngineState(options.profileDir, options.clusterId ?? "");
-      this.#core = this.#makeCore();
-      if (options.restore) this.#restore();
+      this.#presence = this.#makePresence();
       this.#peers = this.#makePeers();
       this.#link = new SchedulerLink(this.#context, this.#poller, this.#linkEvents(), log);
       this.#stack.defer(() => this.#link.close());
@@ -146,7 +136,7 @@ class RunningHub implements Hub {
   }
 
   status(): HubStatus {
-    const { registry } = this.#core;
+    const { registry } = this.#presence;
     const engines = [...registry.engines].map((engine) =>
       engineStatus(engine, this.#ledger.numbers(engine.id))
     );
@@ -173,9 +163,8 @@ class RunningHub implements Hub {
   }
 
   async #stop(reason: string): Promise<void> {
-    clearTimeout(this.#tick);
     clearTimeout(this.#shutdown);
-    this.#watch.close();
+    this.#presence.close();
     this.#readyGate.reject(new Error(`Cannot wait for the controller: ${reason}`));
     this.#files.remove();
     this.#link.tell({ kind: "stop" });
@@ -193,8 +182,7 @@ class RunningHub implements Hub {
 
   #prepareFiles(): HubFiles {
     const { profileDir, clusterId = "" } = this.#options;
-    const claim: Claim = claimProfile(profileDir, clusterId);
-    this.#stack.use(claim);
+    const claim: Claim = this.#stack.use(claimProfile(profileDir, clusterId));
     const files = new HubFiles(this.#options, this.#log);
     this.#stack.defer(() => files.remove());
     this.#stack.use(beforeExit(() => files.remove(), () => claim[Symbol.dispose]()));
@@ -210,18 +198,29 @@ class RunningHub implements Hub {
   /** The uuid of the engine that has an open task. */
   #engineOf(client: number, n: number): string | null {
     const engine = this.#ledger.group(client, n)?.engine;
-    return engine === undefined || engine === null ? null : this.#core.registry.byId(engine)?.uuid ?? null;
+    return engine === undefined || engine === null
+      ? null
+      : this.#presence.registry.byId(engine)?.uuid ?? null;
   }
 
-  #makeCore(): HubCore {
-    const periodMs = this.#options.heartbeatPeriodMs ?? 3000;
-    return new HubCore({
-      periodMs,
-      maxMisses: this.#options.maxMisses ?? 10,
-      registrationTimeoutMs: this.#options.registrationTimeoutMs ?? Math.max(30_000, 10 * periodMs),
-      startedAt: this.#startedAt,
-      connectionInfo: () => this.#files.engineInfo ?? {},
-      extension: { version: 1, nonce: this.#nonceText },
+  #makePresence(): Presence {
+    return new Presence({
+      options: this.#options,
+      core: {
+        startedAt: this.#startedAt,
+        connectionInfo: () => this.#files.engineInfo ?? {},
+        extension: { version: 1, nonce: this.#nonceText },
+      },
+      sockets: this.#sockets.all,
+      log: this.#log,
+      arrived: (engine) => this.#arrived(engine),
+      departed: (engine, reason) => this.#departed(engine, reason),
+      requestsFailed: (engine) => {
+        this.#peers.failRequests(engine, Math.round(now() * 1000));
+        this.#ledger.dropDirect(engine.id);
+        this.#intake.touch();
+      },
+      tell: (rid, type, content) => this.#door.tell(rid, type, content),
     });
   }
 
@@ -229,9 +228,9 @@ class RunningHub implements Hub {
     return new PeerIntake({
       session: this.#session,
       ledger: this.#ledger,
-      registry: this.#core.registry,
+      registry: this.#presence.registry,
       store: this.#store,
-      onGoodbye: (uuid) => this.#step({ kind: "engine_said_goodbye", at: now(), uuid }),
+      onGoodbye: (uuid) => this.#presence.step({ kind: "engine_said_goodbye", at: now(), uuid }),
     });
   }
 
@@ -246,13 +245,17 @@ class RunningHub implements Hub {
   }
 
   #makeDoor(): RequestDoor {
-    const queries = new Queries({ registry: this.#core.registry, ledger: this.#ledger, store: this.#store });
+    const queries = new Queries({
+      registry: this.#presence.registry,
+      ledger: this.#ledger,
+      store: this.#store,
+    });
     return new RequestDoor({
       socket: this.#sockets.all.registration,
       session: this.#session,
       queries,
       log: this.#log,
-      step: (event) => this.#step(event),
+      step: (event) => this.#presence.step(event),
       welcome: (announcement) => this.#welcome(announcement),
       resubmit: (msgIds) => this.#resubmit(msgIds),
       status: () => this.status(),
@@ -267,11 +270,11 @@ class RunningHub implements Hub {
   }
 
   #listen(): void {
-    const { registration, hbPing, hbPong } = this.#sockets.all;
-    const log = this.#log;
-    this.#poller.add(registration, guarded(log, "requests", () => this.#door.read()));
-    this.#poller.add(hbPong, guarded(log, "pongs", () => this.#readPongs()));
-    this.#poller.add(hbPing, guarded(log, "subscriptions", () => this.#readSubscriptions()));
+    const { registration } = this.#sockets.all;
+    this.#poller.add(registration, guarded(this.#log, "requests", () => this.#door.read()));
+    this.#presence.listen(this.#poller);
+    const isEncrypted = Boolean(this.#options.curve);
+    logRefusals(registration, { context: this.#context, poller: this.#poller, log: this.#log, isEncrypted });
     this.#log.info(`Hub listening on ${this.#sockets.registrationUrl} for registration`);
     this.#log.info(`task scheme '${this.#options.scheme ?? "leastload"}'`);
     this.#files.writeScheduler({
@@ -281,7 +284,6 @@ class RunningHub implements Hub {
       nonce: this.#nonceText,
       pid: Deno.pid,
     });
-    this.#tick = setTimeout(() => this.#onTick(), 0);
     const patienceMs = this.#options.schedulerTimeoutMs ?? 15_000;
     this.#shutdown = setTimeout(() => {
       void this.stop(`the schedulers were not ready in ${patienceMs / 1000} s`);
@@ -324,8 +326,7 @@ class RunningHub implements Hub {
   #onReady(ports: SchedulerPorts): void {
     clearTimeout(this.#shutdown);
     this.#ports = ports;
-    for (const engine of this.#core.registry.engines) {
-      const { id, uuid, ours } = engine;
+    for (const { id, uuid, ours } of this.#presence.registry.engines) {
       this.#link.tell({ kind: "engine_registered", id, uuid, ours: ours !== null });
     }
     this.#files.writeConnections(this.#key, this.#sockets, ports);
@@ -333,86 +334,22 @@ class RunningHub implements Hub {
     this.#readyGate.resolve();
   }
 
-  #onTick(): void {
-    guarded(this.#log, "tick", () => this.#step({ kind: "ticked", at: now() }))();
-    this.#schedule();
+  #arrived(engine: Engine): void {
+    const { id, uuid, ours } = engine;
+    this.#ledger.numbers(id);
+    this.#store.engine(id, uuid);
+    this.#link.tell({ kind: "engine_registered", id, uuid, ours: ours !== null });
+    this.#notify("registration_notification", engine);
   }
 
-  #schedule(): void {
-    clearTimeout(this.#tick);
-    if (this.#stopping) return;
-    this.#tick = setTimeout(() => this.#onTick(), Math.max(1, Math.ceil(this.#core.nextAt - now())));
+  #departed(engine: Engine, reason: string): void {
+    const { id, uuid } = engine;
+    this.#link.tell({ kind: "engine_unregistered", id, uuid, reason });
+    this.#notify("unregistration_notification", engine);
   }
 
-  #readPongs(): void {
-    for (const { uuid, payload } of pongs(this.#sockets.all.hbPong)) {
-      this.#step({ kind: "ponged", at: now(), uuid, payload });
-    }
-  }
-
-  #readSubscriptions(): void {
-    if (!hasSubscription(this.#sockets.all.hbPing)) return;
-    this.#step({ kind: "heart_subscribed", at: now() });
-    this.#schedule();
-  }
-
-  #step(event: HubEvent): void {
-    for (const action of this.#core.step(event)) this.#act(action);
-  }
-
-  #act(action: HubAction): void {
-    switch (action.kind) {
-      case "reply_registration":
-        return this.#door.tell(action.rid, "registration_reply", action.content);
-      case "ping":
-        this.#sockets.all.hbPing.send([encoder.encode(action.payload)]);
-        return;
-      case "announce_engine": {
-        const { id, uuid, ours } = action.engine;
-        this.#ledger.numbers(id);
-        this.#watch.add(action.engine);
-        this.#store.engine(id, uuid);
-        this.#save();
-        this.#link.tell({ kind: "engine_registered", id, uuid, ours: ours !== null });
-        return this.#notify("registration_notification", id, uuid, ours !== null);
-      }
-      case "announce_departure": {
-        const { id, uuid, ours } = action.engine;
-        this.#watch.remove(uuid);
-        this.#save();
-        this.#link.tell({ kind: "engine_unregistered", id, uuid, reason: action.reason });
-        return this.#notify("unregistration_notification", id, uuid, ours !== null);
-      }
-      case "tell_given_up":
-        return this.#door.tell(encoder.encode(action.uuid), "unregistration_notification", {
-          id: action.id,
-          uuid: action.uuid,
-        });
-      case "fail_requests":
-        this.#peers.failRequests(action.engine, Math.round(now() * 1000));
-        this.#ledger.dropDirect(action.engine.id);
-        return this.#intake.touch();
-      case "log":
-        return this.#log[action.level](action.text, action.fields);
-    }
-  }
-
-  /** What a later run takes the engines back from; that it cannot be written must not keep engines out. */
-  #save(): void {
-    const { registry } = this.#core;
-    guarded(this.#log, "engine state", () => this.#state.save(registry.engines, registry.nextId))();
-  }
-
-  /** @throws Error if the state of the run before cannot be read */
-  #restore(): void {
-    const saved = this.#state.load();
-    if (saved === undefined) return;
-    this.#core.registry.restore(saved, now());
-    this.#log.info("Waiting for the engines of the run before", { engines: saved.engines.length });
-  }
-
-  #notify(type: string, id: number, uuid: string, isOurs: boolean): void {
-    const content = { id, uuid, ...(isOurs ? { tsparallel: { version: 1 } } : {}) };
+  #notify(type: string, { id, uuid, ours }: Engine): void {
+    const content = { id, uuid, ...(ours !== null ? { tsparallel: { version: 1 } } : {}) };
     this.#sockets.all.notification.send(this.#session.message(type, content));
   }
 
@@ -421,7 +358,7 @@ class RunningHub implements Hub {
     const client = announcement &&
       await this.#store.clientIndex(announcement.session, announcement.pid, announcement.username);
     this.#clients++;
-    const engines = [...this.#core.registry.engines];
+    const engines = [...this.#presence.registry.engines];
     const content = {
       status: "ok",
       engines: Object.fromEntries(engines.map(({ id, uuid }) => [String(id), uuid])),

@@ -109,8 +109,9 @@ export class HubFiles {
         ...ending,
       }]] as const
     ) {
-      this.#log.info(`writing connection info to ${path}`);
       writeConnectionFile(path, info);
+      // Said when it is there: whoever waits for the line looks at once.
+      this.#log.info(`writing connection info to ${path}`);
     }
   }
 

@@ -91,7 +91,7 @@ export class Intake {
     void report.then((report) => {
       this.#isCommitting = false;
       if (this.#closed) return;
-      this.#settle(report, taken);
+      guarded(this.#parts.log, "commit", () => this.#settle(report, taken))();
       if (this.#parts.store.waiting > 0) this.touch();
     });
   }

@@ -18,7 +18,7 @@ export interface MongoPlace {
   readonly database: string;
   /** Whether a write is acknowledged only when it is in the server's journal; default what the URL says, or true. */
   readonly journal?: boolean | undefined;
-  /** How long a server is looked for, default 3 s. */
+  /** How long a server is looked for, default 5 s. */
   readonly patienceMs?: number | undefined;
 }
 
@@ -173,7 +173,7 @@ export class MongoDatabase {
 
   async #connect(): Promise<void> {
     const { MongoClient } = await import("mongodb");
-    const { url, database, patienceMs = 3000 } = this.#place;
+    const { url, database, patienceMs = 5000 } = this.#place;
     const journal = this.#place.journal ?? (/[?&](journal|j)=/i.test(url) ? undefined : true);
     this.#client = new MongoClient(url, {
       appName: "tsparallel",

@@ -266,7 +266,8 @@ export class SqliteRecords implements RecordStore {
         return;
       }
       this.#prepare(
-        "INSERT INTO doomed SELECT task FROM results WHERE engine = (SELECT id FROM engines WHERE uuid = ?)",
+        `INSERT INTO doomed SELECT r.task FROM results r JOIN submissions s ON s.task = r.task
+         WHERE coalesce(r.engine, s.engine) = (SELECT id FROM engines WHERE uuid = ?)`,
       ).run(engineUuid);
       this.#prepare(
         "INSERT INTO doomed SELECT msg_id FROM messages WHERE completed IS NOT NULL AND engine_uuid = ?",

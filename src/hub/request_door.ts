@@ -17,6 +17,7 @@ import { BadMessage } from "../protocol/errors.ts";
 import { hubRequest, isHubRequest, ShapeError } from "../protocol/shapes.ts";
 import type { Socket } from "../wire/socket.ts";
 import type { HubEvent } from "./core.ts";
+import { guarded } from "./guard.ts";
 import { type DaskPart, HUB_BOUNDS } from "./options.ts";
 import type { Answer, Queries } from "./queries.ts";
 import type { Later } from "./records.ts";
@@ -172,7 +173,7 @@ export class RequestDoor {
         this.#reply(rid, message, replyType(type), answer);
         this.#parts.onChange();
       } catch (error) {
-        this.#refuse(rid, message, error);
+        guarded(this.#parts.log, "refusal", () => this.#refuse(rid, message, error))();
       }
     });
   }

@@ -66,11 +66,12 @@ export class Resubmitter {
     const missing = asked.filter((_, i) => records[i] === undefined);
     if (missing.length > 0) throw keyError(`No such msg(s): ${listText(missing)}`);
     const known = records.filter((record) => record !== undefined);
-    for (const record of known) checkReplayable(record, this.#parts.takesGroups);
+    // Looked at once: it reads large buffers.
+    const tasks = known.map((record) => ({ record, replay: record.replay }));
+    for (const { record, replay } of tasks) checkReplayable(record.msgId, replay, this.#parts.takesGroups);
     await this.#open();
     const renamed: Record<string, string> = {};
-    for (const record of known) {
-      const { replay } = record;
+    for (const { record, replay } of tasks) {
       renamed[record.msgId] = replay ? this.#resubmitGroup(replay) : this.#resubmitPeer(record);
     }
     for (const [old, renewed] of Object.entries(renamed)) store.put(old, { resubmitted: renewed });
@@ -197,7 +198,7 @@ export class Resubmitter {
 }
 
 /** @throws RequestError naming the task and why it cannot be run again */
-function checkReplayable({ msgId, replay }: StoredRecord, takesGroups: boolean): void {
+function checkReplayable(msgId: string, replay: GroupReplay | undefined, takesGroups: boolean): void {
   if (!replay) return;
   if (!takesGroups) {
     throw new RequestError("RuntimeError", `task '${msgId}' cannot be run again under scheme pure`);

@@ -5,10 +5,10 @@
  */
 import { asInteger, PickleCursor } from "./pickle_cursor.ts";
 import { badPickle } from "./pickle_error.ts";
+import { PICKLE_OP } from "./pickle_ops.ts";
 import { PickleDict, PickleGlobal, PickleRecord, PickleSet, PickleTuple } from "./pickle_graph.ts";
 
 const MAX_PROTOCOL = 5;
-const STOP = 0x2e;
 /** Longest integer, in bytes or in decimal digits: beyond, its arithmetic would take long. */
 const MAX_LONG_BYTES = 1 << 20;
 const MAX_DIGITS = 10_000;
@@ -19,7 +19,7 @@ export function readGraph(bytes: Uint8Array): unknown {
   const { cursor } = machine;
   for (;;) {
     const at = cursor.at, op = cursor.u8();
-    if (op === STOP) break;
+    if (op === PICKLE_OP.STOP) break;
     const instruction = INSTRUCTIONS[op];
     if (instruction === undefined) {
       throw badPickle(`instruction 0x${op.toString(16)} at ${at} is not known or not allowed`);
@@ -169,103 +169,103 @@ type Instruction = (machine: PickleMachine, cursor: PickleCursor) => void;
 
 /** By code. What is missing is refused: persistent ids, extension codes, buffers out of band, text of Python 2. */
 const INSTRUCTIONS: readonly (Instruction | undefined)[] = table({
-  0x80: (_, c) => {
+  [PICKLE_OP.PROTO]: (_, c) => {
     const protocol = c.u8();
     if (protocol > MAX_PROTOCOL) throw badPickle(`protocol ${protocol} is not known`);
   },
-  0x95: (_, c) => {
+  [PICKLE_OP.FRAME]: (_, c) => {
     const length = c.u64();
     if (length > c.left) throw badPickle(`a frame of ${length} bytes, ${c.left} there`);
   },
   // Constants and numbers.
-  0x4e: (m) => m.push(null),
-  0x88: (m) => m.push(true),
-  0x89: (m) => m.push(false),
-  0x4a: (m, c) => m.push(c.i32()),
-  0x4b: (m, c) => m.push(c.u8()),
-  0x4d: (m, c) => m.push(c.u16()),
-  0x8a: (m, c) => m.push(c.long(c.u8())),
-  0x8b: (m, c) => m.push(boundedLong(c, c.u32())),
-  0x47: (m, c) => m.push(c.float()),
-  0x46: (m, c) => m.push(decimalFloat(c.line())),
-  0x49: (m, c) => {
+  [PICKLE_OP.NONE]: (m) => m.push(null),
+  [PICKLE_OP.NEWTRUE]: (m) => m.push(true),
+  [PICKLE_OP.NEWFALSE]: (m) => m.push(false),
+  [PICKLE_OP.BININT]: (m, c) => m.push(c.i32()),
+  [PICKLE_OP.BININT1]: (m, c) => m.push(c.u8()),
+  [PICKLE_OP.BININT2]: (m, c) => m.push(c.u16()),
+  [PICKLE_OP.LONG1]: (m, c) => m.push(c.long(c.u8())),
+  [PICKLE_OP.LONG4]: (m, c) => m.push(boundedLong(c, c.u32())),
+  [PICKLE_OP.BINFLOAT]: (m, c) => m.push(c.float()),
+  [PICKLE_OP.FLOAT]: (m, c) => m.push(decimalFloat(c.line())),
+  [PICKLE_OP.INT]: (m, c) => {
     const text = c.line();
     m.push(text === "01" ? true : text === "00" ? false : decimal(text));
   },
-  0x4c: (m, c) => m.push(decimal(c.line().replace(/L$/, ""))),
+  [PICKLE_OP.LONG]: (m, c) => m.push(decimal(c.line().replace(/L$/, ""))),
   // Text and bytes.
-  0x56: (m, c) => m.push(unescaped(c.latinLine())),
-  0x58: (m, c) => m.push(c.text(c.u32())),
-  0x8c: (m, c) => m.push(c.text(c.u8())),
-  0x8d: (m, c) => m.push(c.text(c.u64())),
-  0x42: (m, c) => m.push(c.take(c.u32())),
-  0x43: (m, c) => m.push(c.take(c.u8())),
-  0x8e: (m, c) => m.push(c.take(c.u64())),
-  0x96: (m, c) => m.push(c.take(c.u64())),
+  [PICKLE_OP.UNICODE]: (m, c) => m.push(unescaped(c.latinLine())),
+  [PICKLE_OP.BINUNICODE]: (m, c) => m.push(c.text(c.u32())),
+  [PICKLE_OP.SHORT_BINUNICODE]: (m, c) => m.push(c.text(c.u8())),
+  [PICKLE_OP.BINUNICODE8]: (m, c) => m.push(c.text(c.u64())),
+  [PICKLE_OP.BINBYTES]: (m, c) => m.push(c.take(c.u32())),
+  [PICKLE_OP.SHORT_BINBYTES]: (m, c) => m.push(c.take(c.u8())),
+  [PICKLE_OP.BINBYTES8]: (m, c) => m.push(c.take(c.u64())),
+  [PICKLE_OP.BYTEARRAY8]: (m, c) => m.push(c.take(c.u64())),
   // Containers.
-  0x28: (m) => m.mark(),
-  0x5d: (m) => m.push([]),
-  0x7d: (m) => m.push(new PickleDict()),
-  0x29: (m) => m.push(new PickleTuple([])),
-  0x8f: (m) => m.push(new PickleSet([])),
-  0x6c: (m) => m.push(m.popMark()),
-  0x64: (m) => m.push(fill(new PickleDict(), m.popMark())),
-  0x74: (m) => m.push(new PickleTuple(m.popMark())),
-  0x91: (m) => m.push(new PickleSet(m.popMark())),
-  0x85: (m) => m.tuple(1),
-  0x86: (m) => m.tuple(2),
-  0x87: (m) => m.tuple(3),
-  0x61: (m) => {
+  [PICKLE_OP.MARK]: (m) => m.mark(),
+  [PICKLE_OP.EMPTY_LIST]: (m) => m.push([]),
+  [PICKLE_OP.EMPTY_DICT]: (m) => m.push(new PickleDict()),
+  [PICKLE_OP.EMPTY_TUPLE]: (m) => m.push(new PickleTuple([])),
+  [PICKLE_OP.EMPTY_SET]: (m) => m.push(new PickleSet([])),
+  [PICKLE_OP.LIST]: (m) => m.push(m.popMark()),
+  [PICKLE_OP.DICT]: (m) => m.push(fill(new PickleDict(), m.popMark())),
+  [PICKLE_OP.TUPLE]: (m) => m.push(new PickleTuple(m.popMark())),
+  [PICKLE_OP.FROZENSET]: (m) => m.push(new PickleSet(m.popMark())),
+  [PICKLE_OP.TUPLE1]: (m) => m.tuple(1),
+  [PICKLE_OP.TUPLE2]: (m) => m.tuple(2),
+  [PICKLE_OP.TUPLE3]: (m) => m.tuple(3),
+  [PICKLE_OP.APPEND]: (m) => {
     const value = m.pop();
     m.append([value]);
   },
-  0x65: (m) => {
+  [PICKLE_OP.APPENDS]: (m) => {
     const values = m.popMark();
     m.append(values);
   },
-  0x90: (m) => {
+  [PICKLE_OP.ADDITEMS]: (m) => {
     const values = m.popMark();
     m.append(values);
   },
-  0x73: (m) => {
+  [PICKLE_OP.SETITEM]: (m) => {
     const value = m.pop(), key = m.pop();
     m.setItems([key, value]);
   },
-  0x75: (m) => {
+  [PICKLE_OP.SETITEMS]: (m) => {
     const pairs = m.popMark();
     m.setItems(pairs);
   },
   // The stack and what is remembered.
-  0x30: (m) => m.drop(),
-  0x31: (m) => void m.popMark(),
-  0x32: (m) => m.push(m.top()),
-  0x70: (m, c) => m.put(Number(decimal(c.line()))),
-  0x71: (m, c) => m.put(c.u8()),
-  0x72: (m, c) => m.put(c.u32()),
-  0x94: (m) => m.memoize(),
-  0x67: (m, c) => m.get(Number(decimal(c.line()))),
-  0x68: (m, c) => m.get(c.u8()),
-  0x6a: (m, c) => m.get(c.u32()),
+  [PICKLE_OP.POP]: (m) => m.drop(),
+  [PICKLE_OP.POP_MARK]: (m) => void m.popMark(),
+  [PICKLE_OP.DUP]: (m) => m.push(m.top()),
+  [PICKLE_OP.PUT]: (m, c) => m.put(Number(decimal(c.line()))),
+  [PICKLE_OP.BINPUT]: (m, c) => m.put(c.u8()),
+  [PICKLE_OP.LONG_BINPUT]: (m, c) => m.put(c.u32()),
+  [PICKLE_OP.MEMOIZE]: (m) => m.memoize(),
+  [PICKLE_OP.GET]: (m, c) => m.get(Number(decimal(c.line()))),
+  [PICKLE_OP.BINGET]: (m, c) => m.get(c.u8()),
+  [PICKLE_OP.LONG_BINGET]: (m, c) => m.get(c.u32()),
   // What is only named.
-  0x63: (m, c) => m.global(c.line(), c.line()),
-  0x93: (m) => {
+  [PICKLE_OP.GLOBAL]: (m, c) => m.global(c.line(), c.line()),
+  [PICKLE_OP.STACK_GLOBAL]: (m) => {
     const name = m.pop(), module = m.pop();
     m.global(module, name);
   },
-  0x52: (m) => {
+  [PICKLE_OP.REDUCE]: (m) => {
     const args = m.pop();
     m.record(m.pop(), args);
   },
-  0x81: (m) => {
+  [PICKLE_OP.NEWOBJ]: (m) => {
     const args = m.pop();
     m.record(m.pop(), args);
   },
-  0x92: (m) => {
+  [PICKLE_OP.NEWOBJ_EX]: (m) => {
     const kwargs = m.pop(), args = m.pop();
     if (!(kwargs instanceof PickleDict)) throw badPickle("named arguments are no dict");
     m.record(m.pop(), args);
   },
-  0x62: (m) => m.build(),
+  [PICKLE_OP.BUILD]: (m) => m.build(),
 });
 
 function table(entries: Readonly<Record<number, Instruction>>): readonly (Instruction | undefined)[] {

@@ -62,11 +62,11 @@ class GraphReader {
 
   value(node: unknown): unknown {
     if (typeof node !== "object" || node === null) return node;
-    if (this.#done.has(node)) return this.#done.get(node);
+    const known = this.#done.get(node);
+    if (known !== undefined) return known;
     if (++this.#depth > MAX_DEPTH) throw badPickle(`it is nested more than ${MAX_DEPTH} deep`);
     const value = this.#object(node);
     this.#depth--;
-    if (!this.#done.has(node)) this.#done.set(node, value);
     return value;
   }
 
@@ -76,15 +76,21 @@ class GraphReader {
     if (node instanceof PickleDict) return this.#dict(node);
     if (node instanceof Uint8Array) {
       this.#charge(node.length);
-      return node.slice();
+      return this.#keep(node, node.slice());
     }
     if (node instanceof PickleSet) return this.#set(node.items, node);
     if (node instanceof OutOfBand) return node.bytes;
-    if (node instanceof PickleRecord) return knownValue(node, this.#reading);
+    if (node instanceof PickleRecord) return this.#keep(node, knownValue(node, this.#reading));
     if (node instanceof PickleGlobal) {
       throw badPickle(`it names ${node.text}, which is no data for this side`);
     }
     throw badPickle("it holds something that is no data");
+  }
+
+  /** Remembers what became of a node that has no parts; those that have remember themselves before their parts are read. */
+  #keep(node: object, value: unknown): unknown {
+    this.#done.set(node, value);
+    return value;
   }
 
   #list(items: readonly unknown[], node: object): unknown[] {
@@ -104,17 +110,12 @@ class GraphReader {
   #dict(dict: PickleDict): unknown {
     const { keys, values } = dict;
     if (!keys.every((key) => typeof key === "string")) return this.#map(dict);
-    const object = {};
+    const object: Record<string, unknown> = {};
     this.#done.set(dict, object);
     for (let i = 0; i < keys.length; i++) {
-      const value = this.value(values[i]);
-      // Not by assignment: a key may be "__proto__".
-      defineProperty(object, keys[i] as string, {
-        value,
-        writable: true,
-        enumerable: true,
-        configurable: true,
-      });
+      const key = keys[i] as string, value = this.value(values[i]);
+      if (key !== "__proto__") object[key] = value;
+      else defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true });
     }
     return object;
   }

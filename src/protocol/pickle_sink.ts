@@ -1,8 +1,11 @@
 /**
  * Bytes of a pickle as they are written: one buffer that grows, and the few shapes that its instructions have.
  */
+import { utcBytes } from "./pickle_date.ts";
+import { PICKLE_OP } from "./pickle_ops.ts";
 import {
   encodeUtf8,
+  isSafeInteger,
   isWellFormed,
   PrimordialUint8Array,
   typedArrayLength,
@@ -24,7 +27,7 @@ export class PickleSink {
   }
 
   /** Everything that was written; memory of its own. */
-  bytes(): Uint8Array {
+  all(): Uint8Array {
     return this.#bytes.subarray(0, this.#length);
   }
 
@@ -87,13 +90,57 @@ export class PickleSink {
     this.raw(bytes);
   }
 
+  /** An integer where it is one exactly, else a float. */
+  number(value: number): void {
+    if (!isSafeInteger(value) || Object.is(value, -0)) return this.float(PICKLE_OP.BINFLOAT, value);
+    if (value >= 0 && value < 256) {
+      this.byte(PICKLE_OP.BININT1);
+      this.byte(value);
+    } else if (value >= -(2 ** 31) && value < 2 ** 31) this.u32(PICKLE_OP.BININT, value >>> 0);
+    else this.integer(BigInt(value));
+  }
+
+  /** A tuple of numbers. */
+  tuple(shape: readonly number[]): void {
+    this.byte(PICKLE_OP.MARK);
+    for (let i = 0; i < shape.length; i++) this.number(shape[i]!);
+    this.byte(PICKLE_OP.TUPLE);
+  }
+
+  /** Names a class or function. */
+  global(module: string, name: string): void {
+    this.text(module);
+    this.text(name);
+    this.byte(PICKLE_OP.STACK_GLOBAL);
+  }
+
+  bytes(bytes: Uint8Array): void {
+    this.sized(PICKLE_OP.SHORT_BINBYTES, PICKLE_OP.BINBYTES, PICKLE_OP.BINBYTES8, bytes);
+  }
+
+  /** `datetime(…, timezone(timedelta(0)))`, to the millisecond. */
+  date(timeMs: number): void {
+    const { TUPLE1, TUPLE2, REDUCE } = PICKLE_OP;
+    this.global("datetime", "datetime");
+    this.bytes(utcBytes(timeMs));
+    this.global("datetime", "timezone");
+    this.global("datetime", "timedelta");
+    this.number(0);
+    for (const op of [TUPLE1, REDUCE, TUPLE1, REDUCE, TUPLE2, REDUCE]) this.byte(op);
+  }
+
   /** An integer of any size. */
   integer(value: bigint): void {
-    this.sized(0x8a, 0x8b, 0x8b, twosComplement(value));
+    this.sized(PICKLE_OP.LONG1, PICKLE_OP.LONG4, PICKLE_OP.LONG4, twosComplement(value));
   }
 
   text(text: string): void {
-    this.sized(0x8c, 0x58, 0x8d, isWellFormed(text) ? encodeUtf8(text) : generalized(text));
+    this.sized(
+      PICKLE_OP.SHORT_BINUNICODE,
+      PICKLE_OP.BINUNICODE,
+      PICKLE_OP.BINUNICODE8,
+      isWellFormed(text) ? encodeUtf8(text) : generalized(text),
+    );
   }
 }
 

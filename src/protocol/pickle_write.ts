@@ -10,7 +10,7 @@
  */
 import { byCodePoints } from "./code_point_order.ts";
 import { type ArrayData, asNdArray, dtypeOf, isBytesKind, type NdArray } from "./nd_array.ts";
-import { utcBytes } from "./pickle_date.ts";
+import { PICKLE_OP } from "./pickle_ops.ts";
 import { PickleSink } from "./pickle_sink.ts";
 import { Reference } from "./pickle_reference.ts";
 import {
@@ -18,7 +18,6 @@ import {
   dateTime,
   getPrototypeOf,
   isArray,
-  isSafeInteger,
   keys,
   ObjectPrototype,
   PrimordialMap,
@@ -47,6 +46,11 @@ const CANNED_ITEMS = 64;
 const CANNING = "ipyparallel.serialize.canning";
 const SHOWN_PATH = 20;
 
+/** Where in a container: index of an array, name of a member; made into text only when something fails there. */
+type Place = number | string | { readonly text: () => string };
+
+const NOWHERE: Place = { text: () => "" };
+
 /** A large buffer that goes beside the pickle; `key` is the dict's key that it belongs to, "" in lists. */
 interface Apart {
   readonly key: string;
@@ -70,7 +74,7 @@ class PickleWriter {
   /** Number in the memo of what is finished; −1 while it is being written. */
   readonly #seen = new PrimordialMap<object, number>();
   readonly #apart: Apart[] = [];
-  readonly #path: string[] = [];
+  readonly #path: Place[] = [];
   #remembered = 0;
   #depth = 0;
   /** Buffers of values at most so deep go apart. */
@@ -85,32 +89,32 @@ class PickleWriter {
 
   write(value: unknown): Uint8Array[] {
     try {
-      this.#out.byte(0x80);
+      this.#out.byte(PICKLE_OP.PROTO);
       this.#out.byte(4);
       this.#any(value);
-      this.#out.byte(0x2e);
+      this.#out.byte(PICKLE_OP.STOP);
     } catch (error) {
-      const place = this.#path.slice(0, Math.min(this.#depth, SHOWN_PATH)).join("");
+      const place = this.#path.slice(0, Math.min(this.#depth, SHOWN_PATH)).map(placeText).join("");
       throw uncodable(this.#root + place + (this.#depth > SHOWN_PATH ? "…" : ""), error);
     }
     const sorted = this.#apart.sort((a, b) => byCodePoints(a.key, b.key));
-    return [this.#out.bytes(), ...sorted.map(({ bytes }) => bytes)];
+    return [this.#out.all(), ...sorted.map(({ bytes }) => bytes)];
   }
 
   #any(value: unknown): void {
     switch (typeof value) {
       case "undefined":
-        return this.#out.byte(0x4e);
+        return this.#out.byte(PICKLE_OP.NONE);
       case "boolean":
-        return this.#out.byte(value ? 0x88 : 0x89);
+        return this.#out.byte(value ? PICKLE_OP.NEWTRUE : PICKLE_OP.NEWFALSE);
       case "number":
-        return this.#number(value);
+        return this.#out.number(value);
       case "bigint":
         return this.#out.integer(value);
       case "string":
         return this.#out.text(value);
       case "object":
-        return value === null ? this.#out.byte(0x4e) : this.#object(value);
+        return value === null ? this.#out.byte(PICKLE_OP.NONE) : this.#object(value);
       case "function":
         throw new Refusal("a function");
       case "symbol":
@@ -118,21 +122,12 @@ class PickleWriter {
     }
   }
 
-  #number(value: number): void {
-    if (!isSafeInteger(value) || Object.is(value, -0)) return this.#out.float(0x47, value);
-    if (value >= 0 && value < 256) {
-      this.#out.byte(0x4b);
-      this.#out.byte(value);
-    } else if (value >= -(2 ** 31) && value < 2 ** 31) this.#out.u32(0x4a, value >>> 0);
-    else this.#out.integer(BigInt(value));
-  }
-
   #object(object: object): void {
     const number = this.#seen.get(object);
     if (number === -1) throw new Refusal("it contains itself");
-    if (number !== undefined) return this.#out.u32(0x6a, number);
+    if (number !== undefined) return this.#out.u32(PICKLE_OP.LONG_BINGET, number);
     if (++this.#depth > MAX_DEPTH) throw new Refusal(`it is nested more than ${MAX_DEPTH} deep`);
-    this.#path[this.#depth - 1] = "";
+    this.#path[this.#depth - 1] = NOWHERE;
     this.#seen.set(object, -1);
     if (getPrototypeOf(object) === ObjectPrototype) this.#plain(object);
     else if (isArray(object)) this.#list(object);
@@ -143,7 +138,7 @@ class PickleWriter {
 
   /** Gives what stands on top of the stack a number, for when it comes again. */
   #remember(object: object): void {
-    this.#out.byte(0x94);
+    this.#out.byte(PICKLE_OP.MEMOIZE);
     this.#seen.set(object, this.#remembered++);
   }
 
@@ -162,7 +157,7 @@ class PickleWriter {
       case "set":
         return this.#set(object);
       case "date":
-        return this.#date(object);
+        return this.#out.date(dateTime(object));
       case "boxed":
         return this.#any(unbox(object));
       case "error":
@@ -188,16 +183,16 @@ class PickleWriter {
 
   #list(array: readonly unknown[]): void {
     this.#openItems(array.length);
-    this.#out.byte(0x5d);
-    this.#items(array, 0x65);
+    this.#out.byte(PICKLE_OP.EMPTY_LIST);
+    this.#items(array, PICKLE_OP.APPENDS);
     this.#remember(array);
   }
 
   #items(array: readonly unknown[], end: number): void {
     if (array.length === 0) return;
-    this.#out.byte(0x28);
+    this.#out.byte(PICKLE_OP.MARK);
     for (let i = 0; i < array.length; i++) {
-      this.#path[this.#depth - 1] = `[${i}]`;
+      this.#path[this.#depth - 1] = i;
       this.#any(array[i]);
     }
     this.#out.byte(end);
@@ -209,16 +204,16 @@ class PickleWriter {
     if (array !== undefined) return this.#array(array, object);
     const names = keys(object);
     this.#openItems(names.length);
-    this.#out.byte(0x7d);
-    if (names.length > 0) this.#out.byte(0x28);
+    this.#out.byte(PICKLE_OP.EMPTY_DICT);
+    if (names.length > 0) this.#out.byte(PICKLE_OP.MARK);
     for (let i = 0; i < names.length; i++) {
       const name = names[i]!;
-      this.#path[this.#depth - 1] = memberText(name);
+      this.#path[this.#depth - 1] = name;
       if (this.#depth === 1) this.#key = name;
       this.#out.text(name);
       this.#any(members[name]);
     }
-    if (names.length > 0) this.#out.byte(0x75);
+    if (names.length > 0) this.#out.byte(PICKLE_OP.SETITEMS);
     this.#remember(object);
   }
 
@@ -227,15 +222,15 @@ class PickleWriter {
     const isSortable = names.every((name) => typeof name === "string") || names.every(isNumeric);
     const isWrapped = this.#isCanned && this.#depth === 1 && !isSortable && names.length < CANNED_ITEMS;
     if (isWrapped) this.#openWrapping();
-    this.#out.byte(0x7d);
-    if (parts.length > 0) this.#out.byte(0x28);
+    this.#out.byte(PICKLE_OP.EMPTY_DICT);
+    if (parts.length > 0) this.#out.byte(PICKLE_OP.MARK);
     for (let i = 0; i < parts.length; i += 2) {
-      this.#path[this.#depth - 1] = `.keys()[${i / 2}]`;
+      this.#path[this.#depth - 1] = { text: () => `.keys()[${i / 2}]` };
       this.#hashable(parts[i]);
-      this.#path[this.#depth - 1] = entryText(parts[i], i / 2);
+      this.#path[this.#depth - 1] = { text: () => entryText(parts[i], i / 2) };
       this.#any(parts[i + 1]);
     }
-    if (parts.length > 0) this.#out.byte(0x75);
+    if (parts.length > 0) this.#out.byte(PICKLE_OP.SETITEMS);
     this.#remember(map);
     if (isWrapped) this.#closeWrapping();
   }
@@ -243,29 +238,29 @@ class PickleWriter {
   /** ipyparallel sorts the keys of a small dict that it gets; one that cannot be sorted hides in what it does not look into. */
   #openWrapping(): void {
     this.#newInstance("CannedObject");
-    this.#out.byte(0x7d);
-    this.#out.byte(0x28);
+    this.#out.byte(PICKLE_OP.EMPTY_DICT);
+    this.#out.byte(PICKLE_OP.MARK);
     for (const [name, value] of [["keys", []], ["hook", null], ["buffers", []]] as const) {
       this.#out.text(name);
-      this.#out.byte(value === null ? 0x4e : 0x5d);
+      this.#out.byte(value === null ? PICKLE_OP.NONE : PICKLE_OP.EMPTY_LIST);
     }
     this.#out.text("obj");
   }
 
   #closeWrapping(): void {
-    this.#out.byte(0x75);
-    this.#out.byte(0x62);
+    this.#out.byte(PICKLE_OP.SETITEMS);
+    this.#out.byte(PICKLE_OP.BUILD);
   }
 
   #set(set: object): void {
     const parts = setParts(set);
-    this.#out.byte(0x8f);
-    if (parts.length > 0) this.#out.byte(0x28);
+    this.#out.byte(PICKLE_OP.EMPTY_SET);
+    if (parts.length > 0) this.#out.byte(PICKLE_OP.MARK);
     for (let i = 0; i < parts.length; i++) {
-      this.#path[this.#depth - 1] = `.values()[${i}]`;
+      this.#path[this.#depth - 1] = { text: () => `.values()[${i}]` };
       this.#hashable(parts[i]);
     }
-    if (parts.length > 0) this.#out.byte(0x90);
+    if (parts.length > 0) this.#out.byte(PICKLE_OP.ADDITEMS);
     this.#remember(set);
   }
 
@@ -278,13 +273,13 @@ class PickleWriter {
     if (++this.#depth > MAX_DEPTH) throw new Refusal(`it is nested more than ${MAX_DEPTH} deep`);
     const before = this.#seen.get(value);
     this.#seen.set(value, -1);
-    this.#out.byte(0x28);
+    this.#out.byte(PICKLE_OP.MARK);
     const items = isSet ? setParts(value) : value as readonly unknown[];
     for (let i = 0; i < items.length; i++) {
-      this.#path[this.#depth - 1] = `[${i}]`;
+      this.#path[this.#depth - 1] = i;
       this.#hashable(items[i]);
     }
-    this.#out.byte(isSet ? 0x91 : 0x74);
+    this.#out.byte(isSet ? PICKLE_OP.FROZENSET : PICKLE_OP.TUPLE);
     if (before === undefined) this.#seen.delete(value);
     else this.#seen.set(value, before);
     this.#depth--;
@@ -312,7 +307,7 @@ class PickleWriter {
     if (this.#isApart && typedArrayLength(bytes) > APART_BYTES) {
       return this.#instance("CannedBytes", null, [bytes]);
     }
-    this.#out.sized(0x43, 0x42, 0x8e, bytes);
+    this.#out.bytes(bytes);
   }
 
   /** `numpy.ndarray(shape, dtype, bytearray(…))`: spelled alike in every numpy, and writable there. */
@@ -322,35 +317,23 @@ class PickleWriter {
     if (this.#isApart && length > APART_BYTES) {
       return this.#instance("CannedArray", { shape, dtype }, [bytes]);
     }
-    this.#global("numpy", "ndarray");
-    this.#out.byte(0x28);
-    this.#shape(shape);
+    this.#out.global("numpy", "ndarray");
+    this.#out.byte(PICKLE_OP.MARK);
+    this.#out.tuple(shape);
     this.#out.text(dtype);
-    this.#global("builtins", "bytearray");
-    this.#out.sized(0x43, 0x42, 0x8e, bytes);
-    this.#out.byte(0x85);
-    this.#out.byte(0x52);
-    this.#out.byte(0x74);
-    this.#out.byte(0x52);
+    this.#out.global("builtins", "bytearray");
+    this.#out.bytes(bytes);
+    this.#out.byte(PICKLE_OP.TUPLE1);
+    this.#out.byte(PICKLE_OP.REDUCE);
+    this.#out.byte(PICKLE_OP.TUPLE);
+    this.#out.byte(PICKLE_OP.REDUCE);
     this.#remember(object);
   }
 
-  #shape(shape: readonly number[]): void {
-    this.#out.byte(0x28);
-    for (let i = 0; i < shape.length; i++) this.#number(shape[i]!);
-    this.#out.byte(0x74);
-  }
-
-  #global(module: string, name: string): void {
-    this.#out.text(module);
-    this.#out.text(name);
-    this.#out.byte(0x93);
-  }
-
   #newInstance(name: string): void {
-    this.#global(CANNING, name);
-    this.#out.byte(0x29);
-    this.#out.byte(0x81);
+    this.#out.global(CANNING, name);
+    this.#out.byte(PICKLE_OP.EMPTY_TUPLE);
+    this.#out.byte(PICKLE_OP.NEWOBJ);
   }
 
   /** One of ipyparallel's wrappers, exactly as its own client sends it; its buffers go beside the pickle. */
@@ -360,40 +343,35 @@ class PickleWriter {
     buffers: Uint8Array[],
   ): void {
     this.#newInstance(type);
-    this.#out.byte(0x7d);
-    this.#out.byte(0x28);
+    this.#out.byte(PICKLE_OP.EMPTY_DICT);
+    this.#out.byte(PICKLE_OP.MARK);
     if (typeof state === "string") {
       this.#out.text("name");
       this.#out.text(state);
     } else if (state !== null) {
       this.#out.text("shape");
-      this.#shape(state.shape);
+      this.#out.tuple(state.shape);
       this.#out.text("dtype");
       this.#out.text(state.dtype);
       this.#out.text("pickled");
-      this.#out.byte(0x89);
+      this.#out.byte(PICKLE_OP.NEWFALSE);
     }
     this.#out.text("buffers");
-    this.#out.byte(0x5d);
+    this.#out.byte(PICKLE_OP.EMPTY_LIST);
     for (const bytes of buffers) {
-      this.#out.byte(0x4e);
-      this.#out.byte(0x61);
+      this.#out.byte(PICKLE_OP.NONE);
+      this.#out.byte(PICKLE_OP.APPEND);
       this.#out.beside(typedArrayLength(bytes));
       this.#apart.push({ key: this.#depth > 1 ? this.#key : "", bytes });
     }
-    this.#out.byte(0x75);
-    this.#out.byte(0x62);
+    this.#out.byte(PICKLE_OP.SETITEMS);
+    this.#out.byte(PICKLE_OP.BUILD);
   }
+}
 
-  #date(object: object): void {
-    this.#global("datetime", "datetime");
-    this.#out.sized(0x43, 0x42, 0x8e, utcBytes(dateTime(object)));
-    this.#global("datetime", "timezone");
-    this.#global("datetime", "timedelta");
-    this.#out.byte(0x4b);
-    this.#out.byte(0);
-    for (const op of [0x85, 0x52, 0x85, 0x52, 0x86, 0x52]) this.#out.byte(op);
-  }
+function placeText(place: Place): string {
+  if (typeof place === "number") return `[${place}]`;
+  return typeof place === "string" ? memberText(place) : place.text();
 }
 
 function isNumeric(key: unknown): boolean {

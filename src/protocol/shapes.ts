@@ -92,7 +92,14 @@ const ENGINE: Shapes<EngineRequests> = {
     code: v.string(),
     silent: v.optional(v.boolean(), false),
     store_history: maybe(v.boolean()),
-    user_expressions: v.optional(v.record(v.string(), v.string()), {}),
+    user_expressions: v.optional(
+      v.pipe(
+        v.unknown(),
+        v.check((value) => !Array.isArray(value), "is a list"),
+        v.record(v.string(), v.string()),
+      ),
+      {},
+    ),
     allow_stdin: v.optional(v.boolean(), false),
     stop_on_error: v.optional(v.boolean(), true),
   }),

@@ -13,6 +13,12 @@ export interface TaskOptions {
   readonly retries: number;
 }
 
+/** Whether they ask for nothing that concerns the scheduler. */
+export function isPlain({ after, follow, targets, retries, queueTimeoutMs }: TaskOptions): boolean {
+  return after === null && follow === null && targets === null && retries === 0 &&
+    queueTimeoutMs === Infinity;
+}
+
 /** Finds a task by its msg_id text. */
 export type ResolveId = (msgId: string) => TaskKey | undefined;
 

@@ -34,7 +34,7 @@ import { MAX_N } from "./history.ts";
 import type { HubLink } from "./hub_link.ts";
 import { SCHEDULER_BOUNDS } from "./options.ts";
 import type { PeerTasks } from "./peer_tasks.ts";
-import { BadOption, readTaskOptions, type TaskOptions } from "./task_options.ts";
+import { BadOption, isPlain, readTaskOptions, type TaskOptions } from "./task_options.ts";
 import { copyWithTries } from "./tries.ts";
 
 export interface TaskSchedulerParts {
@@ -216,9 +216,7 @@ export class TaskScheduler {
     try {
       const value: unknown = JSON.parse(decoder.decode(frame.subarray(end - tailLength, end)));
       const options = readTaskOptions(value, client, (msgId) => this.#parts.peers.resolve(msgId));
-      const isPlain = options.after === null && options.follow === null && options.targets === null &&
-        options.retries === 0 && options.queueTimeoutMs === Infinity;
-      return isPlain ? null : options;
+      return isPlain(options) ? null : options;
     } catch (error) {
       return error instanceof BadOption ? error : new BadOption(`Cannot read the task's options: ${error}`);
     }
@@ -316,9 +314,8 @@ export class TaskScheduler {
   #tellHubOnly(write: (scratch: GroupWriter) => void): void {
     this.#scratch.reset();
     write(this.#scratch);
-    this.#link.send("results", [
-      seal(this.#parts.sealing, this.#scratch, { kind: KIND.results, target: ANY }),
-    ]);
+    const group = seal(this.#parts.sealing, this.#scratch, { kind: KIND.results, target: ANY });
+    this.#link.send("results", [group]);
   }
 
   #relayPiece(end: EngineEnd, message: Incoming): void {
@@ -337,8 +334,6 @@ export class TaskScheduler {
     while (this.#door.reader.name(this.#name)) seqs.push(this.#name[2]!);
     this.#core.step({ kind: "returned", engine: end.id, seqs, at: now() });
   }
-
-  // ── carrying out ───────────────────────────────────────────────────────────────────────────
 
   /** Does what the core has decided: fills the groups to engines, answers, cancels. */
   #carryOut(): void {

@@ -1,6 +1,7 @@
 /**
  * Binding to an interface as connection files name it: transport and address, to which each socket adds its own port.
  */
+import { WireError } from "./errors.ts";
 import type { Socket } from "./socket.ts";
 
 /**
@@ -11,6 +12,25 @@ import type { Socket } from "./socket.ts";
  * @throws WireError that names the address, if it is taken or not this machine's
  */
 export function bindInterface(socket: Socket, base: string, port: number): number {
+  try {
+    return bound(socket, base, port);
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error;
+    const hint = HINTS[error.code];
+    throw hint === undefined ? error : new WireError(`${error.message}; ${hint}`, error.code);
+  }
+}
+
+/** What a user can do about an address that cannot be bound. */
+const HINTS: Readonly<Record<string, string>> = {
+  EADDRINUSE:
+    "choose others with --port or --ports, or free ones without; with --reuse, see who listens there, or remove the connection files",
+  EADDRNOTAVAIL: "give one of this machine's addresses as --ip (--client-ip, --engine-ip), or * for all",
+  ENODEV: "give one of this machine's addresses as --ip (--client-ip, --engine-ip), or * for all",
+  EACCES: "choose a folder that you can write to as --ip, or ports from 1024 on",
+};
+
+function bound(socket: Socket, base: string, port: number): number {
   if (!base.startsWith("ipc://")) {
     const url = socket.bind(`${base}:${port === 0 ? "*" : port}`);
     return Number(url.slice(url.lastIndexOf(":") + 1));

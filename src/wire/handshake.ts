@@ -24,6 +24,36 @@ const USE_ITS_FILE = "use the connection file that it wrote";
 
 let watched = 0;
 
+/** What a handshake came to. `closed`: the peer went away during it. */
+export type Handshake = "succeeded" | "closed" | "mismatch" | "refused";
+
+/** A socket on which the handshakes of another one are told, from before that one binds or connects. */
+export function monitorHandshakes(context: Context, target: Socket): Socket {
+  const url = `inproc://handshakes-${watched++}`;
+  const zmq = libzmq().symbols;
+  if (zmq.zmq_socket_monitor(target.handle, cString(url), EVENTS) !== 0) {
+    throw wireError("watch a socket's handshakes", zmq);
+  }
+  const socket = context.socket("PAIR");
+  socket.connect(url);
+  return socket;
+}
+
+/** Reads what such a socket has told. */
+export function* handshakes(monitor: Socket): Generator<Handshake> {
+  for (let frames = monitor.receive(); frames !== undefined; frames = monitor.receive()) {
+    const [frame] = frames;
+    if (frame === undefined || frame.length < 6) continue;
+    const view = new DataView(frame.buffer, frame.byteOffset, frame.length);
+    const event = view.getUint16(0, true), value = view.getUint32(2, true);
+    if (event === SUCCEEDED) yield "succeeded";
+    else if (event === FAILED_SILENTLY) yield "closed";
+    else if (event === FAILED_PROTOCOL && value === MECHANISM_MISMATCH) yield "mismatch";
+    else if (event === FAILED_PROTOCOL || event === FAILED_AUTH) yield "refused";
+  }
+}
+
+/** Watches a connecting socket, and says when there is no point in waiting. */
 export class HandshakeWatch {
   /** For pollers: readable when there is news. */
   readonly socket: Socket;
@@ -43,40 +73,30 @@ export class HandshakeWatch {
   ) {
     this.#url = to.url;
     this.#hasKey = Boolean(to.serverKey);
-    const url = `inproc://handshakes-${watched++}`;
-    const zmq = libzmq().symbols;
-    if (zmq.zmq_socket_monitor(target.handle, cString(url), EVENTS) !== 0) {
-      throw wireError("watch a socket's handshakes", zmq);
-    }
-    this.socket = context.socket("PAIR");
-    this.socket.connect(url);
+    this.socket = monitorHandshakes(context, target);
   }
 
   /** Reads the news. @returns a sentence if the two do not come together; undefined as long as they may */
   read(): string | undefined {
-    for (let frames = this.socket.receive(); frames !== undefined; frames = this.socket.receive()) {
-      const reason = this.#reason(frames[0]);
+    for (const handshake of handshakes(this.socket)) {
+      const reason = this.#reason(handshake);
       if (reason !== undefined) return `Cannot connect to "${this.#url}": ${reason}`;
     }
     return undefined;
   }
 
-  #reason(frame: Uint8Array | undefined): string | undefined {
-    if (frame === undefined || frame.length < 6) return undefined;
-    const view = new DataView(frame.buffer, frame.byteOffset, frame.length);
-    const event = view.getUint16(0, true), value = view.getUint32(2, true);
-    switch (event) {
-      case SUCCEEDED:
+  #reason(handshake: Handshake): string | undefined {
+    switch (handshake) {
+      case "succeeded":
         this.#silent = 0;
         return undefined;
-      case FAILED_PROTOCOL:
-        return value === MECHANISM_MISMATCH ? this.#mismatch : this.#refusal;
-      case FAILED_AUTH:
+      case "mismatch":
+        return this.#mismatch;
+      case "refused":
         return this.#refusal;
-      case FAILED_SILENTLY:
+      case "closed":
         return ++this.#silent < SILENT_FAILURES ? undefined : this.#refusal;
     }
-    return undefined;
   }
 
   get #mismatch(): string {

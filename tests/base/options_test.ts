@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
+  alsoFrom,
   checkSection,
   choice,
   chooseOptions,
@@ -12,6 +13,7 @@ import {
   number,
   numberOrNone,
   OptionError,
+  ports,
   text,
   textOrNone,
   texts,
@@ -100,4 +102,29 @@ Deno.test("nearest() finds a word behind one slip, and nothing far away", () => 
     const cut = at % word.length;
     assert.equal(nearest(word.slice(0, cut) + word.slice(cut + 1), words), word);
   }));
+});
+
+Deno.test("ports() reads ranges, lists and numbers, and refuses what is no port", () => {
+  const option = ports("Ports");
+  assert.deepEqual(option.read("10101-10103", "x"), [10101, 10102, 10103]);
+  assert.deepEqual(option.read("1, 3-4,6", "x"), [1, 3, 4, 6]);
+  assert.deepEqual(option.read(["1-2", "5"], "x"), [1, 2, 5]);
+  assert.deepEqual(option.read([7, 8], "x"), [7, 8]);
+  assert.deepEqual(option.read(9, "x"), [9]);
+  for (
+    const value of ["", "0", "65536", "5-3", "a", "1-", "-1", [70000], null, true, "1,,2", "99999999999-1"]
+  ) {
+    assert.throws(() => option.read(value, "--ports"), /for "--ports": it takes ports from 1 to 65535/);
+  }
+});
+
+Deno.test("an option takes other programs' variables behind its own, and errors name what the user wrote", () => {
+  const table = { key: alsoFrom(number(0, { unit: "n" }, "Key"), "OTHER_KEY") };
+  const environment = (set: Record<string, string>) => (name: string) => set[name];
+  const value = (set: Record<string, string>) => chooseOptions(table, { environment: environment(set) }).key;
+  assert.equal(value({ OTHER_KEY: "1" }), 1);
+  assert.equal(value({ OTHER_KEY: "1", TSPARALLEL_KEY: "2" }), 2);
+  assert.throws(() => value({ OTHER_KEY: "x" }), /for "OTHER_KEY"/);
+  const names = new Map([["--key", "--Session.key"]]);
+  assert.throws(() => chooseOptions(table, { flags: { key: "x" }, names }), /for "--Session\.key"/);
 });

@@ -239,7 +239,11 @@ Deno.test("what cannot be is refused with flag, value and what to do", async () 
       [["--ports=0-5"], 2, /it takes ports from 1 to 65535/],
       [["--Session.packer=pickle"], 2, /"pickle" for "--Session\.packer": it takes json, msgpack/],
       [["--log-level=loud"], 2, /log level "loud"/],
-      [["--ip=no.such.address"], 1, /Cannot bind "tcp:\/\/no\.such\.address:\*"/],
+      [
+        ["--ip=no.such.address"],
+        1,
+        /Cannot bind "tcp:\/\/no\.such\.address:\*": .*; give one of this machine's addresses as --ip/,
+      ],
       [["--TaskScheduler.scheme_name=fifo"], 2, /"fifo" for "--TaskScheduler\.scheme_name"/],
     ] as const
   ) {

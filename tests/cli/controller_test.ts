@@ -55,7 +55,12 @@ Deno.test("a port that is taken gets a sentence with its number", async () => {
   try {
     const said = await folder.run("controller", "--port", String(listener.addr.port));
     assert.equal(said.code, 1);
-    assert.match(said.err, new RegExp(`tsparallel: Cannot bind "tcp://127.0.0.1:${listener.addr.port}"`));
+    assert.match(
+      said.err,
+      new RegExp(
+        `tsparallel: Cannot bind "tcp://127.0.0.1:${listener.addr.port}": the port is taken; .*--ports`,
+      ),
+    );
     assert.deepEqual([folder.files("security"), folder.files("pid")], [[], []]);
   } finally {
     listener.close();

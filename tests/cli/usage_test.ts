@@ -14,6 +14,7 @@ const COMMANDS = [
   "cluster list",
   "status",
   "exec",
+  "keys",
   "demo",
 ];
 

@@ -332,6 +332,27 @@ test("what cannot be read, or is of no known type, is answered with hub_error", 
   assert.equal((await client.ask("history_request")).content["status"], "ok");
 });
 
+Deno.test("hub with memory: a result that was asked for stays until it is fetched, whatever is culled", async () => {
+  await using hub = await TestHub.start({ database: "memory", recordLimit: 5 });
+  const client = hub.client();
+  await hub.engine("e0").join();
+  const first = new Traffic(hub).submit();
+  await recorded(hub);
+  const ask = { msg_ids: [first.msgId] };
+  assert.deepEqual((await client.ask("result_request", ask)).content["pending"], [first.msgId]);
+  first.finish("e0");
+  const others = Array.from({ length: 20 }, () => new Traffic(hub).submit().finish("e0"));
+  await recorded(hub);
+  const status = await client.ask("result_request", { ...ask, status_only: true });
+  assert.deepEqual(status.content["completed"], [first.msgId]);
+  assert.deepEqual((await client.ask("result_request", ask)).content["completed"], [first.msgId]);
+  const culled = await client.ask("result_request", { msg_ids: [others[0]!.msgId] });
+  assert.equal(culled.content["evalue"], `"Record '${others[0]!.msgId}' has been culled for size"`);
+  new Traffic(hub).submit().finish("e0");
+  await recorded(hub);
+  assert.match(await client.askBadly("result_request", ask, "KeyError"), /culled for size/);
+});
+
 Deno.test("hub without records answers what it knows, and every other question with NoData", async () => {
   await using hub = await TestHub.start({ database: "none" });
   const client = hub.client();

@@ -109,7 +109,7 @@ test("leaves out what cannot be written at all, says so, and writes the rest", a
 test("holds everything while the server is away, says so, and writes it when it is back", async () => {
   using server = new MongoServer();
   server.start();
-  const store = new MongoRecords(context, { url: server.url, database: "away", patienceMs: 300 }, log);
+  const store = new MongoRecords(context, { url: server.url, database: "away", patienceMs: 2000 }, log);
   await store.open();
   const client = await store.clientIndex("s", 1, "me");
   store.takeTasks(tasksGroup(client, 1, 20), "task");
@@ -124,7 +124,9 @@ test("holds everything while the server is away, says so, and writes it when it 
   store.put("peer-1", { completed: 2 });
   assert.equal((await store.commit()).kind, "refused");
   server.start();
-  assert.deepEqual(await store.commit(), { kind: "committed" });
+  // As the hub does: a connection that broke is noticed by the first who uses it.
+  let tries = 1;
+  while ((await store.commit()).kind === "refused") assert.ok(tries++ < 10);
   assert.equal((await store.find(parseQuery({ completed: { $ne: null } }), 100)).length, 21);
   await store.close();
 });

@@ -5,7 +5,8 @@ import { readConnectionFile } from "../../src/protocol/connection_file.ts";
 import { curveKeypair } from "../../src/wire/curve.ts";
 import { writeCurveKeys } from "../../src/wire/curve_keys.ts";
 import { RunFolder } from "../cli/run_folder.ts";
-import { PythonPeers, pythonTest } from "./python_peers.ts";
+import { PythonCluster } from "../peers/python_cluster.ts";
+import { PYTHON, PythonPeers, pythonTest } from "./python_peers.ts";
 import { errorOf } from "./run.ts";
 
 const PING = "--ping=150";
@@ -24,7 +25,7 @@ async function start(folder: RunFolder, args: readonly string[], environment: Re
   const name = `controller-${started++}`;
   const controller = await folder.start(name, ["controller", PING, ...args], environment);
   await folder.says(name, /Hub ready/);
-  return controller;
+  return { ...controller, name };
 }
 
 const PYTHON_CLIENT = `
@@ -97,7 +98,7 @@ Deno.test("keys from a file and from the environment are the controller's; made 
 
 Deno.test("a wrong key, none, and one too many: client and engine say so at once", async () => {
   await using folder = new RunFolder();
-  const controller = await start(folder, ["--enable-curve"]);
+  const { name, ...controller } = await start(folder, ["--enable-curve"]);
   const right = connection(folder);
   const engineFile = `${folder.dir}/security/ipcontroller-engine.json`;
   const engineText = Deno.readTextFileSync(engineFile);
@@ -116,6 +117,10 @@ Deno.test("a wrong key, none, and one too many: client and engine say so at once
     assert.equal(said.code, 1, said.err);
     assert.match(said.err, expected);
   }
+  await folder.says(
+    name,
+    /warn .*A peer cannot connect why="it does not encrypt \(CURVE\), or has another key/,
+  );
   Deno.kill(controller.id.pid, "SIGTERM");
   await controller.ended;
   await start(folder, []);
@@ -124,6 +129,46 @@ Deno.test("a wrong key, none, and one too many: client and engine say so at once
     String(await errorOf(Client.connect({ connection: plain }))),
     /there is a CURVE key for it, but it does not encrypt|or it does not encrypt/,
   );
+});
+
+pythonTest("our engine and client work under CURVE with Python's own controller", async () => {
+  await using folder = new RunFolder();
+  await using cluster = await PythonCluster.start({
+    python: PYTHON!,
+    controller: "ipcontroller",
+    controllerArgs: ["--ping=200"],
+    environment: { IPP_ENABLE_CURVE: "1" },
+    engines: 1,
+  });
+  await folder.start("engine", ["engine", `--file=${cluster.engineFile}`]);
+  const client = await Client.connect({ file: cluster.clientFile });
+  try {
+    const ids = await client.waitForEngines(2);
+    assert.deepEqual(ids, [0, 1]);
+    const results = await client.direct("all").execute("1 + 1");
+    assert.deepEqual(results.map(({ text }) => text), ["2", "2"]);
+  } finally {
+    await client.close();
+  }
+});
+
+const PIDS = `
+import sys, os, ipyparallel as ipp
+rc = ipp.Client(sys.argv[1], timeout=20)
+rc.wait_for_engines(1, timeout=40)
+print(rc.ids, rc[:].apply_sync(os.getpid))
+`;
+
+pythonTest("--restore under CURVE: Python's engine comes back, since the keys were kept", async () => {
+  await using folder = new RunFolder();
+  const first = await start(folder, ["--enable-curve"]);
+  await using python = new PythonPeers(folder);
+  python.startEngines(1);
+  const before = await python.run(PIDS);
+  Deno.kill(first.id.pid, "SIGKILL");
+  await first.ended;
+  await start(folder, ["--enable-curve", "--restore"]);
+  assert.equal(await python.run(PIDS), before);
 });
 
 Deno.test("keys that do not fit are refused with what to do", async () => {

@@ -1,6 +1,6 @@
 /**
  * Python's client on our engines, a row of what an engine must do at a time: behind our controller, and behind Python's own.
- * `python_engine_rows.py` holds the rows.
+ * `python_rows/` holds the rows.
  */
 import assert from "node:assert/strict";
 import { RunFolder } from "../cli/run_folder.ts";
@@ -8,7 +8,9 @@ import { NEEDS_PYTHON, PYTHON, PythonPeers } from "./python_peers.ts";
 import { pythonController } from "./python_peers.ts";
 import { Run } from "./run.ts";
 
-const ROWS = Deno.readTextFileSync(new URL("python_engine_rows.py", import.meta.url));
+const PARTS = ["begin", "engine", "calls", "requests", "leaving"];
+const ROWS = PARTS.map((part) => Deno.readTextFileSync(new URL(`python_rows/${part}.py`, import.meta.url)))
+  .join("\n\n");
 
 /** Runs the rows on a cluster that stands, each as a step. */
 async function check(context: Deno.TestContext, folder: RunFolder, controller: "ours" | "python") {

@@ -174,7 +174,7 @@ for (const [scheme, program] of [["pure", PURE], ["none", NONE]] as const) {
         assert.equal(await python.run(PRELUDE + AFTERWARDS), "still there");
         await using client = await Client.connect({ profileDir: folder.dir });
         assert.throws(
-          () => client.loadBalanced().apply(() => 1),
+          () => client.loadBalanced({ retries: 1 }).execute("1"),
           new RegExp(`the controller's scheme is "${scheme}"`),
         );
         assert.equal(client.ids.length, 4);
