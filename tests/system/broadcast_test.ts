@@ -1,6 +1,6 @@
 /** Broadcasts of Python's client: one by one and coalescing, through flat and deep trees, with errors, aborts, deaths; records of each copy. */
 import assert from "node:assert/strict";
-import { NEEDS_PYTHON, PYTHON, PythonPeers } from "./python_peers.ts";
+import { NEEDS_PYTHON, PYTHON, PYTHON_WAITS, PythonPeers } from "./python_peers.ts";
 import { Run } from "./run.ts";
 
 const PRELUDE = `
@@ -12,20 +12,7 @@ rc.wait_for_engines(n, timeout=60)
 ours = [int(i) for i in sys.argv[3].split(",") if i]
 theirs = [i for i in rc.ids if i not in ours]
 
-def eventually(ask, what):
-    until = time.monotonic() + 20
-    while time.monotonic() < until:
-        answer = ask()
-        if answer:
-            return answer
-        time.sleep(0.02)
-    raise AssertionError("in vain: " + what + " " + repr(rc.queue_status()))
-
-def idle():
-    status = rc.queue_status()
-    return status["unassigned"] == 0 and all(
-        status[i]["queue"] == 0 and status[i]["tasks"] == 0 for i in status if i != "unassigned")
-
+${PYTHON_WAITS}
 def error_of(ar, timeout=20):
     try:
         value = ar.get(timeout)

@@ -1,6 +1,6 @@
 /** Which kind of engine gets a Python client's tasks, and what becomes of those that wait when engines come and go or the client aborts them. */
 import assert from "node:assert/strict";
-import { PythonPeers, pythonTest } from "./python_peers.ts";
+import { PYTHON_WAITS, PythonPeers, pythonTest } from "./python_peers.ts";
 import { queueIsEmpty, Run } from "./run.ts";
 
 const PRELUDE = `
@@ -31,19 +31,7 @@ def refused(ar, timeout=20):
     assert "TypeScript" in error.evalue, error.evalue
     return error
 
-def eventually(ask, what):
-    until = time.monotonic() + 20
-    while time.monotonic() < until:
-        if ask():
-            return
-        time.sleep(0.02)
-    raise AssertionError("in vain: " + what + " " + repr(rc.queue_status()))
-
-def idle():
-    status = rc.queue_status()
-    return status["unassigned"] == 0 and all(
-        status[i]["queue"] == 0 and status[i]["tasks"] == 0 for i in status if i != "unassigned")
-`;
+${PYTHON_WAITS}`;
 
 const BEFORE = `
 # Nobody but ours: they get the tasks and say why they cannot run them.

@@ -10,7 +10,7 @@ import {
   TaskTimeout,
 } from "../../src/client/client.ts";
 import { RunFolder } from "../cli/run_folder.ts";
-import { clientAt, NEEDS_PYTHON, PYTHON, pythonController, pythonEngines } from "./python_peers.ts";
+import { clientAt, pythonController, pythonEngines, pythonTest } from "./python_peers.ts";
 import { errorOf, eventually, queueIsEmpty } from "./run.ts";
 
 interface Setup {
@@ -31,18 +31,7 @@ async function cluster(stack: AsyncDisposableStack, { python = 0, ours = 0, args
   return { folder, controller, engines, client, ids };
 }
 
-function test(name: string, fn: (stack: AsyncDisposableStack) => Promise<void>): void {
-  Deno.test({
-    name: `${name} ${NEEDS_PYTHON}`,
-    ignore: PYTHON === undefined,
-    async fn() {
-      await using stack = new AsyncDisposableStack();
-      await fn(stack);
-    },
-  });
-}
-
-test("direct views on Python engines behind Python's controller", async (stack) => {
+pythonTest("direct views on Python engines behind Python's controller", async (stack) => {
   const { client, ids } = await cluster(stack, { python: 2 });
   const all = client.direct(), one = client.direct(ids[0]!);
   assert.deepEqual(await all.execute("2 ** 70"), [
@@ -84,7 +73,7 @@ test("direct views on Python engines behind Python's controller", async (stack) 
   assert.match(String(status), /status/);
 });
 
-test("load-balanced tasks on Python's scheduler", async (stack) => {
+pythonTest("load-balanced tasks on Python's scheduler", async (stack) => {
   const { client, ids } = await cluster(stack, { python: 2 });
   await client.direct().execute(
     "def double(x): return x * 2\ndef fails(): raise ValueError('no')\nimport os",
@@ -113,7 +102,7 @@ test("load-balanced tasks on Python's scheduler", async (stack) => {
   assert.ok(tried instanceof RemoteError && tried.ename === "ValueError");
 });
 
-test("Python's hub answers our client's questions", async (stack) => {
+pythonTest("Python's hub answers our client's questions", async (stack) => {
   const { folder, client, ids } = await cluster(stack, { python: 1 });
   const other = await clientAt(stack, folder.dir);
   const view = client.direct(ids[0]!, { label: "mine" });
@@ -141,7 +130,7 @@ test("Python's hub answers our client's questions", async (stack) => {
   assert.deepEqual(await other.history(), []);
 });
 
-test("engines come, die and are shut down behind Python's controller", async (stack) => {
+pythonTest("engines come, die and are shut down behind Python's controller", async (stack) => {
   const { folder, controller, client, ids } = await cluster(stack, { python: 1 });
   const pid = Number(await client.direct(ids[0]!).pull("__import__('os').getpid()"));
   const lost = client.direct(ids[0]!).execute("import time; time.sleep(60)");
@@ -164,7 +153,7 @@ test("engines come, die and are shut down behind Python's controller", async (st
   assert.throws(() => client.loadBalanced().execute("1"), /shut down/);
 });
 
-test("our engines behind Python's controller run cells of our client", async (stack) => {
+pythonTest("our engines behind Python's controller run cells of our client", async (stack) => {
   const { client, ids } = await cluster(stack, { ours: 2 });
   const view = client.direct();
   const cells = await view.execute("const xs: number[] = [1, 2, 3]; xs.length");
@@ -195,7 +184,7 @@ test("our engines behind Python's controller run cells of our client", async (st
   assert.ok(await errorOf(client.direct(ids[0]!).pull("pushed")) instanceof RemoteError);
 });
 
-test("messages in msgpack, on all interfaces", async (stack) => {
+pythonTest("messages in msgpack, on all interfaces", async (stack) => {
   const args = ["--ip=*", "--Session.packer=msgpack", "--Session.unpacker=msgpack"];
   const { client } = await cluster(stack, { python: 1, args });
   await client.direct().push({ a: { b: [1, "x", null] } });
@@ -205,7 +194,7 @@ test("messages in msgpack, on all interfaces", async (stack) => {
   assert.equal((await client.loadBalanced().execute("1")).value, 1);
 });
 
-test("with CURVE, Python's controller and engines", async (stack) => {
+pythonTest("with CURVE, Python's controller and engines", async (stack) => {
   const { client } = await cluster(stack, { python: 1, env: { IPP_ENABLE_CURVE: "1" } });
   assert.deepEqual(await client.direct().apply(new Reference("sum"), [1, 2]), [3]);
   assert.equal((await client.loadBalanced().execute("'curve'")).value, "curve");

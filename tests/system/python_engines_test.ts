@@ -10,7 +10,7 @@ import {
   TaskAborted,
   TaskTimeout,
 } from "../../src/client/client.ts";
-import { NEEDS_PYTHON, PYTHON, pythonEngines, type PythonProcess } from "./python_peers.ts";
+import { pythonEngines, type PythonProcess, pythonTest } from "./python_peers.ts";
 import { errorOf, eventually, queueIsEmpty, Run } from "./run.ts";
 
 interface Mixed {
@@ -40,18 +40,7 @@ async function mixed(
   return { run, client, ours, theirs: all.filter((id) => !ours.includes(id)), engines };
 }
 
-function test(name: string, fn: (stack: AsyncDisposableStack) => Promise<void>): void {
-  Deno.test({
-    name: `${name} ${NEEDS_PYTHON}`,
-    ignore: PYTHON === undefined,
-    async fn() {
-      await using stack = new AsyncDisposableStack();
-      await fn(stack);
-    },
-  });
-}
-
-test("cells, names and calls on Python engines from our client", async (stack) => {
+pythonTest("cells, names and calls on Python engines from our client", async (stack) => {
   const { client, theirs } = await mixed(stack, { python: 2 });
   const [first, second] = theirs as [number, number];
   const view = client.direct(first), both = client.direct([second, first]);
@@ -118,7 +107,7 @@ test("cells, names and calls on Python engines from our client", async (stack) =
   await queueIsEmpty(client);
 });
 
-test("each engine of a mixed cluster is spoken to in its language", async (stack) => {
+pythonTest("each engine of a mixed cluster is spoken to in its language", async (stack) => {
   const { client, ours, theirs } = await mixed(stack, { n: 2, python: 2 });
   const all = client.direct();
   await all.push({ shared: [1, 2, 3], word: "w" });
@@ -161,7 +150,7 @@ test("each engine of a mixed cluster is spoken to in its language", async (stack
   assert.ok(gone instanceof CompositeError && gone.errors.length === each);
 });
 
-test("load-balanced tasks on Python engines, and what makes them wait or fail", async (stack) => {
+pythonTest("load-balanced tasks on Python engines, and what makes them wait or fail", async (stack) => {
   const { client, ours, theirs } = await mixed(stack, { python: 2 });
   await client.direct(theirs).execute(
     "import os\ndef double(x): return x * 2\ndef fails(): raise KeyError('k')",
@@ -216,7 +205,7 @@ test("load-balanced tasks on Python engines, and what makes them wait or fail", 
   await queueIsEmpty(client);
 });
 
-test("large arrays go to numpy and come back", async (stack) => {
+pythonTest("large arrays go to numpy and come back", async (stack) => {
   const { client, theirs } = await mixed(stack, { python: 1 });
   const view = client.direct(theirs[0]!);
   const array = new Float64Array(8 << 20);
@@ -249,7 +238,7 @@ test("large arrays go to numpy and come back", async (stack) => {
   assert.deepEqual(new Uint8Array(pulled), bytes);
 });
 
-test("a Python engine that is killed fails its direct request at once, and its task", async (stack) => {
+pythonTest("a Python engine that is killed fails its direct request at once, and its task", async (stack) => {
   const { client, theirs, engines } = await mixed(stack, { python: 2 });
   const pids = await client.direct(theirs).pull("__import__('os').getpid()");
   const victim = theirs[0]!;
@@ -282,7 +271,7 @@ test("a Python engine that is killed fails its direct request at once, and its t
   assert.ok(await errorOf(task) instanceof EngineError);
 });
 
-test("tasks on Python engines are aborted while they wait, and interrupted", async (stack) => {
+pythonTest("tasks on Python engines are aborted while they wait, and interrupted", async (stack) => {
   const { client, theirs } = await mixed(stack, { python: 1 });
   const view = client.direct(theirs[0]!);
   const signal = new AbortController();
@@ -302,7 +291,7 @@ test("tasks on Python engines are aborted while they wait, and interrupted", asy
   await eventually(() => client.ids, (ids) => !ids.includes(engine!), "the engine has left");
 });
 
-test("two clients share Python engines and the records of their tasks", async (stack) => {
+pythonTest("two clients share Python engines and the records of their tasks", async (stack) => {
   const { run, client, theirs } = await mixed(stack, { python: 1 });
   const second = await run.connect();
   await eventually(() => second.ids.length, (count) => count === client.ids.length, "it knows the engines");
@@ -337,7 +326,7 @@ test("two clients share Python engines and the records of their tasks", async (s
   assert.deepEqual(await second.result(again[applied.msgIds[0]!]!), { k: 1 });
 });
 
-test("with CURVE, on our controller", async (stack) => {
+pythonTest("with CURVE, on our controller", async (stack) => {
   const { client, ours, theirs } = await mixed(stack, { python: 1, controllerArgs: ["--enable-curve"] });
   assert.deepEqual(await client.direct(theirs).apply(new Reference("sum"), [1, 2]), [3]);
   assert.equal(await client.direct(ours[0]!).apply((x: number) => x, 4), 4);

@@ -11,10 +11,37 @@ export const PYTHON: string | undefined = Deno.env.get("TSPARALLEL_PYTHON");
 /** Ends the names of tests that need it. */
 export const NEEDS_PYTHON = "(needs TSPARALLEL_PYTHON, a Python with ipyparallel 9.2)";
 
-/** A test that is ignored without Python. */
-export function pythonTest(name: string, fn: () => Promise<void>): void {
-  Deno.test({ name: `${name} ${NEEDS_PYTHON}`, ignore: PYTHON === undefined, fn });
+/** A test that is ignored without Python; what it puts on the stack ends with it. */
+export function pythonTest(name: string, fn: (stack: AsyncDisposableStack) => Promise<void>): void {
+  Deno.test({
+    name: `${name} ${NEEDS_PYTHON}`,
+    ignore: PYTHON === undefined,
+    async fn() {
+      await using stack = new AsyncDisposableStack();
+      await fn(stack);
+    },
+  });
 }
+
+/**
+ * For programs of a client `rc` that imports time: `eventually(ask, what)` waits for an answer that holds, and gives it; `idle()` tells whether no task waits
+ * or runs.
+ */
+export const PYTHON_WAITS = `
+def eventually(ask, what):
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        answer = ask()
+        if answer:
+            return answer
+        time.sleep(0.02)
+    raise AssertionError("in vain: " + what + " " + repr(rc.queue_status()))
+
+def idle():
+    status = rc.queue_status()
+    return status["unassigned"] == 0 and all(
+        status[i]["queue"] == 0 and status[i]["tasks"] == 0 for i in status if i != "unassigned")
+`;
 
 /** Where Python's programs put what they write beside our files. */
 const ENVIRONMENT = { IPYTHONDIR: Deno.env.get("TMPDIR") ?? "/tmp", PYTHONUNBUFFERED: "1" };

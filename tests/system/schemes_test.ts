@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { Client } from "../../src/client/client.ts";
 import { RunFolder } from "../cli/run_folder.ts";
-import { PythonPeers, pythonTest } from "./python_peers.ts";
+import { PYTHON_WAITS, PythonPeers, pythonTest } from "./python_peers.ts";
 import { RawPeer } from "./raw_peer.ts";
 import { eventually } from "./run.ts";
 
@@ -21,19 +21,7 @@ def behind(gate):
     while not os.path.exists(gate):
         time.sleep(0.005)
 
-def eventually(ask, what):
-    until = time.monotonic() + 20
-    while time.monotonic() < until:
-        if ask():
-            return
-        time.sleep(0.02)
-    raise AssertionError("in vain: " + what + " " + repr(rc.queue_status()))
-
-def idle():
-    status = rc.queue_status()
-    return status["unassigned"] == 0 and all(
-        status[i]["queue"] == 0 and status[i]["tasks"] == 0 for i in status if i != "unassigned")
-
+${PYTHON_WAITS}
 def engines_of(ars):
     open(gate, "w").close()
     for ar in ars:
