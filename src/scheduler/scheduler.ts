@@ -199,6 +199,7 @@ class SchedulerLoop {
     } finally {
       // The proxy's thread must have left its sockets before anybody closes them.
       await this.#pure?.stop();
+      this.#link.flush();
       for (const socket of allSockets(this.#sockets)) socket.close();
     }
   }
@@ -233,6 +234,7 @@ class SchedulerLoop {
     }
     this.#control.flush();
     this.#report(at);
+    this.#link.flushIfDue(at);
   }
 
   /** A mistake of ours in handling what somebody sent must not end the loop for all others. */
@@ -253,7 +255,12 @@ class SchedulerLoop {
     if (!(this.#tasks ?? this.#link).isOpen) return 1;
     const isWaiting = this.#tasks?.isWaitingForEngines || this.#direct.isWaiting || this.#broadcast.isWaiting;
     if (isWaiting || this.#control.isWaiting) return RETRY_MS;
-    const tick = Math.min(this.#tasks?.nextTick ?? Infinity, this.#direct.nextTick, this.#broadcast.nextTick);
+    const tick = Math.min(
+      this.#tasks?.nextTick ?? Infinity,
+      this.#direct.nextTick,
+      this.#broadcast.nextTick,
+      this.#link.nextFlush,
+    );
     return Math.max(0, Math.min(SCHEDULER_BOUNDS.idleMs, Math.ceil(tick - now())));
   }
 
