@@ -40,11 +40,15 @@ export class PeerIntake {
   }
 
   /**
-   * Takes a message in. @param now microseconds since 1970
+   * Takes a message in. The schedulers have checked its signature, but for replies on mux, which they pass on as they are.
+   * @param frames may be views of a larger piece of memory, which is the hub's own
+   * @param now microseconds since 1970
    * @throws BadMessage if it is none, or its signature is wrong or was seen before
    */
   take(topic: PeerTopic, frames: readonly Uint8Array[], now: number): void {
-    const message = this.#parts.session.parse(frames);
+    const { session, store } = this.#parts;
+    const message = topic === "out" ? session.parse(frames) : session.parseChecked(frames);
+    if (store.keepsFrames) message.buffers = message.buffers.map((buffer) => buffer.slice());
     switch (topic) {
       case "in":
         return this.#direct(message);

@@ -21,7 +21,8 @@ import {
   type TaskOutput,
 } from "./records.ts";
 import { RequestError } from "./request_error.ts";
-import { JSON_COLUMNS, PLAIN_COLUMNS, prepareDatabase, SchemaMismatch, upsert } from "./sqlite_schema.ts";
+import { MessageRows } from "./sqlite_messages.ts";
+import { prepareDatabase, SchemaMismatch } from "./sqlite_schema.ts";
 import { RowBuffer, type SqlValue } from "./row_buffer.ts";
 import { SqliteNames, taskKey } from "./sqlite_names.ts";
 import { SqliteReader, type TaskKey } from "./sqlite_reader.ts";
@@ -66,6 +67,7 @@ export class SqliteRecords implements RecordStore {
   readonly #group = new GroupReader();
   readonly #submissions = new RowBuffer();
   readonly #results = new RowBuffer();
+  readonly #rows = new MessageRows();
   #operations: Operation[] = [];
   #heldBytes = 0;
 
@@ -94,7 +96,7 @@ export class SqliteRecords implements RecordStore {
 
   get waiting(): number {
     return this.#submissions.length / SUBMISSION_COLUMNS + this.#results.length / RESULT_COLUMNS +
-      this.#operations.length;
+      this.#rows.size + this.#operations.length;
   }
 
   clientIndex(session: string, pid: number, username: string): number {
@@ -169,21 +171,7 @@ export class SqliteRecords implements RecordStore {
 
   put(msgId: string, fields: PeerFields): void {
     const key = this.#names.keyOf(msgId) ?? msgId;
-    const columns: string[] = [];
-    const values: SqlValue[] = [];
-    for (const column of JSON_COLUMNS) {
-      const value = fields[column];
-      if (value === undefined) continue;
-      columns.push(column);
-      values.push(JSON.stringify(value));
-    }
-    for (const column of PLAIN_COLUMNS) {
-      const value = fields[column];
-      if (value === undefined) continue;
-      columns.push(column);
-      values.push(value);
-    }
-    if (columns.length > 0) this.#later(upsert(columns), [msgId, ...values]);
+    this.#heldBytes += this.#rows.put(msgId, fields);
     if (fields.resubmitted !== undefined) {
       this.#later("INSERT OR REPLACE INTO resubmissions (task, msg_id) VALUES (?, ?)", [
         key,
@@ -227,6 +215,7 @@ export class SqliteRecords implements RecordStore {
     }
     this.#submissions.clear();
     this.#results.clear();
+    this.#rows.clear();
     this.#operations = [];
     this.#heldBytes = 0;
     this.#names.committed();
@@ -291,6 +280,7 @@ export class SqliteRecords implements RecordStore {
 
   #write(): void {
     this.#db.exec("BEGIN IMMEDIATE");
+    for (const [sql, values] of this.#rows.upserts()) this.#prepare(sql).run(...values);
     for (const { sql, values } of this.#operations) this.#prepare(sql).run(...values);
     this.#insert("submissions", SUBMISSION_COLUMNS, this.#submissions);
     this.#insert("results", RESULT_COLUMNS, this.#results);

@@ -5,6 +5,7 @@
 
 import { monotonic } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
+import { readBatch } from "../protocol/link_batch.ts";
 import type { Context } from "../wire/context.ts";
 import { Incoming } from "../wire/incoming.ts";
 import type { AsyncPoller } from "../wire/poll.ts";
@@ -29,8 +30,10 @@ export interface LinkEvents {
   onFailed(reason: string): void;
   /** Its numbers: tasks that wait, tasks that engines have, messages that were dropped. */
   onQueue(waiting: number, assigned: number, dropped: number): void;
-  /** A data message. Groups of tasks, assignments and results are valid during the call only. */
+  /** A data message. Groups of tasks, assignments and results are valid during the call only; others may be views of a larger piece of memory. */
   onData(topic: string, frames: readonly Uint8Array[]): void;
+  /** All messages of a batch are there: what they change has waited as long as the scheduler gathered it. */
+  onBatchEnd(): void;
 }
 
 const decoder = new TextDecoder();
@@ -49,6 +52,10 @@ export class SchedulerLink {
   readonly #events: LinkEvents;
   readonly #log: Logger;
   readonly #incoming = new Incoming();
+  /** Who waits for what the schedulers gathered, by number. */
+  readonly #waiting = new Map<number, () => void>();
+  #asked = 0;
+  #hasScheduler = false;
 
   constructor(context: Context, poller: AsyncPoller, events: LinkEvents, log: Logger) {
     this.#events = events;
@@ -63,6 +70,21 @@ export class SchedulerLink {
   /** Says something to the schedulers; without effect as long as none is there. */
   tell(message: Readonly<Record<string, unknown>>): void {
     this.#socket.send([SCHEDULER, JSON_TOPIC, encoder.encode(JSON.stringify(message))]);
+  }
+
+  /**
+   * Settles when the hub knows all that the schedulers knew at the call: then nobody can ask for what his answers have told him already, and hear that it is
+   * unknown. Schedulers that are stuck or gone are not waited for.
+   */
+  async caughtUp(): Promise<void> {
+    if (!this.#hasScheduler) return;
+    const number = ++this.#asked, { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting.set(number, resolve);
+    const timer = setTimeout(resolve, HUB_BOUNDS.catchUpMs);
+    this.tell({ kind: "flush", number });
+    await promise;
+    clearTimeout(timer);
+    this.#waiting.delete(number);
   }
 
   /** Data messages up to the `taken`-th are safe. */
@@ -92,8 +114,18 @@ export class SchedulerLink {
       const first = count > 2 ? this.#incoming.frame(2) : undefined;
       if (topic === "json") this.#hear(first);
       else if (first !== undefined && BRIEF.has(topic)) this.#events.onData(topic, [first]);
+      else if (topic === "batch" && first !== undefined) this.#readBatch(first.slice());
       else this.#events.onData(topic, this.#incoming.frames().slice(2));
     }
+  }
+
+  #readBatch(batch: Uint8Array): void {
+    try {
+      readBatch(batch, ([topic, ...frames]) => this.#events.onData(decoder.decode(topic), frames));
+    } catch (error) {
+      this.#log.warn("The schedulers sent a batch that cannot be read", { error: String(error) });
+    }
+    this.#events.onBatchEnd();
   }
 
   #hear(frame: Uint8Array | undefined): void {
@@ -104,14 +136,17 @@ export class SchedulerLink {
       message = null;
     }
     if (!isObject(message)) return this.#log.warn("The schedulers sent something that is no JSON object");
-    const { kind, ports, reason, waiting, assigned, dropped } = message;
+    const { kind, ports, reason, waiting, assigned, dropped, number } = message;
     if (kind === "scheduler_hello") this.tell({ kind: "scheduler_setup", ...this.#events.onHello() });
+    else if (kind === "flushed") this.#waiting.get(Number(number))?.();
     else if (kind === "scheduler_failed") this.#events.onFailed(String(reason));
     else if (kind === "queue") {
       this.#events.onQueue(Number(waiting) || 0, Number(assigned) || 0, Number(dropped) || 0);
     } else if (kind === "scheduler_ready") {
-      if (isPorts(ports)) this.#events.onReady(ports);
-      else this.#events.onFailed("the schedulers did not name all their ports");
+      if (isPorts(ports)) {
+        this.#hasScheduler = true;
+        this.#events.onReady(ports);
+      } else this.#events.onFailed("the schedulers did not name all their ports");
     }
   }
 }

@@ -3,8 +3,10 @@
  *
  * The hub acknowledges data messages after its commit; what is not acknowledged is bounded, and `isOpen` says whether clients may be read.
  */
+import { now } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import { Queue } from "../base/queue.ts";
+import { BatchWriter } from "../protocol/link_batch.ts";
 import type { Incoming } from "../wire/incoming.ts";
 import type { Socket } from "../wire/socket.ts";
 import { SCHEDULER_BOUNDS } from "./options.ts";
@@ -27,6 +29,23 @@ export type Topic =
   | "incontrol"
   | "outcontrol";
 
+/**
+ * Copies of peers' messages, which are small and many: they are gathered for some milliseconds, since the hub writes no more often either. Of groups
+ * each is many tasks already.
+ */
+const GATHERED: ReadonlySet<Topic> = new Set<Topic>([
+  "in",
+  "out",
+  "intask",
+  "tracktask",
+  "outtask",
+  "inbcast",
+  "outbcast",
+  "iopub",
+  "incontrol",
+  "outcontrol",
+]);
+
 /** What the hub tells. */
 export type HubNews = { readonly kind: string } & Readonly<Record<string, unknown>>;
 
@@ -48,6 +67,9 @@ export class HubLink {
   #bytes = 0;
   /** Sizes of what is under way, oldest first. */
   readonly #sizes = new Queue<number>();
+  readonly #batch = new BatchWriter();
+  /** When what is gathered must leave. */
+  #leavesAt = Infinity;
 
   constructor(socket: Socket, log: Logger) {
     this.#socket = socket;
@@ -65,6 +87,7 @@ export class HubLink {
   }
 
   tell(news: HubNews): void {
+    this.flush();
     this.#socket.send([topicFrame("json"), encoder.encode(JSON.stringify(news))]);
   }
 
@@ -72,15 +95,50 @@ export class HubLink {
     let bytes = 0;
     for (const frame of frames) bytes += frame.length;
     this.#count(bytes);
-    this.#socket.send([topicFrame(topic), ...frames]);
+    if (this.#isGathered(topic, bytes, frames.length)) {
+      for (const frame of frames) this.#batch.frame(frame);
+    } else this.#socket.send([topicFrame(topic), ...frames]);
   }
 
   /** Passes on the frames of a received message from `from` on, behind `prefix`, without copying large ones. */
   forward(topic: Topic, message: Incoming, prefix: readonly Uint8Array[], from: number): void {
     let bytes = 0;
-    for (let i = from; i < message.count; i++) bytes += message.frame(i).length;
+    for (let i = from; i < message.count; i++) bytes += message.size(i);
     this.#count(bytes);
-    message.forward(this.#socket, [topicFrame(topic), ...prefix], from);
+    if (this.#isGathered(topic, bytes, prefix.length + message.count - from)) {
+      for (const frame of prefix) this.#batch.frame(frame);
+      for (let i = from; i < message.count; i++) this.#batch.frame(message.frame(i));
+    } else message.forward(this.#socket, [topicFrame(topic), ...prefix], from);
+  }
+
+  /** When `flushIfDue` wants to be called next. */
+  get nextFlush(): number {
+    return this.#leavesAt;
+  }
+
+  /** Sends what is gathered if it has waited long enough. */
+  flushIfDue(at: number): void {
+    if (this.#leavesAt <= at) this.flush();
+  }
+
+  /** Sends what is gathered: whatever else goes to the hub must not overtake it. */
+  flush(): void {
+    if (this.#batch.length === 0) return;
+    this.#leavesAt = Infinity;
+    this.#socket.send([topicFrame("batch"), this.#batch.take()]);
+  }
+
+  /** Whether a message is gathered, which has begun then; otherwise nothing is any more. */
+  #isGathered(topic: Topic, bytes: number, frames: number): boolean {
+    const isSmall = bytes < SCHEDULER_BOUNDS.gatheredBytes;
+    if (!isSmall || !GATHERED.has(topic) || this.#batch.length >= SCHEDULER_BOUNDS.gatheredBytes) {
+      this.flush();
+    }
+    if (!isSmall || !GATHERED.has(topic)) return false;
+    if (this.#batch.length === 0) this.#leavesAt = now() + SCHEDULER_BOUNDS.gatherMs;
+    this.#batch.begin(frames + 1);
+    this.#batch.frame(topicFrame(topic));
+    return true;
   }
 
   #count(bytes: number): void {
@@ -98,7 +156,8 @@ export class HubLink {
       if (name === "ack") this.#acknowledge(body);
       else if (name === "json") {
         const news: HubNews | null = this.#parse(body);
-        if (news !== null) yield news;
+        if (news?.kind === "flush") this.tell({ kind: "flushed", number: news.number });
+        else if (news !== null) yield news;
       }
     }
   }

@@ -23,6 +23,9 @@ export const SCHEDULER_BOUNDS = {
   linkMessages: 1024,
   /** The same in bytes. */
   linkBytes: 64 << 20,
+  /** How long copies of peers' messages are gathered for the hub, and in about how many bytes; larger ones travel alone. */
+  gatherMs: 5,
+  gatheredBytes: 32 << 10,
   /** How long results of a gone engine are waited for: ours, peers' (ipyparallel waits 5 s). */
   graceMs: [100, 5000],
   /** Longest wait of the loop, in ms. */

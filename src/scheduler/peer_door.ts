@@ -1,7 +1,7 @@
 /**
  * Where peers' messages come in to the schedulers: what is not rightly signed, not readable or not new is dropped, counted, and said once per peer.
  */
-import type { Envelope, Message, Session } from "../protocol/frames.ts";
+import type { Message, Session } from "../protocol/frames.ts";
 import type { GroupDoor } from "./group_door.ts";
 
 export class PeerDoor {
@@ -20,17 +20,8 @@ export class PeerDoor {
 
   /** The message in these frames, each only once; null if it was dropped. @param peer whom a complaint names */
   parse(frames: readonly Uint8Array[], peer: string): Message | null {
-    return this.#open(() => this.session.parse(frames), peer);
-  }
-
-  /** The envelope of a message that is somebody else's to remember; null if it was dropped. */
-  peek(frames: readonly Uint8Array[], peer: string): Envelope | null {
-    return this.#open(() => this.session.peek(frames), peer);
-  }
-
-  #open<T>(read: () => T, peer: string): T | null {
     try {
-      return read();
+      return this.session.parse(frames);
     } catch (error) {
       this.drop(peer, error instanceof Error ? error.message : String(error));
       return null;

@@ -161,7 +161,7 @@ export class PeerTasks {
 
   #track({ header: { msg_id } }: PeerTask, engine_id: string): void {
     const { session } = this.#door;
-    const frames = session.message("task_destination", { msg_id, engine_id });
+    const frames = session.unsigned("task_destination", { msg_id, engine_id });
     this.#link.send("tracktask", [encoder.encode(session.session), ...frames]);
   }
 

@@ -50,7 +50,7 @@ export class PureTasks {
       return door.drop("somebody on the task sockets", "no message of Jupyter's, under scheme pure");
     }
     const frames = Array.from({ length: copy.count }, (_, i) => copy.frame(i));
-    const message = door.peek(frames, "somebody on the task sockets");
+    const message = door.parse(frames, "somebody on the task sockets");
     if (message === null) return;
     const isRequest = message.header.msg_type.endsWith("_request");
     link.forward(isRequest ? "intask" : "outtask", copy, [], 0);

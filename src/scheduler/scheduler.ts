@@ -12,6 +12,7 @@ import { loadPacker, type Packer } from "../protocol/packers.ts";
 import { Context } from "../wire/context.ts";
 import { WireError } from "../wire/errors.ts";
 import { SyncPoller } from "../wire/poll.ts";
+import type { Socket } from "../wire/socket.ts";
 import { BroadcastScheduler } from "./broadcast_scheduler.ts";
 import { BroadcastTree } from "./broadcast_tree.ts";
 import { ControlRelay } from "./control_relay.ts";
@@ -79,8 +80,16 @@ interface Common {
   readonly sealing: { readonly mac: ReturnType<typeof createMac>; readonly nonce: bigint };
 }
 
-/** What reads a socket: true if it stopped before there was nothing left. */
-type Reader = () => boolean;
+/** What reads sockets. */
+interface Reader {
+  readonly sockets: readonly Socket[];
+  /** True if it stopped before there was nothing left. */
+  readonly read: () => boolean;
+  /** Whether there may be something: one of the sockets could be read, or it stopped before the end. */
+  isDue: boolean;
+}
+
+const reader = (sockets: readonly Socket[], read: () => boolean): Reader => ({ sockets, read, isDue: true });
 
 class SchedulerLoop {
   readonly #link: HubLink;
@@ -124,11 +133,11 @@ class SchedulerLoop {
     this.#control = this.#controlRelay(common);
     this.#pure = pureTasks(common);
     this.#readers = [
-      ...this.#taskReaders(),
-      () => direct.readEngines(),
-      () => this.#broadcast.readEngines(),
-      () => direct.readClients(),
-      () => this.#broadcast.readClients(),
+      ...this.#taskReaders(common),
+      reader([sockets.muxOut], () => direct.readEngines()),
+      reader(sockets.broadcastOut, () => this.#broadcast.readEngines()),
+      reader([sockets.muxIn], () => direct.readClients()),
+      reader([sockets.broadcastIn], () => this.#broadcast.readClients()),
       // After the requests: an abort names some of them.
       ...this.#relays(common),
     ];
@@ -137,11 +146,13 @@ class SchedulerLoop {
     log.info("Schedulers are listening", { scheme, task: ports.client.task, mux: ports.client.mux });
   }
 
-  #taskReaders(): Reader[] {
+  #taskReaders({ sockets: { task } }: Common): Reader[] {
     const tasks = this.#tasks, pure = this.#pure;
+    if (pure !== null) return [reader([pure.socket], () => pure.read())];
+    if (tasks === null || task === null) return [];
     return [
-      ...(tasks === null ? [] : [() => tasks.readEngines(), () => tasks.readClients()]),
-      ...(pure === null ? [] : [() => pure.read()]),
+      reader([task.engines], () => tasks.readEngines()),
+      reader([task.clients], () => tasks.readClients()),
     ];
   }
 
@@ -164,7 +175,11 @@ class SchedulerLoop {
     const replies = { ...common, from: controlOut, to: controlIn, peer: "an engine on control" };
     const controlReplies = new SwapRelay(replies, "outcontrol");
     const iopub = new PublishRelay({ ...common, from: iopubIn, to: iopubOut, peer: "an engine on iopub" });
-    return [() => this.#control.read(), () => controlReplies.read(), () => iopub.read()];
+    return [
+      reader([controlIn], () => this.#control.read()),
+      reader([controlOut], () => controlReplies.read()),
+      reader([iopubIn], () => iopub.read()),
+    ];
   }
 
   /** @param signal null where nothing but the hub's word ends it: then the event loop needs no turns */
@@ -184,26 +199,32 @@ class SchedulerLoop {
     } finally {
       // The proxy's thread must have left its sockets before anybody closes them.
       await this.#pure?.stop();
+      this.#link.flush();
       for (const socket of allSockets(this.#sockets)) socket.close();
     }
   }
 
   #watch(): void {
-    const { controlIn, controlOut, muxIn, muxOut, broadcastIn, broadcastOut, iopubIn, task } = this.#sockets;
-    const own = [controlIn, controlOut, muxIn, muxOut, broadcastIn, ...broadcastOut, iopubIn];
-    const tasks = this.#pure !== null
-      ? [this.#pure.socket]
-      : task === null
-      ? []
-      : [task.clients, task.engines];
-    for (const socket of [this.#link.socket, ...tasks, ...own]) this.#poller.add(socket, () => {});
+    // Read in every turn.
+    this.#poller.add(this.#link.socket, () => {});
+    for (const reader of this.#readers) {
+      for (const socket of reader.sockets) this.#poller.add(socket, () => reader.isDue = true);
+    }
+    // An abort may name requests that came a moment before it.
+    this.#poller.add(this.#sockets.controlIn, () => {
+      for (const reader of this.#readers) reader.isDue = true;
+    });
   }
 
-  /** Reads everything that is there, carries out, sends. */
+  /** Reads what is there, carries out, sends. */
   #turn(): void {
     for (const news of this.#link.receive()) this.#hear(news);
     let more = false;
-    for (const read of this.#readers) more = this.#guarded(read) || more;
+    for (const reader of this.#readers) {
+      if (!reader.isDue) continue;
+      reader.isDue = this.#guarded(reader.read);
+      more ||= reader.isDue;
+    }
     this.#more = more;
     const at = now();
     for (const part of [this.#tasks, this.#direct, this.#broadcast]) {
@@ -213,10 +234,11 @@ class SchedulerLoop {
     }
     this.#control.flush();
     this.#report(at);
+    this.#link.flushIfDue(at);
   }
 
   /** A mistake of ours in handling what somebody sent must not end the loop for all others. */
-  #guarded(read: Reader): boolean {
+  #guarded(read: () => boolean): boolean {
     try {
       return read();
     } catch (error) {
@@ -233,7 +255,12 @@ class SchedulerLoop {
     if (!(this.#tasks ?? this.#link).isOpen) return 1;
     const isWaiting = this.#tasks?.isWaitingForEngines || this.#direct.isWaiting || this.#broadcast.isWaiting;
     if (isWaiting || this.#control.isWaiting) return RETRY_MS;
-    const tick = Math.min(this.#tasks?.nextTick ?? Infinity, this.#direct.nextTick, this.#broadcast.nextTick);
+    const tick = Math.min(
+      this.#tasks?.nextTick ?? Infinity,
+      this.#direct.nextTick,
+      this.#broadcast.nextTick,
+      this.#link.nextFlush,
+    );
     return Math.max(0, Math.min(SCHEDULER_BOUNDS.idleMs, Math.ceil(tick - now())));
   }
 

@@ -50,15 +50,19 @@ export async function awaitSetup(link: HubLink, signal: AbortSignal): Promise<Sc
     }
   });
   const until = monotonic() + SETUP_MS;
-  while (setup === null && !stopped) {
-    if (signal.aborted) return null;
-    if (monotonic() > until) {
-      throw new Error(`Cannot start the schedulers: no reply of the hub in ${SETUP_MS / 1000} s`);
+  try {
+    while (setup === null && !stopped) {
+      if (signal.aborted) return null;
+      if (monotonic() > until) {
+        throw new Error(`Cannot start the schedulers: no reply of the hub in ${SETUP_MS / 1000} s`);
+      }
+      poller.wait(TURN_MS);
+      await eventLoopTurn();
     }
-    poller.wait(TURN_MS);
-    await eventLoopTurn();
+    return setup;
+  } finally {
+    poller.remove(link.socket);
   }
-  return setup;
 }
 
 function readSetup(news: HubNews): SchedulerSetup {

@@ -2,23 +2,51 @@
  * Waiting for sockets. `SyncPoller` blocks its thread in one zmq_poll, which halves a round trip and suits a process that does nothing
  * else; `AsyncPoller` waits on the event loop.
  */
+import { monotonic } from "../base/clock.ts";
 import { type LibZmq, libzmq } from "../native/libzmq.ts";
 import { Context } from "./context.ts";
 import { EINTR, wireError } from "./errors.ts";
 import { PollItems } from "./poll_items.ts";
-import type { Socket } from "./socket.ts";
+import type { Socket, SocketWatcher } from "./socket.ts";
 
 /** Rounds over the sockets before the event loop gets a turn. */
 const ROUNDS = 4;
 const WAKE_URL = "inproc://wake";
 const NOTHING = [new Uint8Array(0)];
 
-interface Watched {
-  readonly what: Socket | number;
-  readonly ready: () => void;
+/** What a SyncPoller watches. Of a descriptor only `ready` counts. */
+class Watched implements SocketWatcher {
+  readonly isExclusive = false;
+  readonly fd: number;
+  /** Whether the socket's events must be looked at: its descriptor would not tell. */
+  isTouched: boolean;
+  /** Whether it is ready in this round. */
+  isDue = false;
+
+  constructor(readonly what: Socket | number, readonly ready: () => void, readonly closed: () => void) {
+    this.fd = typeof what === "number" ? what : what.fd;
+    this.isTouched = typeof what !== "number";
+    if (typeof what !== "number") what.watch(this);
+  }
+
+  touched(): void {
+    this.isTouched = true;
+  }
+
+  drained(): void {
+    this.isTouched = false;
+  }
+
+  /** Looks whether a socket can be read, which takes the edge of its descriptor away. */
+  look(): boolean {
+    return this.isDue = this.isTouched = typeof this.what !== "number" && this.what.readable;
+  }
 }
 
-/** Waits by blocking the thread. */
+/**
+ * Waits by blocking the thread. It polls the sockets' descriptors and asks only those sockets that signalled or were used meanwhile: zmq_poll over the
+ * sockets themselves asks all of them, twice, at two system calls each.
+ */
 export class SyncPoller {
   readonly #zmq: LibZmq = libzmq().symbols;
   readonly #items = new PollItems();
@@ -28,13 +56,18 @@ export class SyncPoller {
 
   /** Watches a socket or a file descriptor; `ready` is called when it can be read, or a descriptor is at its end. */
   add(what: Socket | number, ready: () => void): void {
-    this.#watched.set(what, { what, ready });
+    this.remove(what);
+    this.#watched.set(what, new Watched(what, ready, () => this.remove(what)));
     this.#isStale = true;
   }
 
   /** Ends the watch. Harmless if there is none. */
   remove(what: Socket | number): void {
-    if (this.#watched.delete(what)) this.#isStale = true;
+    const watched = this.#watched.get(what);
+    if (watched === undefined) return;
+    if (typeof what !== "number") what.unwatch(watched);
+    this.#watched.delete(what);
+    this.#isStale = true;
   }
 
   /**
@@ -43,50 +76,89 @@ export class SyncPoller {
    * @throws WireError if a context was closed meanwhile
    */
   wait(timeoutMs: number): boolean {
-    this.#dropClosed();
     if (this.#isStale) this.#rebuild();
+    const until = timeoutMs > 0 ? monotonic() + timeoutMs : 0;
+    for (let left = timeoutMs;; left = Math.max(0, until - monotonic())) {
+      const isDue = this.#lookAtTouched();
+      if (!this.#poll(isDue ? 0 : left)) return false;
+      if (this.#lookAtTouched() || isDue) {
+        this.#callReady();
+        return true;
+      }
+      // Descriptors signal connections too, which are nothing to read.
+      if (timeoutMs >= 0 && (timeoutMs === 0 || monotonic() >= until)) return true;
+    }
+  }
+
+  /** Whether anything is ready. Sockets stay due until they are called. */
+  #lookAtTouched(): boolean {
+    let isAny = false;
+    for (const watched of this.#list) {
+      if (watched.isDue || (watched.isTouched && watched.look())) isAny = true;
+    }
+    return isAny;
+  }
+
+  /** Waits for the descriptors and marks those that signal; false if a signal interrupted it. */
+  #poll(timeoutMs: number): boolean {
     const list = this.#list;
     const count = this.#zmq.zmq_poll(this.#items.bytes, list.length, BigInt(Math.ceil(timeoutMs)));
     if (count < 0) {
       if (this.#zmq.zmq_errno() === EINTR) return false;
       throw wireError(`wait for ${list.length} sockets`, this.#zmq);
     }
-    if (count > 0) this.#callReady(list);
+    for (let i = 0, left = count; left > 0 && i < list.length; i++) {
+      if (!this.#items.isReady(i)) continue;
+      left--;
+      const watched = list[i]!;
+      if (typeof watched.what === "number") watched.isDue = true;
+      else watched.isTouched = true;
+    }
     return true;
   }
 
-  #callReady(list: readonly Watched[]): void {
-    // Read first: what is called may wait in turn and overwrite the items.
-    const ready = list.filter((_, i) => this.#items.isReady(i));
+  #callReady(): void {
+    // Marks go first: what is called may wait in turn.
+    const ready = this.#list.filter((watched) => watched.isDue);
+    for (const watched of ready) watched.isDue = false;
     for (const watched of ready) {
       if (this.#watched.get(watched.what) === watched) watched.ready();
     }
   }
 
-  #dropClosed(): void {
-    for (const { what } of this.#list) {
-      if (typeof what !== "number" && what.closed) this.remove(what);
-    }
-  }
-
   #rebuild(): void {
-    this.#list = [...this.#watched.values()].filter(({ what }) => typeof what === "number" || !what.closed);
+    this.#list = [...this.#watched.values()];
     this.#items.room(this.#list.length);
-    this.#list.forEach(({ what }, i) => {
-      if (typeof what === "number") this.#items.setFd(i, what);
-      else this.#items.setSocket(i, what.handle);
-    });
+    this.#list.forEach(({ fd }, i) => this.#items.setFd(i, fd));
     this.#isStale = false;
   }
 }
 
 /** One socket of an AsyncPoller. */
-interface Entry {
-  readonly socket: Socket;
-  readonly ready: () => void;
+class Entry implements SocketWatcher {
+  readonly isExclusive = true;
   readonly fd: number;
   /** Whether its events must be read before the next wait. */
-  isTouched: boolean;
+  isTouched = true;
+
+  constructor(
+    readonly socket: Socket,
+    readonly ready: () => void,
+    readonly onTouch: () => void,
+    readonly closed: () => void,
+  ) {
+    this.fd = socket.fd;
+    socket.watch(this);
+  }
+
+  touched(): void {
+    this.isTouched = true;
+    this.onTouch();
+  }
+
+  drained(): void {
+    this.isTouched = false;
+  }
 }
 
 /** How an AsyncPoller is made. */
@@ -141,17 +213,18 @@ export class AsyncPoller {
    */
   add(socket: Socket, ready: () => void): void {
     if (this.#isClosed) throw new Error("Cannot add a socket to a poller that is closed");
-    if (this.#entries.has(socket)) socket.watch(null);
-    const entry: Entry = { socket, ready, fd: socket.fd, isTouched: true };
-    socket.watch({ touched: () => this.#touched(entry), closed: () => this.remove(socket) });
+    this.remove(socket);
+    const entry = new Entry(socket, ready, this.#touched, () => this.remove(socket));
     this.#entries.set(socket, entry);
     this.#wake();
   }
 
   /** Ends the watch. Harmless if there is none. */
   remove(socket: Socket): void {
-    if (!this.#entries.delete(socket)) return;
-    socket.watch(null);
+    const entry = this.#entries.get(socket);
+    if (entry === undefined) return;
+    this.#entries.delete(socket);
+    socket.unwatch(entry);
     this.#wake();
   }
 
@@ -159,7 +232,7 @@ export class AsyncPoller {
   close(): Promise<void> {
     if (!this.#isClosed) {
       this.#isClosed = true;
-      for (const socket of this.#entries.keys()) socket.watch(null);
+      for (const entry of this.#entries.values()) entry.socket.unwatch(entry);
       this.#entries.clear();
       this.#wake();
     }
@@ -170,12 +243,11 @@ export class AsyncPoller {
     return this.close();
   }
 
-  #touched(entry: Entry): void {
-    entry.isTouched = true;
+  readonly #touched = (): void => {
     if (this.#isServing || this.#isCheckDue) return;
     this.#isCheckDue = true;
     queueMicrotask(() => this.#check());
-  }
+  };
 
   #check(): void {
     this.#isCheckDue = false;

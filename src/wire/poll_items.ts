@@ -1,5 +1,5 @@
 /**
- * An array of zmq_pollitem_t: a socket's pointer or, where that is null, a file descriptor, and what happened to it.
+ * An array of zmq_pollitem_t: a socket's pointer, which is null here, a file descriptor, and what happened to it.
  */
 
 const ITEM_BYTES = 16;
@@ -18,19 +18,10 @@ export class PollItems {
     this.bytes = new Uint8Array(this.#view.buffer);
   }
 
-  /** Waits for a socket to be readable. */
-  setSocket(i: number, handle: Deno.PointerValue): void {
-    this.#set(i, Deno.UnsafePointer.value(handle), -1);
-  }
-
   /** Waits for a file descriptor to be readable, or at its end. */
   setFd(i: number, fd: number): void {
-    this.#set(i, 0n, fd);
-  }
-
-  #set(i: number, pointer: bigint, fd: number): void {
     const at = i * ITEM_BYTES;
-    this.#view.setBigUint64(at, pointer, true);
+    this.#view.setBigUint64(at, 0n, true);
     this.#view.setInt32(at + 8, fd, true);
     this.#view.setInt16(at + 12, POLLIN, true);
     this.#view.setInt16(at + 14, 0, true);

@@ -30,7 +30,11 @@ const POLLIN = 1;
 /** Who must know that a socket was used: its descriptor is edge-triggered, and most calls take the edge away. */
 export interface SocketWatcher {
   touched(): void;
+  /** Nothing is left to receive: the descriptor signals what comes from now on. */
+  drained(): void;
   closed(): void;
+  /** Whether it suffers no second one of its kind. */
+  readonly isExclusive: boolean;
 }
 
 /** What `Context.socket` hands over. */
@@ -54,7 +58,7 @@ export class Socket {
   readonly #size = new Uint8Array(this.#memory, 72, 8);
   #handle: Deno.PointerValue;
   #endpoint = "";
-  #watcher: SocketWatcher | null = null;
+  #watchers: readonly SocketWatcher[] = [];
 
   /** Use `Context.socket`. */
   constructor({ zmq, context, type, options, onClose }: SocketParts) {
@@ -92,13 +96,13 @@ export class Socket {
   bind(url: string): string {
     if (this.#zmq.zmq_bind(this.#open(), cString(url)) !== 0) throw wireError(`bind "${url}"`, this.#zmq);
     this.#endpoint = this.#lastEndpoint();
-    this.#watcher?.touched();
+    this.#touched();
     return this.#endpoint;
   }
 
   unbind(url: string): void {
     if (this.#zmq.zmq_unbind(this.#open(), cString(url)) !== 0) throw wireError(`unbind "${url}"`, this.#zmq);
-    this.#watcher?.touched();
+    this.#touched();
   }
 
   /** Connects in the background; nobody has to be there yet. */
@@ -106,14 +110,14 @@ export class Socket {
     if (this.#zmq.zmq_connect(this.#open(), cString(url)) !== 0) {
       throw wireError(`connect to "${url}"`, this.#zmq);
     }
-    this.#watcher?.touched();
+    this.#touched();
   }
 
   disconnect(url: string): void {
     if (this.#zmq.zmq_disconnect(this.#open(), cString(url)) !== 0) {
       throw wireError(`disconnect from "${url}"`, this.#zmq);
     }
-    this.#watcher?.touched();
+    this.#touched();
   }
 
   /** SUB: takes messages with this prefix too. */
@@ -148,9 +152,11 @@ export class Socket {
     const handle = this.#open(), flags = more ? DONTWAIT | SNDMORE : DONTWAIT;
     const bytes = frame as Uint8Array<ArrayBuffer>;
     while (this.#zmq.zmq_send(handle, bytes, BigInt(frame.length), flags) < 0) {
-      if (!this.#isRetry("send on")) return false;
+      if (this.#isRetry("send on")) continue;
+      this.#touched();
+      return false;
     }
-    if (!more && this.#watcher !== null) this.#watcher.touched();
+    if (!more) this.#touched();
     return true;
   }
 
@@ -158,9 +164,11 @@ export class Socket {
   sendMessage(msg: Uint8Array<ArrayBuffer>, more: boolean): boolean {
     const handle = this.#open(), flags = more ? DONTWAIT | SNDMORE : DONTWAIT;
     while (this.#zmq.zmq_msg_send(msg, handle, flags) < 0) {
-      if (!this.#isRetry("send on")) return false;
+      if (this.#isRetry("send on")) continue;
+      this.#touched();
+      return false;
     }
-    if (!more && this.#watcher !== null) this.#watcher.touched();
+    if (!more) this.#touched();
     return true;
   }
 
@@ -168,10 +176,7 @@ export class Socket {
   #isRetry(action: string): boolean {
     const errno = this.#zmq.zmq_errno();
     if (errno === EINTR) return true;
-    if (errno === EAGAIN || errno === EHOSTUNREACH) {
-      this.#watcher?.touched();
-      return false;
-    }
+    if (errno === EAGAIN || errno === EHOSTUNREACH) return false;
     throw wireError(`${action} a ${this.type} socket`, this.#zmq);
   }
 
@@ -215,10 +220,12 @@ export class Socket {
     for (;;) {
       const size = this.#zmq.zmq_msg_recv(msg, handle, DONTWAIT);
       if (size >= 0) {
-        if (this.#watcher !== null) this.#watcher.touched();
+        this.#touched();
         return size;
       }
-      if (!this.#isRetry("receive from")) return -1;
+      if (this.#isRetry("receive from")) continue;
+      for (const watcher of this.#watchers) watcher.drained();
+      return -1;
     }
   }
 
@@ -239,7 +246,7 @@ export class Socket {
     while (this.#zmq.zmq_getsockopt(handle, option, this.#value, this.#size) !== 0) {
       if (this.#zmq.zmq_errno() !== EINTR) throw wireError(`ask a ${this.type} socket`, this.#zmq);
     }
-    if (this.#watcher !== null) this.#watcher.touched();
+    this.#touched();
     return this.#number[0]!;
   }
 
@@ -258,14 +265,23 @@ export class Socket {
   }
 
   /**
-   * For pollers: who is told of every use of the socket; null for nobody.
-   * @throws Error if somebody else is told
+   * For pollers: who is told of every use of the socket from now on.
+   * @throws Error if it and another one are exclusive
    */
-  watch(watcher: SocketWatcher | null): void {
-    if (watcher !== null && this.#watcher !== null) {
+  watch(watcher: SocketWatcher): void {
+    if (watcher.isExclusive && this.#watchers.some((other) => other.isExclusive)) {
       throw new Error(`Cannot watch a ${this.type} socket twice`);
     }
-    this.#watcher = watcher;
+    this.#watchers = [...this.#watchers, watcher];
+  }
+
+  /** For pollers: is not told any more. */
+  unwatch(watcher: SocketWatcher): void {
+    this.#watchers = this.#watchers.filter((other) => other !== watcher);
+  }
+
+  #touched(): void {
+    for (const watcher of this.#watchers) watcher.touched();
   }
 
   /** Closes; what is unsent lives on as long as `lingerMs`. Harmless twice. */
@@ -274,9 +290,9 @@ export class Socket {
     this.#zmq.zmq_close(this.#handle);
     this.#handle = null;
     this.#onClose();
-    const watcher = this.#watcher;
-    this.#watcher = null;
-    watcher?.closed();
+    const watchers = this.#watchers;
+    this.#watchers = [];
+    for (const watcher of watchers) watcher.closed();
   }
 
   [Symbol.dispose](): void {
