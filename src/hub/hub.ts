@@ -71,6 +71,7 @@ class RunningHub implements Hub {
   readonly #key: string;
   readonly #mac: Mac;
   readonly #session: Session;
+  readonly #packer: Packer;
   readonly #context: Context;
   readonly #poller: AsyncPoller;
   readonly #sockets: HubSockets;
@@ -93,6 +94,7 @@ class RunningHub implements Hub {
 
   constructor(options: HubOptions, packer: Packer, log: Logger) {
     this.#options = options;
+    this.#packer = packer;
     this.#log = log;
     this.ready = this.#readyGate.promise;
     this.closed = this.#closedGate.promise;
@@ -102,7 +104,7 @@ class RunningHub implements Hub {
       this.#files = this.#prepareFiles();
       this.#key = options.key ?? this.#files.oldKey ?? newKey();
       this.#mac = createMac(this.#key);
-      this.#session = this.#makeSession(packer);
+      this.#session = this.#makeSession();
       this.#store = openRecords(options, { engineOf: (client, n) => this.#engineOf(client, n) }, log);
       this.#stack.defer(() => void this.#store.close());
       this.#context = this.#stack.use(Context.open());
@@ -189,10 +191,17 @@ class RunningHub implements Hub {
     return files;
   }
 
-  #makeSession(packer: Packer): Session {
+  #makeSession(): Session {
     const { session, username = "hub" } = this.#options;
     const own = session === undefined ? {} : { session };
-    return new Session({ key: this.#key, mac: this.#mac, username, pid: Deno.pid, packer, ...own });
+    return new Session({
+      key: this.#key,
+      mac: this.#mac,
+      username,
+      pid: Deno.pid,
+      packer: this.#packer,
+      ...own,
+    });
   }
 
   /** The uuid of the engine that has an open task. */
@@ -249,6 +258,7 @@ class RunningHub implements Hub {
       registry: this.#presence.registry,
       ledger: this.#ledger,
       store: this.#store,
+      packer: this.#packer,
     });
     return new RequestDoor({
       socket: this.#sockets.all.registration,
@@ -271,7 +281,9 @@ class RunningHub implements Hub {
   }
 
   #listen(): void {
-    const { registration } = this.#sockets.all;
+    const { registration, notification } = this.#sockets.all;
+    // Nothing is read there. But who connects and goes costs memory until the socket is looked at.
+    this.#poller.add(notification, () => {});
     this.#poller.add(registration, guarded(this.#log, "requests", () => this.#door.read()));
     this.#presence.listen(this.#poller);
     const isEncrypted = Boolean(this.#options.curve);

@@ -3,20 +3,25 @@
  * throws, and whatever it throws becomes an error reply.
  */
 
-import { joinedPickle } from "./joined_pickle.ts";
+import type { Packer } from "../protocol/packers.ts";
 import { sizeOf } from "./found_records.ts";
+import { joinedPickle } from "./joined_pickle.ts";
 import type { Ledger, Place } from "./ledger.ts";
 import { HUB_BOUNDS } from "./options.ts";
+import { PackedList } from "./packed_list.ts";
 import { parseQuery } from "./query_match.ts";
 import { isRecordKey, RECORD_KEYS, type RecordKey } from "./record_keys.ts";
 import { noData } from "./records_none.ts";
 import { msgIdOf, type RecordStore, type StoredRecord } from "./records.ts";
 import type { Registry } from "./registry.ts";
 import { keyError, quoted, RequestError, tooLarge } from "./request_error.ts";
+import { Slices } from "./slices.ts";
 
 /** A reply's content and buffers. */
 export interface Answer {
   readonly content: Readonly<Record<string, unknown>>;
+  /** One more entry of the content, which may be long. */
+  readonly list?: PackedList;
   readonly buffers?: readonly Uint8Array[];
 }
 
@@ -24,6 +29,7 @@ export interface QueryParts {
   readonly registry: Registry;
   readonly ledger: Ledger;
   readonly store: RecordStore;
+  readonly packer: Packer;
 }
 
 type Targets = number | string | readonly (number | string)[] | null;
@@ -89,7 +95,9 @@ export class Queries {
     if (store.finished) return this.#statusWithoutRecords(msgIds, request.status_only);
     const pending: string[] = [];
     const records = new Map<string, StoredRecord>();
+    const reading = new Slices();
     for (const msgId of msgIds) {
+      if (reading.isOver) await reading.next();
       const record = this.#isPending(msgId) ? undefined : await store.get(msgId);
       if (record && record.field("completed") !== null) records.set(msgId, record);
       // It may have been asked for in the moment of its end.
@@ -100,8 +108,9 @@ export class Queries {
     const content = { status: "ok", pending, completed: [...records.keys()] };
     if (request.status_only) return { content };
     const buffers = new AnswerBuffers();
-    const entries: [string, unknown][] = [];
+    const entries: [string, unknown][] = [], slices = new Slices();
     for (const [msgId, record] of records) {
+      if (slices.isOver) await slices.next();
       const count = buffers.add(await resultBuffers(record, store));
       const io = Object.fromEntries(IO_KEYS.map((key) => [key, record.field(key)]));
       const fields = Object.fromEntries(RESULT_KEYS.map((key) => [key, record.field(key)]));
@@ -123,7 +132,13 @@ export class Queries {
   }
 
   async history(): Promise<Answer> {
-    return { content: { status: "ok", history: await this.#parts.store.history() } };
+    const { store, packer } = this.#parts;
+    const list = new PackedList(packer, "history"), slices = new Slices();
+    for (const msgId of await store.history()) {
+      list.add(msgId);
+      if (slices.isOver) await slices.next();
+    }
+    return { content: { status: "ok" }, list };
   }
 
   /** Records that meet a query. @throws RequestError for an unknown key or operator */
@@ -140,23 +155,23 @@ export class Queries {
     const shown = keys.filter((key) => key !== "buffers" && key !== "result_buffers");
     const wanted = isAsked ? keys : shown;
     const found = await this.#parts.store.find(conditions, HUB_BOUNDS.maxAnswerRecords, wanted);
-    const buffers = new AnswerBuffers();
-    const lengths: number[] = [];
-    const resultLengths: number[] = [];
-    const records = found.map((record) => {
+    const buffers = new AnswerBuffers(), slices = new Slices();
+    const list = new PackedList(this.#parts.packer, "records");
+    const lengths: number[] = [], resultLengths: number[] = [];
+    for (const record of found) {
       if (wantsBuffers) lengths.push(buffers.add(record.buffers()));
       if (wantsResults) resultLengths.push(buffers.add(record.resultBuffers()));
-      const fields = Object.fromEntries(shown.map((key) => [key, record.field(key)]));
-      buffers.count(sizeOf(fields));
-      return fields;
-    });
+      const before = list.bytes;
+      list.add(Object.fromEntries(shown.map((key) => [key, record.field(key)])));
+      buffers.count(list.bytes - before);
+      if (slices.isOver) await slices.next();
+    }
     const content = {
       status: "ok",
-      records,
       buffer_lens: wantsBuffers ? lengths : null,
       result_buffer_lens: wantsResults ? resultLengths : null,
     };
-    return { content, buffers: buffers.all };
+    return { content, list, buffers: buffers.all };
   }
 
   /** Drops records; nothing if one of them is pending. @throws RequestError (IndexError) */

@@ -31,6 +31,7 @@ import {
   type TaskOutput,
 } from "./records.ts";
 import { keyError, quoted } from "./request_error.ts";
+import { Slices } from "./slices.ts";
 import { toMicros } from "./times.ts";
 
 export interface MemoryOptions {
@@ -217,20 +218,20 @@ export class MemoryRecords implements RecordStore {
     return entry && this.#view(msgId, entry);
   }
 
-  find(conditions: readonly Condition[], limit: number): StoredRecord[] {
+  async find(conditions: readonly Condition[], limit: number): Promise<StoredRecord[]> {
     const ids = askedIds(conditions) ?? this.#entries.keys();
-    const found = new FoundRecords(limit);
+    const found = new FoundRecords(limit), slices = new Slices();
     for (const id of ids) {
       const entry = this.#entries.get(id);
       const record = entry && this.#view(id, entry);
-      if (!record || !matches(conditions, (key) => record.field(key))) continue;
-      found.add(record);
+      if (record && matches(conditions, (key) => record.field(key))) found.add(record);
+      if (slices.isOver) await slices.next();
     }
     return found.sorted();
   }
 
-  history(): string[] {
-    const records = this.find([], Infinity);
+  async history(): Promise<string[]> {
+    const records = await this.find([], Infinity);
     return records.filter((record) => record.submitted !== null).map((record) => record.msgId);
   }
 

@@ -231,12 +231,12 @@ export class SqliteRecords implements RecordStore {
     conditions: readonly Condition[],
     limit: number,
     keys: readonly RecordKey[] = RECORD_KEYS,
-  ): StoredRecord[] {
+  ): Promise<StoredRecord[]> {
     this.commit();
     return this.#reader.find(conditions, limit, keys);
   }
 
-  history(): string[] {
+  history(): Promise<string[]> {
     this.commit();
     return this.#reader.history();
   }

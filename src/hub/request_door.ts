@@ -23,6 +23,7 @@ import type { Answer, Queries } from "./queries.ts";
 import type { Later } from "./records.ts";
 import { RequestTurns } from "./request_turns.ts";
 import { errorContent, keyError, quoted, RequestError } from "./request_error.ts";
+import { Slices } from "./slices.ts";
 import type { HubStatus } from "./status.ts";
 
 export interface DoorParts {
@@ -176,7 +177,7 @@ export class RequestDoor {
       try {
         if (ABOUT_TASKS.has(type)) await this.#parts.caughtUp();
         const answer = await this.#handlers[type](content);
-        this.#reply(rid, message, replyType(type), answer);
+        await this.#replyLong(rid, message, replyType(type), answer);
         this.#parts.onChange();
       } catch (error) {
         guarded(this.#parts.log, "refusal", () => this.#refuse(rid, message, error))();
@@ -193,6 +194,15 @@ export class RequestDoor {
     this.#send(rid, message.header, type, answer);
   }
 
+  /** An answer that may have a long list; nothing else of its party is answered meanwhile. */
+  async #replyLong(rid: Uint8Array, message: Message, type: string, answer: Answer): Promise<void> {
+    if (answer.list === undefined) return this.#reply(rid, message, type, answer);
+    const { session, socket } = this.#parts;
+    const bytes = await answer.list.within(answer.content, new Slices());
+    const options = { parent: message.header, buffers: answer.buffers };
+    if (!socket.closed) socket.send([rid, ...session.messageOf(type, bytes, options)]);
+  }
+
   /** Without effect where the hub has ended meanwhile. */
   #send(rid: Uint8Array, parent: ParentHeader, type: string, { content, buffers }: Answer): void {
     const { session, socket } = this.#parts;
@@ -201,6 +211,8 @@ export class RequestDoor {
   }
 
   #refuse(rid: Uint8Array, message: Message, error: unknown): void {
+    // What was under way when the hub ended cannot be answered, and need not.
+    if (this.#parts.socket.closed) return;
     const type = message.header.msg_type;
     if (!(error instanceof RequestError) && !(error instanceof ShapeError)) {
       const text = error instanceof Error ? error.stack ?? error.message : String(error);

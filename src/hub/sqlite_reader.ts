@@ -17,6 +17,7 @@ import {
   type Submitted,
 } from "./records.ts";
 import { ARGUMENT_KEYS, RECORD_KEYS, type RecordKey, RESULT_KEYS } from "./record_keys.ts";
+import { Slices } from "./slices.ts";
 import { JSON_COLUMNS, type SqlPart } from "./sqlite_schema.ts";
 import { parseTime } from "./times.ts";
 
@@ -29,7 +30,6 @@ type Row = Record<string, unknown>;
 interface Statement {
   get(...values: (string | number)[]): Row | undefined;
   all(...values: (string | number)[]): Row[];
-  iterate(...values: (string | number)[]): Iterable<Row>;
 }
 
 export interface Database {
@@ -41,6 +41,9 @@ export interface Database {
 }
 
 const EMPTY = new Uint8Array(0);
+/** Rows that are looked at at once. */
+const PAGE_ROWS = 200;
+
 /** Tasks of groups with their results; bytes of arguments and results only where somebody asks for them. */
 function groupsSql(keys: readonly RecordKey[]): string {
   const body = keys.some((key) => ARGUMENT_KEYS.has(key)) ? "s.body" : "NULL AS body";
@@ -69,25 +72,49 @@ export class SqliteReader {
     return message && this.#peerRecord(message);
   }
 
-  find(conditions: readonly Condition[], limit: number, keys: readonly RecordKey[]): StoredRecord[] {
-    const found = new FoundRecords(limit);
+  async find(
+    conditions: readonly Condition[],
+    limit: number,
+    keys: readonly RecordKey[],
+  ): Promise<StoredRecord[]> {
+    const found = new FoundRecords(limit), slices = new Slices();
     for (const record of this.#candidates(conditions, [...keys, ...conditions.map(({ key }) => key)])) {
-      if (matches(conditions, (key) => record.field(key))) found.add(record);
+      if (record !== undefined && matches(conditions, (key) => record.field(key))) found.add(record);
+      if (slices.isOver) await slices.next();
     }
     return found.sorted();
   }
 
-  history(): string[] {
-    const rows = this.#db.prepare(
-      `SELECT task, submitted FROM submissions WHERE submitted IS NOT NULL
-       UNION ALL SELECT msg_id, submitted FROM messages WHERE submitted IS NOT NULL ORDER BY submitted`,
-    );
-    const records: Submitted[] = [];
-    for (const { task, submitted } of rows.iterate()) {
-      const msgId = this.#msgId(task);
-      if (msgId !== undefined) records.push({ msgId, submitted: Number(submitted) });
+  async history(): Promise<string[]> {
+    const records: Submitted[] = [], slices = new Slices();
+    for (
+      const [table, key, name] of [["submissions", "task", "task"], ["messages", "rowid", "msg_id"]] as const
+    ) {
+      for (const { from, to } of this.#pages(table, key)) {
+        const rows = this.#db.prepare(
+          `SELECT ${name} AS task, submitted FROM ${table} WHERE ${key} > ? AND ${key} <= ? AND submitted IS NOT NULL`,
+        );
+        for (const { task, submitted } of rows.all(from, to)) {
+          const msgId = this.#msgId(task);
+          if (msgId !== undefined) records.push({ msgId, submitted: Number(submitted) });
+        }
+        if (slices.isOver) await slices.next();
+      }
     }
     return records.sort(bySubmission).map((record) => record.msgId);
+  }
+
+  /**
+   * A table piece by piece, by its key: between two pieces there may be other statements, and rows may come and go. None is open meanwhile.
+   */
+  *#pages(table: "submissions" | "messages", key: "task" | "rowid"): Generator<{ from: number; to: number }> {
+    const next = this.#db.prepare(
+      `SELECT ${key} AS place FROM ${table} WHERE ${key} > ? ORDER BY ${key} LIMIT 1 OFFSET ${PAGE_ROWS - 1}`,
+    );
+    for (let from = -1, to = 0; to < Number.MAX_SAFE_INTEGER; from = to) {
+      to = Number(next.get(from)?.["place"] ?? Number.MAX_SAFE_INTEGER);
+      yield { from, to };
+    }
   }
 
   #msgId(task: unknown): string | undefined {
@@ -122,23 +149,27 @@ export class SqliteReader {
     }
   }
 
-  *#candidates(conditions: readonly Condition[], keys: readonly RecordKey[]): Generator<StoredRecord> {
+  /** Records that may meet the conditions; undefined now and then, where a page had none. */
+  *#candidates(
+    conditions: readonly Condition[],
+    keys: readonly RecordKey[],
+  ): Generator<StoredRecord | undefined> {
     const ids = askedIds(conditions);
     if (ids) {
-      for (const id of ids) {
-        const record = this.get(id, keys);
-        if (record) yield record;
-      }
+      for (const id of ids) yield this.get(id, keys);
       return;
     }
-    const groups = where(conditions.flatMap((condition) => this.#groupPart(condition)));
-    for (const row of this.#db.prepare(groupsSql(keys) + groups.sql).iterate(...groups.values)) {
-      const record = this.#groupRecord(row);
-      if (record) yield record;
+    const groups = where(["s.task > ? AND s.task <= ?"], conditions.flatMap((one) => this.#groupPart(one)));
+    for (const { from, to } of this.#pages("submissions", "task")) {
+      yield;
+      const rows = this.#db.prepare(groupsSql(keys) + groups.sql).all(from, to, ...groups.values);
+      for (const row of rows) yield this.#groupRecord(row);
     }
-    const peers = where(conditions.flatMap(peerPart));
-    for (const row of this.#db.prepare(`SELECT * FROM messages${peers.sql}`).iterate(...peers.values)) {
-      yield this.#peerRecord(row);
+    const peers = where(["rowid > ? AND rowid <= ?"], conditions.flatMap(peerPart));
+    for (const { from, to } of this.#pages("messages", "rowid")) {
+      yield;
+      const rows = this.#db.prepare(`SELECT * FROM messages${peers.sql}`).all(from, to, ...peers.values);
+      for (const row of rows) yield this.#peerRecord(row);
     }
   }
 
@@ -305,9 +336,8 @@ function timePart(column: string, op: string, argument: unknown): SqlPart[] {
   return comparison && time !== undefined ? [{ sql: `${column} ${comparison} ?`, values: [time] }] : [];
 }
 
-function where(parts: readonly SqlPart[]): SqlPart {
-  if (parts.length === 0) return { sql: "", values: [] };
-  const sql = ` WHERE ${parts.map((part) => part.sql).join(" AND ")}`;
+function where(bounds: readonly string[], parts: readonly SqlPart[]): SqlPart {
+  const sql = ` WHERE ${[...bounds, ...parts.map((part) => part.sql)].join(" AND ")}`;
   return { sql, values: parts.flatMap((part) => part.values) };
 }
 

@@ -149,6 +149,12 @@ export class Session {
     return [DELIMITER, new Uint8Array(0), ...parts];
   }
 
+  /** A new message whose content is in bytes already. */
+  messageOf(type: string, content: Uint8Array, options: Omit<MessageOptions, "header"> = {}): Uint8Array[] {
+    const parts = [this.header(type), options.parent ?? {}, options.metadata ?? {}].map(this.#packer.pack);
+    return [...this.signed([...parts, content]), ...(options.buffers ?? [])];
+  }
+
   /** A dictionary's bytes, as they stand in a message. */
   packed(dictionary: object): Uint8Array {
     return this.#packer.pack(dictionary);

@@ -8,9 +8,17 @@ export interface Packer {
   pack(value: unknown): Uint8Array;
   /** Throws if the bytes are not what this packer writes. */
   unpack(bytes: Uint8Array): unknown;
+  /** Items of a list behind one another, to be put in by `withList`. */
+  items(values: readonly unknown[]): Uint8Array;
+  /**
+   * The bytes, in parts, of a dictionary (of 1 to 14 entries) with one entry more: a list of `count` items that were packed before.
+   * @param pieces what `items` made of them, none of them empty
+   */
+  withList(dictionary: object, name: string, count: number, pieces: readonly Uint8Array[]): Uint8Array[];
 }
 
 const encoder = new TextEncoder();
+const COMMA = encoder.encode(",");
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Plain JSON in UTF-8. */
@@ -18,6 +26,13 @@ export const JSON_PACKER: Packer = {
   name: "json",
   pack: (value) => encoder.encode(JSON.stringify(value)),
   unpack: (bytes) => JSON.parse(decoder.decode(bytes)),
+  items: (values) => encoder.encode(JSON.stringify(values).slice(1, -1)),
+  withList(dictionary, name, _count, pieces) {
+    const head = JSON.stringify(dictionary).slice(0, -1);
+    const parts: Uint8Array[] = [encoder.encode(`${head},${JSON.stringify(name)}:[`)];
+    for (const [i, piece] of pieces.entries()) parts.push(...(i === 0 ? [] : [COMMA]), piece);
+    return [...parts, encoder.encode("]}")];
+  },
 };
 
 /**
@@ -51,5 +66,25 @@ async function msgpackPacker(): Promise<Packer> {
     name: "msgpack",
     pack: (value) => encode(value, { ignoreUndefined: true }),
     unpack: (bytes) => decode(bytes),
+    items: (values) => joined(values.map((value) => encode(value, { ignoreUndefined: true }))),
+    withList(dictionary, name, count, pieces) {
+      const head = encode(dictionary, { ignoreUndefined: true });
+      // Up to fifteen entries are counted in the first byte; a list's length stands in four behind 0xdd.
+      head[0]!++;
+      const list = new Uint8Array(5);
+      list[0] = 0xdd;
+      new DataView(list.buffer).setUint32(1, count);
+      return [head, encode(name), list, ...pieces];
+    },
   };
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
 }

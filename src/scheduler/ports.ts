@@ -37,13 +37,21 @@ export function allSockets({ task, broadcastOut, ...others }: SchedulerSockets):
 /** Output beyond this many messages for one slow reader is dropped; results never are. */
 const IOPUB_HWM = 20_000;
 
-/** Binds all sockets. Throws WireError naming the port that is taken. */
+/**
+ * Binds all sockets. Who comes last under a name has it (`handover`): a peer whose connection broke comes back while the old one still stands here,
+ * and libzmq would neither read nor ever let go of the new one. Only where clients connect twice to one port (scheme
+ * `none`: broadcasts and tasks) would their two connections throw each other out for ever.
+ *
+ * Throws WireError naming the port that is taken.
+ */
 export function bindSockets(
   context: Context,
   setup: SchedulerSetup,
 ): { sockets: SchedulerSockets; ports: BoundPorts } {
   const opened: Socket[] = [];
   const tree = new BroadcastTree(setup.broadcastDepth);
+  /** Whether clients have two sockets at the port of broadcasts. */
+  const isShared = setup.scheme === "none";
   const open = (
     type: SocketType,
     identity: string | undefined,
@@ -56,6 +64,7 @@ export function bindSockets(
       ...(identity === undefined ? {} : { identity }),
       // An engine may be announced before its other connections stand: what cannot be sent yet is kept, not dropped.
       ...(side === "engine" && type === "ROUTER" ? { mandatory: true } : {}),
+      ...(type === "ROUTER" ? { handover: !(isShared && side === "client" && name === "broadcast") } : {}),
       ...(type === "SUB" ? { subscribe: [""] } : {}),
       ...(isOutput ? { sendHwm: IOPUB_HWM, receiveHwm: IOPUB_HWM } : {}),
       ...(setup.curveSecretKey === null

@@ -185,6 +185,8 @@ class SchedulerLoop {
   /** @param signal null where nothing but the hub's word ends it: then the event loop needs no turns */
   async run(signal: AbortSignal | null): Promise<number> {
     this.#watch();
+    // Nothing is read there. But who connects and goes costs memory until the socket is looked at.
+    this.#poller.add(this.#sockets.iopubOut, () => {});
     let turnAt = monotonic();
     try {
       while (!this.#stopped && !signal?.aborted) {

@@ -69,9 +69,12 @@ export class Intruder implements Disposable {
     return socket;
   }
 
-  /** Anybody's; also that of an engine that is there, where that does not take its place: those who know it have the key. */
+  /**
+   * Anybody's; also that of an engine, at ports where engines do not connect. Where they do, it would take the engine's place until that
+   * has connected again: an engine whose connection broke has to get in, and without CURVE the controller cannot know who it is that does.
+   */
   #identity({ name }: Door): Uint8Array {
-    const known = this.#chance.is(0.3) && !/registration|hb_pong/.test(name)
+    const known = this.#chance.is(0.3) && !/registration|engine/.test(name)
       ? this.#chance.pick(this.#uuids)
       : "";
     const bytes = known === ""

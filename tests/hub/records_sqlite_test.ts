@@ -15,11 +15,11 @@ testRecordQueries("SqliteRecords", (context) => new SqliteRecords(context, { fil
   runs: 100,
 });
 
-function inFolder(run: (folder: string) => void): () => void {
-  return () => {
+function inFolder(run: (folder: string) => void | Promise<void>): () => Promise<void> {
+  return async () => {
     const folder = Deno.makeTempDirSync();
     try {
-      run(folder);
+      await run(folder);
     } finally {
       Deno.removeSync(folder, { recursive: true });
     }
@@ -28,7 +28,7 @@ function inFolder(run: (folder: string) => void): () => void {
 
 Deno.test(
   "SqliteRecords keeps records and client indexes over a restart",
-  inFolder((folder) => {
+  inFolder(async (folder) => {
     const file = `${folder}/tasks.db`;
     const first = new SqliteRecords(context, { file });
     const client = first.clientIndex("s", 1, "me");
@@ -39,7 +39,7 @@ Deno.test(
     first.close();
     const second = new SqliteRecords(context, { file });
     assert.equal(second.clientIndex("s", 1, "me"), client);
-    assert.equal(second.history().length, 25);
+    assert.equal((await second.history()).length, 25);
     assert.equal(second.get("s_1_25")!.field("engine_uuid"), "e0");
     // The definition was sent before the restart only.
     const again = tasksGroup(client, 26, 1);
@@ -76,7 +76,7 @@ Deno.test(
 
 Deno.test(
   "SqliteRecords holds what the disk refuses, says so, and writes it later",
-  inFolder((folder) => {
+  inFolder(async (folder) => {
     const file = `${folder}/tasks.db`;
     const store = new SqliteRecords(context, { file, maxHeldBytes: 20_000 });
     const client = store.clientIndex("s", 1, "me");
@@ -92,7 +92,7 @@ Deno.test(
     blocker.exec("COMMIT");
     blocker.close();
     assert.equal(store.commit().kind, "committed");
-    assert.equal(store.history().length, 320);
+    assert.equal((await store.history()).length, 320);
     store.close();
   }),
 );

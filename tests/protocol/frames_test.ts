@@ -226,3 +226,16 @@ Deno.test("parseIso() reads what Python writes and nothing else", () => {
     assert.ok(Number.isNaN(parseIso(bad)), bad);
   }
 });
+
+Deno.test("a list that was packed piece by piece is what the dictionary packed as a whole has", async () => {
+  for (const packer of [await loadPacker("json"), await loadPacker("msgpack")]) {
+    for (const count of [0, 1, 15, 16, 70_000]) {
+      const items = Array.from({ length: count }, (_, i) => i % 3 === 0 ? { i, text: "é" } : `item ${i}`);
+      const pieces: Uint8Array[] = [];
+      for (let i = 0; i < count; i += 50) pieces.push(packer.items(items.slice(i, i + 50)));
+      const parts = packer.withList({ status: "ok", none: null }, "records", count, pieces);
+      const bytes = new Uint8Array(await new Blob(parts as BlobPart[]).arrayBuffer());
+      assert.deepEqual(packer.unpack(bytes), { status: "ok", none: null, records: items });
+    }
+  }
+});

@@ -1,0 +1,85 @@
+/** Connections that break, or that somebody else opens under a name that is taken: who comes last under a name is heard. */
+import assert from "node:assert/strict";
+import type { Client } from "../../src/client/client.ts";
+import { type EngineConnection, readConnectionFile } from "../../src/protocol/connection_file.ts";
+import { Context } from "../../src/wire/context.ts";
+import { RunFolder } from "../cli/run_folder.ts";
+import { CutLine } from "./cut_line.ts";
+import { eventually, Run } from "./run.ts";
+
+/** Starts an engine whose connections all go through a line that can be cut. */
+async function startBehind(line: CutLine, run: Run, folder: RunFolder): Promise<void> {
+  const engine: EngineConnection = readConnectionFile(run.engineFile, "engine");
+  const file = `${folder.dir}/engine.json`;
+  Deno.writeTextFileSync(file, JSON.stringify(line.before(engine)), { mode: 0o600 });
+  await folder.start("engine", ["engine", "--file", file]);
+  await run.client.waitForEngines(2, { timeoutMs: 20_000 });
+}
+
+/** Asks again and again until an answer comes: what went into the old connection is lost with it. */
+async function isReached(ask: () => PromiseLike<unknown>, what: string): Promise<void> {
+  let answers = 0;
+  await eventually(
+    () => {
+      void Promise.resolve(ask()).then(() => answers++, () => {});
+      return answers;
+    },
+    (count) => count > 0,
+    what,
+  );
+}
+
+Deno.test("an engine whose connections broke without the controller's notice is reached by the new ones", async (test) => {
+  await using run = await Run.start({ n: 1, controllerArgs: ["--ping=200"] });
+  await using folder = new RunFolder();
+  await using line = new CutLine();
+  await startBehind(line, run, folder);
+  const { client }: { client: Client } = run;
+  const one = client.direct([1]);
+  assert.deepEqual(await one.apply((x: number) => x + 1, 1), [2]);
+
+  const broken = line.cut();
+  assert(broken >= 7, `${broken} connections broke`);
+  await eventually(() => line.standing, (count) => count >= broken, "all stand again");
+  const add = (x: number) => x + 1;
+  await test.step("by direct requests", () =>
+    isReached(() => one.apply(add, 1), "a direct request is answered"));
+  await test.step(
+    "by tasks of the scheduler",
+    () => isReached(() => client.loadBalanced({ targets: [1] }).apply(add, 1), "a task is answered"),
+  );
+  await test.step("and its heart is heard", async () => {
+    const pongs = line.standing;
+    const status = await client.queueStatus();
+    assert.deepEqual(Object.keys(status.engines), ["0", "1"], `${pongs} connections stand`);
+  });
+});
+
+Deno.test("a second connection under a name that is taken is read as the first is, at every port", async () => {
+  await using run = await Run.start({ n: 1 });
+  const files = {
+    client: readConnectionFile(run.clientFile, "client"),
+    engine: readConnectionFile(run.engineFile, "engine"),
+  };
+  const ports = [
+    ...[files.client, files.engine].flatMap(({ control, mux, task }) => [control, mux, task!]),
+    files.client.broadcast,
+    ...files.engine.broadcast,
+    files.client.registration,
+  ];
+  using context = Context.open();
+  const dropped = async () => Number((await run.client.status()).dropped);
+  for (const port of ports) {
+    for (let i = 0; i < 2; i++) {
+      const before = await dropped();
+      const socket = context.socket("DEALER", { identity: "somebody", lingerMs: 1000 });
+      socket.connect(`tcp://127.0.0.1:${port}`);
+      socket.send([new TextEncoder().encode("nonsense"), new TextEncoder().encode("more of it")]);
+      await eventually(
+        dropped,
+        (count) => count > before,
+        `the ${i + 1}. connection to port ${port} was read`,
+      );
+    }
+  }
+});
