@@ -8,7 +8,7 @@ import { now } from "../base/clock.ts";
 import { newSession } from "../base/ids.ts";
 import { BadMessage } from "./errors.ts";
 import { createMac, type Mac } from "./mac.ts";
-import { JSON_PACKER, type Packer } from "./packers.ts";
+import { JSON_PACKER, MAX_DEPTH, type Packer } from "./packers.ts";
 import { isoTime } from "./times.ts";
 
 export { BadMessage } from "./errors.ts";
@@ -251,9 +251,26 @@ export class Session {
         cause: error,
       });
     }
-    if (isDictionary(value)) return value;
-    throw new BadMessage("not readable", `Cannot read a message: its ${what} is no dictionary`);
+    if (!isDictionary(value)) {
+      throw new BadMessage("not readable", `Cannot read a message: its ${what} is no dictionary`);
+    }
+    // Each level takes two bytes at least.
+    if (frame !== undefined && frame.length > 2 * MAX_DEPTH && isDeeper(value, MAX_DEPTH)) {
+      throw new BadMessage(
+        "not readable",
+        `Cannot read a message: its ${what} nests deeper than ${MAX_DEPTH} levels`,
+      );
+    }
+    return value;
   }
+}
+
+/** Whether a value has more levels of lists and dictionaries than that. */
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return false;
+  if (levels === 0) return true;
+  for (const key in value) if (isDeeper((value as Dictionary)[key], levels - 1)) return true;
+  return false;
 }
 
 function delimiterOf(frames: readonly Uint8Array[], from: number): number {

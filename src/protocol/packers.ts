@@ -17,9 +17,14 @@ export interface Packer {
   withList(dictionary: object, name: string, count: number, pieces: readonly Uint8Array[]): Uint8Array[];
 }
 
+/** Levels of lists and dictionaries in a message, at most: what is deeper could be read, but not packed again (in records, as a reply's parent). */
+export const MAX_DEPTH = 500;
+/** What is packed again has some levels more around it. */
+const WRITTEN_DEPTH = MAX_DEPTH + 100;
 const encoder = new TextEncoder();
 const COMMA = encoder.encode(",");
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+/** Not strict, as Python's is not: it writes names of files as the bytes that they are. */
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Plain JSON in UTF-8. */
 export const JSON_PACKER: Packer = {
@@ -64,11 +69,12 @@ async function msgpackPacker(): Promise<Packer> {
   const { encode, decode } = await import("@msgpack/msgpack");
   return {
     name: "msgpack",
-    pack: (value) => encode(value, { ignoreUndefined: true }),
+    pack: (value) => encode(value, { ignoreUndefined: true, maxDepth: WRITTEN_DEPTH }),
     unpack: (bytes) => decode(bytes),
-    items: (values) => joined(values.map((value) => encode(value, { ignoreUndefined: true }))),
+    items: (values) =>
+      joined(values.map((value) => encode(value, { ignoreUndefined: true, maxDepth: WRITTEN_DEPTH }))),
     withList(dictionary, name, count, pieces) {
-      const head = encode(dictionary, { ignoreUndefined: true });
+      const head = encode(dictionary, { ignoreUndefined: true, maxDepth: WRITTEN_DEPTH });
       // Up to fifteen entries are counted in the first byte; a list's length stands in four behind 0xdd.
       head[0]!++;
       const list = new Uint8Array(5);

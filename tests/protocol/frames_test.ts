@@ -141,6 +141,28 @@ Deno.test("everything that is no message of ours is a BadMessage of its kind", (
   assert.equal(header({ username: undefined }), "(taken)");
 });
 
+Deno.test("text that is no UTF-8 is read as Python reads it, since Python writes it for names of files", () => {
+  const bytes = [...encoder.encode('{"text": "caf'), 0xe9, ...encoder.encode('"}')];
+  const frames = signed("k", [json(HEADER), json({}), json({}), new Uint8Array(bytes)]);
+  assert.deepEqual(new Session({ key: "k" }).parse(frames).content, { text: "caf\ufffd" });
+});
+
+Deno.test("what nests deeper than anybody could write again is not taken", async () => {
+  const deep = (levels: number) => JSON.parse(`${"[".repeat(levels)}${"]".repeat(levels)}`) as unknown;
+  for (const packer of [JSON_PACKER, await loadPacker("msgpack")]) {
+    const [writer, reader] = [new Session({ key: "k", packer }), new Session({ key: "k", packer })];
+    assert.ok(reader.parse(writer.message("x", { value: deep(499) })));
+    assert.equal(kindOf(() => reader.parse(writer.message("x", { value: deep(501) }))), "not readable");
+    assert.equal(
+      kindOf(() => reader.parse(writer.message("x", {}, { metadata: { label: deep(501) } }))),
+      "not readable",
+    );
+  }
+  const far = encoder.encode(`{"label": ${"[".repeat(100_000)}${"]".repeat(100_000)}}`);
+  const frames = signed("k", [json(HEADER), json({}), far, json({})]);
+  assert.equal(kindOf(() => new Session({ key: "k" }).parse(frames)), "not readable");
+});
+
 Deno.test("any changed byte of the signed frames is noticed", () => {
   const good = new Session({ key: "k" }).message("x", { a: 1 }, { metadata: { b: 2 } });
   const session = new Session({ key: "k" });
