@@ -254,8 +254,8 @@ export class Session {
     if (!isDictionary(value)) {
       throw new BadMessage("not readable", `Cannot read a message: its ${what} is no dictionary`);
     }
-    // Each level takes two bytes at least.
-    if (frame !== undefined && frame.length > 2 * MAX_DEPTH && isDeeper(value, MAX_DEPTH)) {
+    // Each level takes a byte at least.
+    if (frame !== undefined && frame.length > MAX_DEPTH && isDeeper(value, MAX_DEPTH)) {
       throw new BadMessage(
         "not readable",
         `Cannot read a message: its ${what} nests deeper than ${MAX_DEPTH} levels`,
