@@ -9,7 +9,7 @@ import type { TaskRecord } from "../protocol/groups.ts";
 import type { Action, CoreOptions, Event, Rare, TaskName, Why } from "./core_types.ts";
 import { ChildLife } from "./child_life.ts";
 import { InterruptPatience } from "./interrupt_patience.ts";
-import { Pace } from "./pace.ts";
+import { lookDelay, Pace } from "./pace.ts";
 import { RareTasks } from "./rare_tasks.ts";
 import { FrameStore, STATE, TaskTable, TicketQueue } from "./task_table.ts";
 import {
@@ -75,10 +75,8 @@ export class EngineCore {
 
   /** In how many ms the slot's state words have to be looked at without a doorbell, Infinity if a doorbell will do. */
   lookDelay(at: number): number {
-    if (this.#inSlot === 0) return Infinity;
-    if (this.#running === 0) return 2;
-    if (this.#inSlot === 1) return Infinity;
-    return at - this.table.startedAt[this.table.at(this.#running)]! < 3 ? 2 : 20;
+    const ran = this.#running === 0 ? null : at - this.table.startedAt[this.table.at(this.#running)]!;
+    return lookDelay(this.#inSlot, ran);
   }
 
   /**
@@ -242,12 +240,7 @@ export class EngineCore {
   #tick(at: number): void {
     const stubborn = this.#patience.due(this.#running, at);
     if (stubborn !== null) this.#stop(this.#running, interrupted(stubborn));
-    for (let ticket = this.rare.due(at); ticket !== 0; ticket = this.rare.due(at)) {
-      const place = this.table.at(ticket);
-      if (place < 0) continue;
-      const hit = this.rare.timeHit(ticket, this.table.startedAt[place]!, at);
-      if (hit !== null) this.#stop(ticket, exceeded(hit));
-    }
+    for (const { ticket, hit } of this.rare.hits(this.table, at)) this.#stop(ticket, exceeded(hit));
     if (this.#child.startAt > at) return;
     this.#child.state = "starting";
     this.actions.push({ kind: "start_child" });

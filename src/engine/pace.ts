@@ -61,3 +61,15 @@ export class Pace {
     this.#window = 1;
   }
 }
+
+/**
+ * In how many ms a slot has to be looked at without a doorbell.
+ * @param inSlot tasks in it without an answer
+ * @param ranMs how long the running one has run, null if none is known to
+ */
+export function lookDelay(inSlot: number, ranMs: number | null): number {
+  if (inSlot === 0) return Infinity;
+  if (ranMs === null) return 2;
+  if (inSlot === 1) return Infinity;
+  return ranMs < 3 ? 2 : 20;
+}

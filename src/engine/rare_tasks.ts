@@ -3,6 +3,7 @@
  */
 import { DeadlineHeap } from "../base/heap.ts";
 import type { Rare } from "./core_types.ts";
+import type { TaskTable } from "./task_table.ts";
 import { type LimitHit, NO_LIMITS, type TaskLimits } from "./task_limits.ts";
 
 export class RareTasks {
@@ -52,13 +53,17 @@ export class RareTasks {
     if (limit !== Infinity) this.#deadlines.push(at + limit, ticket);
   }
 
-  /** Takes out the next task whose time may be over by now, 0 if there is none. */
-  due(at: number): number {
-    return this.#deadlines.next <= at ? this.#deadlines.pop()! : 0;
+  /** Tasks whose time is over, each with the limit that it has passed. */
+  *hits(table: TaskTable, at: number): Generator<{ readonly ticket: number; readonly hit: LimitHit }> {
+    while (this.#deadlines.next <= at) {
+      const ticket = this.#deadlines.pop()!, place = table.at(ticket);
+      const hit = place < 0 ? null : this.#timeHit(ticket, table.startedAt[place]!, at);
+      if (hit !== null) yield { ticket, hit };
+    }
   }
 
   /** The limit in time that the task has passed. `startedAt` 0: it has not started. */
-  timeHit(ticket: number, startedAt: number, at: number): LimitHit | null {
+  #timeHit(ticket: number, startedAt: number, at: number): LimitHit | null {
     const runMax = this.limit(ticket, "runTimeoutMs");
     if (startedAt > 0 && at >= startedAt + runMax) {
       return { limit: "run time", value: at - startedAt, max: runMax };

@@ -1,7 +1,7 @@
 /**
  * What the host's end of a slot's ring knows of single things in it, apart from their order: shapes, bounds, times.
  */
-import { PIECE_BYTES } from "./ring.ts";
+import { PIECE_BYTES, type RingLayout } from "./ring.ts";
 import type { SlotSink, WallReport } from "./slot_contract.ts";
 
 /** The child wrote what no honest Worker writes. */
@@ -33,6 +33,9 @@ export interface Piece {
   readonly length: number;
 }
 
+/** Beyond the limit of results: errors are small, whatever that limit is. */
+const RESULT_SLACK_BYTES = 2 << 20;
+
 /** Holds the pieces of one result's buffers to their order and bounds. */
 export class PieceOrder {
   readonly #arenaBytes: number;
@@ -46,7 +49,7 @@ export class PieceOrder {
 
   constructor(arenaBytes: number, limit: number) {
     this.#arenaBytes = arenaBytes;
-    this.#limit = limit;
+    this.#limit = limit + RESULT_SLACK_BYTES;
   }
 
   /** Another task begins. */
@@ -88,6 +91,12 @@ export function checkTicket(ticket: number): void {
   if (ticket >>> 0 !== ticket) {
     throw new RangeError(`Cannot use ${ticket} as a ticket: it is no 32-bit number`);
   }
+}
+
+/** @throws RangeError if the ticket or the body is none that a ring can take */
+export function checkOffer(ticket: number, bytes: number, layout: RingLayout): void {
+  checkTicket(ticket);
+  if (bytes > layout.ringBytes / 2) throw new RangeError(`Cannot offer ${bytes} bytes at once`);
 }
 
 /** The nearest number within the bounds; NaN is the lower one. */

@@ -19,8 +19,8 @@ import {
   STATE,
 } from "./ring.ts";
 import {
+  checkOffer,
   checkTicket,
-  clamp,
   Nonsense,
   type Piece,
   PieceOrder,
@@ -29,14 +29,12 @@ import {
   type RingSink,
 } from "./slot_checks.ts";
 import type { Offer } from "./slot_contract.ts";
+import { BodyCopies, SlotTimes } from "./slot_times.ts";
 
 const { load, store, compareExchange } = Atomics;
 
 /** What an entry of the request table is to the host. */
 const PHASE = { free: 0, message: 1, open: 2, started: 3, done: 4 } as const;
-
-/** Beyond the limit of results: errors are small, whatever that limit is. */
-const RESULT_SLACK_BYTES = 2 << 20;
 
 export class HostRing {
   readonly #layout: RingLayout;
@@ -63,17 +61,13 @@ export class HostRing {
   readonly #dropped: number[] = [];
   /** Of the task that is being answered. */
   readonly #pieces: PieceOrder;
-  #scratch = new Uint8Array(4096);
   #isReady = false;
-  /** Bounds of what the Worker says of times. */
-  #lastLook = 0;
-  #lastFinish = 0;
-  #startedAt = 0;
-  #startSeen = 0;
+  readonly #times = new SlotTimes();
+  readonly #copies = new BodyCopies();
 
   constructor(memory: ArrayBuffer, layout: RingLayout, resultLimitBytes: number) {
     this.#layout = layout;
-    this.#pieces = new PieceOrder(layout.arenaBytes, resultLimitBytes + RESULT_SLACK_BYTES);
+    this.#pieces = new PieceOrder(layout.arenaBytes, resultLimitBytes);
     this.#mask = layout.entries - 1;
     this.#words = new Int32Array(memory);
     this.#numbers = new Float64Array(memory);
@@ -133,10 +127,7 @@ export class HostRing {
   /** @throws RangeError if the ticket or the body is none that a ring can take */
   offer(offer: Offer): boolean {
     const { ticket, body } = offer;
-    checkTicket(ticket);
-    if (body.length > this.#layout.ringBytes / 2) {
-      throw new RangeError(`Cannot offer ${body.length} bytes at once`);
-    }
+    checkOffer(ticket, body.length, this.#layout);
     if (!this.#hasEntry() || !this.#drop()) return false;
     const isTask = offer.op !== OP.define;
     if (isTask && this.#entryOf.has(ticket)) throw new RangeError(`Cannot offer ticket ${ticket} twice`);
@@ -270,7 +261,7 @@ export class HostRing {
     for (let i = 0; i < count; i++) this.#result(sink, after);
     this.#noticeStart(sink, before, after);
     this.#retire(tail);
-    this.#lastLook = before;
+    this.#times.looked(before);
   }
 
   #result(sink: RingSink, after: number): void {
@@ -298,11 +289,10 @@ export class HostRing {
       throw new Nonsense(`It published kind ${kind}`);
     }
     this.#pieces.checkWhole(buffers, length);
-    const finished = clamp(b, Math.max(this.#startedAt, this.#startSeen), after);
-    this.#lastFinish = finished;
+    const started = this.#times.startedAt, finished = this.#times.finished(b, after);
     this.#close(this.#cursor);
     this.#cursor = (this.#cursor + 1) | 0;
-    sink.result(ticket, kind === RESULT_KIND.ok ? "ok" : "error", body, buffers, this.#startedAt, finished);
+    sink.result(ticket, kind === RESULT_KIND.ok ? "ok" : "error", body, buffers, started, finished);
   }
 
   #ready(sink: RingSink, at: number, length: number): void {
@@ -338,11 +328,8 @@ export class HostRing {
   #start(sink: RingSink, said: number, after: number): void {
     const slot = this.#cursor & this.#mask;
     this.#phases[slot] = PHASE.started;
-    const earliest = Math.max(this.#offeredAt[slot]!, this.#lastLook, this.#lastFinish);
-    this.#startedAt = clamp(said, earliest, after);
-    this.#startSeen = 0;
     this.#pieces.reset();
-    sink.started(this.#tickets[slot]!, this.#startedAt);
+    sink.started(this.#tickets[slot]!, this.#times.started(said, this.#offeredAt[slot]!, after));
   }
 
   /** Whether the first open task runs. */
@@ -357,7 +344,7 @@ export class HostRing {
     const isNew = this.#phases[this.#cursor & this.#mask] === PHASE.open;
     if (isNew && state === STATE.offered) return;
     if (isNew) this.#start(sink, this.#numbers[(entry + REQUEST.started) / 2]!, after);
-    this.#startSeen = before;
+    this.#times.runs(before);
   }
 
   #chunk(sink: RingSink, ticket: number, piece: Piece): void {
@@ -371,17 +358,9 @@ export class HostRing {
     }
   }
 
-  /** Copies a body out: a view of memory of our own, valid until the next call. */
+  /** Copies a body out: a view of memory of our own, valid until the next call. @throws Nonsense if it is out of bounds */
   #copy(at: number, length: number): Uint8Array {
-    if (length < 0 || at < 0 || at + length > this.#layout.ringBytes) {
-      throw new Nonsense("A body is out of bounds");
-    }
-    if (length > this.#scratch.length) {
-      this.#scratch = new Uint8Array(Math.max(length, 2 * this.#scratch.length));
-    }
-    const from = this.#layout.resultBytes + at;
-    this.#scratch.set(this.#bytes.subarray(from, from + length));
-    return this.#scratch.subarray(0, length);
+    return this.#copies.copy(this.#bytes, this.#layout, at, length);
   }
 
   /** The current result's place and bytes go back to the Worker. */

@@ -32,6 +32,7 @@ import { RequestDoor } from "./request_door.ts";
 import { RequestError } from "./request_error.ts";
 import { Resubmitter } from "./resubmit.ts";
 import { SchedulerLink, type SchedulerPorts } from "./scheduler_link.ts";
+import { schedulerSetup, welcomeContent } from "./told.ts";
 import { engineStatus, type HubStatus } from "./status.ts";
 
 /** A running hub. */
@@ -71,7 +72,6 @@ class RunningHub implements Hub {
   readonly #key: string;
   readonly #mac: Mac;
   readonly #session: Session;
-  readonly #packer: Packer;
   readonly #context: Context;
   readonly #poller: AsyncPoller;
   readonly #sockets: HubSockets;
@@ -94,7 +94,6 @@ class RunningHub implements Hub {
 
   constructor(options: HubOptions, packer: Packer, log: Logger) {
     this.#options = options;
-    this.#packer = packer;
     this.#log = log;
     this.ready = this.#readyGate.promise;
     this.closed = this.#closedGate.promise;
@@ -104,7 +103,7 @@ class RunningHub implements Hub {
       this.#files = this.#prepareFiles();
       this.#key = options.key ?? this.#files.oldKey ?? newKey();
       this.#mac = createMac(this.#key);
-      this.#session = this.#makeSession();
+      this.#session = this.#makeSession(packer);
       this.#store = openRecords(options, { engineOf: (client, n) => this.#engineOf(client, n) }, log);
       this.#stack.defer(() => void this.#store.close());
       this.#context = this.#stack.use(Context.open());
@@ -191,17 +190,10 @@ class RunningHub implements Hub {
     return files;
   }
 
-  #makeSession(): Session {
+  #makeSession(packer: Packer): Session {
     const { session, username = "hub" } = this.#options;
     const own = session === undefined ? {} : { session };
-    return new Session({
-      key: this.#key,
-      mac: this.#mac,
-      username,
-      pid: Deno.pid,
-      packer: this.#packer,
-      ...own,
-    });
+    return new Session({ key: this.#key, mac: this.#mac, username, pid: Deno.pid, packer, ...own });
   }
 
   /** The uuid of the engine that has an open task. */
@@ -258,7 +250,7 @@ class RunningHub implements Hub {
       registry: this.#presence.registry,
       ledger: this.#ledger,
       store: this.#store,
-      packer: this.#packer,
+      packer: this.#session.packer,
     });
     return new RequestDoor({
       socket: this.#sockets.all.registration,
@@ -320,21 +312,12 @@ class RunningHub implements Hub {
   /** A scheduler that comes after another one takes over its ports. */
   #setUp(): Readonly<Record<string, unknown>> {
     this.#intake.restart();
-    const { ports, scheme = "leastload", hwm = null, packer = "json", broadcastDepth = 1 } = this.#options;
-    const { clientInterface, engineInterface } = this.#sockets;
-    const old = this.#ports ?? this.#files.oldSchedulerPorts;
-    const client = { ...ports?.client, ...old?.client }, engine = { ...ports?.engine, ...old?.engine };
-    const curveSecretKey = this.#options.curve?.secretKey ?? null;
-    const common = {
+    return schedulerSetup(this.#options, {
+      sockets: this.#sockets,
       nonce: this.#nonceText,
       key: this.#key,
-      curveSecretKey,
-      scheme,
-      hwm,
-      packer,
-      broadcastDepth,
-    };
-    return { clientInterface, engineInterface, ports: { client, engine }, ...common };
+      oldPorts: this.#ports ?? this.#files.oldSchedulerPorts,
+    });
   }
 
   #onReady(ports: SchedulerPorts): void {
@@ -373,10 +356,7 @@ class RunningHub implements Hub {
       await this.#store.clientIndex(announcement.session, announcement.pid, announcement.username);
     this.#clients++;
     const engines = [...this.#presence.registry.engines];
-    const content = {
-      status: "ok",
-      engines: Object.fromEntries(engines.map(({ id, uuid }) => [String(id), uuid])),
-    };
+    const content = welcomeContent(engines);
     if (client === undefined || announcement === undefined) return content;
     const { session, pid } = announcement;
     this.#link.tell({ kind: "client_known", client, session, pid });

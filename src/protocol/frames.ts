@@ -96,8 +96,8 @@ export class Session {
   readonly session: string;
   readonly username: string;
   readonly pid: number;
+  readonly packer: Packer;
   readonly #mac: Mac | undefined;
-  readonly #packer: Packer;
   #last = 0;
   #signatures = new Set<string>();
 
@@ -106,7 +106,7 @@ export class Session {
     this.username = options.username ?? "tsparallel";
     this.pid = options.pid ?? 1 + Math.floor(Math.random() * 0x7fff_fffe);
     this.#mac = options.key === "" ? undefined : options.mac ?? createMac(options.key);
-    this.#packer = options.packer ?? JSON_PACKER;
+    this.packer = options.packer ?? JSON_PACKER;
   }
 
   /** Takes the next number of this session: messages and tasks share the count, from 1. */
@@ -139,7 +139,7 @@ export class Session {
 
   /** A message with this very header, signed. */
   pack(header: Header, content: object, options: Omit<MessageOptions, "header"> = {}): Uint8Array[] {
-    const parts = [header, options.parent ?? {}, options.metadata ?? {}, content].map(this.#packer.pack);
+    const parts = [header, options.parent ?? {}, options.metadata ?? {}, content].map(this.packer.pack);
     return [...this.signed(parts), ...(options.buffers ?? [])];
   }
 
@@ -151,13 +151,13 @@ export class Session {
 
   /** A new message whose content is in bytes already. */
   messageOf(type: string, content: Uint8Array, options: Omit<MessageOptions, "header"> = {}): Uint8Array[] {
-    const parts = [this.header(type), options.parent ?? {}, options.metadata ?? {}].map(this.#packer.pack);
+    const parts = [this.header(type), options.parent ?? {}, options.metadata ?? {}].map(this.packer.pack);
     return [...this.signed([...parts, content]), ...(options.buffers ?? [])];
   }
 
   /** A dictionary's bytes, as they stand in a message. */
   packed(dictionary: object): Uint8Array {
-    return this.#packer.pack(dictionary);
+    return this.packer.pack(dictionary);
   }
 
   /** A message of these bytes of header, parent header, metadata and content, signed anew: `[DELIMITER, signature, ...parts]`. */
@@ -245,9 +245,9 @@ export class Session {
     if (isEmptyJson(frame) && this.#packer.name === "json") return {};
     let value: unknown;
     try {
-      value = this.#packer.unpack(frame ?? DELIMITER);
+      value = this.packer.unpack(frame ?? DELIMITER);
     } catch (error) {
-      throw new BadMessage("not readable", `Cannot read a message: its ${what} is not ${this.#packer.name}`, {
+      throw new BadMessage("not readable", `Cannot read a message: its ${what} is not ${this.packer.name}`, {
         cause: error,
       });
     }

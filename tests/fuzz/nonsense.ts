@@ -24,7 +24,10 @@ export interface Cluster {
 const HARMFUL =
   /^(shutdown_re.*|unregistration_.*|registration_notification|registration_reply|abort_request|clear_request|signal_request|interrupt_request|shutdown_notification|connection_reply)$/;
 
-/** May rightly ask for all records: that takes the hub longer the more there are, and is no mistake of its. */
+/**
+ * May rightly ask for all records. Each answer is tens of megabytes, which wait in the hub until the stranger fetches them; nothing
+ * bounds what those who have the key ask for and leave there, so it is asked seldom.
+ */
 const ASKS_FOR_ALL = /^(db|history)_request$/;
 
 /** Runs code or a pickle: for engines of ours alone, since Python's end by some of it. */

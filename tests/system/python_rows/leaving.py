@@ -8,7 +8,10 @@ def _():
         kinds = ["queue", "tasks"] if IS_OURS else ["queue"]
         return status["unassigned"] == 0 and all(status[i][kind] == 0 for i in ids for kind in kinds)
 
-    eventually(idle, "the queue is empty")
+    try:
+        eventually(idle, "the queue is empty")
+    except AssertionError as late:
+        raise AssertionError(f"{late}: {rc.queue_status(ids, verbose=True)}")
 
 
 @row("2 comm messages: ignored")

@@ -1,0 +1,37 @@
+/** What the hub tells those who come to it: a scheduler how it is to work, a client who is there. */
+
+import type { HubSockets } from "./hub_sockets.ts";
+import type { HubOptions } from "./options.ts";
+import type { Engine } from "./registry.ts";
+import type { SchedulerPorts } from "./scheduler_link.ts";
+
+/** What a scheduler's setup depends on beside the options. */
+export interface SetupParts {
+  readonly sockets: Pick<HubSockets, "clientInterface" | "engineInterface">;
+  readonly nonce: string;
+  readonly key: string;
+  /** Ports of a scheduler that was there before. */
+  readonly oldPorts: Partial<SchedulerPorts> | undefined;
+}
+
+/** The setup for a scheduler that says hello. */
+export function schedulerSetup(
+  options: HubOptions,
+  { sockets, nonce, key, oldPorts }: SetupParts,
+): Readonly<Record<string, unknown>> {
+  const { ports, scheme = "leastload", hwm = null, packer = "json", broadcastDepth = 1 } = options;
+  const { clientInterface, engineInterface } = sockets;
+  const client = { ...ports?.client, ...oldPorts?.client };
+  const engine = { ...ports?.engine, ...oldPorts?.engine };
+  const curveSecretKey = options.curve?.secretKey ?? null;
+  const common = { nonce, key, curveSecretKey, scheme, hwm, packer, broadcastDepth };
+  return { clientInterface, engineInterface, ports: { client, engine }, ...common };
+}
+
+/** What any client is told. */
+export function welcomeContent(engines: readonly Engine[]) {
+  return {
+    status: "ok",
+    engines: Object.fromEntries(engines.map(({ id, uuid }) => [String(id), uuid])),
+  };
+}
