@@ -145,7 +145,7 @@ export class Session {
 
   /** A new message without a signature: for the link, which is private. */
   unsigned(type: string, content: object): Uint8Array[] {
-    const parts = [this.header(type), {}, {}, content].map(this.#packer.pack);
+    const parts = [this.header(type), {}, {}, content].map(this.packer.pack);
     return [DELIMITER, new Uint8Array(0), ...parts];
   }
 
@@ -242,7 +242,7 @@ export class Session {
   }
 
   #dictionary(frame: Uint8Array | undefined, what: string): Dictionary {
-    if (isEmptyJson(frame) && this.#packer.name === "json") return {};
+    if (isEmptyJson(frame) && this.packer.name === "json") return {};
     let value: unknown;
     try {
       value = this.packer.unpack(frame ?? DELIMITER);
