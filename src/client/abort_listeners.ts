@@ -3,21 +3,34 @@
  * takes half a minute.
  */
 
-/** Whoever waits for a signal; the sets live as long as their signals. */
-const waiting = new WeakMap<AbortSignal, Set<() => void>>();
+/** Who waits for a signal, and its one listener. */
+interface Waiting {
+  readonly calls: Set<() => void>;
+  readonly listener: () => void;
+}
 
-/** Calls `onAbort` once when the signal aborts. Returns the way to take that back. */
+const waiting = new WeakMap<AbortSignal, Waiting>();
+
+/** Calls `onAbort` once when the signal aborts. Returns the way to take that back: with the last one the listener goes too, since it keeps a program with a time-out signal alive. */
 export function listenForAbort(signal: AbortSignal, onAbort: () => void): () => void {
-  let set = waiting.get(signal);
-  if (set === undefined) {
-    const all = new Set<() => void>();
-    waiting.set(signal, set = all);
-    signal.addEventListener("abort", () => {
-      const called = [...all];
-      all.clear();
-      for (const call of called) call();
-    }, { once: true });
-  }
-  set.add(onAbort);
-  return () => void set.delete(onAbort);
+  const { calls, listener } = waiting.get(signal) ?? listen(signal);
+  calls.add(onAbort);
+  return () => {
+    if (!calls.delete(onAbort) || calls.size > 0) return;
+    waiting.delete(signal);
+    signal.removeEventListener("abort", listener);
+  };
+}
+
+function listen(signal: AbortSignal): Waiting {
+  const calls = new Set<() => void>();
+  const listener = () => {
+    const called = [...calls];
+    calls.clear();
+    for (const call of called) call();
+  };
+  const entry = { calls, listener };
+  waiting.set(signal, entry);
+  signal.addEventListener("abort", listener, { once: true });
+  return entry;
 }
