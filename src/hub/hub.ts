@@ -262,7 +262,6 @@ class RunningHub implements Hub {
       dask: this.#options.dask,
       onShutdown: (request) => this.#onShutdown(request),
       onChange: () => this.#intake.touch(),
-      caughtUp: () => this.#link.caughtUp(),
     });
   }
 
@@ -301,7 +300,6 @@ class RunningHub implements Hub {
         this.#schedulerDropped = dropped;
       },
       onData: (topic: string, frames: readonly Uint8Array[]) => this.#intake.take(topic, frames),
-      onBatchEnd: () => this.#intake.commitSoonest(),
     };
   }
 
