@@ -131,6 +131,11 @@ export function lastLines(path: string, count: number): string[] {
   }
 }
 
+/**
+ * Keeps the heap of what lives for a moment small, in each thread: by default it grows to 16 MiB and more where it is used, and gains nothing here.
+ */
+const V8_FLAGS = "--v8-flags=--max-semi-space-size=1";
+
 /** How to start this very program again: the executable itself if it is compiled, else Deno with main.ts. */
 export function programCommand(): { readonly command: string; readonly args: readonly string[] } {
   const command = Deno.execPath();
@@ -139,7 +144,16 @@ export function programCommand(): { readonly command: string; readonly args: rea
   const path = (url: URL) => url.protocol === "file:" ? decodeURIComponent(url.pathname) : url.href;
   return {
     command,
-    args: ["run", "-A", "--no-prompt", "--quiet", "--config", path(file("deno.json")), path(file("main.ts"))],
+    args: [
+      "run",
+      "-A",
+      "--no-prompt",
+      "--quiet",
+      V8_FLAGS,
+      "--config",
+      path(file("deno.json")),
+      path(file("main.ts")),
+    ],
   };
 }
 

@@ -264,7 +264,6 @@ class RunningHub implements Hub {
       dask: this.#options.dask,
       onShutdown: (request) => this.#onShutdown(request),
       onChange: () => this.#intake.touch(),
-      caughtUp: () => this.#link.caughtUp(),
     });
   }
 
@@ -305,7 +304,6 @@ class RunningHub implements Hub {
         this.#schedulerDropped = dropped;
       },
       onData: (topic: string, frames: readonly Uint8Array[]) => this.#intake.take(topic, frames),
-      onBatchEnd: () => this.#intake.commitSoonest(),
     };
   }
 

@@ -79,11 +79,6 @@ export class Intake {
     this.#soon(this.#refused ? HUB_BOUNDS.retryMs : HUB_BOUNDS.commitMs);
   }
 
-  /** Writes what waits now, where a timer would only make it wait once more. */
-  commitSoonest(): void {
-    if (!this.#refused && !this.#closed) this.commit();
-  }
-
   /** Writes what waits and acknowledges it. What the disk refuses is held, up to the store's bound. */
   commit(): void {
     clearTimeout(this.#timer);

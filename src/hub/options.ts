@@ -109,8 +109,6 @@ export const HUB_BOUNDS = {
   commitMs: 5,
   /** How often a refused commit is tried again. */
   retryMs: 1000,
-  /** How long a question waits for what the schedulers have not told yet, at most. */
-  catchUpMs: 50,
   /** How long the link is read before others have a turn. */
   turnMs: 8,
   /** Peers that are remembered for having been complained about. */

@@ -43,8 +43,6 @@ export interface DoorParts {
   onShutdown(request: ParentHeader): void;
   /** Records may have changed. */
   onChange(): void;
-  /** Settles when the hub knows what its schedulers know. */
-  caughtUp(): Promise<void>;
 }
 
 const decoder = new TextDecoder();
@@ -63,9 +61,6 @@ const REFUSED_IN_REPLY: ReadonlySet<string> = new Set([
   "purge_request",
   "resubmit_request",
 ]);
-
-/** Requests about tasks, of which the schedulers may know more than the hub. */
-const ABOUT_TASKS: ReadonlySet<string> = new Set([...REFUSED_IN_REPLY, "queue_request", "load_request"]);
 
 export class RequestDoor {
   readonly #parts: DoorParts;
@@ -175,7 +170,6 @@ export class RequestDoor {
     const content = hubRequest(type, message.content);
     this.#turns.take(decoder.decode(rid), async () => {
       try {
-        if (ABOUT_TASKS.has(type)) await this.#parts.caughtUp();
         const answer = await this.#handlers[type](content);
         await this.#replyLong(rid, message, replyType(type), answer);
         this.#parts.onChange();

@@ -32,8 +32,6 @@ export interface LinkEvents {
   onQueue(waiting: number, assigned: number, dropped: number): void;
   /** A data message. Groups of tasks, assignments and results are valid during the call only; others may be views of a larger piece of memory. */
   onData(topic: string, frames: readonly Uint8Array[]): void;
-  /** All messages of a batch are there: what they change has waited as long as the scheduler gathered it. */
-  onBatchEnd(): void;
 }
 
 const decoder = new TextDecoder();
@@ -52,10 +50,6 @@ export class SchedulerLink {
   readonly #events: LinkEvents;
   readonly #log: Logger;
   readonly #incoming = new Incoming();
-  /** Who waits for what the schedulers gathered, by number. */
-  readonly #waiting = new Map<number, () => void>();
-  #asked = 0;
-  #hasScheduler = false;
 
   constructor(context: Context, poller: AsyncPoller, events: LinkEvents, log: Logger) {
     this.#events = events;
@@ -70,21 +64,6 @@ export class SchedulerLink {
   /** Says something to the schedulers; without effect as long as none is there. */
   tell(message: Readonly<Record<string, unknown>>): void {
     this.#socket.send([SCHEDULER, JSON_TOPIC, encoder.encode(JSON.stringify(message))]);
-  }
-
-  /**
-   * Settles when the hub knows all that the schedulers knew at the call: then nobody can ask for what his answers have told him already, and hear that it is
-   * unknown. Schedulers that are stuck or gone are not waited for.
-   */
-  async caughtUp(): Promise<void> {
-    if (!this.#hasScheduler) return;
-    const number = ++this.#asked, { promise, resolve } = Promise.withResolvers<void>();
-    this.#waiting.set(number, resolve);
-    const timer = setTimeout(resolve, HUB_BOUNDS.catchUpMs);
-    this.tell({ kind: "flush", number });
-    await promise;
-    clearTimeout(timer);
-    this.#waiting.delete(number);
   }
 
   /** Data messages up to the `taken`-th are safe. */
@@ -125,7 +104,6 @@ export class SchedulerLink {
     } catch (error) {
       this.#log.warn("The schedulers sent a batch that cannot be read", { error: String(error) });
     }
-    this.#events.onBatchEnd();
   }
 
   #hear(frame: Uint8Array | undefined): void {
@@ -136,17 +114,14 @@ export class SchedulerLink {
       message = null;
     }
     if (!isObject(message)) return this.#log.warn("The schedulers sent something that is no JSON object");
-    const { kind, ports, reason, waiting, assigned, dropped, number } = message;
+    const { kind, ports, reason, waiting, assigned, dropped } = message;
     if (kind === "scheduler_hello") this.tell({ kind: "scheduler_setup", ...this.#events.onHello() });
-    else if (kind === "flushed") this.#waiting.get(Number(number))?.();
     else if (kind === "scheduler_failed") this.#events.onFailed(String(reason));
     else if (kind === "queue") {
       this.#events.onQueue(Number(waiting) || 0, Number(assigned) || 0, Number(dropped) || 0);
     } else if (kind === "scheduler_ready") {
-      if (isPorts(ports)) {
-        this.#hasScheduler = true;
-        this.#events.onReady(ports);
-      } else this.#events.onFailed("the schedulers did not name all their ports");
+      if (isPorts(ports)) this.#events.onReady(ports);
+      else this.#events.onFailed("the schedulers did not name all their ports");
     }
   }
 }

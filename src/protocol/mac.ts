@@ -16,6 +16,8 @@ export interface Mac {
   verify(bytes: Uint8Array, from: number, to: number, at: number): boolean;
   /** Hexadecimal MAC over the frames behind one another; "" with an empty key. */
   hex(frames: readonly Uint8Array[]): string;
+  /** The same as 32 bytes, valid until the next call; none with an empty key. */
+  digest(frames: readonly Uint8Array[]): Uint8Array;
 }
 
 /** Computes the MAC of parts behind one another into `out` (32 bytes). */
@@ -53,6 +55,10 @@ export function createMac(key: string, implementation?: "libcrypto" | "node"): M
       digest(frames, out);
       return toHex(out);
     },
+    digest(frames) {
+      digest(frames, out);
+      return out;
+    },
   };
 }
 
@@ -60,6 +66,7 @@ const UNSIGNED: Mac = {
   sign: (bytes, _from, _to, at) => bytes.set(new Uint8Array(SIZE), at),
   verify: () => true,
   hex: () => "",
+  digest: () => new Uint8Array(0),
 };
 
 function nodeDigest(key: Uint8Array): Digest {

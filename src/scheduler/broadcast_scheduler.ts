@@ -107,7 +107,7 @@ export class BroadcastScheduler {
   /** `[rid, DELIM, …]`. */
   #fromClient(incoming: Incoming): void {
     const peer = "a client on broadcast";
-    const message = this.#parts.door.parse(views(incoming), peer);
+    const message = this.#parts.door.parse(incoming.views(), peer);
     if (message === null) return;
     const { header, metadata } = message;
     if (header.msg_id === "" || !/^(apply|execute)_request$/.test(header.msg_type)) {
@@ -166,7 +166,7 @@ export class BroadcastScheduler {
   /** `[uuid, nodes…, rid, DELIM, …]`; one that nobody waits for (any more) is ignored. */
   #fromEngine(incoming: Incoming): void {
     const uuid = decoder.decode(incoming.frame(0));
-    const message = this.#parts.door.parse(views(incoming), `engine ${uuid} on broadcast`);
+    const message = this.#parts.door.parse(incoming.views(), `engine ${uuid} on broadcast`);
     const parent = message?.parentHeader.msg_id;
     if (message === null || typeof parent !== "string" || !parent.endsWith(`_${uuid}`)) return;
     const key = parent.slice(0, -uuid.length - 1);
@@ -189,7 +189,7 @@ export class BroadcastScheduler {
         this.#incoming.forward(
           this.#parts.clients,
           action.request.idents,
-          findDelimiter(views(this.#incoming)),
+          findDelimiter(this.#incoming.views()),
         );
         return;
       case "keep":
@@ -206,7 +206,7 @@ export class BroadcastScheduler {
   /** The request that was just read, to each of these engines: signed for each anew, since its id is in the header. */
   #sendCopies({ idents, header, metadata }: Request, targets: readonly BroadcastTarget[]): void {
     const { tree, link, door: { session } } = this.#parts;
-    const frames = views(this.#incoming);
+    const frames = this.#incoming.views();
     const at = findDelimiter(frames);
     link.forward(
       "inbcast",
@@ -238,7 +238,7 @@ export class BroadcastScheduler {
 
   /** The reply that was just read, for its record. */
   #record({ idents }: Request, uuid: string): void {
-    const at = findDelimiter(views(this.#incoming));
+    const at = findDelimiter(this.#incoming.views());
     this.#parts.link.forward("outbcast", this.#incoming, [idents[0]!, encoder.encode(uuid)], at);
   }
 
@@ -304,11 +304,6 @@ function replyType({ msg_type }: Header): "execute_reply" | "apply_reply" {
 
 function errorContent(ename: string, evalue: string): Dictionary {
   return { status: "error", ename, evalue, traceback: [`${ename}: ${evalue}`], engine_info: {} };
-}
-
-/** Frames as they lie in the message, valid until the next is received. */
-function views(message: Incoming): Uint8Array[] {
-  return Array.from({ length: message.count }, (_, i) => message.frame(i));
 }
 
 /** Pairs of uuid and id, each engine once; null if there is none or the list is something else. */

@@ -86,8 +86,8 @@ export class DirectScheduler {
     const rid = message.copy(0), ident = message.copy(1);
     const first = message.frame(2);
     if (isDelimiter(first)) {
-      if (this.#parts.peerDoor.parse(message.frames(), "a client on mux") === null) return;
-      this.#parts.link.send("in", [ident, rid, ...message.frames().slice(2)]);
+      if (this.#parts.peerDoor.parse(message.views(), "a client on mux") === null) return;
+      this.#parts.link.forward("in", message, [ident, rid], 2);
       this.#deliver(message, ident, rid);
       return;
     }
@@ -163,7 +163,7 @@ export class DirectScheduler {
       if (message.count < MESSAGE_FRAMES) {
         return this.#parts.door.drop("an engine on mux", "a message that lacks frames");
       }
-      this.#parts.link.send("out", [rid, ident, ...message.frames().slice(2)]);
+      this.#parts.link.forward("out", message, [rid, ident], 2);
       message.forward(this.#parts.clients, [rid, ident], 2);
       return;
     }

@@ -3,7 +3,6 @@
  *
  * The hub acknowledges data messages after its commit; what is not acknowledged is bounded, and `isOpen` says whether clients may be read.
  */
-import { now } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import { Queue } from "../base/queue.ts";
 import { BatchWriter } from "../protocol/link_batch.ts";
@@ -30,8 +29,7 @@ export type Topic =
   | "outcontrol";
 
 /**
- * Copies of peers' messages, which are small and many: they are gathered for some milliseconds, since the hub writes no more often either. Of groups
- * each is many tasks already.
+ * Copies of peers' messages, which are small and many: those of one turn of the loop leave as one message. Of groups each is many tasks already.
  */
 const GATHERED: ReadonlySet<Topic> = new Set<Topic>([
   "in",
@@ -68,8 +66,6 @@ export class HubLink {
   /** Sizes of what is under way, oldest first. */
   readonly #sizes = new Queue<number>();
   readonly #batch = new BatchWriter();
-  /** When what is gathered must leave. */
-  #leavesAt = Infinity;
 
   constructor(socket: Socket, log: Logger) {
     this.#socket = socket;
@@ -111,20 +107,9 @@ export class HubLink {
     } else message.forward(this.#socket, [topicFrame(topic), ...prefix], from);
   }
 
-  /** When `flushIfDue` wants to be called next. */
-  get nextFlush(): number {
-    return this.#leavesAt;
-  }
-
-  /** Sends what is gathered if it has waited long enough. */
-  flushIfDue(at: number): void {
-    if (this.#leavesAt <= at) this.flush();
-  }
-
   /** Sends what is gathered: whatever else goes to the hub must not overtake it. */
   flush(): void {
     if (this.#batch.length === 0) return;
-    this.#leavesAt = Infinity;
     this.#socket.send([topicFrame("batch"), this.#batch.take()]);
   }
 
@@ -135,7 +120,6 @@ export class HubLink {
       this.flush();
     }
     if (!isSmall || !GATHERED.has(topic)) return false;
-    if (this.#batch.length === 0) this.#leavesAt = now() + SCHEDULER_BOUNDS.gatherMs;
     this.#batch.begin(frames + 1);
     this.#batch.frame(topicFrame(topic));
     return true;
@@ -156,8 +140,7 @@ export class HubLink {
       if (name === "ack") this.#acknowledge(body);
       else if (name === "json") {
         const news: HubNews | null = this.#parse(body);
-        if (news?.kind === "flush") this.tell({ kind: "flushed", number: news.number });
-        else if (news !== null) yield news;
+        if (news !== null) yield news;
       }
     }
   }

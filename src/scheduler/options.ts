@@ -23,8 +23,7 @@ export const SCHEDULER_BOUNDS = {
   linkMessages: 1024,
   /** The same in bytes. */
   linkBytes: 64 << 20,
-  /** How long copies of peers' messages are gathered for the hub, and in about how many bytes; larger ones travel alone. */
-  gatherMs: 5,
+  /** In about how many bytes copies of peers' messages are gathered for the hub; larger ones travel alone. */
   gatheredBytes: 32 << 10,
   /** How long results of a gone engine are waited for: ours, peers' (ipyparallel waits 5 s). */
   graceMs: [100, 5000],

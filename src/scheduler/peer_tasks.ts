@@ -120,7 +120,7 @@ export class PeerTasks {
   /** A peer's result: `[uuid, rid, DELIM, …]`. */
   fromEngine(incoming: Incoming, uuid: string, engine: EngineState | undefined): void {
     const core = this.#core;
-    const frames = incoming.frames();
+    const frames = incoming.views();
     const message = this.#door.parse(frames, `engine ${uuid}`);
     if (message === null || engine === undefined) return;
     const parent = message.parentHeader?.msg_id;
@@ -139,8 +139,9 @@ export class PeerTasks {
         ? STATUS.aborted
         : STATUS.error;
       if (core.finishOne(engine, seq, client, n, status, at) === "relay") {
-        incoming.forward(this.#clients, [frames[1]!, frames[0]!], 2);
-        this.#link.send("outtask", [frames[1]!, frames[0]!, ...frames.slice(2)]);
+        const swapped = [frames[1]!, frames[0]!];
+        incoming.forward(this.#clients, swapped, 2);
+        this.#link.forward("outtask", incoming, swapped, 2);
       }
     }
     core.dispatch(at);

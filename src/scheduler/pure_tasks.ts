@@ -49,7 +49,7 @@ export class PureTasks {
     if (copy.count < 2 || !isDelimiter(copy.frame(1))) {
       return door.drop("somebody on the task sockets", "no message of Jupyter's, under scheme pure");
     }
-    const frames = Array.from({ length: copy.count }, (_, i) => copy.frame(i));
+    const frames = copy.views();
     const message = door.parse(frames, "somebody on the task sockets");
     if (message === null) return;
     const isRequest = message.header.msg_type.endsWith("_request");

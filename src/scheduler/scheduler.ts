@@ -236,7 +236,7 @@ class SchedulerLoop {
     }
     this.#control.flush();
     this.#report(at);
-    this.#link.flushIfDue(at);
+    this.#link.flush();
   }
 
   /** A mistake of ours in handling what somebody sent must not end the loop for all others. */
@@ -261,7 +261,6 @@ class SchedulerLoop {
       this.#tasks?.nextTick ?? Infinity,
       this.#direct.nextTick,
       this.#broadcast.nextTick,
-      this.#link.nextFlush,
     );
     return Math.max(0, Math.min(SCHEDULER_BOUNDS.idleMs, Math.ceil(tick - now())));
   }

@@ -66,7 +66,16 @@ export class Incoming {
 
   /** All frames as bytes of one's own. */
   frames(): Uint8Array[] {
-    return Array.from({ length: this.#count }, (_, i) => this.copy(i));
+    const frames: Uint8Array[] = [];
+    for (let i = 0; i < this.#count; i++) frames.push(this.copy(i));
+    return frames;
+  }
+
+  /** All frames as `frame` gives them, valid until the next `receiveInto`. */
+  views(): Uint8Array[] {
+    const frames: Uint8Array[] = [];
+    for (let i = 0; i < this.#count; i++) frames.push(this.frame(i));
+    return frames;
   }
 
   /**
