@@ -33,7 +33,7 @@ function folders(flags: Flags): string[] {
 
 function clustersIn(folder: string): ClusterRecord[] {
   return names(`${folder}/security`)
-    .filter((name) => /^cluster-.*\.json$/.test(name))
+    .filter((name) => /^tsparallel-cluster-.*\.json$/.test(name))
     .flatMap((name) => recordOf(`${folder}/security/${name}`));
 }
 

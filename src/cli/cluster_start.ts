@@ -4,6 +4,7 @@
  */
 import type { Command } from "commander";
 import type { OptionValues } from "../base/options.ts";
+import { profileDir } from "../base/profile_dir.ts";
 import { Cluster, ClusterError } from "../cluster/cluster.ts";
 import { pidFilePath, removeIfThere, writeWhole } from "../cluster/cluster_file.ts";
 import { connectionFile } from "../cluster/live_controller.ts";
@@ -132,9 +133,15 @@ async function startText(cluster: Cluster, run: Run): Promise<string[]> {
     `  pid file     ${pidFilePath(run.dir, run.clusterId)}`,
     `  logs         ${run.dir}/log`,
     Deno.env.has(DAEMON_VARIABLE)
-      ? "All engines are there. `tsparallel cluster stop` ends them"
+      ? `All engines are there. \`tsparallel cluster stop${stopFlags(run)}\` ends them`
       : "All engines are there. Ctrl-C ends them",
   ];
+}
+
+/** What `cluster stop` must be told to mean this cluster and no other. */
+function stopFlags({ dir, clusterId }: Run): string {
+  const folder = dir === profileDir() ? "" : ` --profile-dir ${dir}`;
+  return `${folder}${clusterId === "" ? "" : ` --cluster-id ${clusterId}`}`;
 }
 
 function show(lines: readonly string[]): void {

@@ -1,5 +1,5 @@
 /**
- * The cluster file, `security/cluster-<id>.json`: which processes make up a cluster, so that another process can find and end it.
+ * The cluster file, `security/tsparallel-cluster-<id>.json`: which processes make up a cluster, so that another process can find and end it.
  */
 import type { SavedPart } from "./launcher.ts";
 import { isAlive, type ProcessId } from "./process.ts";
@@ -28,7 +28,7 @@ export class ClusterFileError extends Error {
 
 /** Where the file of a cluster is. */
 export function clusterFilePath(profileDir: string, clusterId: string): string {
-  return `${profileDir}/security/cluster-${clusterId}.json`;
+  return `${profileDir}/security/tsparallel-cluster-${clusterId}.json`;
 }
 
 /** Where the pid of `tsparallel cluster start` is. */

@@ -7,6 +7,7 @@
  * passes buffers on unread, so nothing that a client sends can trip it up.
  */
 import { type ApplyRequest, type Callee, readApply, writeResult } from "../protocol/pickle_apply.ts";
+import { PickleError } from "../protocol/pickle_error.ts";
 import { UncodableValue } from "../protocol/pickle_write.ts";
 import { isArray, keys } from "../protocol/primordials.ts";
 import { named } from "./asking.ts";
@@ -21,6 +22,12 @@ const PrimordialReferenceError = ReferenceError;
 const MEMBER = /^(.+)\.([\p{L}_$][\p{L}\p{N}_$]*)$/su;
 
 type Arguments = ReturnType<ApplyRequest["read"]>;
+/** What an error names when Python's functions are among the arguments, canned or by cloudpickle or dill. */
+const FUNCTIONS = /\bCannedFunction\b|\b_make_function\b|\b_create_function\b/;
+const WAYS =
+  'this engine runs TypeScript. Call a function of its own with Reference("name"), send it code with execute, ' +
+  "or send Python functions to Python engines: load_balanced_view(targets=[their ids])";
+
 type Rule = (calls: PythonCalls, args: Arguments) => unknown;
 
 const SERIALIZER_SWITCHES = ["use_pickle", "use_dill", "use_cloudpickle"];
@@ -65,7 +72,12 @@ export class PythonCalls {
   }
 
   #arguments(request: ApplyRequest): Arguments {
-    return request.read({ reference: (name) => this.valueOf(name) });
+    try {
+      return request.read({ reference: (name) => this.valueOf(name) });
+    } catch (error) {
+      if (!(error instanceof PickleError) || !FUNCTIONS.test(error.message)) throw error;
+      throw new PrimordialTypeError(`Cannot take a Python function as an argument: ${WAYS}`);
+    }
   }
 
   #reference(name: string, request: ApplyRequest): unknown {
@@ -156,8 +168,7 @@ function refusal({ module, name }: { readonly module: string; readonly name: str
   const what = `Python's function ${JSON.stringify(name || "(unnamed)")}${
     module === "" ? "" : ` of module ${JSON.stringify(module)}`
   }`;
-  return `Cannot call ${what}: this engine runs TypeScript. Call a function of its own with Reference("name"), ` +
-    "send it code with execute, or send Python functions to Python engines: load_balanced_view(targets=[their ids])";
+  return `Cannot call ${what}: ${WAYS}`;
 }
 
 function kindOf(value: unknown): string {

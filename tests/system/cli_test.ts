@@ -6,7 +6,7 @@ import { RunFolder, until } from "../cli/run_folder.ts";
 const READY = /All engines are there/;
 
 function clusterFile(folder: RunFolder, id = "") {
-  return JSON.parse(Deno.readTextFileSync(`${folder.dir}/security/cluster-${id}.json`));
+  return JSON.parse(Deno.readTextFileSync(`${folder.dir}/security/tsparallel-cluster-${id}.json`));
 }
 
 async function nothingIsLeft(folder: RunFolder): Promise<void> {
@@ -33,7 +33,7 @@ Deno.test("cluster start, status, exec and Ctrl-C", async (test) => {
         new RegExp(`engine file +${folder.dir}/security/ipcontroller-engine.json`),
       ]
     ) assert.match(said, expected);
-    assert.equal(Deno.statSync(`${folder.dir}/security/cluster-.json`).mode! & 0o777, 0o600);
+    assert.equal(Deno.statSync(`${folder.dir}/security/tsparallel-cluster-.json`).mode! & 0o777, 0o600);
   });
 
   await test.step("status lists engines, in text and JSON", async () => {

@@ -70,7 +70,9 @@ Deno.test("kill -9 of a daemonized cluster's watchman: nothing is left, and stop
   await using folder = new RunFolder();
   const start = await folder.run("cluster", "start", "-n", "1", "--daemonize");
   assert.equal(start.code, 0, start.err);
-  const { supervisor } = JSON.parse(await Deno.readTextFile(`${folder.dir}/security/cluster-.json`));
+  const { supervisor } = JSON.parse(
+    await Deno.readTextFile(`${folder.dir}/security/tsparallel-cluster-.json`),
+  );
   Deno.kill(supervisor.pid, "SIGKILL");
   assert(await hasEnded(identify(supervisor.pid), 5000));
   await folder.isDeserted();

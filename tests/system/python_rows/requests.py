@@ -51,8 +51,14 @@ def _():
             equal(error.ename, "TypeError")
             for word in name, "TypeScript", "Reference", "execute", "load_balanced_view":
                 assert word in error.evalue, (kind, word, error.evalue)
-    error = error_of(view.map_async, lambda x: x, [1, 2])
-    assert "TypeScript" in error.evalue or "it names" in error.evalue, error.evalue
+    for attempt in (
+        lambda: view.map_async(lambda x: x, [1, 2]),
+        lambda: view.apply_async(R("double"), lambda x: x),
+    ):
+        error = error_of(attempt)
+        assert error.ename == "TypeError", error
+        for word in "TypeScript", "Reference", "load_balanced_view":
+            assert word in error.evalue, error.evalue
 
 
 @row("2 use_dill, use_cloudpickle, use_pickle: nothing to do; push and pull go on as before")
