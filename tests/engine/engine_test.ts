@@ -167,7 +167,8 @@ Deno.test("an engine that was given up registers again under its id and keeps it
     const uuid = await registered(fake);
     await fake.schedule(uuid, [
       cell(1, "globalThis.kept = 42"),
-      cell(2, "await new Promise((r) => setTimeout(r, 300)); 1"),
+      // Long enough that it still runs when the engine is given up, however slow the machine.
+      cell(2, "await new Promise((r) => setTimeout(r, 2000)); 1"),
       cell(3, "3"),
     ]);
     await fake.until("a result", () => fake.results.length === 1);
