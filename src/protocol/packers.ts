@@ -17,8 +17,8 @@ export interface Packer {
   withList(dictionary: object, name: string, count: number, pieces: readonly Uint8Array[]): Uint8Array[];
 }
 
-/** Levels of lists and dictionaries in a message, at most: what is deeper could be read, but not packed again (in records, as a reply's parent). */
-export const MAX_DEPTH = 500;
+/** Levels of lists and dictionaries in a message, at most, as many as Python's json writes: what is deeper could be read, but not packed again (in records, as a reply's parent). */
+export const MAX_DEPTH = 1000;
 /** What is packed again has some levels more around it. */
 const WRITTEN_DEPTH = MAX_DEPTH + 100;
 const encoder = new TextEncoder();

@@ -44,7 +44,9 @@ Deno.test("a cluster file is read back as it was written, private, and nothing e
     assert.equal(path, clusterFilePath(dir, "x"));
     assert.deepEqual(readClusterFile(path), record);
     assert.equal(Deno.statSync(path).mode! & 0o777, 0o600);
-    assert.deepEqual([...Deno.readDirSync(`${dir}/security`)].map((entry) => entry.name), ["tsparallel-cluster-x.json"]);
+    assert.deepEqual([...Deno.readDirSync(`${dir}/security`)].map((entry) => entry.name), [
+      "tsparallel-cluster-x.json",
+    ]);
     assert.equal(hasLiveParts(record), true);
     assert.equal(hasLiveParts(recordIn(dir, "1")), false);
   }));
