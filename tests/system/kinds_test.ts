@@ -89,7 +89,10 @@ with view.temp_flags(timeout=0.2):
 last = view.apply_async(os.getpid)
 view.abort(waits)
 assert "TaskAborted" in repr(error_of(waits)), error_of(waits)
-assert rc.db_query({"msg_id": waits.msg_ids[0]}, keys=["result_content"])[0]["result_content"]["status"] == "aborted"
+def recorded():
+    content = rc.db_query({"msg_id": waits.msg_ids[0]}, keys=["result_content"])[0]["result_content"]
+    return content is not None and content["status"] == "aborted"
+eventually(recorded, "the record says so too")
 assert error_of(late).ename == "TaskTimeout", error_of(late)
 assert not any(b.ready() for b in busy)
 open(door, "w").close()

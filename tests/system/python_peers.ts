@@ -46,6 +46,9 @@ def idle():
 /** Where Python's programs put what they write beside our files. */
 const ENVIRONMENT = { IPYTHONDIR: Deno.env.get("TMPDIR") ?? "/tmp", PYTHONUNBUFFERED: "1" };
 
+/** How long a program may take to end when it is told to. */
+const GRACE_MS = 5000;
+
 /** A running Python program. */
 export class PythonProcess implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
@@ -85,7 +88,10 @@ export class PythonProcess implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.kill("SIGTERM");
+    // A task of a test that failed may hold it.
+    const timer = setTimeout(() => this.kill("SIGKILL"), GRACE_MS);
     await this.#output;
+    clearTimeout(timer);
   }
 }
 
