@@ -194,7 +194,12 @@ export class Client {
       this.#connection.control(uuid, "shutdown_request", { restart: false }, options)
     );
     const replies = await Promise.allSettled(asking);
-    if (options.hub === true) await this.#connection.request("shutdown_request", {}, options);
+    if (options.hub === true) {
+      await this.#connection.request("shutdown_request", {}, options).catch((error) => {
+        // The notification to all may overtake the reply.
+        if (!this.#connection.wasShutDown) throw error;
+      });
+    }
     const failed = replies.find((reply) => reply.status === "rejected");
     if (failed !== undefined && options.hub !== true) throw failed.reason;
   }

@@ -46,6 +46,8 @@ export class Connection implements TaskNames {
   readonly peers: PeerTasks;
   readonly info: ClientConnection;
   readonly timeoutMs: number;
+  /** The hub has said that it ends. */
+  wasShutDown = false;
   readonly #transport: Transport;
   readonly #mac: Mac;
   readonly #requests = new Requests();
@@ -214,6 +216,7 @@ export class Connection implements TaskNames {
         this.peers.gone(this.engines.uuidOf(id) ?? String(uuid));
         break;
       case "shutdown_notification":
+        this.wasShutDown = true;
         this.#stop(new Error("The controller was shut down"));
         break;
     }

@@ -90,8 +90,8 @@ last = view.apply_async(os.getpid)
 view.abort(waits)
 assert "TaskAborted" in repr(error_of(waits)), error_of(waits)
 def recorded():
-    content = rc.db_query({"msg_id": waits.msg_ids[0]}, keys=["result_content"])[0]["result_content"]
-    return content is not None and content["status"] == "aborted"
+    records = rc.db_query({"msg_id": waits.msg_ids[0]}, keys=["result_content"])
+    return records and (records[0]["result_content"] or {}).get("status") == "aborted"
 eventually(recorded, "the record says so too")
 assert error_of(late).ename == "TaskTimeout", error_of(late)
 assert not any(b.ready() for b in busy)
