@@ -24,7 +24,9 @@ import {
   slotSettingsOf,
 } from "./host_options.ts";
 import { HostedEngine, type HostedEngineParts } from "./hosted_engine.ts";
-import { childCommand, Slot } from "./slot.ts";
+import { Slot } from "./slot.ts";
+import { NO_GRANT } from "./slot_contract.ts";
+import { childCommand } from "./slot_start.ts";
 import type { SlotHandle } from "./slot_contract.ts";
 import { Spares } from "./spares.ts";
 
@@ -101,7 +103,11 @@ class EngineHost {
     const command = options.childCommand ?? childCommand();
     this.#spares = new Spares({
       count: options.spares ?? 1,
-      start: () => Slot.start(settings, command),
+      start: () => {
+        const slot = Slot.start(settings, command);
+        slot.decide(NO_GRANT);
+        return slot;
+      },
       watch: (slot, look) => this.#watch(slot, look),
       unwatch: (slot) => this.#unwatch(slot),
       log,

@@ -36,7 +36,12 @@ export const CONTROL = {
   toldKind: 113,
   toldTicket: 114,
   toldLength: 115,
+  /** How far the child is before it has a Worker. Written by its main thread. */
+  phase: 128,
 } as const;
+
+/** How many words of control there are. */
+export const CONTROL_WORDS = CONTROL.phase + 1;
 
 /** What the host tells a task while it runs: stop waiting; the line that it asked for; why it cannot have one. */
 export const TOLD = { interrupt: 1, input: 2, refusal: 3 } as const;

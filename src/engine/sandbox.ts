@@ -13,8 +13,9 @@ import {
 } from "../native/libc.ts";
 import { noNewPrivileges, raiseLandlock } from "../native/landlock.ts";
 import { buildSeccomp, raiseSeccomp } from "../native/seccomp.ts";
-import { ringLayout } from "./ring.ts";
-import type { SlotSettings } from "./slot_contract.ts";
+import { BELL, CONTROL, ringLayout } from "./ring.ts";
+import type { Grant } from "./slot_contract.ts";
+import { CHILD_PHASE, type Job, readFrame } from "./slot_job.ts";
 import type { WorkerStart } from "./sandbox_worker.ts";
 
 /** The Worker's code and the text of its tools for cells; the build puts them in. */
@@ -29,21 +30,7 @@ const WORKER_BOOT = `data:application/javascript,${
   encodeURIComponent('addEventListener("message", (event) => (0, eval)(event.data), { once: true });')
 }`;
 
-/** What the host says on fd 0, as one line of JSON. */
-export interface Job extends SlotSettings {
-  readonly hostPid: number;
-  /** The host's descriptor of the shared memory. */
-  readonly ringFd: number;
-}
-
 type Walls = WorkerStart["walls"];
-
-function readJob(): Job {
-  const bytes: number[] = [], one = new Uint8Array(1);
-  // Byte by byte: what follows the line is the Worker's.
-  while (Deno.stdin.readSync(one) === 1 && one[0] !== 10) bytes.push(one[0] ?? 0);
-  return JSON.parse(new TextDecoder().decode(new Uint8Array(bytes)));
-}
 
 /** Takes every right of this process, and what the Worker would inherit of them. */
 function revokeRights(): void {
@@ -58,12 +45,15 @@ function isOpen(attempt: () => number): boolean {
   return fd >= 0;
 }
 
-function raiseWalls(job: Job): Walls {
-  const { walls } = job;
+function prepareSignals(): void {
   // 2.9 opens a socketpair when it first needs signals, and panics if the filter forbids it.
   const nothing = () => {};
   Deno.addSignalListener("SIGWINCH", nothing);
   Deno.removeSignalListener("SIGWINCH", nothing);
+}
+
+function raiseWalls(job: Job): Walls {
+  const { walls } = job;
   // Pointers need the right to FFI, which is about to go.
   const filter = walls.seccomp ? buildSeccomp(Deno.pid) : undefined;
   const executable = cString("/proc/self/exe");
@@ -78,7 +68,7 @@ function raiseWalls(job: Job): Walls {
   if (!seccomp || isOpen(() => socket(2, 2, 0))) {
     missing.push("datagrams, Unix sockets, signals (no seccomp)");
   }
-  return { landlock, seccomp, missing };
+  return { landlock, seccomp, missing, excess: [] };
 }
 
 function startWorker(job: Job, memory: ArrayBuffer, walls: Walls): void {
@@ -104,7 +94,9 @@ function startWorker(job: Job, memory: ArrayBuffer, walls: Walls): void {
 }
 
 function main(): void {
-  const job = readJob();
+  const read = Deno.stdin.readSync.bind(Deno.stdin);
+  const job = readFrame(read) as Job | undefined;
+  if (job === undefined) Deno.exit(0);
   // A write beyond the limit shall fail, not end the process.
   ignoreFileSizeSignal();
   if (!refuseToOutlive(job.hostPid)) Deno.exit(0);
@@ -112,8 +104,18 @@ function main(): void {
   const memory = openShared(`/proc/${job.hostPid}/fd/${job.ringFd}`, layout.total);
   // A compiled program's loader looks upwards from here for a package.json, and dies of the wall where there is one.
   Deno.chdir("/");
+  prepareSignals();
+  tellUndecided(memory);
+  const grant = readFrame(read) as Grant | undefined;
+  if (grant === undefined) Deno.exit(0);
   limitResources();
   startWorker(job, memory, raiseWalls(job));
+}
+
+/** Tells the host that everything is done that needs no grant. */
+function tellUndecided(memory: ArrayBuffer): void {
+  Atomics.store(new Int32Array(memory), CONTROL.phase, CHILD_PHASE.undecided);
+  Deno.stdout.writeSync(new Uint8Array([BELL]));
 }
 
 main();

@@ -40,6 +40,7 @@ export interface WorkerStart {
     readonly landlock: number;
     readonly seccomp: boolean;
     readonly missing: readonly string[];
+    readonly excess: readonly string[];
   };
 }
 

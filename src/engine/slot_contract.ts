@@ -8,6 +8,8 @@
  * ticket only connects it with its chunks. It holds for the tasks offered after it.
  */
 
+import { NO_PERMISSIONS, type PermissionSet } from "../protocol/permissions.ts";
+
 /** How a child ended, as its host saw it. */
 export interface ChildEnd {
   /** Exit code, or null if a signal ended it. */
@@ -62,6 +64,24 @@ export interface SlotSink {
   ended(end: ChildEnd, open: readonly { readonly ticket: number; readonly started: boolean }[]): void;
 }
 
+/** What the walls of one child are built from. Paths are absolute and real (links resolved by the host). */
+export interface Grant {
+  readonly permissions: PermissionSet;
+  /** Values of the granted environment variables, and nothing else. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** The child's own folder, "" for none. */
+  readonly scratch: string;
+  readonly isolation: "shared" | "worker" | "process";
+}
+
+/** What a child gets that may do nothing. */
+export const NO_GRANT: Grant = {
+  permissions: NO_PERMISSIONS,
+  environment: {},
+  scratch: "",
+  isolation: "shared",
+};
+
 /** What stands between the task and the machine, as measured in the child. */
 export interface WallReport {
   readonly deno: boolean;
@@ -70,6 +90,8 @@ export interface WallReport {
   readonly seccomp: boolean;
   /** What is open although it should not be, in words. */
   readonly missing: readonly string[];
+  /** Where a wall of the kernel's is wider than the grant, in words. */
+  readonly excess: readonly string[];
 }
 
 export interface SlotSettings {
@@ -90,9 +112,12 @@ export interface SlotHandle {
   readonly pid: number;
   /** File descriptors for the host's poll (readable = call `look()`): doorbell and text pipes, pidfd. */
   readonly fds: readonly number[];
-  readonly state: "starting" | "ready" | "ended";
+  /** undecided: it waits for `decide`. raising: its walls go up. ready: it takes tasks. */
+  readonly state: "starting" | "undecided" | "raising" | "ready" | "ended";
   /** Open tickets (offered, not answered, not withdrawn). */
   readonly open: number;
+  /** Tells the child what it may do, once, at any time after its start: then its walls go up. */
+  decide(grant: Grant): void;
   /** Puts a request into the ring; false if there is no room now (look first, offer again). Nothing is rung yet. */
   offer(offer: Offer): boolean;
   /**

@@ -9,6 +9,7 @@ import {
   ahead,
   ByteRing,
   CONTROL,
+  CONTROL_WORDS,
   ENTRY_WORDS,
   PIECE_BYTES,
   REQUEST,
@@ -107,6 +108,11 @@ export class HostRing {
     return load(this.#words, CONTROL.wantsRoom) !== 0;
   }
 
+  /** How far the child's main thread says to be. */
+  get childPhase(): number {
+    return load(this.#words, CONTROL.phase);
+  }
+
   /** The arena's use: bytes in the direction of the Worker that are not free. */
   get arenaUsed(): number {
     return this.#arena.used;
@@ -119,7 +125,7 @@ export class HostRing {
 
   /** Lets go of the memory, which is about to be unmapped. */
   detach(): void {
-    this.#words = new Int32Array(CONTROL.toldLength + 1);
+    this.#words = new Int32Array(CONTROL_WORDS);
     this.#numbers = new Float64Array(0);
     this.#bytes = new Uint8Array(0);
   }

@@ -38,7 +38,7 @@ export class Spares {
 
   /** Starts what is missing, at most one child a call. */
   restock(at: number): void {
-    for (const slot of [...this.#slots]) if (slot.state === "starting") slot.look(this.#sink(slot));
+    for (const slot of [...this.#slots]) if (slot.state !== "ready") slot.look(this.#sink(slot));
     if (this.#slots.length >= this.#options.count || at < this.#againAt) return;
     try {
       const slot = this.#options.start();

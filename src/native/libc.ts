@@ -43,6 +43,9 @@ const SYMBOLS = {
 
 type Symbols = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
 
+const F_SETPIPE_SZ = 1031;
+/** What a pipe holds if nobody said otherwise, less what may be in it. */
+const PIPE_BYTES = 60 << 10;
 const O_NONBLOCK = 0o4000;
 const O_CLOEXEC = 0o2000000;
 const EINTR = 4;
@@ -121,6 +124,11 @@ export function pipe(): { readonly read: number; readonly write: number } {
 export function setNonBlocking(fd: number): void {
   const flags = check(libc().fcntl(fd, 3, 0n), "read a descriptor's flags");
   check(libc().fcntl(fd, 4, BigInt(flags | O_NONBLOCK)), "set a descriptor's flags");
+}
+
+/** Makes room in a pipe for so many bytes, as far as the system lets us. */
+export function growPipe(fd: number, bytes: number): void {
+  if (bytes > PIPE_BYTES) libc().fcntl(fd, F_SETPIPE_SZ, BigInt(bytes));
 }
 
 export function closeFd(fd: number): void {
