@@ -148,19 +148,23 @@ export class Lanes<Key extends LaneKey = LaneKey> {
 
   /**
    * Whose child has to go so that another key can have one: one that was never used, else the one that was used least recently.
-   * @param isBusyToo whether children whose keys have tasks waiting count
+   * @param isBusyToo whether children whose keys have tasks waiting count, once they have done some of their work
    */
-  victim(mayGo: (lane: Lane<Key>) => boolean, hasTask: (lane: Lane<Key>) => boolean, isBusyToo: boolean) {
-    let found: Lane<Key> | undefined;
+  victim(
+    mayGo: (lane: Lane<Key>) => boolean,
+    hasTask: (lane: Lane<Key>) => boolean,
+    isBusyToo: boolean,
+  ): Lane<Key> | undefined {
+    // A busy one comes last, a namespace in use before that; then whoever had its turn last stays.
     const rank = (lane: Lane<Key>) =>
-      (hasTask(lane) ? 2 : 0) + (lane.child.isUsed && lane.key.isolation === "shared" ? 1 : 0);
-    const last = (lane: Lane<Key>) => lane === this.current ? Infinity : lane.lastTurn;
+      hasTask(lane) ? 2 : lane.child.isUsed && lane.key.isolation === "shared" ? 1 : 0;
+    const turn = (lane: Lane<Key>) => lane === this.current ? Infinity : lane.lastTurn;
+    let found: Lane<Key> | undefined;
     for (const lane of this.#all) {
-      if (lane.child.state !== "ready" || !mayGo(lane) || (!isBusyToo && hasTask(lane))) continue;
-      if (
-        found === undefined || rank(lane) < rank(found) ||
-        rank(lane) === rank(found) && last(lane) < last(found)
-      ) found = lane;
+      if (lane.child.state !== "ready" || !mayGo(lane)) continue;
+      if (hasTask(lane) && !(isBusyToo && lane.child.isUsed)) continue;
+      const order = found === undefined ? -1 : rank(lane) - rank(found) || turn(lane) - turn(found);
+      if (order < 0) found = lane;
     }
     return found;
   }
