@@ -13,6 +13,7 @@ import { type Lane, type LaneKey, Lanes } from "./lanes.ts";
 import { lookDelay, Pace } from "./pace.ts";
 import { RareTasks } from "./rare_tasks.ts";
 import { Stops } from "./stops.ts";
+import type { LimitHit } from "./task_limits.ts";
 import { FrameStore, STATE, TaskTable } from "./task_table.ts";
 import { childEnded, exceeded, FORGOTTEN, interrupted, lost, RECALLED, unstartable } from "./whys.ts";
 
@@ -35,6 +36,8 @@ export class EngineCore<Key extends LaneKey = LaneKey> {
   readonly #stops: Stops;
   readonly #supply: ChildSupply;
   readonly #patience = new InterruptPatience();
+  /** The child that works shall be replaced once it has nothing in hand. */
+  #isWorn = false;
 
   constructor(options: CoreOptions<Key>) {
     this.#options = options;
@@ -108,7 +111,7 @@ export class EngineCore<Key extends LaneKey = LaneKey> {
   /** The task to hand to the slot now, 0 for none. Call `handed` when the slot has taken it. */
   next(): number {
     const inSlot = this.#inSlot, { lanes, pace, table } = this;
-    if (inSlot.stopping !== 0) return 0;
+    if (inSlot.stopping !== 0 || this.#isWorn) return 0;
     if (lanes.hasOthers && !this.#supply.takeTurn()) return 0;
     const lane = lanes.current;
     if (lane.child.state !== "ready" || inSlot.count >= this.#ahead(lane)) return 0;
@@ -163,9 +166,9 @@ export class EngineCore<Key extends LaneKey = LaneKey> {
 
   /**
    * The task's answer came. True: send it. Either way call `release` once the table was read.
-   * @param tooLarge bytes of a result that is larger than allowed, 0 for any other answer
+   * @param hit a limit that it has passed all the same
    */
-  finish(ticket: number, startedAt: number, finishedAt: number, tooLarge = 0): boolean {
+  finish(ticket: number, startedAt: number, finishedAt: number, hit: LimitHit | null = null): boolean {
     const { table, lanes } = this, place = table.at(ticket);
     if (place < 0 || table.state[place]! < STATE.handed) return false;
     table.startedAt[place] = startedAt;
@@ -175,7 +178,7 @@ export class EngineCore<Key extends LaneKey = LaneKey> {
     lane.child.worked();
     lane.mean.finished(ms);
     lanes.worked(ms);
-    const instead = this.#stops.finished(ticket) ?? this.#excess(ticket, tooLarge);
+    const instead = this.#stops.finished(ticket) ?? (hit === null ? undefined : exceeded(hit));
     if (instead !== undefined) {
       if (instead.then === "answer") this.#answerInstead(ticket, place, instead);
       return false;
@@ -184,16 +187,17 @@ export class EngineCore<Key extends LaneKey = LaneKey> {
     return true;
   }
 
-  #excess(ticket: number, tooLarge: number): Why | undefined {
-    if (tooLarge === 0) return undefined;
-    const max = this.rare.limit(ticket, "resultLimitBytes");
-    return exceeded({ limit: "result", value: tooLarge, max });
-  }
-
   /** It gave an answer, and its client gets another one. */
   #answerInstead(ticket: number, place: number, why: Why): void {
     this.#stops.conclude(ticket, place, why);
+    // What it took would be held against the next one.
+    if (why.limit?.limit === "memory") this.#isWorn = true;
     this.#afterTask();
+  }
+
+  /** The child of this lane gets a successor as soon as it has nothing in hand. */
+  renew(lane: number): void {
+    if (lane === this.lanes.current.number) this.#isWorn = true;
   }
 
   /** Forgets a task that was finished. */
@@ -208,8 +212,9 @@ export class EngineCore<Key extends LaneKey = LaneKey> {
     this.#inSlot.trim();
     const { child, key } = this.lanes.current;
     if (this.#inSlot.count > 0 || child.state !== "ready") return;
-    const isWorn = key.isolation === "process" ? child.isUsed : child.tasks >= this.#options.tasksPerChild;
-    if (isWorn) this.#supply.retire(this.lanes.current);
+    const isOld = key.isolation === "process" ? child.isUsed : child.tasks >= this.#options.tasksPerChild;
+    if (isOld || this.#isWorn) this.#supply.retire(this.lanes.current);
+    this.#isWorn = false;
   }
 
   /** Most that the running task may use of something, Infinity if nothing runs or nothing bounds it. */
@@ -239,7 +244,7 @@ export class EngineCore<Key extends LaneKey = LaneKey> {
         this.#restart();
         break;
       case "usage":
-        this.#usage(event.bytes / 2 ** 20, event.cpuMs);
+        this.#used(event.bytes / 2 ** 20, event.cpuMs);
         break;
       case "limit":
         this.#stops.stop(event.ticket, exceeded(event.hit));
@@ -257,7 +262,7 @@ export class EngineCore<Key extends LaneKey = LaneKey> {
     }
   }
 
-  #usage(memoryMB: number, cpuMs: number): void {
+  #used(memoryMB: number, cpuMs: number): void {
     const { running } = this.#inSlot, max = this.runningLimit("memoryLimitMB"), most = this.runningLimit("cpuLimitMs");
     if (memoryMB > max) this.#stops.stop(running, exceeded({ limit: "memory", value: memoryMB, max }));
     else if (cpuMs > most) this.#stops.stop(running, exceeded({ limit: "cpu", value: cpuMs, max: most }));
@@ -361,8 +366,9 @@ export class EngineCore<Key extends LaneKey = LaneKey> {
       const why = this.#stops.why(ticket) ??
         (isTried ? childEnded(this.name, end, hasStarted, max, MAX_REHANDS + 1) : null);
       if (why === null) lane.waiting.pushFront(ticket);
-      else this.#stops.conclude(ticket, place, why);
+      else this.#stops.conclude(ticket, place, why, end);
     }
     inSlot.clear();
+    this.#isWorn = false;
   }
 }

@@ -28,6 +28,8 @@ export interface Ending {
   readonly memoryMB: number | null;
   readonly detail: string;
   readonly endedBy: EndedBy;
+  readonly code: number | null;
+  readonly signal: number | null;
 }
 
 /** What ended a task that did not end well. */
@@ -69,6 +71,8 @@ export interface Answer {
   readonly ticket: number;
   /** Number of its lane. */
   readonly lane: number;
+  /** How its child ended, if that was its end. */
+  readonly end: Ending | null;
   readonly peer: unknown;
 }
 

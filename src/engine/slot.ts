@@ -19,6 +19,7 @@ import {
   waitpid,
   writeFd,
 } from "../native/libc.ts";
+import { processCpuMs } from "../native/process_usage.ts";
 import { BELL, type RingLayout } from "./ring.ts";
 import { Nonsense, type RingSink } from "./slot_checks.ts";
 import type { ChildEnd, Grant, Offer, SlotHandle, SlotSettings, SlotSink } from "./slot_contract.ts";
@@ -162,6 +163,10 @@ export class Slot implements SlotHandle {
     this.#ringBell();
   }
 
+  hasLooked(ticket: number): boolean {
+    return this.#state !== "ended" && this.#ring.hasLooked(ticket);
+  }
+
   look(sink: SlotSink): void {
     if (this.#state === "ended" || this.#isLooking) return;
     this.#isLooking = true;
@@ -225,6 +230,7 @@ export class Slot implements SlotHandle {
       },
       result: (ticket, status, body, buffers, startedAt, finishedAt) =>
         sink.result(ticket, status, body, buffers, startedAt, finishedAt),
+      tooLarge: (ticket, bytes, startedAt, finishedAt) => sink.tooLarge(ticket, bytes, startedAt, finishedAt),
     };
   }
 
@@ -321,6 +327,10 @@ export class Slot implements SlotHandle {
 
   memory(): number {
     return this.#state === "ended" ? 0 : residentBytes(this.pid);
+  }
+
+  cpuMs(): number {
+    return this.#state === "ended" ? 0 : processCpuMs(this.pid);
   }
 
   kill(): void {

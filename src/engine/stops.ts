@@ -3,7 +3,7 @@
  * ends by itself. A child is killed for one task only, and only after everything else that it had was taken back, so that a kill never hits a
  * task that it was not meant for. Pure.
  */
-import type { Action, By, Why } from "./core_types.ts";
+import type { Action, By, Ending, Why } from "./core_types.ts";
 import type { InSlot } from "./in_slot.ts";
 import type { Lanes } from "./lanes.ts";
 import type { Pace } from "./pace.ts";
@@ -167,8 +167,8 @@ export class Stops {
     lanes.enqueue(lane);
   }
 
-  /** Ends a task that is in no slot as `why` says. */
-  conclude(ticket: number, place: number, why: Why): void {
+  /** Ends a task that is in no slot as `why` says. @param end of the child, if that was it */
+  conclude(ticket: number, place: number, why: Why, end: Ending | null = null): void {
     const { table, pace, actions, rare } = this.#parts;
     if (why.then === "return") {
       const { client, n, seq } = table;
@@ -176,7 +176,7 @@ export class Stops {
     }
     if (why.then === "answer") {
       if (table.scheduled[place] === 1) pace.sent();
-      actions.push(answerOf(table, place, ticket, why, rare.get(ticket)?.peer));
+      actions.push(answerOf(table, place, ticket, why, { end, peer: rare.get(ticket)?.peer }));
     }
     this.remove(ticket, place);
   }

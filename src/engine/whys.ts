@@ -118,7 +118,13 @@ export function unstartable(engine: string, detail: string): Why {
 }
 
 /** What the task's client is told. */
-export function answerOf(table: TaskTable, place: number, ticket: number, why: Why, peer: unknown): Answer {
+export function answerOf(
+  table: TaskTable,
+  place: number,
+  ticket: number,
+  why: Why,
+  { end, peer }: Pick<Answer, "end" | "peer">,
+): Answer {
   return {
     kind: "answer",
     op: table.op[place]!,
@@ -134,6 +140,7 @@ export function answerOf(table: TaskTable, place: number, ticket: number, why: W
     by: why.by,
     startedAt: table.startedAt[place]!,
     ticket,
+    end,
     lane: table.lane[place]!,
     peer,
   };

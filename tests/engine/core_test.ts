@@ -157,7 +157,9 @@ class Stage {
     const ticket = this.tickets.get(n)!;
     if (!this.slot.delete(n)) throw new Error(`Task ${n} is not in the slot`);
     this.core.started(ticket, this.at);
-    const isSent = this.core.finish(ticket, this.at, this.at + ms, Number(options["large"] ?? 0));
+    const value = Number(options["large"] ?? 0), max = 1000;
+    const hit = value === 0 ? null : { limit: "result", value, max } as const;
+    const isSent = this.core.finish(ticket, this.at, this.at + ms, hit);
     this.out.push(`${isSent ? "send" : "drop"} ${n}`);
     this.core.release(ticket);
   }
@@ -168,7 +170,7 @@ class Stage {
     const started = begun.map(([n]) => this.tickets.get(n)!);
     if (isWorking) this.slot.clear();
     const memoryMB = detail === "out of memory" ? 900 : null;
-    const end = { started, memoryMB, detail, endedBy: "exit" as const };
+    const end = { started, memoryMB, detail, endedBy: "exit", code: 3, signal: null } as const;
     this.core.step({ kind: "child_ended", lane, end, at: this.at });
   }
 
