@@ -5,17 +5,21 @@
 import {
   closeFd,
   cString,
+  dropCapabilities,
   ignoreFileSizeSignal,
   libc,
   limitResources,
   openShared,
   refuseToOutlive,
 } from "../native/libc.ts";
-import { noNewPrivileges, raiseLandlock } from "../native/landlock.ts";
+import { landlockVersion, noNewPrivileges, raiseLandlock } from "../native/landlock.ts";
 import { buildSeccomp, raiseSeccomp } from "../native/seccomp.ts";
+import { PERMISSION_NAMES } from "../protocol/permissions.ts";
+import { PROGRAM_PATH } from "./program_files.ts";
 import { BELL, CONTROL, ringLayout } from "./ring.ts";
-import type { Grant } from "./slot_contract.ts";
-import { CHILD_PHASE, type Job, readFrame } from "./slot_job.ts";
+import { CHILD_PHASE, type Job, readFrame, type ToldGrant } from "./slot_job.ts";
+import { hasAny, planWalls, type WallPlan, withScratch } from "./wall_plan.ts";
+import { revoke, type WorkerRights, workerRights } from "./worker_permissions.ts";
 import type { WorkerStart } from "./sandbox_worker.ts";
 
 /** The Worker's code and the text of its tools for cells; the build puts them in. */
@@ -32,12 +36,6 @@ const WORKER_BOOT = `data:application/javascript,${
 
 type Walls = WorkerStart["walls"];
 
-/** Takes every right of this process, and what the Worker would inherit of them. */
-function revokeRights(): void {
-  const names = ["run", "write", "net", "env", "sys", "import", "ffi", "read"] as const;
-  for (const name of names) Deno.permissions.revokeSync({ name });
-}
-
 /** Whether the kernel lets this process do something that the walls should refuse. */
 function isOpen(attempt: () => number): boolean {
   const fd = attempt();
@@ -52,28 +50,49 @@ function prepareSignals(): void {
   Deno.removeSignalListener("SIGWINCH", nothing);
 }
 
-function raiseWalls(job: Job): Walls {
-  const { walls } = job;
-  // Pointers need the right to FFI, which is about to go.
-  const filter = walls.seccomp ? buildSeccomp(Deno.pid) : undefined;
-  const executable = cString("/proc/self/exe");
-  const { open, socket } = libc();
-  if (walls.deno) revokeRights();
-  const isPrivate = noNewPrivileges();
-  const landlock = walls.landlock && isPrivate ? raiseLandlock() : 0;
-  const seccomp = filter !== undefined && isPrivate && raiseSeccomp(filter);
-  const missing: string[] = [];
-  if (landlock === 0 || isOpen(() => open(executable, 0o2000000))) missing.push("files (no Landlock)");
-  if (landlock < 4 && !seccomp) missing.push("TCP (Landlock older than version 4)");
-  if (!seccomp || isOpen(() => socket(2, 2, 0))) {
-    missing.push("datagrams, Unix sockets, signals (no seccomp)");
-  }
-  return { landlock, seccomp, missing, excess: [] };
+/** What the process has from the grant before the walls: variables, a folder to be in, limits. */
+function settle(grant: ToldGrant): void {
+  const { run, write, import: remote } = grant.permissions;
+  const { scratch } = grant;
+  // Programs are found by it; it tells nothing.
+  if (hasAny(run.allow)) Deno.env.set("PATH", PROGRAM_PATH);
+  if (scratch !== "") { for (const name of ["HOME", "TMPDIR"]) Deno.env.set(name, scratch); }
+  for (const [name, value] of Object.entries(grant.environment)) Deno.env.set(name, value);
+  if (scratch !== "") Deno.chdir(scratch);
+  limitResources(hasAny(write.allow) || hasAny(remote.allow) ? "files" : "no files");
 }
 
-function startWorker(job: Job, memory: ArrayBuffer, walls: Walls): void {
-  const permissions = job.walls.deno ? "none" : "inherit";
+function raiseWalls({ walls }: Job, grant: ToldGrant, plan: WallPlan): Walls {
+  // Pointers need the right to FFI, which is about to go.
+  const filter = walls.seccomp ? buildSeccomp(Deno.pid, plan.openings) : undefined;
+  const executable = cString("/proc/self/exe"), path = Deno.execPath();
+  const { open, socket } = libc();
+  // What the Worker is to be given stays until it has it.
+  if (walls.deno) revoke(PERMISSION_NAMES.filter((name) => !hasAny(grant.permissions[name].allow)));
+  const isPrivate = noNewPrivileges();
+  dropCapabilities(plan.capabilities);
+  const landlock = walls.landlock && isPrivate ? raiseLandlock(plan.landlock) : 0;
+  const seccomp = filter !== undefined && isPrivate && raiseSeccomp(filter);
+  const missing: string[] = [];
+  if (landlock === 0 || (!isGranted(plan, path) && isOpen(() => open(executable, 0o2000000)))) {
+    missing.push("files (no Landlock)");
+  }
+  if (landlock < 4 && !seccomp) missing.push("TCP (Landlock older than version 4)");
+  if (!seccomp || (!plan.openings.internet && isOpen(() => socket(2, 2, 0)))) {
+    missing.push("datagrams, Unix sockets, signals (no seccomp)");
+  }
+  return { landlock, seccomp, missing, excess: plan.excess };
+}
+
+/** Whether a file may be read by what the plan leaves open. */
+function isGranted(plan: WallPlan, file: string): boolean {
+  return plan.landlock.paths.some(({ path }) => path === "/" || file === path || file.startsWith(`${path}/`));
+}
+
+function startWorker(job: Job, memory: ArrayBuffer, rights: WorkerRights, walls: Walls): void {
+  const permissions = job.walls.deno ? rights : "inherit";
   const worker = new Worker(WORKER_BOOT, { type: "module", name: "", deno: { permissions } });
+  if (job.walls.deno) revoke(PERMISSION_NAMES);
   // What gets here ended the Worker; this process ends with it, as nothing else keeps it alive.
   worker.addEventListener("error", (event) => {
     event.preventDefault();
@@ -87,6 +106,7 @@ function startWorker(job: Job, memory: ArrayBuffer, walls: Walls): void {
     arenaBytes: job.arenaBytes,
     resultLimitBytes: job.resultLimitBytes,
     cellTools: CELL_TOOLS_TEXT,
+    closed: PERMISSION_NAMES.filter((name) => rights[name] !== true && rights[name] !== "inherit"),
     walls,
   };
   worker.postMessage(WORKER_TEXT);
@@ -106,10 +126,13 @@ function main(): void {
   Deno.chdir("/");
   prepareSignals();
   tellUndecided(memory);
-  const grant = readFrame(read) as Grant | undefined;
-  if (grant === undefined) Deno.exit(0);
-  limitResources();
-  startWorker(job, memory, raiseWalls(job));
+  const told = readFrame(read) as ToldGrant | undefined;
+  if (told === undefined) Deno.exit(0);
+  const grant = { ...told, permissions: withScratch(told.permissions, told.scratch) };
+  const rights = workerRights(grant.permissions, grant.held, Object.keys(grant.environment));
+  const plan = planWalls(grant, landlockVersion());
+  settle(grant);
+  startWorker(job, memory, rights, raiseWalls(job, grant, plan));
 }
 
 /** Tells the host that everything is done that needs no grant. */

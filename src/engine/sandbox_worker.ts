@@ -4,6 +4,7 @@
  * Everything that it uses after the first task was taken before it (see `protocol/primordials.ts`): a task may replace whatever it can
  * reach. It can at worst spoil the answers of its own slot.
  */
+import type { PermissionName } from "../protocol/permissions.ts";
 import { INLINE_BODY_BYTES, OP } from "../protocol/groups.ts";
 import {
   decodeUtf8,
@@ -36,6 +37,8 @@ export interface WorkerStart {
   readonly resultLimitBytes: number;
   /** Text that makes the tools for cells; kept until the first cell. */
   readonly cellTools: string;
+  /** Permissions that are not granted as a whole. */
+  readonly closed: readonly PermissionName[];
   /** What the main thread measured of the walls. */
   readonly walls: {
     readonly landlock: number;
@@ -384,7 +387,7 @@ class TaskRunner {
 
 async function serve(start: WorkerStart): Promise<void> {
   const bell = new Doorbell(closeWorker);
-  const isDeno = denoWallStands();
+  const isDeno = denoWallStands(start.closed);
   const { stdout, stderr } = countOutput(consoleMaker(), start.memory);
   const isProxy = proxyTest();
   closeBackDoors();

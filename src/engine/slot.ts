@@ -20,10 +20,12 @@ import {
   writeFd,
 } from "../native/libc.ts";
 import { processCpuMs } from "../native/process_usage.ts";
+import type { PermissionName } from "../protocol/permissions.ts";
 import { BELL, type RingLayout } from "./ring.ts";
 import { Nonsense, type RingSink } from "./slot_checks.ts";
 import type { ChildEnd, Grant, Offer, SlotHandle, SlotSettings, SlotSink } from "./slot_contract.ts";
 import { CHILD_PHASE, frameOf } from "./slot_job.ts";
+import type { SpecialStart } from "./special_start.ts";
 import { HostRing } from "./slot_ring.ts";
 import { type Pipes, startChild, type Started } from "./slot_start.ts";
 import { TextStream } from "./slot_text.ts";
@@ -52,6 +54,7 @@ export class Slot implements SlotHandle {
   readonly #memory: SharedMemory;
   readonly #layout: RingLayout;
   readonly #ring: HostRing;
+  readonly #held: readonly PermissionName[];
   readonly #stdout: TextStream;
   readonly #stderr: TextStream;
   /** When the child was given something to do before it can take tasks: to start, to raise its walls. */
@@ -82,15 +85,17 @@ export class Slot implements SlotHandle {
   /**
    * Starts a child, which waits before its walls until `decide`. Call it on the program's main thread: the child dies with the thread that started it.
    * @param command from `childCommand()`
+   * @param special from `specialStart()`, for a grant that needs it: then it is this very grant that is to be told
    * @throws Error if it cannot be started
    */
-  static start(settings: SlotSettings, command: readonly string[]): Slot {
-    return new Slot(startChild(settings, command));
+  static start(settings: SlotSettings, command: readonly string[], special?: SpecialStart): Slot {
+    return new Slot(startChild(settings, command, special));
   }
 
   private constructor(started: Started) {
     const { pid, pidfd, pipes, memory, layout, settings } = started;
     this.pid = pid;
+    this.#held = started.held;
     this.#pipes = pipes;
     this.#memory = memory;
     this.#layout = layout;
@@ -122,7 +127,7 @@ export class Slot implements SlotHandle {
     this.#grant = undefined;
     this.#state = "raising";
     this.#waitingSince = now();
-    writeWhole(this.#pipes.bell, frameOf(grant));
+    writeWhole(this.#pipes.bell, frameOf({ ...grant, held: this.#held }));
   }
 
   offer(offer: Offer): boolean {

@@ -2,6 +2,7 @@
  * What the host says to a child on fd 0 before the doorbell's bytes: two texts, the job at its start and the grant when it is known what the
  * child is for. Each has its length before it, so that the child reads it and not a byte of what follows.
  */
+import type { PermissionName } from "../protocol/permissions.ts";
 import type { Grant, SlotSettings } from "./slot_contract.ts";
 
 /** The first text. */
@@ -11,6 +12,12 @@ export interface Job extends SlotSettings {
   readonly ringFd: number;
 }
 
+/** The second text. */
+export interface ToldGrant extends Grant {
+  /** Kinds whose denials the runtime's own flags hold, with which the child was started. */
+  readonly held: readonly PermissionName[];
+}
+
 /** What the child's main thread says in the ring of how far it is. */
 export const CHILD_PHASE = { starting: 0, undecided: 1 } as const;
 
@@ -18,7 +25,7 @@ export const CHILD_PHASE = { starting: 0, undecided: 1 } as const;
 const DIGITS = 8;
 
 /** A text with its length before it. */
-export function frameOf(text: Job | Grant): Uint8Array<ArrayBuffer> {
+export function frameOf(text: Job | ToldGrant): Uint8Array<ArrayBuffer> {
   const body = new TextEncoder().encode(JSON.stringify(text));
   const head = new TextEncoder().encode(String(body.length).padStart(DIGITS, "0"));
   const frame = new Uint8Array(DIGITS + body.length);

@@ -12,8 +12,10 @@ import {
   spawn,
   writeFd,
 } from "../native/libc.ts";
+import type { PermissionName } from "../protocol/permissions.ts";
 import { type RingLayout, ringLayout } from "./ring.ts";
 import type { SlotSettings } from "./slot_contract.ts";
+import type { SpecialStart } from "./special_start.ts";
 import { frameOf } from "./slot_job.ts";
 
 /** Nothing else is in the child's environment. Without DENO_DIR Deno finds a cache through the password file, and writes to it. */
@@ -48,21 +50,28 @@ export interface Started {
   readonly memory: SharedMemory;
   readonly layout: RingLayout;
   readonly settings: SlotSettings;
+  /** Kinds of permissions whose denials its flags hold. */
+  readonly held: readonly PermissionName[];
 }
 
 /** @throws Error if it cannot be started */
-export function startChild(settings: SlotSettings, command: readonly string[]): Started {
+export function startChild(
+  settings: SlotSettings,
+  command: readonly string[],
+  special?: SpecialStart,
+): Started {
   const layout = ringLayout(settings.entries, settings.ringBytes, settings.arenaBytes);
   const memory = createShared(layout.total);
   const stdin = pipe(), stdout = pipe(), stderr = pipe();
   try {
     for (const fd of [stdin.write, stdout.read, stderr.read]) setNonBlocking(fd);
     const stdio = [stdin.read, stdout.write, stderr.write] as const;
-    const pid = spawn({ command, env: ENVIRONMENT, stdio });
+    const env = { ...ENVIRONMENT, ...special?.environment };
+    const pid = spawn({ command: special?.command(command) ?? command, env, stdio });
     const pidfd = pidfdOpen(pid);
     writeFd(stdin.write, frameOf({ ...settings, hostPid: Deno.pid, ringFd: memory.fd }));
     const pipes = { bell: stdin.write, stdout: stdout.read, stderr: stderr.read };
-    return { pid, pidfd, pipes, memory, layout, settings };
+    return { pid, pidfd, pipes, memory, layout, settings, held: special?.held ?? [] };
   } catch (error) {
     for (const fd of [stdin.write, stdout.read, stderr.read]) closeFd(fd);
     destroyShared(memory);

@@ -24,6 +24,8 @@ const SYMBOLS = {
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
   signal: { parameters: ["i32", "usize"], result: "usize" },
   setrlimit: { parameters: ["i32", "buffer"], result: "i32" },
+  capget: { parameters: ["buffer", "buffer"], result: "i32" },
+  capset: { parameters: ["buffer", "buffer"], result: "i32" },
   prctl: { parameters: ["i32", "u64", "u64", "u64", "u64"], result: "i32" },
   posix_spawn: { parameters: ["buffer", "buffer", "buffer", "buffer", "buffer", "buffer"], result: "i32" },
   posix_spawn_file_actions_init: { parameters: ["buffer"], result: "i32" },
@@ -330,9 +332,25 @@ export function refuseToOutlive(parent: number): boolean {
   return libc().getppid() === parent;
 }
 
-/** No file can be written from here on, and no core dumped. */
-export function limitResources(): void {
+/** No core is dumped from here on, and no file written if `files` says so. */
+export function limitResources(files: "no files" | "files"): void {
   const zero = new Uint8Array(16);
-  libc().setrlimit(RLIMIT_FSIZE, zero);
+  if (files === "no files") libc().setrlimit(RLIMIT_FSIZE, zero);
   libc().setrlimit(RLIMIT_CORE, zero);
+}
+
+/** Rights of root that some grants need: others' files, their attributes, ports below 1024. */
+export const CAPABILITY = { readAny: 2, overrideMode: 1, owner: 3, chown: 0, lowPorts: 10 } as const;
+const CAPABILITY_VERSION = 0x2008_0522;
+
+/** Gives up all of root's special rights but these, in this thread and those that it starts. Does nothing for others than root. */
+export function dropCapabilities(keep: readonly number[]): void {
+  const head = new Uint8Array(new Uint32Array([CAPABILITY_VERSION, 0]).buffer);
+  const sets = new Uint32Array(6);
+  if (libc().capget(head, new Uint8Array(sets.buffer)) !== 0) return;
+  const mask = keep.reduce((bits, number) => bits | 1 << number, 0);
+  // Effective, permitted and inheritable, the lower 32 of each, then the upper.
+  for (let i = 0; i < 3; i++) sets[i] = sets[i]! & mask;
+  sets.fill(0, 3);
+  libc().capset(head, new Uint8Array(sets.buffer));
 }
