@@ -15,7 +15,7 @@ import { RareTasks } from "./rare_tasks.ts";
 import { Stops } from "./stops.ts";
 import type { LimitHit } from "./task_limits.ts";
 import { FrameStore, STATE, TaskTable } from "./task_table.ts";
-import { childEnded, exceeded, FORGOTTEN, interrupted, lost, RECALLED, unstartable } from "./whys.ts";
+import { childEnded, denied, exceeded, FORGOTTEN, interrupted, lost, RECALLED, unstartable } from "./whys.ts";
 
 /** A child that dies with a task in hand that never starts: so many tries. */
 const MAX_REHANDS = 3;
@@ -344,8 +344,8 @@ export class EngineCore<Key extends LaneKey = LaneKey> {
     }
     lane.child.ended(at);
     this.#supply.want(lane);
-    if (!lane.child.hasFailed) return;
-    const why = unstartable(this.name, end.detail);
+    if (!lane.child.hasFailed && end.isDenied !== true) return;
+    const why = end.isDenied === true ? denied(end.detail) : unstartable(this.name, end.detail);
     this.table.forEach((place) => {
       if (this.table.lane[place] === lane.number) this.#stops.stop(this.table.ticketOf(place), why);
     });

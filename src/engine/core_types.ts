@@ -30,6 +30,8 @@ export interface Ending {
   readonly endedBy: EndedBy;
   readonly code: number | null;
   readonly signal: number | null;
+  /** There can be no child with what this key is to have: its tasks need not wait for one. */
+  readonly isDenied?: boolean;
 }
 
 /** What ended a task that did not end well. */

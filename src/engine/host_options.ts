@@ -4,6 +4,10 @@
  */
 import type { EngineConnection } from "../protocol/connection_file.ts";
 import { connectionPaths, parseConnection, readConnectionFile } from "../protocol/connection_file.ts";
+import { NO_PERMISSIONS, type PermissionSet } from "../protocol/permissions.ts";
+import type { CoreOptions } from "./core_types.ts";
+import { THIS_HOST } from "./grant_host.ts";
+import { type ChildKey, Grants } from "./grants.ts";
 import type { EngineOptions } from "./options.ts";
 import type { SlotSettings } from "./slot_contract.ts";
 import type { TaskLimits } from "./task_limits.ts";
@@ -19,8 +23,14 @@ export interface EngineHostOptions extends Partial<EngineOptions> {
   readonly clusterId?: string | undefined;
   /** Ids to ask the hub for: of the first engine, the others get the next ones; or one for each. */
   readonly id?: number | readonly number[] | undefined;
-  /** Children kept ready for an engine whose own one ends. Default 1. */
-  readonly spares?: number | undefined;
+  /** Children kept ready with what most tasks need. Default 1; where each task has its own, 2. */
+  readonly decidedSpares?: number | undefined;
+  /** What tasks may do at most. Default: nothing. */
+  readonly ceiling?: PermissionSet | undefined;
+  /** Sets of permissions that tasks can ask for by name. */
+  readonly permissionSets?: Readonly<Record<string, PermissionSet>> | undefined;
+  /** Whether children are shared by all clients, or each client has its own. Default: by all. */
+  readonly sharing?: "all" | "client" | undefined;
   /** A Jupyter connection file: the engine is a kernel there too. With several engines its name has `{id}` in it. */
   readonly kernelFile?: string | undefined;
   /** Jupyter has started this program. */
@@ -34,18 +44,48 @@ export interface EngineHostOptions extends Partial<EngineOptions> {
   readonly childCommand?: readonly string[] | undefined;
 }
 
-/** Text beyond this is dropped with a note, if nothing else is said. */
-const OUTPUT_BYTES = 8 << 20;
+const OUTPUT_BYTES = 64 << 20;
+const MAX_CHILDREN = 8;
+const CANCEL_GRACE_MS = 250;
 const RESULT_BYTES = 1 << 30;
 
-/** The limits of every task. Output beyond its limit is dropped, not punished, unless a task asks for its own. */
+/** The limits of every task. */
 export function limitsOf(options: EngineHostOptions): TaskLimits {
   return {
     runTimeoutMs: options.runTimeoutMs ?? Infinity,
-    deadlineMs: Infinity,
+    deadlineMs: options.deadlineMs ?? Infinity,
+    cpuLimitMs: options.cpuLimitMs ?? Infinity,
     memoryLimitMB: options.memoryLimitMB ?? memoryShareMB(options.engines ?? 1),
     outputLimitBytes: options.outputLimitBytes ?? OUTPUT_BYTES,
+    resultLimitBytes: options.resultLimitBytes ?? RESULT_BYTES,
   };
+}
+
+/** What each engine's core is told. */
+export function coreOptionsOf(options: EngineHostOptions, key: ChildKey): CoreOptions<ChildKey> {
+  return {
+    key,
+    limits: limitsOf(options),
+    maxChildren: options.children ?? MAX_CHILDREN,
+    tasksPerChild: options.tasksPerChild ?? Infinity,
+    cancelGraceMs: options.cancelGraceMs ?? CANCEL_GRACE_MS,
+  };
+}
+
+/** What the host's engines give to tasks. */
+export function grantsOf(options: EngineHostOptions): Grants {
+  return new Grants({
+    ceiling: options.ceiling ?? NO_PERMISSIONS,
+    sets: options.permissionSets ?? {},
+    isolation: options.isolation ?? "shared",
+    sharing: options.sharing ?? "all",
+    host: THIS_HOST,
+  });
+}
+
+/** How many children are kept ready: where each task needs one, so many that a stream of tasks is not held up while there is time. */
+export function sparesOf({ spares, decidedSpares, isolation }: EngineHostOptions) {
+  return { undecided: spares ?? 1, decided: decidedSpares ?? (isolation === "process" ? 2 : 1) };
 }
 
 /** Of the machine's memory, what the slots of a host may use together if nobody says otherwise. */

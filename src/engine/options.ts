@@ -20,6 +20,8 @@ export const ENGINE_OPTIONS = {
     "strict: refuse to start where the kernel lacks the second wall",
   ),
   runTimeoutMs: numberOrNone(null, { unit: "ms", min: 1 }, "Longest run of a task, from its start"),
+  deadlineMs: numberOrNone(null, { unit: "ms", min: 1 }, "Longest time of a task, from its submission"),
+  cpuLimitMs: numberOrNone(null, { unit: "ms", min: 1 }, "Most CPU time of a task, of all its threads together"),
   memoryLimitMB: numberOrNone(
     null,
     { unit: "MB", min: 64 },
@@ -27,6 +29,22 @@ export const ENGINE_OPTIONS = {
   ),
   outputLimitBytes: numberOrNone(64 * MB, { unit: "bytes" }, "Most text that a task may write"),
   resultLimitBytes: numberOrNone(1024 * MB, { unit: "bytes", min: 1024 }, "Largest result of a task"),
+  tasksPerChild: numberOrNone(
+    null,
+    { unit: "n", min: 1 },
+    "Tasks after which a slot gets a new process, and a new namespace; unset: never",
+  ),
+  cancelGraceMs: number(
+    250,
+    { unit: "ms" },
+    "How long a cancelled task that looks at task.signal may take to end by itself",
+  ),
+  children: number(
+    8,
+    { unit: "n", min: 1, max: 1000 },
+    "Most processes of an engine at a time: one for each set of permissions, isolation and, where they share none, client",
+  ),
+  spares: number(1, { unit: "n", max: 100 }, "Processes kept ready that may still become anything"),
   waitMs: number(30_000, { unit: "ms" }, "How long the controller's file may take to appear"),
   timeoutMs: number(5000, { unit: "ms", min: 1 }, "How long the hub may take to answer a registration"),
   heartbeatMisses: number(

@@ -3,6 +3,7 @@
  */
 import { now } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
+import { PermissionDenied } from "../protocol/errors.ts";
 import { ChildUsage, type Usage } from "./child_usage.ts";
 import type { EngineCore } from "./core.ts";
 import type { Answer } from "./core_types.ts";
@@ -43,6 +44,8 @@ export interface ChildSource<Key extends LaneKey = LaneKey> {
   unwatch(slot: SlotHandle): void;
   /** Ends a child in which nothing is left, and of which nothing is wanted any more. */
   retire(slot: SlotHandle): void;
+  /** It has ended, or shall at once. */
+  release(slot: SlotHandle): void;
 }
 
 export interface DriverParts<Key extends LaneKey> {
@@ -56,6 +59,8 @@ export interface DriverParts<Key extends LaneKey> {
 }
 
 const NO_TEXT = new Uint8Array(0);
+/** The end of a child that never was. */
+const NO_CHILD = { started: [], memoryMB: null, endedBy: "engine", code: null, signal: null } as const;
 /** A slot's own patience needs a look now and then, whatever happens. */
 const IDLE_LOOK_MS = 100;
 /** Most characters of who cancelled a task, and why. */
@@ -208,8 +213,8 @@ export class SlotDriver<Key extends LaneKey = LaneKey> {
     } catch (error) {
       const detail = error instanceof Error ? error.message : String(error);
       log.warn("Cannot start a child", { detail });
-      const end = { started: [], memoryMB: null, detail, endedBy: "engine", code: null, signal: null } as const;
-      this.#core.step({ kind: "child_ended", lane, end, at: now() });
+      const isDenied = error instanceof PermissionDenied;
+      this.#core.step({ kind: "child_ended", lane, end: { ...NO_CHILD, detail, isDenied }, at: now() });
     }
   }
 
@@ -259,7 +264,7 @@ export class SlotDriver<Key extends LaneKey = LaneKey> {
     const memoryMB = this.#usage.now.bytes / 2 ** 20;
     this.#usage.ended(slot);
     this.#forget(child);
-    slot.close();
+    this.#parts.children.release(slot);
     this.#core.step({ kind: "child_ended", lane: child.lane, end: endingOf(end, open, memoryMB), at: now() });
   }
 
@@ -272,7 +277,7 @@ export class SlotDriver<Key extends LaneKey = LaneKey> {
   close(): void {
     for (const child of [...this.#children.values()]) {
       this.#forget(child);
-      child.slot.close();
+      this.#parts.children.release(child.slot);
     }
   }
 }

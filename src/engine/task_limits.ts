@@ -56,6 +56,18 @@ export function readLimits(tail: unknown): TaskLimits | null {
   };
 }
 
+/**
+ * Reads `graceMs` of a task's tail; undefined if it sets none.
+ * @throws TypeError
+ */
+export function readGrace(tail: unknown): number | undefined {
+  if (typeof tail !== "object" || tail === null || !("graceMs" in tail)) return undefined;
+  const { graceMs } = tail;
+  if (graceMs === null || graceMs === undefined) return undefined;
+  if (typeof graceMs === "number" && graceMs >= 0) return graceMs;
+  throw new TypeError(`Cannot read "graceMs": it is ${JSON.stringify(graceMs)}, not a number of ms`);
+}
+
 const UNIT: Readonly<Record<LimitHit["limit"], string>> = {
   "run time": "ms",
   deadline: "ms",

@@ -117,6 +117,11 @@ export function unstartable(engine: string, detail: string): Why {
   return { ...SILENT, then: "answer", status: STATUS.error, ename: "EngineError", evalue };
 }
 
+/** No child can hold what it is to have. */
+export function denied(evalue: string): Why {
+  return { ...SILENT, then: "answer", status: STATUS.error, ename: "PermissionDenied", evalue };
+}
+
 /** What the task's client is told. */
 export function answerOf(
   table: TaskTable,
