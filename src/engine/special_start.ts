@@ -9,7 +9,7 @@ import {
   type Values,
 } from "../protocol/permissions.ts";
 import type { Grant } from "./slot_contract.ts";
-import { hasAny, withScratch } from "./wall_plan.ts";
+import { hasAny, withScratch } from "./effective.ts";
 
 export interface SpecialStart {
   /** Kinds of permissions that the flags hold. */
