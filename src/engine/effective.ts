@@ -76,7 +76,10 @@ function beside(outer: string, path: string): string[] {
   const rest = path.slice(outer === "/" ? 1 : outer.length + 1).split("/");
   let folder = outer === "/" ? "" : outer;
   for (const part of rest) {
-    for (const { name } of entriesOf(folder || "/")) if (name !== part) found.push(`${folder}/${name}`);
+    for (const { name, isSymlink } of entriesOf(folder || "/")) {
+      // A link may lead anywhere.
+      if (name !== part && !isSymlink) found.push(`${folder}/${name}`);
+    }
     folder += `/${part}`;
   }
   return found;

@@ -53,7 +53,7 @@ function prepareSignals(): void {
 }
 
 /** What the process has from the grant before the walls: variables, a folder to be in, limits. */
-function settle(grant: ToldGrant): void {
+function settle({ walls }: Job, grant: ToldGrant): void {
   const { run, write, import: remote } = grant.permissions;
   const { scratch } = grant;
   // Programs are found by it; it tells nothing.
@@ -61,7 +61,9 @@ function settle(grant: ToldGrant): void {
   if (scratch !== "") { for (const name of ["HOME", "TMPDIR"]) Deno.env.set(name, scratch); }
   for (const [name, value] of Object.entries(grant.environment)) Deno.env.set(name, value);
   if (scratch !== "") changeFolder(scratch);
-  limitResources(hasAny(write.allow) || hasAny(remote.allow) ? "files" : "no files");
+  // The limit of files stands behind Landlock's wall, and is down with it.
+  const writes = hasAny(write.allow) || hasAny(remote.allow) || !walls.landlock;
+  limitResources(writes ? "files" : "no files");
 }
 
 function raiseWalls({ walls }: Job, grant: ToldGrant, plan: WallPlan): Walls {
@@ -139,7 +141,7 @@ function main(): void {
   const told = readFrame(read) as ToldGrant | undefined;
   if (told === undefined) Deno.exit(0);
   const { rights, plan } = told.walls ?? wallsOf(told, told.held);
-  settle(told);
+  settle(job, told);
   startWorker(job, memory, rights, raiseWalls(job, told, plan));
 }
 

@@ -63,7 +63,9 @@ export function planWalls(grant: Grant, landlockVersion: number): WallPlan {
     ...readable(network.needsNames ? resolverFiles() : []),
     ...readable(network.isOpen ? CERTIFICATE_FILES : []),
     ...readable(sysFiles(sys.allow)),
-    ...(hasAny(remote.allow) && grant.scratch !== "" ? [{ path: grant.scratch, access: READ | WRITE }] : []),
+    ...(hasAny(remote.allow) && grant.scratch !== ""
+      ? [{ path: grant.scratch, access: READ | WRITE, follows: false }]
+      : []),
   ];
   if (openings.attributes && write.allow !== true) excess.push("mode, owner and times of any file");
   if (openings.watching && read.allow !== true) excess.push("being told of changes of any file");
@@ -72,7 +74,7 @@ export function planWalls(grant: Grant, landlockVersion: number): WallPlan {
     landlock: { paths, ports: network.ports },
     openings,
     capabilities: capabilitiesOf(openings, hasAny(read.allow), hasAny(write.allow)),
-    excess,
+    excess: [...new Set(excess)],
   };
 }
 
@@ -94,7 +96,7 @@ function capabilitiesOf(open: Openings, reads: boolean, writes: boolean): number
 }
 
 function readable(paths: readonly string[]): PathRule[] {
-  return paths.map((path) => ({ path, access: READ }));
+  return paths.map((path) => ({ path, access: READ, follows: true }));
 }
 
 /** Denials that are left, below what is allowed: only Deno's wall holds them. */
@@ -106,16 +108,16 @@ function denials(permissions: PermissionSet): string[] {
 }
 
 function pathRules(kind: "read" | "write", allow: Values, access: number, excess: string[]): PathRule[] {
-  if (allow === true) return [{ path: "/", access }];
+  if (allow === true) return [{ path: "/", access, follows: false }];
   return allow.flatMap((path): PathRule[] => {
     const { found, type } = nearest(path);
     if (found !== path) excess.push(`${kind} ${found}, as "${path}" is not there yet`);
-    const rules = [{ path: found, access }];
+    const rules = [{ path: found, access, follows: false }];
     // To remove a file, or to put another in its place, is to change its folder.
     if (kind === "write" && found === path && type === "file") {
       const folder = parentOf(path);
       excess.push(`write ${folder}, to replace "${path}"`);
-      rules.push({ path: folder, access });
+      rules.push({ path: folder, access, follows: false });
     }
     return rules;
   });
@@ -142,19 +144,19 @@ function programRules(allow: Values, hasScopes: boolean, excess: string[]): Path
   if (!hasAny(allow)) return [];
   if (!hasScopes) excess.push("signals to any process of this user (Landlock older than version 6)");
   const rules = [
-    ...LIBRARY_FOLDERS.map((path) => ({ path, access: READ })),
-    ...PROGRAM_DEVICES.map((path) => ({ path, access: READ | ACCESS.writeFile })),
+    ...readable(LIBRARY_FOLDERS),
+    ...PROGRAM_DEVICES.map((path) => ({ path, access: READ | ACCESS.writeFile, follows: true })),
   ];
   excess.push("read of the system's libraries");
   if (allow === true) {
     excess.push("read of any file (any program may be started)");
-    return [...rules, { path: "/", access: EXECUTE }];
+    return [...rules, { path: "/", access: EXECUTE, follows: false }];
   }
   const files = programFiles(allow);
   for (const { path, isInterpreter } of files) {
     if (isInterpreter) excess.push(`run ${path}, which starts what can be read`);
   }
-  return [...rules, ...files.map(({ path }) => ({ path, access: EXECUTE }))];
+  return [...rules, ...files.map(({ path }) => ({ path, access: EXECUTE, follows: false }))];
 }
 
 function libraryRules(allow: Values, excess: string[]): PathRule[] {

@@ -41,6 +41,7 @@ const SYMBOLS = {
   // The same variadic function twice: once for plain numbers, once with a structure at the second or third place.
   syscall: { parameters: ["i64", "i64", "i64", "i64", "i64", "i64"], result: "i64" },
   syscallBuffer1: { name: "syscall", parameters: ["i64", "buffer", "i64", "i64"], result: "i64" },
+  syscallBuffer23: { name: "syscall", parameters: ["i64", "i64", "buffer", "buffer", "i64"], result: "i64" },
   syscallBuffer3: { name: "syscall", parameters: ["i64", "i64", "i64", "buffer", "i64"], result: "i64" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
