@@ -3,6 +3,7 @@
  * (IOPub before the request, results of tasks that nobody knows); what is not known is ignored.
  */
 
+import { jsonText } from "../base/json.ts";
 import type { Message, Session } from "../protocol/frames.ts";
 import type { Ledger } from "./ledger.ts";
 import { isObject } from "./query_match.ts";
@@ -191,7 +192,7 @@ export class PeerIntake {
     } else if (type === "execute_input") {
       store.output(msgId, { kind: "execute_input", text: String(content["code"] ?? "") });
     } else if (isOutputKind(type)) {
-      store.output(msgId, { kind: type, text: JSON.stringify(content) });
+      store.output(msgId, { kind: type, text: jsonText(content) });
     }
   }
 }

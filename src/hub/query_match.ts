@@ -9,6 +9,7 @@
  *   an object (`metadata.retries`) anything may stand: there, what cannot be compared does not match.
  */
 
+import { compareNumbers, isNumber, modulo } from "./exact_numbers.ts";
 import { glob } from "./glob.ts";
 import { isRecordKey, kindOf, type RecordKey } from "./record_keys.ts";
 import { keyError, quoted, RequestError } from "./request_error.ts";
@@ -54,7 +55,7 @@ const OPERATORS = {
   },
   $mod: (argument: unknown): Test => {
     const [divisor, remainder] = modArgument(argument);
-    return (value) => typeof value === "number" && ((value % divisor) + divisor) % divisor === remainder;
+    return (value) => isNumber(value) && isEqual(modulo(value, divisor), remainder);
   },
   $exists: (argument: unknown): Test => (value) => (value !== null) === Boolean(argument),
   $glob: (argument: unknown): Test => {
@@ -110,7 +111,13 @@ function checkTypes({ key, path }: Pick<Condition, "key" | "path">, op: Operator
     throw typeError(`${op} takes a key of text, and '${key}' holds an object`);
   }
   if (!isOrder(op)) return;
-  const type = argument === null ? "null" : Array.isArray(argument) ? "list" : typeof argument;
+  const type = argument === null
+    ? "null"
+    : Array.isArray(argument)
+    ? "list"
+    : isNumber(argument)
+    ? "number"
+    : typeof argument;
   const isTime = typeof argument === "string" && parseTime(argument) !== undefined;
   const isRight = kind === "text"
     ? type === "string"
@@ -174,6 +181,7 @@ export function isPlainText(text: unknown): text is string {
 /** Equality of JSON values; times that are written differently are equal if they are the same moment. */
 export function isEqual(a: unknown, b: unknown): boolean {
   if (a === b) return true;
+  if (isNumber(a) && isNumber(b)) return compareNumbers(a, b) === 0;
   if (typeof a === "string" && typeof b === "string") {
     const time = parseTime(a);
     return time !== undefined && time === parseTime(b);
@@ -189,7 +197,7 @@ export function isEqual(a: unknown, b: unknown): boolean {
 
 /** Negative, 0, positive, or NaN where the two have no order (null among them). */
 function compare(a: unknown, b: unknown): number {
-  if (typeof a === "number" && typeof b === "number") return a - b;
+  if (isNumber(a) && isNumber(b)) return compareNumbers(a, b);
   if (typeof a !== "string" || typeof b !== "string") return NaN;
   const times = [parseTime(a), parseTime(b)] as const;
   if (times[0] !== undefined || times[1] !== undefined) return (times[0] ?? NaN) - (times[1] ?? NaN);
@@ -210,12 +218,12 @@ function listOf(op: string, argument: unknown): readonly unknown[] {
   throw typeError(`argument of ${op} must be a list`);
 }
 
-function modArgument(argument: unknown): readonly [number, number] {
+function modArgument(argument: unknown): readonly [number | bigint, number | bigint] {
   const [divisor, remainder] = listOf("$mod", argument);
-  if (typeof divisor !== "number" || typeof remainder !== "number") {
+  if (!isNumber(divisor) || !isNumber(remainder)) {
     throw typeError("argument of $mod must be a list of two numbers");
   }
-  if (divisor === 0) throw new RequestError("ZeroDivisionError", "$mod by zero");
+  if (Number(divisor) === 0) throw new RequestError("ZeroDivisionError", "$mod by zero");
   return [divisor, remainder];
 }
 

@@ -4,6 +4,7 @@
  * `[idents…] DELIMITER signature header parent_header metadata content [buffers…]`. Signatures are made and checked over the bytes
  * of the four dictionaries as they travel, never over something packed again; buffers are not signed. A header's unknown keys are kept.
  */
+import { jsonText } from "../base/json.ts";
 import { now } from "../base/clock.ts";
 import { newSession } from "../base/ids.ts";
 import { BadMessage } from "./errors.ts";
@@ -294,7 +295,7 @@ function checkedHeader(header: Dictionary): Header {
   if (typeof version !== "string" || !version.startsWith("5")) {
     throw new BadMessage(
       "version",
-      `Cannot read a message of version ${JSON.stringify(version) ?? "(none)"}, only 5`,
+      `Cannot read a message of version ${jsonText(version) ?? "(none)"}, only 5`,
     );
   }
   for (const [name, value] of Object.entries({ msg_id, msg_type, session, username, date })) {

@@ -1,6 +1,7 @@
 /**
  * The options in a task's tail or a Jupyter request's metadata, checked once where they come in.
  */
+import { jsonText } from "../base/json.ts";
 import { type DependencySpec, type TaskKey, taskKey } from "./dependencies.ts";
 
 export interface TaskOptions {
@@ -67,7 +68,7 @@ function readDependency(
       return taskKey(client, id);
     }
     if (typeof id === "string") return resolve(id) ?? -1;
-    throw new BadOption(`Cannot read option "${name}": ${JSON.stringify(id)} is no task id`);
+    throw new BadOption(`Cannot read option "${name}": ${jsonText(id)} is no task id`);
   });
   const success = object.success !== false, failure = object.failure === true;
   if (!success && !failure) {
@@ -84,21 +85,28 @@ function readTargets(value: unknown): readonly number[] | null {
   return value.length === 0 ? null : value;
 }
 
-function readTimeout(value: unknown): number {
+function readTimeout(given: unknown): number {
+  const value = plainNumber(given);
   if (value === undefined || value === null || value === 0) return Infinity;
   if (typeof value !== "number" || !(value > 0)) {
     throw new BadOption(
-      `Cannot read option "timeout": ${JSON.stringify(value)} is no positive number of seconds`,
+      `Cannot read option "timeout": ${jsonText(value)} is no positive number of seconds`,
     );
   }
   return value * 1000;
 }
 
-function readRetries(value: unknown): number {
+/** Beyond 2^53 a count or a time need not be exact. */
+function plainNumber(value: unknown): unknown {
+  return typeof value === "bigint" ? Number(value) : value;
+}
+
+function readRetries(given: unknown): number {
+  const value = plainNumber(given);
   if (value === undefined || value === null || value === false) return 0;
   if (value === true) return 1;
   if (typeof value !== "number" || !Number.isInteger(value) || value < 0) {
-    throw new BadOption(`Cannot read option "retries": ${JSON.stringify(value)} is no count`);
+    throw new BadOption(`Cannot read option "retries": ${jsonText(value)} is no count`);
   }
   return value;
 }
