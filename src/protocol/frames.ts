@@ -57,6 +57,12 @@ export interface Message extends Envelope {
   buffers: Uint8Array[];
 }
 
+/** What can still be read of a message that was damaged before it was signed. */
+export interface Remains {
+  readonly header: ParentHeader;
+  readonly parentHeader: ParentHeader;
+}
+
 export interface SessionOptions {
   /** The cluster's key; "" for no signatures (CURVE). */
   readonly key: string;
@@ -212,6 +218,28 @@ export class Session {
     const at = delimiterOf(frames, from);
     this.#verified(frames, at);
     return this.#envelope(frames, from, at);
+  }
+
+  /**
+   * Reads what is readable of a message that `parse` refused, and remembers it; a dictionary that cannot be read is empty.
+   * @throws BadMessage if nobody of this cluster has signed it, or it was seen before
+   */
+  remains(frames: readonly Uint8Array[], from = 0): Remains {
+    const at = findDelimiter(frames, from);
+    if (at < 0) throw new BadMessage("no delimiter", "Cannot read a message: it has no delimiter");
+    this.#remember(this.#verified(frames, at));
+    return {
+      header: this.#dictionaryIfAny(frames[at + 2], "header"),
+      parentHeader: this.#dictionaryIfAny(frames[at + 3], "parent_header"),
+    };
+  }
+
+  #dictionaryIfAny(frame: Uint8Array | undefined, what: string): Dictionary {
+    try {
+      return this.#dictionary(frame, what);
+    } catch {
+      return {};
+    }
   }
 
   #envelope(frames: readonly Uint8Array[], from: number, at: number): Envelope {
