@@ -321,10 +321,8 @@ function delimiterOf(frames: readonly Uint8Array[], from: number): number {
 function checkedHeader(header: Dictionary): Header {
   const { msg_id, msg_type, version, session = "", username = "", date = "" } = header;
   if (typeof version !== "string" || !version.startsWith("5")) {
-    throw new BadMessage(
-      "version",
-      `Cannot read a message of version ${jsonText(version) ?? "(none)"}, only 5`,
-    );
+    const what = version === undefined ? "missing" : jsonText(version);
+    throw new BadMessage("version", `Cannot read a message: its "version" is ${what}, and only 5 is known`);
   }
   for (const [name, value] of Object.entries({ msg_id, msg_type, session, username, date })) {
     if (typeof value !== "string") {
