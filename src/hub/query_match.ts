@@ -13,7 +13,7 @@ import { compareNumbers, isNumber, modulo } from "./exact_numbers.ts";
 import { glob } from "./glob.ts";
 import { isRecordKey, kindOf, type RecordKey } from "./record_keys.ts";
 import { keyError, quoted, RequestError } from "./request_error.ts";
-import { parseTime } from "./times.ts";
+import { looksLikeTime, parseTime } from "./times.ts";
 
 /** One test of one key. */
 export interface Condition {
@@ -102,6 +102,18 @@ function condition(target: Pick<Condition, "key" | "path">, op: string, argument
   if (!isOperator(op)) throw keyError(`Unsupported operator: ${quoted(op)}`);
   checkTypes(target, op, argument);
   return { ...target, op, argument, test: OPERATORS[op](argument) };
+}
+
+/** What a client asks must not name a day that never was: it would find nothing, or what another day has. @throws RequestError (ValueError) */
+export function checkTimes(argument: unknown): void {
+  if (typeof argument === "string") {
+    if (looksLikeTime(argument) && parseTime(argument) === undefined) {
+      throw new RequestError(
+        "ValueError",
+        `${quoted(argument)} is no time: there is no such day, hour or zone`,
+      );
+    }
+  } else if (typeof argument === "object" && argument !== null) Object.values(argument).forEach(checkTimes);
 }
 
 /** @throws RequestError (TypeError) if values of the key have no order with this argument, or are no text that a pattern could fit */

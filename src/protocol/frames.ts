@@ -211,16 +211,6 @@ export class Session {
   }
 
   /**
-   * Reads a message's envelope without remembering it.
-   * @throws BadMessage
-   */
-  peek(frames: readonly Uint8Array[], from = 0): Envelope {
-    const at = delimiterOf(frames, from);
-    this.#verified(frames, at);
-    return this.#envelope(frames, from, at);
-  }
-
-  /**
    * Reads what is readable of a message that `parse` refused, and remembers it; a dictionary that cannot be read is empty.
    * @throws BadMessage if nobody of this cluster has signed it, or it was seen before
    */

@@ -8,6 +8,7 @@ import { isoTime } from "../protocol/times.ts";
 import type { Incoming } from "../wire/incoming.ts";
 import type { Socket } from "../wire/socket.ts";
 import type { SchedulerCore } from "./core.ts";
+import { taskKey } from "./dependencies.ts";
 import type { EarlyAborts } from "./early_aborts.ts";
 import type { Action } from "./events.ts";
 import type { EngineEnd, EngineEnds } from "./engine_ends.ts";
@@ -24,7 +25,13 @@ import {
   unreadable,
   wrongType,
 } from "./peer_refusals.ts";
-import { BadOption, readTaskOptions, type TaskOptions } from "./task_options.ts";
+import {
+  BadOption,
+  readTaskOptions,
+  type TaskNames,
+  type TaskOptions,
+  UNKNOWN_ENGINE,
+} from "./task_options.ts";
 
 /** What travels with a peer's task through the core. */
 interface PeerTask {
@@ -76,10 +83,22 @@ export class PeerTasks {
     this.#ids.own(`${session}_${pid}`, client);
   }
 
-  /** The key of a task by its msg_id text. */
-  resolve(msgId: string): number | undefined {
-    return this.#ids.resolve(msgId);
+  /** How the options of a group's task name other tasks. */
+  namesFor(client: number): TaskNames {
+    return {
+      key: (id) => {
+        if (typeof id === "string") return this.#ids.resolve(id);
+        return Number.isInteger(id) && id > 0 && id <= 0xffff_ffff ? taskKey(client, id) : undefined;
+      },
+      text: (id) => `'${typeof id === "string" ? id : this.#ids.nameOf(client, id) ?? id}'`,
+    };
   }
+
+  /** A peer has texts only: a number is nobody's id. */
+  readonly #names: TaskNames = {
+    key: (id) => typeof id === "string" ? this.#ids.resolve(id) : undefined,
+    text: (id) => typeof id === "string" ? `'${id}'` : String(id),
+  };
 
   /** A task of a peer: `[rid, DELIM, …]`. */
   fromClient(incoming: Incoming): void {
@@ -106,7 +125,7 @@ export class PeerTasks {
       sent: 0,
       later: null,
     };
-    const options = this.#options(message, client);
+    const options = this.#options(message);
     if (this.#frame < 0) this.#frame = core.frames.add(new Uint8Array(0));
     Object.assign(this.#record, { client, n, definition: 0, buffers: 0 });
     const at = now();
@@ -140,13 +159,14 @@ export class PeerTasks {
     for (const frames of later?.take(this.#door.session) ?? []) this.#clients.send([rid, ...frames]);
   }
 
-  #options(message: Message, client: number): TaskOptions | BadOption {
+  #options(message: Message): TaskOptions | BadOption {
     try {
-      const metadata: Record<string, unknown> = { ...message.metadata };
-      if (Array.isArray(metadata.targets)) {
-        metadata.targets = metadata.targets.map((uuid) => this.#idOfUuid.get(String(uuid)) ?? 0x7fff_ffff);
-      }
-      return readTaskOptions(metadata, client, (msgId) => this.resolve(msgId));
+      const { metadata } = message, { targets } = metadata;
+      if (!Array.isArray(targets)) return readTaskOptions(metadata, this.#names);
+      const uuids = targets.map(String);
+      const ids = uuids.map((uuid) => this.#idOfUuid.get(uuid) ?? UNKNOWN_ENGINE);
+      const unknownTargets = uuids.filter((_, i) => ids[i] === UNKNOWN_ENGINE);
+      return { ...readTaskOptions({ ...metadata, targets: ids }, this.#names), unknownTargets };
     } catch (error) {
       return error instanceof BadOption ? error : new BadOption(String(error));
     }

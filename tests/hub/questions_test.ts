@@ -332,6 +332,28 @@ test("what cannot be read, or is of no known type, is answered with hub_error", 
   assert.equal((await client.ask("history_request")).content["status"], "ok");
 });
 
+test("a query that means nothing finds nothing by an error, and flags are true as in Python", async (hub) => {
+  const client = hub.client();
+  await hub.engine("e0").join();
+  const ask = (text: string, ename: string) => client.askBadly("db_request", JSON.parse(text), ename);
+  assert.match(await ask('{"query": {"__proto__": 1}}', "KeyError"), /__proto__/);
+  assert.match(await ask('{"query": {"constructor": null}}', "KeyError"), /constructor/);
+  assert.match(await ask('{"query": {"[]": 1}}', "KeyError"), /\[\]/);
+  assert.match(await ask('{"query": {"label": {"__proto__": 1}}}', "KeyError"), /__proto__/);
+  assert.match(await ask('{"query": []}', "TypeError"), /field "query": is no dictionary/);
+  for (
+    const query of [
+      '{"submitted": {"$gt": "2026-02-30T00:00:00Z"}}',
+      '{"submitted": "2026-13-01T00:00:00Z"}',
+      '{"label": {"$in": ["x", "2026-01-01T25:00:00Z"]}}',
+    ]
+  ) assert.match(await ask(`{"query": ${query}}`, "ValueError"), /'2026-.*' is no time/);
+  const verbose = await client.ask("queue_request", { targets: null, verbose: 1 });
+  assert.deepEqual(verbose.content["0"], { queue: [], tasks: [], completed: [] });
+  const plain = await client.ask("queue_request", { targets: null, verbose: [] });
+  assert.deepEqual(plain.content["0"], { queue: 0, tasks: 0, completed: 0 });
+});
+
 test("a signed message whose dictionaries cannot be read is answered with the name of the field", async (hub) => {
   const client = hub.client();
   const header = client.session.header("history_request");
