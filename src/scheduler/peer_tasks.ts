@@ -161,7 +161,9 @@ export class PeerTasks {
 
   #options(message: Message): TaskOptions | BadOption {
     try {
-      const { metadata } = message, { targets } = metadata;
+      // Messages ask for no permissions: their tasks get what an engine gives by itself.
+      const metadata = { ...message.metadata, permissions: null, isolation: null };
+      const { targets }: { targets?: unknown } = message.metadata;
       if (!Array.isArray(targets)) return readTaskOptions(metadata, this.#names);
       const uuids = targets.map(String);
       const ids = uuids.map((uuid) => this.#idOfUuid.get(uuid) ?? UNKNOWN_ENGINE);
