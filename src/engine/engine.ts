@@ -104,7 +104,7 @@ class EngineHost {
     this.#context = context;
     const settings = slotSettingsOf(options);
     const command = options.childCommand ?? childCommand();
-    const grants = this.#grants = grantsOf(options);
+    const grants = this.#grants = grantsOf(options, () => this.#name);
     this.#spares = new Spares({
       ...sparesOf(options),
       key: grants.default,
@@ -148,6 +148,12 @@ class EngineHost {
       },
     });
     this.#engines.add(engine);
+  }
+
+  /** How the engine that refuses a task is called: which one of several, grants do not know. */
+  get #name(): string {
+    const [only, ...others] = this.#engines;
+    return only === undefined || others.length > 0 ? "the engine" : only.name;
   }
 
   #watch(slot: SlotHandle, look: () => void): void {

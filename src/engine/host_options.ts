@@ -13,7 +13,11 @@ import type { SlotSettings } from "./slot_contract.ts";
 import type { TaskLimits } from "./task_limits.ts";
 
 /** Where the controller is, the first of these that is given; then the engine's options; then the rest. */
-export interface EngineHostOptions extends Partial<EngineOptions> {
+export interface EngineHostOptions extends Partial<Omit<EngineOptions, "permissions" | "permissionSets">> {
+  /** What tasks may do at most. Default: nothing. */
+  readonly ceiling?: PermissionSet | undefined;
+  /** Sets of permissions that tasks can ask for by name. */
+  readonly sets?: Readonly<Record<string, PermissionSet>> | undefined;
   readonly connection?: EngineConnection | undefined;
   /** Text of a connection file, as it comes in the environment. */
   readonly connectionInfo?: string | undefined;
@@ -25,12 +29,6 @@ export interface EngineHostOptions extends Partial<EngineOptions> {
   readonly id?: number | readonly number[] | undefined;
   /** Children kept ready with what most tasks need. Default 1; where each task has its own, 2. */
   readonly decidedSpares?: number | undefined;
-  /** What tasks may do at most. Default: nothing. */
-  readonly ceiling?: PermissionSet | undefined;
-  /** Sets of permissions that tasks can ask for by name. */
-  readonly permissionSets?: Readonly<Record<string, PermissionSet>> | undefined;
-  /** Whether children are shared by all clients, or each client has its own. Default: by all. */
-  readonly sharing?: "all" | "client" | undefined;
   /** A Jupyter connection file: the engine is a kernel there too. With several engines its name has `{id}` in it. */
   readonly kernelFile?: string | undefined;
   /** Jupyter has started this program. */
@@ -47,6 +45,19 @@ export interface EngineHostOptions extends Partial<EngineOptions> {
 const OUTPUT_BYTES = 64 << 20;
 const MAX_CHILDREN = 8;
 const CANCEL_GRACE_MS = 250;
+
+/** What the children of an engine are given. @param name how the engine is called in sentences */
+export function grantsOf(options: EngineHostOptions, name: () => string): Grants {
+  return new Grants({
+    ceiling: options.ceiling ?? NO_PERMISSIONS,
+    sets: options.sets ?? {},
+    isolation: options.isolation ?? "shared",
+    sharing: options.sharing ?? "all",
+    host: THIS_HOST,
+    name,
+  });
+}
+
 const RESULT_BYTES = 1 << 30;
 
 /** The limits of every task. */
@@ -66,21 +77,10 @@ export function coreOptionsOf(options: EngineHostOptions, key: ChildKey): CoreOp
   return {
     key,
     limits: limitsOf(options),
-    maxChildren: options.children ?? MAX_CHILDREN,
+    maxChildren: options.maxChildren ?? MAX_CHILDREN,
     tasksPerChild: options.tasksPerChild ?? Infinity,
     cancelGraceMs: options.cancelGraceMs ?? CANCEL_GRACE_MS,
   };
-}
-
-/** What the host's engines give to tasks. */
-export function grantsOf(options: EngineHostOptions): Grants {
-  return new Grants({
-    ceiling: options.ceiling ?? NO_PERMISSIONS,
-    sets: options.permissionSets ?? {},
-    isolation: options.isolation ?? "shared",
-    sharing: options.sharing ?? "all",
-    host: THIS_HOST,
-  });
 }
 
 /** How many children are kept ready: where each task needs one, so many that a stream of tasks is not held up while there is time. */

@@ -200,6 +200,11 @@ export class HostedEngine {
     return this.#registration !== null;
   }
 
+  /** How it is called within a sentence. */
+  get name(): string {
+    return this.#id < 0 ? "the engine" : `engine ${this.#id}`;
+  }
+
   get uuid(): string {
     return this.#parts.session.session;
   }

@@ -14,12 +14,34 @@ export interface NetPlan {
 }
 
 /** What the C library and Deno read to find the address of a name. Those that are links need their targets, which they lead to here. */
-export const RESOLVER_FILES = [
+const RESOLVER_FILES = [
   ...["resolv.conf", "hosts", "nsswitch.conf", "host.conf", "gai.conf", "services", "protocols", "networks"]
     .map((name) => `/etc/${name}`),
-  // Modules of the C library for other ways than files and DNS.
-  ...["/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/run/systemd/resolve"],
+  "/etc/ld.so.cache",
 ];
+
+/** Where the C library's modules for other ways than files and DNS are. */
+const MODULE_FOLDERS = ["/lib", "/lib64", "/usr/lib", "/usr/lib64"].flatMap((folder) => [
+  folder,
+  `${folder}/${Deno.build.arch}-linux-gnu`,
+]);
+
+/** Everything that is read to look a name up, as it is there now. */
+export function resolverFiles(): string[] {
+  const modules = MODULE_FOLDERS.flatMap((folder) =>
+    namesIn(folder).filter((name) => /^lib(nss_|resolv)/.test(name)).map((name) => `${folder}/${name}`)
+  );
+  return [...RESOLVER_FILES, ...modules];
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    // Through links to the same folder nothing new is found.
+    return Deno.realPathSync(folder) === folder ? [...Deno.readDirSync(folder)].map(({ name }) => name) : [];
+  } catch {
+    return [];
+  }
+}
 
 const ADDRESS = /^(\[.*\]|\d+\.\d+\.\d+\.\d+(\/\d+)?)(:\d+)?$/;
 

@@ -41,6 +41,23 @@ function add(found: Map<string, ProgramFile>, program: string, isInterpreter: bo
   for (const next of interpreters(path)) add(found, next, true, depth + 1);
 }
 
+/**
+ * All names of the granted programs: a program that is found by its name, or through a link to its folder, is the same program, but Deno compares
+ * the texts.
+ */
+export function programNames(programs: readonly string[]): string[] {
+  const folders = PROGRAM_PATH.split(":");
+  return [
+    ...new Set(programs.flatMap((program) => {
+      const real = locate(program);
+      if (real === undefined) return [program];
+      const name = program.slice(program.lastIndexOf("/") + 1);
+      const others = folders.map((folder) => `${folder}/${name}`).filter((place) => locate(place) === real);
+      return [program, ...others];
+    })),
+  ];
+}
+
 /** The real path of a program; a bare name is looked for. */
 function locate(program: string): string | undefined {
   const places = program.includes("/")

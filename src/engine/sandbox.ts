@@ -3,6 +3,7 @@
  * has its reason beside it. This is where `child_bundle.js` begins (`bundle_build.ts` makes it).
  */
 import {
+  changeFolder,
   closeFd,
   cString,
   dropCapabilities,
@@ -12,14 +13,15 @@ import {
   openShared,
   refuseToOutlive,
 } from "../native/libc.ts";
-import { landlockVersion, noNewPrivileges, raiseLandlock } from "../native/landlock.ts";
+import { noNewPrivileges, raiseLandlock } from "../native/landlock.ts";
 import { buildSeccomp, raiseSeccomp } from "../native/seccomp.ts";
 import { PERMISSION_NAMES } from "../protocol/permissions.ts";
+import { hasAny } from "./effective.ts";
 import { PROGRAM_PATH } from "./program_files.ts";
 import { BELL, CONTROL, ringLayout } from "./ring.ts";
-import { CHILD_PHASE, type Job, readFrame, type ToldGrant } from "./slot_job.ts";
-import { hasAny, planWalls, type WallPlan, withScratch } from "./wall_plan.ts";
-import { revoke, type WorkerRights, workerRights } from "./worker_permissions.ts";
+import { CHILD_PHASE, type Job, readFrame, type ToldGrant, wallsOf } from "./slot_job.ts";
+import type { WallPlan } from "./wall_plan.ts";
+import { revoke, withoutUnixPlaces, type WorkerRights } from "./worker_permissions.ts";
 import type { WorkerStart } from "./sandbox_worker.ts";
 
 /** The Worker's code and the text of its tools for cells; the build puts them in. */
@@ -51,15 +53,17 @@ function prepareSignals(): void {
 }
 
 /** What the process has from the grant before the walls: variables, a folder to be in, limits. */
-function settle(grant: ToldGrant): void {
+function settle({ walls }: Job, grant: ToldGrant): void {
   const { run, write, import: remote } = grant.permissions;
   const { scratch } = grant;
   // Programs are found by it; it tells nothing.
   if (hasAny(run.allow)) Deno.env.set("PATH", PROGRAM_PATH);
   if (scratch !== "") { for (const name of ["HOME", "TMPDIR"]) Deno.env.set(name, scratch); }
   for (const [name, value] of Object.entries(grant.environment)) Deno.env.set(name, value);
-  if (scratch !== "") Deno.chdir(scratch);
-  limitResources(hasAny(write.allow) || hasAny(remote.allow) ? "files" : "no files");
+  if (scratch !== "") changeFolder(scratch);
+  // The limit of files stands behind Landlock's wall, and is down with it.
+  const writes = hasAny(write.allow) || hasAny(remote.allow) || !walls.landlock;
+  limitResources(writes ? "files" : "no files");
 }
 
 function raiseWalls({ walls }: Job, grant: ToldGrant, plan: WallPlan): Walls {
@@ -89,9 +93,17 @@ function isGranted(plan: WallPlan, file: string): boolean {
   return plan.landlock.paths.some(({ path }) => path === "/" || file === path || file.startsWith(`${path}/`));
 }
 
+function makeWorker(permissions: WorkerRights | "inherit"): Worker {
+  try {
+    return new Worker(WORKER_BOOT, { type: "module", name: "", deno: { permissions } });
+  } catch (error) {
+    if (!(error instanceof URIError) || permissions === "inherit") throw error;
+    return makeWorker(withoutUnixPlaces(permissions));
+  }
+}
+
 function startWorker(job: Job, memory: ArrayBuffer, rights: WorkerRights, walls: Walls): void {
-  const permissions = job.walls.deno ? rights : "inherit";
-  const worker = new Worker(WORKER_BOOT, { type: "module", name: "", deno: { permissions } });
+  const worker = makeWorker(job.walls.deno ? rights : "inherit");
   if (job.walls.deno) revoke(PERMISSION_NAMES);
   // What gets here ended the Worker; this process ends with it, as nothing else keeps it alive.
   worker.addEventListener("error", (event) => {
@@ -123,16 +135,14 @@ function main(): void {
   const layout = ringLayout(job.entries, job.ringBytes, job.arenaBytes);
   const memory = openShared(`/proc/${job.hostPid}/fd/${job.ringFd}`, layout.total);
   // A compiled program's loader looks upwards from here for a package.json, and dies of the wall where there is one.
-  Deno.chdir("/");
+  changeFolder("/");
   prepareSignals();
   tellUndecided(memory);
   const told = readFrame(read) as ToldGrant | undefined;
   if (told === undefined) Deno.exit(0);
-  const grant = { ...told, permissions: withScratch(told.permissions, told.scratch) };
-  const rights = workerRights(grant.permissions, grant.held, Object.keys(grant.environment));
-  const plan = planWalls(grant, landlockVersion());
-  settle(grant);
-  startWorker(job, memory, rights, raiseWalls(job, grant, plan));
+  const { rights, plan } = told.walls ?? wallsOf(told, told.held);
+  settle(job, told);
+  startWorker(job, memory, rights, raiseWalls(job, told, plan));
 }
 
 /** Tells the host that everything is done that needs no grant. */

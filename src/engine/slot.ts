@@ -24,7 +24,7 @@ import type { PermissionName } from "../protocol/permissions.ts";
 import { BELL, type RingLayout } from "./ring.ts";
 import { Nonsense, type RingSink } from "./slot_checks.ts";
 import type { ChildEnd, Grant, Offer, SlotHandle, SlotSettings, SlotSink } from "./slot_contract.ts";
-import { CHILD_PHASE, frameOf } from "./slot_job.ts";
+import { CHILD_PHASE, frameOf, toldGrant } from "./slot_job.ts";
 import type { SpecialStart } from "./special_start.ts";
 import { HostRing } from "./slot_ring.ts";
 import { type Pipes, startChild, type Started } from "./slot_start.ts";
@@ -127,7 +127,7 @@ export class Slot implements SlotHandle {
     this.#grant = undefined;
     this.#state = "raising";
     this.#waitingSince = now();
-    writeWhole(this.#pipes.bell, frameOf({ ...grant, held: this.#held }));
+    writeWhole(this.#pipes.bell, frameOf(toldGrant(grant, this.#held)));
   }
 
   offer(offer: Offer): boolean {

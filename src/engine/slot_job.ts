@@ -2,8 +2,12 @@
  * What the host says to a child on fd 0 before the doorbell's bytes: two texts, the job at its start and the grant when it is known what the
  * child is for. Each has its length before it, so that the child reads it and not a byte of what follows.
  */
+import { landlockVersion } from "../native/landlock.ts";
 import type { PermissionName } from "../protocol/permissions.ts";
+import { effective } from "./effective.ts";
 import type { Grant, SlotSettings } from "./slot_contract.ts";
+import { planWalls, type WallPlan } from "./wall_plan.ts";
+import { type WorkerRights, workerRights } from "./worker_permissions.ts";
 
 /** The first text. */
 export interface Job extends SlotSettings {
@@ -16,6 +20,23 @@ export interface Job extends SlotSettings {
 export interface ToldGrant extends Grant {
   /** Kinds whose denials the runtime's own flags hold, with which the child was started. */
   readonly held: readonly PermissionName[];
+  /** What the child could not find out by itself, as those flags bind it too. */
+  readonly walls?: { readonly rights: WorkerRights; readonly plan: WallPlan };
+}
+
+/** The grant as it is told to a child that was started with flags of its own, or for any. */
+export function toldGrant(grant: Grant, held: readonly PermissionName[]): ToldGrant {
+  if (held.length === 0) return { ...grant, held };
+  return { ...grant, held, walls: wallsOf(grant, held) };
+}
+
+/** What both walls are built from. */
+export function wallsOf(grant: Grant, held: readonly PermissionName[]): Required<ToldGrant>["walls"] {
+  const permissions = effective(grant, held);
+  return {
+    rights: workerRights(permissions, held),
+    plan: planWalls({ ...grant, permissions }, landlockVersion()),
+  };
 }
 
 /** What the child's main thread says in the ring of how far it is. */

@@ -67,7 +67,7 @@ export function startChild(
     for (const fd of [stdin.write, stdout.read, stderr.read]) setNonBlocking(fd);
     const stdio = [stdin.read, stdout.write, stderr.write] as const;
     const env = { ...ENVIRONMENT, ...special?.environment };
-    const pid = spawn({ command: special?.command(command) ?? command, env, stdio });
+    const pid = spawn({ command: special?.command(command, settings.walls.deno) ?? command, env, stdio });
     const pidfd = pidfdOpen(pid);
     writeFd(stdin.write, frameOf({ ...settings, hostPid: Deno.pid, ringFd: memory.fd }));
     const pipes = { bell: stdin.write, stdout: stdout.read, stderr: stderr.read };

@@ -9,14 +9,14 @@ import {
   type Values,
 } from "../protocol/permissions.ts";
 import type { Grant } from "./slot_contract.ts";
-import { hasAny, withScratch } from "./wall_plan.ts";
+import { hasAny, withScratch } from "./effective.ts";
 
 export interface SpecialStart {
   /** Kinds of permissions that the flags hold. */
   readonly held: readonly PermissionName[];
   readonly environment: Readonly<Record<string, string>>;
-  /** The child's command with what this grant needs. */
-  readonly command: (command: readonly string[]) => string[];
+  /** The child's command with what this grant needs; without Deno's wall, without its denials. */
+  readonly command: (command: readonly string[], isDeno: boolean) => string[];
 }
 
 /** Kinds whose denials a list of what is left cannot stand for; the others are few and known (`worker_permissions.ts`). */
@@ -52,10 +52,10 @@ export function specialStart(grant: Grant, isCompiled: boolean): SpecialStart | 
   return {
     held,
     environment: isRemote ? cache : {},
-    command: (command) =>
+    command: (command, isDeno) =>
       command.flatMap((word) => {
         if (word === "--no-remote" && isRemote) return [];
-        return word === "-A" && held.length > 0 ? flagsOf(permissions, held) : [word];
+        return word === "-A" && isDeno && held.length > 0 ? flagsOf(permissions, held) : [word];
       }),
   };
 }

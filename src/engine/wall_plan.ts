@@ -5,8 +5,9 @@
 import { CAPABILITY } from "../native/libc.ts";
 import { ACCESS, landlockKnows, type LandlockRules, type PathRule } from "../native/landlock.ts";
 import type { Openings } from "../native/seccomp.ts";
-import { PERMISSION_NAMES, type PermissionSet, SCRATCH, type Values } from "../protocol/permissions.ts";
-import { netPlan, RESOLVER_FILES } from "./net_plan.ts";
+import { PERMISSION_NAMES, type PermissionSet, type Values } from "../protocol/permissions.ts";
+import { hasAny } from "./effective.ts";
+import { netPlan, resolverFiles } from "./net_plan.ts";
 import { LIBRARY_FOLDERS, programFiles } from "./program_files.ts";
 import type { Grant } from "./slot_contract.ts";
 
@@ -37,28 +38,7 @@ const SYS_FILES: Readonly<Record<string, readonly string[]>> = {
 /** What nearly every program opens. */
 const PROGRAM_DEVICES = ["/dev/null", "/dev/zero", "/dev/urandom"];
 
-/** The child's own folder instead of the word for it. */
-export function withScratch(permissions: PermissionSet, scratch: string): PermissionSet {
-  const real = (values: Values): Values =>
-    values === true ? true : values.flatMap((value) => {
-      const isScratch = value === SCRATCH || value.startsWith(`${SCRATCH}/`);
-      if (!isScratch) return [value];
-      return scratch === "" ? [] : [scratch + value.slice(SCRATCH.length)];
-    });
-  const { read, write } = permissions;
-  return {
-    ...permissions,
-    read: { allow: real(read.allow), deny: real(read.deny) },
-    write: { allow: real(write.allow), deny: real(write.deny) },
-  };
-}
-
-/** Whether anything is allowed. */
-export function hasAny(values: Values): boolean {
-  return values === true || values.length > 0;
-}
-
-/** Makes the plan. Looks at files, so it must come before the walls. `grant.permissions` names no `$SCRATCH` any more. */
+/** Makes the plan for a grant whose permissions are `effective`. Looks at files, so it must come before the walls. */
 export function planWalls(grant: Grant, landlockVersion: number): WallPlan {
   const { read, write, net, run, sys, import: remote, ffi } = grant.permissions;
   const excess: string[] = [];
@@ -80,10 +60,12 @@ export function planWalls(grant: Grant, landlockVersion: number): WallPlan {
     ...pathRules("write", write.allow, WRITE | (unixSockets ? ACCESS.makeSocket : 0), excess),
     ...programRules(run.allow, knows.scopes, excess),
     ...libraryRules(ffi.allow, excess),
-    ...readable(network.needsNames ? RESOLVER_FILES : []),
+    ...readable(network.needsNames ? resolverFiles() : []),
     ...readable(network.isOpen ? CERTIFICATE_FILES : []),
     ...readable(sysFiles(sys.allow)),
-    ...(hasAny(remote.allow) && grant.scratch !== "" ? [{ path: grant.scratch, access: READ | WRITE }] : []),
+    ...(hasAny(remote.allow) && grant.scratch !== ""
+      ? [{ path: grant.scratch, access: READ | WRITE, follows: false }]
+      : []),
   ];
   if (openings.attributes && write.allow !== true) excess.push("mode, owner and times of any file");
   if (openings.watching && read.allow !== true) excess.push("being told of changes of any file");
@@ -92,7 +74,7 @@ export function planWalls(grant: Grant, landlockVersion: number): WallPlan {
     landlock: { paths, ports: network.ports },
     openings,
     capabilities: capabilitiesOf(openings, hasAny(read.allow), hasAny(write.allow)),
-    excess,
+    excess: [...new Set(excess)],
   };
 }
 
@@ -114,30 +96,28 @@ function capabilitiesOf(open: Openings, reads: boolean, writes: boolean): number
 }
 
 function readable(paths: readonly string[]): PathRule[] {
-  return paths.map((path) => ({ path, access: READ }));
+  return paths.map((path) => ({ path, access: READ, follows: true }));
 }
 
-/** Denials below what is allowed: only Deno's wall holds them. */
+/** Denials that are left, below what is allowed: only Deno's wall holds them. */
 function denials(permissions: PermissionSet): string[] {
   return PERMISSION_NAMES.flatMap((name) => {
     const { deny } = permissions[name];
-    return deny === true || name === "env" || name === "sys"
-      ? []
-      : deny.map((value) => `${name} ${value}, although denied`);
+    return deny === true ? [] : deny.map((value) => `${name} ${value}, although denied`);
   });
 }
 
 function pathRules(kind: "read" | "write", allow: Values, access: number, excess: string[]): PathRule[] {
-  if (allow === true) return [{ path: "/", access }];
+  if (allow === true) return [{ path: "/", access, follows: false }];
   return allow.flatMap((path): PathRule[] => {
     const { found, type } = nearest(path);
     if (found !== path) excess.push(`${kind} ${found}, as "${path}" is not there yet`);
-    const rules = [{ path: found, access }];
+    const rules = [{ path: found, access, follows: false }];
     // To remove a file, or to put another in its place, is to change its folder.
     if (kind === "write" && found === path && type === "file") {
       const folder = parentOf(path);
       excess.push(`write ${folder}, to replace "${path}"`);
-      rules.push({ path: folder, access });
+      rules.push({ path: folder, access, follows: false });
     }
     return rules;
   });
@@ -164,19 +144,19 @@ function programRules(allow: Values, hasScopes: boolean, excess: string[]): Path
   if (!hasAny(allow)) return [];
   if (!hasScopes) excess.push("signals to any process of this user (Landlock older than version 6)");
   const rules = [
-    ...LIBRARY_FOLDERS.map((path) => ({ path, access: READ })),
-    ...PROGRAM_DEVICES.map((path) => ({ path, access: READ | ACCESS.writeFile })),
+    ...readable(LIBRARY_FOLDERS),
+    ...PROGRAM_DEVICES.map((path) => ({ path, access: READ | ACCESS.writeFile, follows: true })),
   ];
   excess.push("read of the system's libraries");
   if (allow === true) {
     excess.push("read of any file (any program may be started)");
-    return [...rules, { path: "/", access: EXECUTE }];
+    return [...rules, { path: "/", access: EXECUTE, follows: false }];
   }
   const files = programFiles(allow);
   for (const { path, isInterpreter } of files) {
     if (isInterpreter) excess.push(`run ${path}, which starts what can be read`);
   }
-  return [...rules, ...files.map(({ path }) => ({ path, access: EXECUTE }))];
+  return [...rules, ...files.map(({ path }) => ({ path, access: EXECUTE, follows: false }))];
 }
 
 function libraryRules(allow: Values, excess: string[]): PathRule[] {

@@ -7,73 +7,38 @@ import {
   type PermissionSet,
   type Values,
 } from "../protocol/permissions.ts";
-import { SYS_KINDS } from "../protocol/permission_values.ts";
-import { hasAny } from "./wall_plan.ts";
+import { programNames } from "./program_files.ts";
+import { hasAny } from "./effective.ts";
 
 /** As a Worker's options have it. */
 export type WorkerRights = Record<PermissionName, boolean | "inherit" | string[]>;
 
 /**
- * The Worker's permissions.
- * @param held kinds whose denials the flags hold that this process was started with; the Worker inherits them
- * @param variables names of the granted environment variables
+ * The Worker's permissions, of `effective` ones.
+ * @param held kinds whose denials the flags hold that the process was started with; the Worker inherits them
  */
-export function workerRights(
-  permissions: PermissionSet,
-  held: readonly PermissionName[],
-  variables: readonly string[],
-): WorkerRights {
+export function workerRights(permissions: PermissionSet, held: readonly PermissionName[]): WorkerRights {
   const rights: Partial<WorkerRights> = {};
   for (const name of PERMISSION_NAMES) {
-    const { allow, deny } = permissions[name];
+    const { allow } = permissions[name];
     if (!hasAny(allow)) rights[name] = false;
     else if (held.includes(name)) rights[name] = "inherit";
-    else rights[name] = listed(less(name, allow, deny, variables));
+    else rights[name] = listed(name, allow);
   }
   return rights as WorkerRights;
 }
 
-function listed(values: Values): boolean | string[] {
-  return values === true ? true : [...values];
+function listed(name: PermissionName, values: Values): boolean | string[] {
+  if (values === true) return true;
+  return name === "run" ? programNames(values) : [...values];
 }
 
-/** What is left of a finite list; a Worker's options know no denials. */
-function less(name: PermissionName, allow: Values, deny: Values, variables: readonly string[]): Values {
-  if (deny === true) return [];
-  if (deny.length === 0) return allow;
-  // What is not granted is not in the environment: these are all that there are.
-  if (name === "env") return [...variables];
-  if (name === "sys") return (allow === true ? SYS_KINDS : allow).filter((kind) => !deny.includes(kind));
-  if (name === "read" || name === "write") return deny.reduce(withoutPath, allow === true ? ["/"] : allow);
-  throw new Error(`Cannot hold the denial of ${name} ${deny.join(", ")}`);
-}
-
-/** Instead of each folder that has the path in it: everything beside the way to it that is there now. */
-function withoutPath(allow: readonly string[], path: string): string[] {
-  return allow.flatMap((outer) => {
-    if (outer === path || outer.startsWith(`${path}/`)) return [];
-    const inside = outer === "/" ? path.startsWith("/") : path.startsWith(`${outer}/`);
-    return inside ? beside(outer, path) : [outer];
-  });
-}
-
-function beside(outer: string, path: string): string[] {
-  const found: string[] = [];
-  const rest = path.slice(outer === "/" ? 1 : outer.length + 1).split("/");
-  let folder = outer === "/" ? "" : outer;
-  for (const part of rest) {
-    for (const { name } of entriesOf(folder || "/")) if (name !== part) found.push(`${folder}/${name}`);
-    folder += `/${part}`;
-  }
-  return found;
-}
-
-function entriesOf(folder: string): Deno.DirEntry[] {
-  try {
-    return [...Deno.readDirSync(folder)];
-  } catch {
-    return [];
-  }
+/** For older runtimes, which ask for read and write alone where a Unix socket is opened, and know no such places. */
+export function withoutUnixPlaces(rights: WorkerRights): WorkerRights {
+  const { net } = rights;
+  return Array.isArray(net)
+    ? { ...rights, net: net.filter((place) => !/^(unix|vsock):/.test(place)) }
+    : rights;
 }
 
 /** Gives up rights of this process, which what it starts later could inherit. */

@@ -40,6 +40,9 @@ const NET_VERSION = 4;
 /** Abstract Unix sockets and signals of outside processes, from version 6. */
 const SCOPES = 3n;
 const SCOPE_VERSION = 6;
+const SYS_OPENAT2 = 437n;
+const AT_FDCWD = -100n;
+const RESOLVE_NO_SYMLINKS = 4n;
 /** Flags of open: O_PATH, O_DIRECTORY, O_CLOEXEC. */
 const O_PATH = 0o10000000, O_DIRECTORY = 0o200000, O_CLOEXEC = 0o2000000;
 
@@ -47,6 +50,8 @@ const O_PATH = 0o10000000, O_DIRECTORY = 0o200000, O_CLOEXEC = 0o2000000;
 export interface PathRule {
   readonly path: string;
   readonly access: number;
+  /** Whether it may lead through links. Where others can write, a link could have been put in its way. */
+  readonly follows: boolean;
 }
 
 /** The exceptions of the wall. */
@@ -91,10 +96,10 @@ export function raiseLandlock(rules: LandlockRules = NO_EXCEPTIONS): number {
 }
 
 /** A path that is not there has no rule: then nothing is open. */
-function addPath(ruleset: number, { path, access }: PathRule, known: number): void {
-  const text = cString(path);
-  const folder = libc().open(text, O_PATH | O_DIRECTORY | O_CLOEXEC);
-  const fd = folder >= 0 ? folder : libc().open(text, O_PATH | O_CLOEXEC);
+function addPath(ruleset: number, { path, access, follows }: PathRule, known: number): void {
+  const resolve = follows ? 0n : RESOLVE_NO_SYMLINKS;
+  const folder = openPath(path, O_PATH | O_DIRECTORY | O_CLOEXEC, resolve);
+  const fd = folder >= 0 ? folder : openPath(path, O_PATH | O_CLOEXEC, resolve);
   if (fd < 0) return;
   const rights = access & known & (folder >= 0 ? ~0 : OF_FILES);
   const rule = new Uint8Array(12);
@@ -103,6 +108,11 @@ function addPath(ruleset: number, { path, access }: PathRule, known: number): vo
   view.setInt32(8, fd, true);
   libc().syscallBuffer3(SYS_ADD_RULE, BigInt(ruleset), RULE_PATH_BENEATH, rule, 0n);
   closeFd(fd);
+}
+
+function openPath(path: string, flags: number, resolve: bigint): number {
+  const how = new Uint8Array(new BigUint64Array([BigInt(flags), 0n, resolve]).buffer);
+  return Number(libc().syscallBuffer23(SYS_OPENAT2, AT_FDCWD, cString(path), how, 24n));
 }
 
 function addPort(ruleset: number, port: number): void {

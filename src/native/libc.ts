@@ -6,6 +6,7 @@
  */
 
 const SYMBOLS = {
+  chdir: { parameters: ["buffer"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
   pipe2: { parameters: ["buffer", "i32"], result: "i32" },
   fcntl: { parameters: ["i32", "i32", "i64"], result: "i32" },
@@ -40,6 +41,7 @@ const SYMBOLS = {
   // The same variadic function twice: once for plain numbers, once with a structure at the second or third place.
   syscall: { parameters: ["i64", "i64", "i64", "i64", "i64", "i64"], result: "i64" },
   syscallBuffer1: { name: "syscall", parameters: ["i64", "buffer", "i64", "i64"], result: "i64" },
+  syscallBuffer23: { name: "syscall", parameters: ["i64", "i64", "buffer", "buffer", "i64"], result: "i64" },
   syscallBuffer3: { name: "syscall", parameters: ["i64", "i64", "i64", "buffer", "i64"], result: "i64" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
@@ -131,6 +133,11 @@ export function setNonBlocking(fd: number): void {
 /** Makes room in a pipe for so many bytes, as far as the system lets us. */
 export function growPipe(fd: number, bytes: number): void {
   if (bytes > PIPE_BYTES) libc().fcntl(fd, F_SETPIPE_SZ, BigInt(bytes));
+}
+
+/** The process's working directory, without asking for a permission. @throws Error if it cannot be entered */
+export function changeFolder(path: string): void {
+  check(libc().chdir(cString(path)), `enter the folder "${path}"`);
 }
 
 export function closeFd(fd: number): void {
