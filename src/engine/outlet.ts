@@ -122,7 +122,9 @@ export class Outlet implements DriverHooks {
     const client = table.client[place]!;
     const status = isOk ? STATUS.ok : STATUS.error;
     const { key } = core.lanes.at(table.lane[place]!);
-    const postMortem = isOk ? null : this.#postMortem(key, ticket, { ...FAILED, startedAt, finishedAt, lastOutput });
+    const postMortem = isOk
+      ? null
+      : this.#postMortem(key, ticket, { ...FAILED, startedAt, finishedAt, lastOutput });
     const tail = isOk && out === null && key === core.lanes.default.key
       ? null
       : this.#tail(isOk ? { key, out } : { key, out, op: table.op[place]!, postMortem });

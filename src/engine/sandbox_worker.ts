@@ -20,6 +20,7 @@ import { Doorbell, guarded } from "./doorbell.ts";
 import { Definitions } from "./definitions.ts";
 import { Namespace } from "./namespace.ts";
 import { PythonCalls } from "./python_calls.ts";
+import { tellExits } from "./exits.ts";
 import { swallowLateErrors } from "./late_errors.ts";
 import { countOutput } from "./output.ts";
 import { closeBackDoors, consoleMaker, denoWallStands, proxyTest } from "./realm.ts";
@@ -31,6 +32,10 @@ import { WorkerRing } from "./ring_worker.ts";
 /** What the child's main thread gives to its Worker. */
 export interface WorkerStart {
   readonly memory: ArrayBuffer;
+  /** Whether no other Worker has had the ring. */
+  readonly isFirst: boolean;
+  /** Whether this Worker is for one task only. */
+  readonly isFresh: boolean;
   readonly entries: number;
   readonly ringBytes: number;
   readonly arenaBytes: number;
@@ -73,6 +78,8 @@ const mapSize = Function.prototype.call.bind(
 const PrimordialMap = Map;
 const PrimordialPromise = Promise;
 const closeWorker = self.close.bind(self);
+const postToMain: (message: unknown, transfer?: Transferable[]) => void = Reflect.get(self, "postMessage")
+  .bind(self);
 
 const PrimordialString = String;
 const NOTHING = new Uint8Array(0);
@@ -110,11 +117,13 @@ class TaskRunner {
   /** The task that waits. */
   #turn: Turn | undefined;
   #isListening = false;
+  readonly #isFresh: boolean;
 
   constructor(ring: WorkerRing, bell: Doorbell, start: WorkerStart, isProxy: ProxyTest) {
     this.#ring = ring;
     this.#bell = bell;
     this.#writer = new ValueWriter(64 << 10, { maxBytes: start.resultLimitBytes });
+    this.#isFresh = start.isFresh;
     this.#resultLimitBytes = start.resultLimitBytes;
     this.#showLimitBytes = start.ringBytes / 4;
     this.#reflection = new Reflection(isProxy);
@@ -134,25 +143,30 @@ class TaskRunner {
     this.#python = new PythonCalls(this.#namespace, start.resultLimitBytes);
   }
 
-  /** Takes all requests that wait. */
-  async drain(): Promise<void> {
+  /** Takes all requests that wait. True: it has done its one task. */
+  async drain(): Promise<boolean> {
     const ring = this.#ring;
     this.#time = this.#rungAt = now();
+    let isOver = false;
     while (ring.hasRequest) {
       const op = ring.field(REQUEST.op);
+      let isTask = false;
       if (op === OP.define) this.#define();
       else if (op === RING_OP.chunk) this.#keepPiece();
       else if (op === RING_OP.drop) mapDelete(this.#parts, ring.field(REQUEST.ticket));
       else if (ring.start(this.#time)) {
+        isTask = true;
         const pending = this.#task(op);
         if (pending !== undefined) await guarded(pending);
       } else mapDelete(this.#parts, ring.field(REQUEST.ticket));
       ring.done();
+      if (isOver = isTask && this.#isFresh) break;
       if (this.#time - this.#rungAt < RING_AFTER_MS) continue;
       this.#rungAt = this.#time;
       ring.ring();
     }
     ring.ring();
+    return isOver;
   }
 
   #define(): void {
@@ -391,15 +405,19 @@ async function serve(start: WorkerStart): Promise<void> {
   const { stdout, stderr } = countOutput(consoleMaker(), start.memory);
   const isProxy = proxyTest();
   closeBackDoors();
+  tellExits(postToMain);
   swallowLateErrors(stderr);
   const layout = ringLayout(start.entries, start.ringBytes, start.arenaBytes);
   const ring = new WorkerRing(start.memory, layout, bell, { stdout, stderr });
   const runner = new TaskRunner(ring, bell, start, isProxy);
-  const report = encodeUtf8(JSON.stringify({ deno: isDeno, ...start.walls }));
-  ring.publish(RESULT_KIND.ready, 0, report, 0, 0);
-  ring.ring();
+  if (start.isFirst) {
+    const report = encodeUtf8(JSON.stringify({ deno: isDeno, ...start.walls }));
+    ring.publish(RESULT_KIND.ready, 0, report, 0, 0);
+    ring.ring();
+  } else ring.takeOver();
   for (;;) {
-    await guarded(runner.drain());
+    // The main thread ends this Worker, and gives the memory to the next.
+    if (await guarded(runner.drain())) return postToMain(start.memory, [start.memory]);
     if (!await guarded(bell.sleep())) break;
   }
   closeWorker();
