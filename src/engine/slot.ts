@@ -19,7 +19,10 @@ import {
   waitpid,
   writeFd,
 } from "../native/libc.ts";
+import { groupUsage, processCpuMs } from "../native/process_usage.ts";
 import type { PermissionName } from "../protocol/permissions.ts";
+import { hasAny } from "./effective.ts";
+import { ProgramGuard } from "./program_guard.ts";
 import { BELL, type RingLayout } from "./ring.ts";
 import { Nonsense, type RingSink } from "./slot_checks.ts";
 import type { ChildEnd, Grant, Offer, SlotHandle, SlotSettings, SlotSink } from "./slot_contract.ts";
@@ -61,6 +64,8 @@ export class Slot implements SlotHandle {
   /** The grant, until it is told. */
   #grant: Grant | undefined;
   #isDecided = false;
+  /** Where programs are granted. */
+  #guard: ProgramGuard | undefined;
   #state: SlotHandle["state"] = "starting";
   #status: ExitStatus | undefined;
   #isClosed = false;
@@ -126,6 +131,7 @@ export class Slot implements SlotHandle {
     this.#grant = undefined;
     this.#state = "raising";
     this.#waitingSince = now();
+    if (hasAny(grant.permissions.run.allow)) this.#guard = ProgramGuard.over(this.pid);
     writeWhole(this.#pipes.bell, frameOf(toldGrant(grant, this.#held)));
   }
 
@@ -296,6 +302,7 @@ export class Slot implements SlotHandle {
     if (this.#status === undefined) {
       kill(-this.pid, SIGNAL.kill);
       this.#status = waitpid(this.pid, "block") ?? { code: null, signal: null };
+      this.#guard?.close();
     }
     return this.#status;
   }
@@ -325,7 +332,13 @@ export class Slot implements SlotHandle {
   }
 
   memory(): number {
-    return this.#state === "ended" ? 0 : residentBytes(this.pid);
+    if (this.#state === "ended") return 0;
+    return this.#guard === undefined ? residentBytes(this.pid) : groupUsage(this.pid).bytes;
+  }
+
+  cpuMs(): number {
+    if (this.#state === "ended") return 0;
+    return this.#guard === undefined ? processCpuMs(this.pid) : groupUsage(this.pid).cpuMs;
   }
 
   kill(): void {

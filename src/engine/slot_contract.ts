@@ -143,8 +143,10 @@ export interface SlotHandle {
   tell(ticket: number, kind: number, text: Uint8Array): void;
   /** Drains pipes, ring and exit status into the sink. Cheap when there is nothing. */
   look(sink: SlotSink): void;
-  /** Bytes of memory that the child uses now (resident, arena included), 0 if it is gone. */
+  /** Bytes of memory that the child uses now (resident, arena included), 0 if it is gone. With the programs that it was granted. */
   memory(): number;
+  /** CPU time that the child has used so far, in ms, 0 if it is gone. With the programs that it was granted. */
+  cpuMs(): number;
   /** SIGKILL to its group. The `look()` after its end (`fds` tell) reports finished results first and then `ended`. */
   kill(): void;
   /** SIGSTOP or SIGCONT to its group. */
