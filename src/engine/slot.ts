@@ -19,7 +19,7 @@ import {
   waitpid,
   writeFd,
 } from "../native/libc.ts";
-import { groupUsage, processCpuMs } from "../native/process_usage.ts";
+import { GroupMeter, processCpuMs } from "../native/process_usage.ts";
 import type { PermissionName } from "../protocol/permissions.ts";
 import { hasAny } from "./effective.ts";
 import { ProgramGuard } from "./program_guard.ts";
@@ -28,6 +28,7 @@ import { Nonsense, type RingSink } from "./slot_checks.ts";
 import type { ChildEnd, Grant, Offer, SlotHandle, SlotSettings, SlotSink } from "./slot_contract.ts";
 import { CHILD_PHASE, frameOf, toldGrant } from "./slot_job.ts";
 import type { SpecialStart } from "./special_start.ts";
+import { endOf, type Verdict } from "./slot_end.ts";
 import { HostRing } from "./slot_ring.ts";
 import { type Pipes, startChild, type Started } from "./slot_start.ts";
 import { TextStream } from "./slot_text.ts";
@@ -42,12 +43,6 @@ const STUCK_MS = 10_000;
 const ARENA_IDLE_MS = 1_000;
 /** How much of the last text is kept for the report of the end. */
 const LAST_WORDS_BYTES = 4096;
-
-/** What the runtime says when its own limit of memory is reached. */
-const OUT_OF_MEMORY =
-  /Fatal JavaScript out of memory|JavaScript heap out of memory|Fatal process out of memory/;
-/** Signals by which the runtime then ends: illegal instruction, trap, abort. */
-const FATAL_SIGNALS = [4, 5, 6];
 
 export class Slot implements SlotHandle {
   readonly pid: number;
@@ -66,6 +61,7 @@ export class Slot implements SlotHandle {
   #isDecided = false;
   /** Where programs are granted. */
   #guard: ProgramGuard | undefined;
+  readonly #meter: GroupMeter;
   #state: SlotHandle["state"] = "starting";
   #status: ExitStatus | undefined;
   #isClosed = false;
@@ -73,7 +69,7 @@ export class Slot implements SlotHandle {
   #isPaused = false;
   #needsBell = false;
   /** Why this side killed the child, if it did. */
-  #verdict: { readonly reason: ChildEnd["reason"]; readonly detail: string } | undefined;
+  #verdict: Verdict | undefined;
   #lastWords = "";
   /** The same with what was attributed to tasks: the runtime's own last message is. */
   #lastText = "";
@@ -100,6 +96,7 @@ export class Slot implements SlotHandle {
     const { pid, pidfd, pipes, memory, layout, settings } = started;
     this.pid = pid;
     this.#held = started.held;
+    this.#meter = new GroupMeter(pid);
     this.#pipes = pipes;
     this.#memory = memory;
     this.#layout = layout;
@@ -173,6 +170,10 @@ export class Slot implements SlotHandle {
     this.#ringBell();
   }
 
+  hasLooked(ticket: number): boolean {
+    return this.#state !== "ended" && this.#ring.hasLooked(ticket);
+  }
+
   look(sink: SlotSink): void {
     if (this.#state === "ended" || this.#isLooking) return;
     this.#isLooking = true;
@@ -236,6 +237,7 @@ export class Slot implements SlotHandle {
       },
       result: (ticket, status, body, buffers, startedAt, finishedAt) =>
         sink.result(ticket, status, body, buffers, startedAt, finishedAt),
+      tooLarge: (ticket, bytes, startedAt, finishedAt) => sink.tooLarge(ticket, bytes, startedAt, finishedAt),
     };
   }
 
@@ -315,30 +317,17 @@ export class Slot implements SlotHandle {
   }
 
   #report(status: ExitStatus): ChildEnd {
-    const lastWords = this.#lastWords;
-    if (this.#verdict !== undefined) return { ...status, ...this.#verdict, lastWords };
-    const how = status.signal === null ? `exit code ${status.code}` : `signal ${status.signal}`;
-    if (
-      status.signal !== null && FATAL_SIGNALS.includes(status.signal) && OUT_OF_MEMORY.test(this.#lastText)
-    ) {
-      return {
-        ...status,
-        reason: "out of memory",
-        detail: `The runtime ran out of memory (${how})`,
-        lastWords,
-      };
-    }
-    return { ...status, reason: "exited", detail: `The slot's process ended by itself (${how})`, lastWords };
+    return endOf(status, this.#verdict, { lastWords: this.#lastWords, lastText: this.#lastText });
   }
 
   memory(): number {
     if (this.#state === "ended") return 0;
-    return this.#guard === undefined ? residentBytes(this.pid) : groupUsage(this.pid).bytes;
+    return this.#guard === undefined ? residentBytes(this.pid) : this.#meter.usage().bytes;
   }
 
   cpuMs(): number {
     if (this.#state === "ended") return 0;
-    return this.#guard === undefined ? processCpuMs(this.pid) : groupUsage(this.pid).cpuMs;
+    return this.#guard === undefined ? processCpuMs(this.pid) : this.#meter.usage().cpuMs;
   }
 
   kill(): void {

@@ -124,3 +124,10 @@ export function readWalls(body: Uint8Array): WallReport {
     throw new Nonsense("It reported walls that cannot be read", { cause: error });
   }
 }
+
+/** How large a result is of which only that was said. @throws Nonsense */
+export function readSize(body: Uint8Array): number {
+  const bytes = Number(new TextDecoder().decode(body.subarray(0, 20)));
+  if (!Number.isSafeInteger(bytes) || bytes <= 0) throw new Nonsense("It said no size of a result");
+  return bytes;
+}

@@ -51,6 +51,8 @@ export interface Offer {
   /** Codec bytes (protocol/values.ts): arguments array, {code, silent}, names and values, list of names. Copied by `offer()`.
    * Empty where the last of the large buffers is the body (bodies above INLINE_BODY_BYTES). Likewise in `result`. */
   readonly body: Uint8Array;
+  /** Most bytes of its result, if less than the slot's own limit. */
+  readonly resultLimitBytes?: number;
 }
 
 /** Receives what `look()` found, in the order in which it happened. Views are valid during the call only. */
@@ -74,6 +76,8 @@ export interface SlotSink {
     startedAt: number,
     finishedAt: number,
   ): void;
+  /** The task is over, and its result is larger than it may be: so many bytes at least, as the Worker says. */
+  tooLarge(ticket: number, bytes: number, startedAt: number, finishedAt: number): void;
   /** The child is gone and reaped; nothing follows. Tickets neither answered nor withdrawn are named with whether they had started. */
   ended(end: ChildEnd, open: readonly { readonly ticket: number; readonly started: boolean }[]): void;
 }
@@ -141,6 +145,8 @@ export interface SlotHandle {
    * one that computes without a pause neither.
    */
   tell(ticket: number, kind: number, text: Uint8Array): void;
+  /** Whether the task that runs has ever looked at its signal: then it hears TOLD.abort. */
+  hasLooked(ticket: number): boolean;
   /** Drains pipes, ring and exit status into the sink. Cheap when there is nothing. */
   look(sink: SlotSink): void;
   /** Bytes of memory that the child uses now (resident, arena included), 0 if it is gone. With the programs that it was granted. */

@@ -25,6 +25,7 @@ import {
   Nonsense,
   type Piece,
   PieceOrder,
+  readSize,
   readWalls,
   type RequestFields,
   type RingSink,
@@ -149,6 +150,7 @@ export class HostRing {
       this.#open++;
     }
     this.#offeredAt[this.#head & this.#mask] = now();
+    this.#numbers[(this.#entry(this.#head) + REQUEST.resultLimit) / 2] = offer.resultLimitBytes ?? Infinity;
     this.#push(isTask ? PHASE.open : PHASE.message, {
       op: offer.op,
       ticket,
@@ -175,6 +177,11 @@ export class HostRing {
     const { chunk: op } = RING_OP;
     this.#push(PHASE.message, { op, ticket, definition: 0, buffers: index, at, length: bytes.length });
     return true;
+  }
+
+  /** Whether this task, if it runs, has looked at its signal. */
+  hasLooked(ticket: number): boolean {
+    return load(this.#words, CONTROL.looked) >>> 0 === ticket;
   }
 
   /** Tells a running task something. The count comes last: by then all else is written. */
@@ -291,13 +298,14 @@ export class HostRing {
     this.#advance();
     sink.text(ticket, stdout, stderr);
     if (kind === RESULT_KIND.event) return sink.event(ticket, body);
-    if (kind !== RESULT_KIND.ok && kind !== RESULT_KIND.error) {
+    if (kind !== RESULT_KIND.ok && kind !== RESULT_KIND.error && kind !== RESULT_KIND.tooLarge) {
       throw new Nonsense(`It published kind ${kind}`);
     }
-    this.#pieces.checkWhole(buffers, length);
+    if (kind !== RESULT_KIND.tooLarge) this.#pieces.checkWhole(buffers, length);
     const started = this.#times.startedAt, finished = this.#times.finished(b, after);
     this.#close(this.#cursor);
     this.#cursor = (this.#cursor + 1) | 0;
+    if (kind === RESULT_KIND.tooLarge) return sink.tooLarge(ticket, readSize(body), started, finished);
     sink.result(ticket, kind === RESULT_KIND.ok ? "ok" : "error", body, buffers, started, finished);
   }
 

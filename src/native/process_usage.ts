@@ -2,6 +2,7 @@
  * CPU time and memory of processes, from /proc.
  */
 
+import { now } from "../base/clock.ts";
 import { residentBytes } from "./libc.ts";
 
 /** Ticks of the kernel's clock in a second, as /proc counts on all systems that we run on. */
@@ -38,6 +39,29 @@ export function groupUsage(group: number): GroupUsage {
     processes++;
   }
   return { cpuMs, bytes, processes };
+}
+
+/** To look through all processes takes milliseconds. */
+const AGAIN_MS = 100;
+
+/** Measures a group again and again, not more often than makes sense. */
+export class GroupMeter {
+  readonly #group: number;
+  #last: GroupUsage = { cpuMs: 0, bytes: 0, processes: 0 };
+  #at = -Infinity;
+
+  constructor(group: number) {
+    this.#group = group;
+  }
+
+  usage(): GroupUsage {
+    const at = now();
+    if (at - this.#at >= AGAIN_MS) {
+      this.#last = groupUsage(this.#group);
+      this.#at = at;
+    }
+    return this.#last;
+  }
 }
 
 function groupOf(pid: number): number {

@@ -32,6 +32,9 @@ class Counter implements SlotSink {
     this.done++;
     if (readValue(body) !== ticket + 1) this.wrong++;
   }
+  tooLarge(): void {
+    this.wrong++;
+  }
   ended(): void {
     this.isEnded = true;
   }

@@ -105,6 +105,11 @@ export class SlotHost implements SlotSink, Disposable {
     this.#buffers = [];
   }
 
+  tooLarge(ticket: number, bytes: number, startedAt: number, finishedAt: number): void {
+    this.answers.set(ticket, { status: "error", value: { tooLarge: bytes }, startedAt, finishedAt });
+    this.#buffers = [];
+  }
+
   ended(end: ChildEnd, open: readonly { readonly ticket: number; readonly started: boolean }[]): void {
     this.end = end;
     this.unfinished = open;

@@ -27,6 +27,9 @@ class Sink implements RingSink {
     this.heard.push(`event ${ticket}`);
   }
   text(): void {}
+  tooLarge(ticket: number, bytes: number): void {
+    this.heard.push(`too large ${ticket} ${bytes}`);
+  }
   result(
     ticket: number,
     status: string,
