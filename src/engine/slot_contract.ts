@@ -149,9 +149,9 @@ export interface SlotHandle {
   hasLooked(ticket: number): boolean;
   /** Drains pipes, ring and exit status into the sink. Cheap when there is nothing. */
   look(sink: SlotSink): void;
-  /** Bytes of memory that the child uses now (resident, arena included), 0 if it is gone. */
+  /** Bytes of memory that the child uses now (resident, arena included), 0 if it is gone. With the programs that it was granted. */
   memory(): number;
-  /** CPU time that the child has used so far, in ms, 0 if it is gone. */
+  /** CPU time that the child has used so far, in ms, 0 if it is gone. With the programs that it was granted. */
   cpuMs(): number;
   /** SIGKILL to its group. The `look()` after its end (`fds` tell) reports finished results first and then `ended`. */
   kill(): void;
