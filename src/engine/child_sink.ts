@@ -79,8 +79,9 @@ export class ChildSink implements SlotSink {
     const isWanted = core.finish(ticket, startedAt, finishedAt, isLong ? this.#memoryHit(ticket) : null);
     const place = core.table.at(ticket);
     if (isWanted) {
-      if (status === "error" && core.table.op[place] === OP.clear) this.#cleared(ticket, place, startedAt, finishedAt);
-      else this.#hooks.result(ticket, place, status === "ok", body, buffers, startedAt, finishedAt);
+      if (status === "error" && core.table.op[place] === OP.clear) {
+        this.#cleared(ticket, place, startedAt, finishedAt);
+      } else this.#hooks.result(ticket, place, status === "ok", body, buffers, startedAt, finishedAt);
     }
     core.release(ticket);
   }
@@ -118,7 +119,13 @@ export function endingOf(end: ChildEnd, open: readonly Open[], memoryMB: number)
     started: open.filter((task) => task.started).map((task) => task.ticket),
     memoryMB: reason === "out of memory" ? memoryMB : null,
     detail,
-    endedBy: reason === "protocol" ? "protocol" : signal !== null ? "signal" : code !== null ? "exit" : "engine",
+    endedBy: reason === "protocol"
+      ? "protocol"
+      : signal !== null
+      ? "signal"
+      : code !== null
+      ? "exit"
+      : "engine",
     code,
     signal,
   };

@@ -67,6 +67,9 @@ export class ChildUsage {
   of(ticket: number, at: number): Usage {
     if (ticket !== this.#ticket || ticket === 0) return NONE;
     this.look(at);
-    return { cpuMs: Math.max(0, this.#cpuMs - this.#cpuBefore), peakBytes: Math.max(this.#peakBytes, this.#bytes) };
+    return {
+      cpuMs: Math.max(0, this.#cpuMs - this.#cpuBefore),
+      peakBytes: Math.max(this.#peakBytes, this.#bytes),
+    };
   }
 }

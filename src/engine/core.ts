@@ -263,7 +263,9 @@ export class EngineCore<Key extends LaneKey = LaneKey> {
   }
 
   #used(memoryMB: number, cpuMs: number): void {
-    const { running } = this.#inSlot, max = this.runningLimit("memoryLimitMB"), most = this.runningLimit("cpuLimitMs");
+    const { running } = this.#inSlot,
+      max = this.runningLimit("memoryLimitMB"),
+      most = this.runningLimit("cpuLimitMs");
     if (memoryMB > max) this.#stops.stop(running, exceeded({ limit: "memory", value: memoryMB, max }));
     else if (cpuMs > most) this.#stops.stop(running, exceeded({ limit: "cpu", value: cpuMs, max: most }));
   }
@@ -293,7 +295,9 @@ export class EngineCore<Key extends LaneKey = LaneKey> {
   }
 
   #cancel(names: readonly TaskName[]): void {
-    for (const [ticket, { waitingOnly, by }] of this.table.find(names)) this.#stops.cancel(ticket, waitingOnly, by);
+    for (const [ticket, { waitingOnly, by }] of this.table.find(names)) {
+      this.#stops.cancel(ticket, waitingOnly, by);
+    }
   }
 
   #recall(count: number): void {

@@ -18,8 +18,8 @@ import { ClientFunctions } from "./client_functions.ts";
 import { endpointsOf } from "./endpoints.ts";
 import {
   connectionOf,
-  type EngineHostOptions,
   coreOptionsOf,
+  type EngineHostOptions,
   grantsOf,
   requestedId,
   slotSettingsOf,

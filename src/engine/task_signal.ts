@@ -35,9 +35,12 @@ export class TaskSignal {
   constructor(parts: TaskSignalParts) {
     this.#parts = parts;
     const signal = () => this.#signal();
-    const task = { __proto__: null, get signal() {
-      return signal();
-    } };
+    const task = {
+      __proto__: null,
+      get signal() {
+        return signal();
+      },
+    };
     setGlobal("task", freeze(task));
   }
 
@@ -76,5 +79,9 @@ export class TaskSignal {
 }
 
 function own(signal: AbortSignal, name: string, descriptor: PropertyDescriptor): void {
-  defineProperty(signal, name, { __proto__: null, configurable: true, enumerable: false, ...descriptor } as PropertyDescriptor);
+  defineProperty(
+    signal,
+    name,
+    { __proto__: null, configurable: true, enumerable: false, ...descriptor } as PropertyDescriptor,
+  );
 }

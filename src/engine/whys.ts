@@ -56,7 +56,11 @@ export const ABORTED: Why = {
 /** Somebody stops it, in any state. */
 export function cancelled(stage: Stage, by: By | undefined): Why {
   const who = by?.who ? by.who : "its client", why = by?.why ? `: ${by.why}` : "";
-  return { ...stopped(`Cancelled by ${who}${STAGE_TEXT[stage]}${why}`), isGraceful: true, by: by ?? { who, why: "" } };
+  return {
+    ...stopped(`Cancelled by ${who}${STAGE_TEXT[stage]}${why}`),
+    isGraceful: true,
+    by: by ?? { who, why: "" },
+  };
 }
 
 /** @param how by what; it ran without a pause, or a restart was asked for */
