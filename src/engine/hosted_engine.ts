@@ -261,6 +261,7 @@ export class HostedEngine {
       session: this.#parts.session,
       wantedId: this.#parts.wantedId,
       sandbox,
+      offer: this.#parts.grants.offer,
       timeoutMs: this.#parts.registrationTimeoutMs,
       log: this.#log,
       events: {
