@@ -2,9 +2,10 @@
  * What is known of a task that did not end well, as its result's tail and its record tell it (PROTOCOL.md, "Tails"). Everything in it was seen by the host
  * from outside, but for the last output, which is the task's own.
  */
+import type { By } from "../protocol/by.ts";
 import { toJson } from "../protocol/permissions.ts";
 import type { Usage } from "./child_usage.ts";
-import type { By, EndedBy, Ending } from "./core_types.ts";
+import type { EndedBy, Ending } from "./core_types.ts";
 import type { ChildKey } from "./grants.ts";
 import type { LimitHit } from "./task_limits.ts";
 

@@ -3,7 +3,8 @@
  * ends by itself. A child is killed for one task only, and only after everything else that it had was taken back, so that a kill never hits a
  * task that it was not meant for. Pure.
  */
-import type { Action, By, Ending, Why } from "./core_types.ts";
+import type { By } from "../protocol/by.ts";
+import type { Action, Ending, Why } from "./core_types.ts";
 import type { InSlot } from "./in_slot.ts";
 import type { Lanes } from "./lanes.ts";
 import type { Pace } from "./pace.ts";
