@@ -33,18 +33,18 @@ export interface DeniedAct {
   readonly where: string;
 }
 
-/** The same as JSON. */
+/** The same as JSON; what is not known, or was not so, is absent. */
 export interface PostMortem {
   readonly ended_by: EndedBy;
-  readonly exit_code: number | null;
-  readonly signal: number | null;
-  readonly limit: LimitHit | null;
+  readonly exit_code?: number;
+  readonly signal?: number;
+  readonly limit?: LimitHit;
   readonly run_ms: number;
   readonly cpu_ms: number;
   readonly peak_memory_mb: number;
   readonly denied: readonly DeniedAct[];
   readonly last_output: string;
-  readonly by: By | null;
+  readonly by?: By;
   readonly permissions: unknown;
   readonly isolation: string;
   readonly sandbox: string;
@@ -58,15 +58,15 @@ export function postMortemOf(death: Death, denied: readonly DeniedAct[] = []): P
   const hasStarted = startedAt > 0;
   return {
     ended_by: endedBy,
-    exit_code: end?.code ?? null,
-    signal: end?.signal ?? null,
-    limit,
+    ...(end === null || end.code === null ? {} : { exit_code: end.code }),
+    ...(end === null || end.signal === null ? {} : { signal: end.signal }),
+    ...(limit === null ? {} : { limit }),
     run_ms: hasStarted ? rounded(Math.max(0, finishedAt - startedAt)) : 0,
     cpu_ms: rounded(usage.cpuMs),
     peak_memory_mb: rounded(usage.peakBytes / 2 ** 20),
     denied,
     last_output: lastOutput,
-    by,
+    ...(by === null ? {} : { by }),
     permissions: jsonOf(key),
     isolation: key.isolation,
     sandbox,

@@ -119,6 +119,8 @@ export class Stops {
     this.#whys.delete(ticket);
     if (why === undefined) return undefined;
     if (why.then === "drop") return why;
+    // What it has written, it has written, though it came to an end meanwhile.
+    if (why.limit?.limit === "output") return why;
     if (this.#graceFor !== ticket) return undefined;
     this.#endGrace();
     return cancelled("heeded", why.by ?? undefined);
