@@ -19,6 +19,7 @@ import { beforeExit, guarded } from "./guard.ts";
 import { bindHub, type HubSockets } from "./hub_sockets.ts";
 import { Intake } from "./intake.ts";
 import { Ledger } from "./ledger.ts";
+import { noteOf } from "./engine_notes.ts";
 import { HubFiles } from "./hub_files.ts";
 import { openRecords } from "./open_records.ts";
 import { HUB_BOUNDS, type HubOptions } from "./options.ts";
@@ -32,7 +33,7 @@ import { RequestDoor } from "./request_door.ts";
 import { RequestError } from "./request_error.ts";
 import { Resubmitter } from "./resubmit.ts";
 import { SchedulerLink, type SchedulerPorts } from "./scheduler_link.ts";
-import { schedulerSetup, welcomeContent } from "./told.ts";
+import { engineNews, schedulerSetup, welcomeContent } from "./told.ts";
 import { engineStatus, type HubStatus } from "./status.ts";
 
 /** A running hub. */
@@ -321,9 +322,7 @@ class RunningHub implements Hub {
   #onReady(ports: SchedulerPorts): void {
     clearTimeout(this.#shutdown);
     this.#ports = ports;
-    for (const { id, uuid, ours } of this.#presence.registry.engines) {
-      this.#link.tell({ kind: "engine_registered", id, uuid, ours: ours !== null });
-    }
+    for (const engine of this.#presence.registry.engines) this.#link.tell(engineNews(engine));
     this.#files.writeConnections(this.#key, this.#sockets, ports);
     this.#log.info("Hub ready");
     this.#readyGate.resolve();
@@ -332,8 +331,8 @@ class RunningHub implements Hub {
   #arrived(engine: Engine): void {
     const { id, uuid, ours } = engine;
     this.#ledger.numbers(id);
-    this.#store.engine(id, uuid);
-    this.#link.tell({ kind: "engine_registered", id, uuid, ours: ours !== null });
+    this.#store.engine(id, uuid, ours === null ? null : noteOf(ours));
+    this.#link.tell(engineNews(engine));
     this.#notify("registration_notification", engine);
   }
 

@@ -14,6 +14,7 @@ import type {
 } from "../protocol/messages.ts";
 import { replyType } from "../protocol/messages.ts";
 import { hubRequest, isHubRequest, ShapeError } from "../protocol/shapes.ts";
+import { type Offer, readOffer } from "../protocol/task_asks.ts";
 import type { Socket } from "../wire/socket.ts";
 import type { HubEvent } from "./core.ts";
 import { guarded } from "./guard.ts";
@@ -236,6 +237,16 @@ async function startDask(dask: DaskPart | undefined, args: Readonly<Record<strin
 
 function cardOf(announcement: EngineAnnouncement | undefined) {
   if (!announcement) return null;
-  const { host, pid, sandbox } = announcement;
-  return { host, pid, sandbox };
+  const { host, pid, sandbox, permissions } = announcement;
+  return { host, pid, sandbox, offer: offerOf(permissions) };
+}
+
+/** @throws RequestError for an offer that cannot be read */
+function offerOf(permissions: unknown): Offer {
+  try {
+    return readOffer(permissions);
+  } catch (error) {
+    if (error instanceof TypeError) throw new RequestError("TypeError", error.message);
+    throw error;
+  }
 }

@@ -35,6 +35,8 @@ export interface EngineAnnouncement {
   readonly host: string;
   readonly pid: number;
   readonly sandbox: string;
+  /** What its tasks may ask for (`task_asks.ts`, Offer). */
+  readonly permissions?: unknown;
 }
 
 /** What our hub adds to the registration_reply for an engine that announced itself. */

@@ -42,7 +42,12 @@ const listOfTexts = v.pipe(
 );
 
 const clientAnnouncement = announcement({ session: v.string(), username: v.string(), pid: natural });
-const engineAnnouncement = announcement({ host: v.string(), pid: natural, sandbox: v.string() });
+const engineAnnouncement = announcement({
+  host: v.string(),
+  pid: natural,
+  sandbox: v.string(),
+  permissions: v.optional(v.unknown()),
+});
 
 /** What our own parts add. Another version than ours is not looked into: who speaks it is a peer. */
 function announcement<const Entries extends v.ObjectEntries>(entries: Entries) {
