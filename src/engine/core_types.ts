@@ -1,15 +1,12 @@
 /**
  * What happens to an engine and what its core wants done, as data.
  */
+import type { By } from "../protocol/by.ts";
 import type { LaneKey } from "./lanes.ts";
 import type { Piece } from "./piece_store.ts";
 import type { LimitHit, TaskLimits } from "./task_limits.ts";
 
-/** Who stopped a task, and why, in their own words. */
-export interface By {
-  readonly who: string;
-  readonly why: string;
-}
+export type { By };
 
 /** Names a task as the wire does. */
 export interface TaskName {
