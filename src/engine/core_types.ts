@@ -6,6 +6,8 @@ import type { LaneKey } from "./lanes.ts";
 import type { Piece } from "./piece_store.ts";
 import type { LimitHit, TaskLimits } from "./task_limits.ts";
 
+export type { By };
+
 /** Names a task as the wire does. */
 export interface TaskName {
   readonly client: number;

@@ -160,7 +160,8 @@ class TaskRunner {
         if (pending !== undefined) await guarded(pending);
       } else mapDelete(this.#parts, ring.field(REQUEST.ticket));
       ring.done();
-      if (isOver = isTask && this.#isFresh) break;
+      isOver = isTask && this.#isFresh;
+      if (isOver) break;
       if (this.#time - this.#rungAt < RING_AFTER_MS) continue;
       this.#rungAt = this.#time;
       ring.ring();

@@ -105,7 +105,8 @@ export class Shell {
   }
 
   #readNames(): TaskName[] {
-    const names: TaskName[] = [], { reader } = this.#parts.door;
+    const names: TaskName[] = [];
+    const { reader } = this.#parts.door;
     while (reader.name(this.#name)) {
       const [client = 0, n = 0, , word] = this.#name;
       names.push({ client, n, waitingOnly: word === 1 });
