@@ -1,3 +1,4 @@
+import { denialSuite } from "../contracts/slot_denials.ts";
 import { grantSuite } from "../contracts/slot_grants.ts";
 import { slotSuite } from "../contracts/slot.ts";
 import { processSuite } from "../contracts/slot_process.ts";
@@ -30,4 +31,5 @@ const command = () => [program ??= compile(), "slot-child"];
 slotSuite({ name: `compiled slot${why}`, command, ignore });
 wallSuite({ name: `compiled slot${why}`, command, ignore, isCompiled: true });
 grantSuite({ name: `compiled slot${why}`, command, ignore, isCompiled: true });
+denialSuite({ name: `compiled slot${why}`, command, ignore, isCompiled: true });
 processSuite({ name: `compiled slot${why}`, command, ignore });
