@@ -5,7 +5,7 @@
  * an allowed one, and denials of all sides add up.
  */
 import { didYouMean } from "../base/options.ts";
-import { type Base, VALUE_KINDS, type ValueKind } from "./permission_values.ts";
+import { type Base, SECRET_VARIABLES, VALUE_KINDS, type ValueKind } from "./permission_values.ts";
 
 export { SCRATCH } from "./permission_values.ts";
 
@@ -82,8 +82,18 @@ export function readSet(value: unknown, where: string, base: Base = null): Permi
   checkKeys(denied, PERMISSION_NAMES, `${where}.deny`);
   return setOf((name) => {
     const allow = readValues(name, given[name], `${where}.${name}`, base);
+    if (name === "env") refuseSecrets(allow, `${where}.env`);
     return normal(name, allow, readValues(name, denied[name], `${where}.deny.${name}`, base));
   });
+}
+
+/** @throws TypeError for a variable of the cluster's own, which nobody gets */
+function refuseSecrets(variables: Values, where: string): void {
+  const secret = variables === true ? undefined : variables.find((name) => SECRET_VARIABLES.test(name));
+  if (secret === undefined) return;
+  throw new TypeError(
+    `Cannot use "${secret}" for "${where}": the cluster's own variables have its keys, and no task ever sees them`,
+  );
 }
 
 function entriesOf(value: unknown, where: string): Readonly<Record<string, unknown>> {

@@ -320,8 +320,7 @@ Deno.test("core: every task ends once, whatever happens", () => {
         if (kind === "add") {
           const key = isProcess ? "" : [" ", " key=1", " key=11", " key=2"][k % 4];
           for (let i = 0; i < k; i++) tell(`add ${++last}${key}`);
-        }
-        else if (kind === "cancel" || kind === "abort") tell(`${kind} ${Math.max(1, last - k)}`);
+        } else if (kind === "cancel" || kind === "abort") tell(`${kind} ${Math.max(1, last - k)}`);
         else if (kind === "recall") tell(`recall ${k}`);
         else if (kind === "tick") go();
         else if (kind === "ended") tell(`ended crash${stage.keyOfCurrent}`);

@@ -117,6 +117,8 @@ Deno.test("a malformed request names what is wrong with it", () => {
   assert.throws(read({ read: ["data"] }), /"data" for "permissions\.read": it takes absolute paths/);
   assert.throws(read(["net"]), /for "permissions": it takes an object/);
   assert.throws(read(null), /Cannot use null for "permissions"/);
+  assert.throws(read({ env: ["IPP_CURVE_SECRETKEY"] }), /no task ever sees them/);
+  assert.doesNotThrow(read({ env: true, deny: { env: ["IPP_*"] } }));
   assert.throws(read("a b"), /the name of a permission set/);
   assert.throws(read(""), TypeError);
   assert.equal(read("none")(), NO_PERMISSIONS);

@@ -247,3 +247,23 @@ Deno.test("permissions of a profile: ceiling, named sets, and flags that cannot 
     /the permission set "hots", and no engine grants it \(engine 0: "host", "wide"\)/,
   );
 });
+
+Deno.test("permissions given to cluster start reach its engines, in the background too", async () => {
+  await using folder = new RunFolder();
+  const started = await folder.run(
+    "cluster",
+    "start",
+    "-n",
+    "1",
+    "--daemonize",
+    "--allow-sys",
+    "--deny-sys=cpus",
+  );
+  assert.equal(started.code, 0, started.err);
+  const { out } = await folder.run("status", "--json");
+  assert.deepEqual(JSON.parse(out).engines[0].permissions, { sys: true, deny: { sys: ["cpus"] } });
+  const all = await folder.run("exec", "await Promise.all([Deno.hostname(), Deno.osRelease()])");
+  assert.equal(all.code, 0, all.err);
+  await folder.run("cluster", "stop");
+  await folder.isDeserted();
+});
