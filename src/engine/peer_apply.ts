@@ -9,6 +9,7 @@ import type { CellError } from "./cell_errors.ts";
 import type { Answer } from "./core_types.ts";
 import type { IoPub } from "./iopub.ts";
 import type { PeerMessage } from "./peer_channel.ts";
+import { textsOf } from "./plain_json.ts";
 import type { PeerReplies } from "./peer_replies.ts";
 
 /** A peer's apply, while it waits and runs. */
@@ -179,6 +180,6 @@ function asFailure(value: unknown): CellError {
   return {
     ename: typeof ename === "string" ? ename : "Error",
     evalue: typeof evalue === "string" ? evalue : "",
-    traceback: Array.isArray(traceback) ? traceback.map(String) : [],
+    traceback: textsOf(traceback),
   };
 }
