@@ -32,12 +32,17 @@ export const HUGE = "huge";
  * that cannot be shown.
  */
 export function shownDepth(value: unknown, deepest: number): number | typeof HUGE {
-  for (let depth = deepest; depth >= 0; depth--) {
+  let shown = -1;
+  for (let before = -1; shown < deepest;) {
     const counter = new Counter();
-    counter.count(value, depth + 1);
-    if (counter.left >= 0) return counter.isHuge ? HUGE : depth;
+    counter.count(value, shown + 2);
+    if (counter.left < 0) return shown;
+    if (counter.isHuge) return HUGE;
+    shown++;
+    if (counter.left === before) return deepest;
+    before = counter.left;
   }
-  return -1;
+  return shown;
 }
 
 class Counter {
