@@ -3,6 +3,7 @@
  */
 import type { Command } from "commander";
 import { number, OptionError, type OptionValues } from "../base/options.ts";
+import { isZ85Key, Z85_KEY } from "../base/z85.ts";
 import { connectionFile } from "../cluster/live_controller.ts";
 import { ENGINE_OPTIONS } from "../engine/options.ts";
 import { type EngineConnection, parseConnection } from "../protocol/connection_file.ts";
@@ -128,7 +129,15 @@ type Settings = OptionValues<typeof ENGINE_OPTIONS>;
 
 /** The file's key goes before the environment's, as with ipengine. */
 function withServerKey(connection: EngineConnection, { curveServerKey }: Settings): EngineConnection {
-  return { ...connection, curve_serverkey: connection.curve_serverkey || curveServerKey };
+  if (connection.curve_serverkey || curveServerKey === null || curveServerKey === "") return connection;
+  if (!isZ85Key(curveServerKey)) {
+    throw new OptionError(
+      `Cannot use "${
+        curveServerKey.slice(0, 60)
+      }" for "--curve-server-key" (IPP_CURVE_SERVERKEY): ${Z85_KEY}`,
+    );
+  }
+  return { ...connection, curve_serverkey: curveServerKey };
 }
 
 function patience({ timeoutMs, heartbeatMisses }: Settings) {

@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { Client } from "../../src/client/client.ts";
 import { RunFolder } from "./run_folder.ts";
 
+const KEY = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7";
+
 async function withController(run: (folder: RunFolder, client: Client) => Promise<void>): Promise<void> {
   await using folder = new RunFolder();
   await folder.start("controller", ["controller", "--ping=150", "--dictdb"]);
@@ -56,6 +58,15 @@ Deno.test("--url and --location stand in for what the file says", async () => {
 Deno.test("what an engine cannot use is refused with flag, value and what to do", async () => {
   await using folder = new RunFolder();
   Deno.writeTextFileSync(`${folder.dir}/bad.json`, "{");
+  const curve = `--file=${folder.dir}/curve.json`;
+  for (
+    const [name, key] of [["curve", KEY], ["plain", ""], ["broken", KEY.slice(0, 8)], [
+      "overflow",
+      "#".repeat(40),
+    ]]
+  ) {
+    Deno.writeTextFileSync(`${folder.dir}/${name}.json`, curveFile(key!));
+  }
   for (
     const [args, code, expected] of [
       [["--mpi"], 2, /"--mpi": none of OMPI_COMM_WORLD_RANK, .* is set; start the engines with mpiexec/],
@@ -64,10 +75,25 @@ Deno.test("what an engine cannot use is refused with flag, value and what to do"
       [["--IPEngine.max_heartbeat_misses=-1"], 2, /"-1" for "--IPEngine\.max_heartbeat_misses"/],
       [[`--file=${folder.dir}/bad.json`], 3, /Cannot read ".*bad\.json": it is not complete JSON/],
       [["--wait-ms=1"], 3, /Cannot find ".*ipcontroller-engine\.json"/],
-      [["--curve-secret-key=x", `--file=${folder.dir}/curve.json`], 2, /a CURVE key has 40 characters/],
+      [["--curve-secret-key=x", curve], 2, /a CURVE key has 40 characters/],
+      [
+        ["--curve-public-key", KEY, curve, "--timeout=0.1"],
+        1,
+        /lacks its secret half \(--curve-secret-key.*own.*rq:rM/,
+      ],
+      [
+        ["--curve-server-key=short", `--file=${folder.dir}/plain.json`],
+        2,
+        /"short" for "--curve-server-key" \(IPP_CURVE_SERVERKEY\): a CURVE key has 40/,
+      ],
+      [
+        [`--file=${folder.dir}/broken.json`],
+        3,
+        /broken\.json": its curve_serverkey is "rq:rM>}U", but a CURVE key/,
+      ],
+      [[`--file=${folder.dir}/overflow.json`], 3, /overflow\.json": its curve_serverkey is "#####/],
     ] as const
   ) {
-    if (args[1]?.endsWith("curve.json")) Deno.writeTextFileSync(`${folder.dir}/curve.json`, curveFile());
     const said = await folder.run("engine", ...args);
     assert.match(said.err, expected);
     assert.equal(said.code, code, said.err);
@@ -75,7 +101,7 @@ Deno.test("what an engine cannot use is refused with flag, value and what to do"
 });
 
 /** A file of a controller that is not there, with CURVE. */
-function curveFile(): string {
+function curveFile(key: string): string {
   const ports = ["registration", "control", "mux", "task", "iopub", "hb_ping", "hb_pong"].map((
     name,
   ) => [name, 1]);
@@ -85,7 +111,7 @@ function curveFile(): string {
     ...Object.fromEntries(ports),
     broadcast: [1],
     key: "",
-    curve_serverkey: "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7",
+    curve_serverkey: key,
     location: "localhost",
     pack: "json",
     unpack: "json",

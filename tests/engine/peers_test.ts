@@ -2,6 +2,7 @@
  * The engine host towards peers: Jupyter messages on shell and control, and nonsense that must not end it.
  */
 import assert from "node:assert/strict";
+import { VERSION } from "../../src/base/version.ts";
 import { Session } from "../../src/protocol/frames.ts";
 import { OP, STATUS } from "../../src/protocol/groups.ts";
 import { encodeValue } from "../../src/protocol/values.ts";
@@ -123,7 +124,12 @@ Deno.test("control answers while code runs: info, abort, interrupt, clear, shutd
     const control = (type: string, content = {}) => fake.request("control_out", uuid, type, content);
     await fake.schedule(uuid, [cell(1, "globalThis.y = 1; for (;;);")]);
     const info = await replyTo(fake, await control("kernel_info_request"));
-    assert.equal((info.content["language_info"] as { name: string }).name, "typescript");
+    const { name, version } = info.content["language_info"] as Record<string, string>;
+    assert.deepEqual([name, version], ["typescript", Deno.version.typescript]);
+    assert.deepEqual([info.content["implementation"], info.content["implementation_version"]], [
+      "tsparallel",
+      VERSION,
+    ]);
     const waiting = await fake.request("mux_out", uuid, "execute_request", {
       code: "1",
       user_expressions: {},
