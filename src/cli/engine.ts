@@ -79,7 +79,7 @@ function addEngineFlags(command: Command): void {
     .option("--id <n>", "ask the hub for this id; further engines get the next ones")
     .option("--mpi", "ask for the id that is this process's rank under MPI or Slurm");
   addTable(command, ENGINE_OPTIONS);
-  addPeerFlags(command);
+  addPeerFlags(command, IPENGINE, ENGINE_OPTIONS);
   addLogFlags(command);
   command.addHelpText(
     "after",

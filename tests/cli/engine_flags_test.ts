@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { Client } from "../../src/client/client.ts";
 import { RunFolder } from "./run_folder.ts";
+import { tsparallel } from "./tsparallel.ts";
 
 const KEY = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7";
 
@@ -118,3 +119,34 @@ function curveFile(key: string): string {
     signature_scheme: "hmac-sha256",
   });
 }
+
+Deno.test("an engine of a profile that does not exist ends at once and says what to do", async () => {
+  await using folder = new RunFolder();
+  const said = await tsparallel(["engine", "--profile=typo", `--ipython-dir=${folder.dir}`]);
+  assert.equal(said.code, 3, said.err);
+  assert.match(
+    said.err,
+    /Cannot find profile "typo": there is no folder ".*\/profile_typo"; start its controller first with `tsparallel controller --profile=typo/,
+  );
+  Deno.mkdirSync(`${folder.dir}/profile_types`);
+  const near = await tsparallel(["engine", "--profile=typo", `--ipython-dir=${folder.dir}`]);
+  assert.match(near.err, /did you mean "types"\?/);
+});
+
+Deno.test("an engine before its controller says at once what it waits for and where, and goes on when it is there", async () => {
+  await using folder = new RunFolder();
+  const waits = /Waiting for a controller to write its connection file .*path=.*ipcontroller-engine\.json/;
+  await folder.start("engine", ["engine"]);
+  await folder.says("engine", waits);
+  await folder.start("controller", ["controller", "--nodb"]);
+  await folder.says("engine", /Registered/);
+  // A profile that comes with the program needs no folder before its controller makes it.
+  const shipped = ["--profile=untrusted", `--ipython-dir=${folder.dir}`];
+  const alone = await tsparallel(["engine", ...shipped, "--wait-ms=1"]);
+  assert.equal(alone.code, 3);
+  assert.match(alone.err, waits);
+  assert.match(
+    alone.err,
+    /Cannot find ".*profile_untrusted\/security.*tsparallel controller --profile=untrusted/,
+  );
+});
