@@ -19,6 +19,7 @@ import {
 } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
 import { endWithParent } from "./parent.ts";
+import { checkProfile } from "./known_profile.ts";
 import type { OwnArguments } from "./peer_arguments.ts";
 import { addPeerFlags, IPENGINE, openPeerRun } from "./peer_program.ts";
 
@@ -109,6 +110,7 @@ async function connectionOf(flags: Flags, run: Run, wait: FileWait): Promise<Eng
   const file = textFlag(flags, "file");
   const told = Deno.env.get("IPP_CONNECTION_INFO") ?? "";
   if (file === undefined && told !== "") return parseConnection(told, "engine", "IPP_CONNECTION_INFO");
+  if (file === undefined) await checkProfile(flags, run);
   const place = { profileDir: run.dir, clusterId: run.clusterId };
   return await awaitConnectionFile(file ?? connectionFile(place, "engine"), "engine", wait);
 }
