@@ -4,12 +4,12 @@
  */
 import { STATUS } from "../protocol/groups.ts";
 import type { Message } from "../protocol/frames.ts";
+import { textsOf } from "../protocol/errors.ts";
 import { readValue } from "../protocol/values.ts";
 import type { CellError } from "./cell_errors.ts";
 import type { Answer } from "./core_types.ts";
 import type { IoPub } from "./iopub.ts";
 import type { PeerMessage } from "./peer_channel.ts";
-import { textsOf } from "./plain_json.ts";
 import type { PeerReplies } from "./peer_replies.ts";
 
 /** A peer's apply, while it waits and runs. */

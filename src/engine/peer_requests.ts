@@ -5,6 +5,7 @@
 import { ORIGIN, STATUS } from "../protocol/groups.ts";
 import type { Dictionary, Header, Message } from "../protocol/frames.ts";
 import { engineRequest, ShapeError } from "../protocol/shapes.ts";
+import { textsOf } from "../protocol/errors.ts";
 import { readValue } from "../protocol/values.ts";
 import { type CellError, cellTraceback, placedError } from "./cell_errors.ts";
 import type { Answer } from "./core_types.ts";
@@ -13,7 +14,7 @@ import type { IoPub } from "./iopub.ts";
 import type { KernelRequests } from "./kernel_requests.ts";
 import type { PeerApplies } from "./peer_apply.ts";
 import type { PeerChannel, PeerMessage } from "./peer_channel.ts";
-import { plainBundle, textsOf } from "./plain_json.ts";
+import { plainBundle } from "./plain_json.ts";
 import type { PeerReplies, PeerRequest } from "./peer_replies.ts";
 import type { FrontEndInput } from "./stdin.ts";
 

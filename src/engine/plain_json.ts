@@ -30,11 +30,6 @@ export function plainBundle(data: object): object {
   }
 }
 
-/** The texts of a list, as many as an error has lines. */
-export function textsOf(list: unknown): string[] {
-  return Array.isArray(list) ? list.slice(0, 1000).filter((line) => typeof line === "string") : [];
-}
-
 class Copier {
   #left = MAX_PARTS;
 
