@@ -304,6 +304,7 @@ class RunningHub implements Hub {
         this.#schedulerDropped = dropped;
       },
       onData: (topic: string, frames: readonly Uint8Array[]) => this.#intake.take(topic, frames),
+      onLost: (count: number) => this.#intake.lose(count),
     };
   }
 
