@@ -9,7 +9,7 @@ import { joinedPickle } from "./joined_pickle.ts";
 import type { Ledger, Place } from "./ledger.ts";
 import { HUB_BOUNDS } from "./options.ts";
 import { PackedList } from "./packed_list.ts";
-import { parseQuery } from "./query_match.ts";
+import { checkTimes, parseQuery } from "./query_match.ts";
 import { isRecordKey, RECORD_KEYS, type RecordKey } from "./record_keys.ts";
 import { noData } from "./records_none.ts";
 import { msgIdOf, type RecordStore, type StoredRecord } from "./records.ts";
@@ -145,6 +145,7 @@ export class Queries {
   async db(
     request: { readonly query: Readonly<Record<string, unknown>>; readonly keys: readonly string[] | null },
   ): Promise<Answer> {
+    checkTimes(request.query);
     const conditions = parseQuery(request.query);
     const keys = recordKeys(request.keys);
     const isAsked = (request.keys?.length ?? 0) > 0;
@@ -198,7 +199,7 @@ export class Queries {
   #isPending(msgId: string): boolean {
     const { ledger, store } = this.#parts;
     if (ledger.peer(msgId)) return true;
-    const name = store.nameOf(msgId);
+    const name = store.clients.nameOf(msgId);
     return name !== undefined && ledger.group(name.client, name.n) !== undefined;
   }
 
@@ -231,7 +232,7 @@ export class Queries {
     const { ledger, store } = this.#parts;
     yield* ledger.peers();
     for (const [client, n, place] of ledger.groups()) {
-      const card = store.client(client);
+      const card = store.clients.card(client);
       if (card) yield [msgIdOf(card, n), place];
     }
   }
