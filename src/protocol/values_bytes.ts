@@ -88,10 +88,17 @@ export class ByteSink {
     this.#largeBytes = mark.largeBytes;
   }
 
+  /** Refuses what will take at least so many bytes more, if there is no room for them. */
+  check(length: number): void {
+    if (this.#length + this.#largeBytes + length > this.#maxBytes) {
+      throw new Refusal(`more than ${this.#maxBytes} bytes`);
+    }
+  }
+
   /** Makes room for so many bytes, and counts them against the bound. */
   #grow(length: number): void {
     const needed = this.#length + length;
-    if (needed + this.#largeBytes > this.#maxBytes) throw new Refusal(`more than ${this.#maxBytes} bytes`);
+    this.check(length);
     let capacity = this.#capacity * 2;
     while (capacity < needed) capacity *= 2;
     if (capacity > this.#maxBytes) capacity = this.#maxBytes;
@@ -242,9 +249,7 @@ export class ByteSink {
   /** Takes bytes out of the body. */
   large(bytes: Uint8Array): void {
     const length = typedArrayByteLength(bytes);
-    if (this.#length + this.#largeBytes + length > this.#maxBytes) {
-      throw new Refusal(`more than ${this.#maxBytes} bytes`);
-    }
+    this.check(length);
     this.#largeBytes += length;
     put(this.#buffers, bytes);
   }
