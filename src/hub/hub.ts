@@ -14,6 +14,7 @@ import { loadPacker, type Packer } from "../protocol/packers.ts";
 import { localUrl } from "../wire/bind_interface.ts";
 import { Context } from "../wire/context.ts";
 import { AsyncPoller } from "../wire/poll.ts";
+import { Cancels } from "./cancels.ts";
 import { type Claim, claimProfile } from "./claim.ts";
 import { beforeExit, guarded } from "./guard.ts";
 import { bindHub, type HubSockets } from "./hub_sockets.ts";
@@ -77,6 +78,7 @@ class RunningHub implements Hub {
   readonly #poller: AsyncPoller;
   readonly #sockets: HubSockets;
   readonly #link: SchedulerLink;
+  readonly #cancels: Cancels;
   readonly #ledger = new Ledger();
   readonly #store: RecordStore;
   readonly #presence: Presence;
@@ -114,6 +116,7 @@ class RunningHub implements Hub {
       this.#peers = this.#makePeers();
       this.#link = new SchedulerLink(this.#context, this.#poller, this.#linkEvents(), log);
       this.#stack.defer(() => this.#link.close());
+      this.#cancels = this.#makeCancels();
       this.#intake = this.#makeIntake();
       this.#door = this.#makeDoor();
     } catch (error) {
@@ -236,6 +239,12 @@ class RunningHub implements Hub {
     });
   }
 
+  #makeCancels(): Cancels {
+    const { registry } = this.#presence;
+    const tell = (message: Readonly<Record<string, unknown>>) => this.#link.tell(message);
+    return new Cancels({ ledger: this.#ledger, store: this.#store, registry, tell });
+  }
+
   #makeIntake(): Intake {
     return new Intake({
       ledger: this.#ledger,
@@ -261,6 +270,7 @@ class RunningHub implements Hub {
       step: (event) => this.#presence.step(event),
       welcome: (announcement) => this.#welcome(announcement),
       resubmit: (msgIds) => this.#resubmit(msgIds),
+      cancel: (msgIds, by) => this.#cancels.cancel(msgIds, by),
       status: () => this.status(),
       dask: this.#options.dask,
       onShutdown: (request) => this.#onShutdown(request),
@@ -304,6 +314,7 @@ class RunningHub implements Hub {
         this.#schedulerQueue = { waiting, assigned };
         this.#schedulerDropped = dropped;
       },
+      onCancelled: (request: unknown, words: unknown) => this.#cancels.answered(request, words),
       onData: (topic: string, frames: readonly Uint8Array[]) => this.#intake.take(topic, frames),
       onLost: (count: number) => this.#intake.lose(count),
     };

@@ -29,6 +29,7 @@ const KINDS = {
   label: "text",
   display_data: "object",
   status: "text",
+  post_mortem: "object",
   permissions: "object",
   isolation: "text",
   sandbox: "text",

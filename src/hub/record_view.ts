@@ -8,6 +8,7 @@ import { textsOf } from "../protocol/errors.ts";
 import { OP, STATUS } from "../protocol/groups.ts";
 import { type EngineNote, isolationOf, permissionsOf } from "./engine_notes.ts";
 import type { Route } from "./ledger.ts";
+import { groupPostMortem, peerPostMortem, peerStatus } from "./post_mortem_view.ts";
 import { sizeOf } from "./found_records.ts";
 import { isObject } from "./query_match.ts";
 import type { RecordKey } from "./record_keys.ts";
@@ -160,6 +161,8 @@ export class GroupRecord implements StoredRecord {
           : this.#engine === null
           ? "waiting"
           : "assigned";
+      case "post_mortem":
+        return result && groupPostMortem(result, STATUS_TEXT, this.#resultTail ??= readTail(result.tail));
       case "permissions":
         return permissionsOf(this.#parts);
       case "isolation":
@@ -335,8 +338,9 @@ export class PeerRecord implements StoredRecord {
       case "label":
         return row.metadata?.["label"] ?? null;
       case "status":
-        return row.result_content?.["status"] ??
-          (row.completed ? "ok" : row.engine_uuid ? "assigned" : "waiting");
+        return peerStatus(row);
+      case "post_mortem":
+        return peerPostMortem(row);
       case "permissions":
       case "isolation":
       case "sandbox":

@@ -101,6 +101,7 @@ const HUB: Shapes<HubRequests> = {
     engine_ids: v.optional(v.array(natural), []),
   }),
   resubmit_request: v.looseObject({ msg_ids: listOfTexts }),
+  cancel_request: v.looseObject({ msg_ids: listOfTexts, who: maybe(v.string()), why: maybe(v.string()) }),
   shutdown_request: anything,
   load_request: v.looseObject({ targets }),
   become_dask_request: v.looseObject({ scheduler_args: v.optional(dictionary, {}) }),

@@ -128,7 +128,7 @@ export class Asks {
     const refusal = first?.refusal ?? refusalOf(ask, NO_OFFER);
     const denied = refusal === null ? undefined : deniedOf(refusal, "the scheduler");
     const text = refusals.length > 0 ? textOf(refusals, bound !== undefined) : departedText(refusal);
-    this.#board.fail(place, STATUS.error, "PermissionDenied", text, denied);
+    this.#board.fail(place, STATUS.error, "PermissionDenied", text, { denied });
   }
 }
 
