@@ -44,6 +44,8 @@ export class Conversation implements Disposable {
   readonly #requests = new Map<string, string>();
   readonly #registered = new Set<string>();
   readonly #published = new Set<string>();
+  /** The client's last question to the hub, until its answer is there. */
+  #question: string | undefined;
   readonly #turns: ReturnType<typeof setInterval>;
 
   constructor(capture: Capture, place: Place) {
@@ -63,8 +65,10 @@ export class Conversation implements Disposable {
       if (socket.startsWith("client ")) {
         if (to === "controller") await this.#clientSays(name, captured);
         else await this.#clientHears(name, captured);
-      } else if (to === "controller") await this.#engineSays(name, captured);
-      else await this.#engineHears(name, captured);
+      } else if (to === "controller") {
+        await this.#untilAnswered();
+        await this.#engineSays(name, captured);
+      } else await this.#engineHears(name, captured);
     }
   }
 
@@ -94,7 +98,21 @@ export class Conversation implements Disposable {
       await this.#until(() => this.#areRegistered(msgId), "engines are there");
     }
     this.#requests.set(msgId, type);
-    this.#client.send(name, this.#frames(message));
+    const frames = this.#frames(message);
+    this.#client.send(name, frames);
+    if (name === "registration") this.#question = msgId;
+  }
+
+  /** What an engine says while the hub is asked may be in its answer or not. It was not, where the capture has the answer later: the hub answers first. */
+  async #untilAnswered(): Promise<void> {
+    const question = this.#question;
+    if (question === undefined) return;
+    await this.#until(
+      () =>
+        this.#client.inbox.all.some(({ message }) => message.parentHeader.msg_id === question) || undefined,
+      "the hub has answered",
+    );
+    this.#question = undefined;
   }
 
   /** Whether the engines that the captured reply to this request tells of are there. */
@@ -117,6 +135,7 @@ export class Conversation implements Disposable {
       () => this.#client.inbox.take(({ socket, message: live }) => socket === name && isIt(live)),
       `"${name}" hears ${type} (${message.parentHeader.msg_type ?? "no request"})`,
     );
+    if (message.parentHeader.msg_id === this.#question) this.#question = undefined;
     if (type === "resubmit_reply") {
       this.#learn(message.content.resubmitted, received.message.content.resubmitted);
     }
