@@ -261,6 +261,7 @@ class RunningHub implements Hub {
       welcome: (announcement) => this.#welcome(announcement),
       resubmit: (msgIds) => this.#resubmit(msgIds),
       status: () => this.status(),
+      settled: () => this.#link.settled(),
       dask: this.#options.dask,
       onShutdown: (request) => this.#onShutdown(request),
       onChange: () => this.#intake.touch(),
