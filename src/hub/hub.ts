@@ -272,6 +272,7 @@ class RunningHub implements Hub {
       resubmit: (msgIds) => this.#resubmit(msgIds),
       cancel: (msgIds, by) => this.#cancels.cancel(msgIds, by),
       status: () => this.status(),
+      settled: () => this.#link.settled(),
       dask: this.#options.dask,
       onShutdown: (request) => this.#onShutdown(request),
       onChange: () => this.#intake.touch(),
