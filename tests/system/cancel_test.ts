@@ -15,6 +15,14 @@ async function untilStarted(client: Client, msgId: string): Promise<void> {
   }
 }
 
+/** Waits until the cluster has heard of a task. */
+async function untilKnown(client: Client, msgId: string): Promise<void> {
+  const until = Date.now() + PATIENCE_MS;
+  while ((await client.query({ msg_id: msgId }, ["msg_id"])).length === 0) {
+    assert.ok(Date.now() < until, `task ${msgId} is not known`);
+  }
+}
+
 /** The record once it says how the task ended. */
 async function ended(client: Client, msgId: string) {
   await client.result(msgId, { timeoutMs: PATIENCE_MS }).catch(() => {});
@@ -43,6 +51,7 @@ async function cancelOneOfFifty(run: Run, at: number, canceller: Client): Promis
     return i;
   };
   const tasks = Array.from({ length: 50 }, (_, i) => view.apply(ran, i));
+  await untilKnown(canceller, tasks[49]!.msgIds[0]!);
   const words = await canceller.cancel(tasks[at]!.msgIds[0]!, { why: "not wanted" });
   assert.match(words[tasks[at]!.msgIds[0]!]!, /^cancel(led|ling)$/);
   await assert.rejects(Promise.resolve(tasks[at]), (error: unknown) => {
