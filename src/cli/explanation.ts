@@ -2,6 +2,7 @@
  * A task's record as a paragraph for people. Pure.
  */
 import { type PostMortem, readPostMortem } from "../protocol/post_mortem.ts";
+import type { By } from "../protocol/by.ts";
 import { adviceFor } from "./explain_advice.ts";
 import { printable } from "./table_text.ts";
 
@@ -90,15 +91,17 @@ function howItEnded(
   known: PostMortem | null,
 ): string {
   if (status === "ok") return "It succeeded.";
+  if (known?.by) return stoppedText(known.by, String(status));
+  // What the host has measured needs no second sentence.
+  if (known?.endedBy === "limit" && known.limit !== null) return `${endText(known, "")}.`;
   const { ename, evalue } = fieldsOf(result_content);
   const said = ename === undefined ? "" : `: ${text(ename)}: ${text(evalue)}`;
-  const stop = /[.!?]$/.test(said) ? "" : ".";
-  if (known?.by) {
-    return `It was ${status === "aborted" ? "aborted" : "cancelled"} by ${printable(known.by.who)}${
-      known.by.why === "" ? "" : `, who said: "${printable(known.by.why)}"`
-    }${said}${stop}`;
-  }
-  return `${endText(known, String(status))}${said}${stop}`;
+  return `${endText(known, String(status))}${said}${/[.!?]$/.test(said) ? "" : "."}`;
+}
+
+function stoppedText({ who, why }: By, status: string): string {
+  const reason = why === "" ? "" : `, who said: "${printable(why)}"`;
+  return `It was ${status === "aborted" ? "aborted" : "cancelled"} by ${printable(who)}${reason}.`;
 }
 
 function endText(known: PostMortem | null, status: string): string {
@@ -107,7 +110,7 @@ function endText(known: PostMortem | null, status: string): string {
     case "limit":
       return limit === null
         ? "It exceeded a limit"
-        : `It exceeded its limit of ${limit.limit} (${limit.value} of at most ${limit.max})`;
+        : `It exceeded its limit of ${limit.limit} (${Math.round(limit.value)} of at most ${limit.max})`;
     case "exit":
       return `Its process ended by itself${exitCode === null ? "" : ` with exit code ${exitCode}`}`;
     case "signal":
@@ -148,7 +151,14 @@ function details(known: PostMortem): string[] {
   if (endedBy !== "exit" && exitCode !== null) {
     sentences.push(`Its process ended with exit code ${exitCode}.`);
   }
-  if (endedBy !== "signal" && signal !== null) sentences.push(`Its process was ended by signal ${signal}.`);
+  if (endedBy !== "signal" && signal !== null) {
+    const isOurs = signal === 9 && (endedBy === "limit" || endedBy === "cancel");
+    sentences.push(
+      isOurs
+        ? "Its process was killed for that, and its namespace is lost."
+        : `Its process was ended by signal ${signal}.`,
+    );
+  }
   const used = [
     ...(peakMemoryMB === null || peakMemoryMB === 0
       ? []
