@@ -252,7 +252,7 @@ export {
   TaskTimeout,
   UnmetDependency,
 } from "../protocol/errors.ts";
-export type { Runnable, Task } from "./functions.ts";
+export type { Runnable, Task, TaskMaker } from "./functions.ts";
 export type { ExecuteResult } from "./load_balanced_view.ts";
 export type { MapOptions } from "./map.ts";
 export type { AnyIterable } from "./map_source.ts";

@@ -38,6 +38,8 @@ export type EndedBy = "error" | "exit" | "signal" | "limit" | "cancel" | "protoc
 export type Event =
   | { readonly kind: "child_ready"; readonly lane: number; readonly at: number }
   | { readonly kind: "child_ended"; readonly lane: number; readonly end: Ending; readonly at: number }
+  /** The child that was killed for this task is dead. */
+  | { readonly kind: "child_killed"; readonly ticket: number; readonly end: Ending; readonly at: number }
   | { readonly kind: "cancel"; readonly names: readonly TaskName[]; readonly at: number }
   | { readonly kind: "recall"; readonly count: number; readonly at: number }
   /** Stops what runs: a task that waits is told to wait no longer; one that does not heed it is stopped with its process. */

@@ -12,7 +12,7 @@ const PATIENCE_MS = 2000;
 /** @param tell says the code to the main thread, which ends the process */
 export function tellExits(tell: (code: number) => void): void {
   const still = new Int32Array(new SharedArrayBuffer(4));
-  const original = Deno.exit.bind(Deno);
+  const { exit: original } = Deno;
   const exit = (code?: unknown): never => {
     const wanted = code === undefined || code === null ? Number(Deno.exitCode) : Number(code);
     tell(wanted | 0);

@@ -117,6 +117,7 @@ function startWorker(
     text: WORKER_TEXT,
     bytes: memory.byteLength,
     exit: Deno.exit,
+    complain: (text) => console.error(text),
     start: {
       entries: job.entries,
       ringBytes: job.ringBytes,

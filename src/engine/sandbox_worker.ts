@@ -16,6 +16,7 @@ import {
 } from "../protocol/primordials.ts";
 import { encodeError, readValue, ValueWriter } from "../protocol/values.ts";
 import { Asking, named } from "./asking.ts";
+import { Denials } from "./denials.ts";
 import { Doorbell, guarded } from "./doorbell.ts";
 import { Definitions } from "./definitions.ts";
 import { Namespace } from "./namespace.ts";
@@ -78,7 +79,10 @@ const mapSize = Function.prototype.call.bind(
 const PrimordialMap = Map;
 const PrimordialPromise = Promise;
 const closeWorker = self.close.bind(self);
-const postToMain: (message: unknown, transfer?: Transferable[]) => void = Reflect.get(self, "postMessage")
+const postToMain: (message: unknown, transfer?: Transferable[]) => void = Reflect.get(
+  self,
+  "postMessage" as string,
+)
   .bind(self);
 
 const PrimordialString = String;
@@ -112,6 +116,7 @@ class TaskRunner {
   readonly #reflection: Reflection;
   readonly #asking: Asking;
   readonly #signal: TaskSignal;
+  readonly #denials: Denials;
   readonly #resultLimitBytes: number;
   readonly #showLimitBytes: number;
   /** The task that waits. */
@@ -126,6 +131,13 @@ class TaskRunner {
     this.#isFresh = start.isFresh;
     this.#resultLimitBytes = start.resultLimitBytes;
     this.#showLimitBytes = start.ringBytes / 4;
+    const layout = ringLayout(start.entries, start.ringBytes, start.arenaBytes);
+    this.#denials = new Denials(
+      start.memory,
+      layout.denials,
+      () => this.#isRunning ? ring.field(REQUEST.ticket) : -1,
+    );
+    this.#denials.watch();
     this.#reflection = new Reflection(isProxy);
     this.#asking = new Asking({
       show: (event) => this.#show(event),
@@ -160,7 +172,8 @@ class TaskRunner {
         if (pending !== undefined) await guarded(pending);
       } else mapDelete(this.#parts, ring.field(REQUEST.ticket));
       ring.done();
-      if (isOver = isTask && this.#isFresh) break;
+      isOver = isTask && this.#isFresh;
+      if (isOver) break;
       if (this.#time - this.#rungAt < RING_AFTER_MS) continue;
       this.#rungAt = this.#time;
       ring.ring();
@@ -215,6 +228,7 @@ class TaskRunner {
   /** Runs a task and publishes its one answer. Only a task that has to wait makes this wait. */
   #task(op: number): Promise<void> | undefined {
     const started = this.#time;
+    this.#denials.forget();
     this.#signal.forget();
     this.#isRunning = true;
     try {
@@ -373,9 +387,11 @@ class TaskRunner {
   }
 
   #fail(error: unknown, started: number): void {
+    if (error !== TOO_LARGE) this.#denials.note(error);
     this.#isRunning = false;
     if (error === TOO_LARGE) return this.#tooLarge(started);
     const body = encodeError(error);
+    if (this.#denials.hasAny) this.#ring.publish(RESULT_KIND.denied, 0, this.#denials.records(), 0, 0);
     const isLong = typedArrayLength(body) > INLINE_BODY_BYTES;
     if (isLong) this.#ring.publishBuffer(0, body);
     this.#time = now();

@@ -2,8 +2,8 @@
  * What arrives on an engine's shell socket: groups of the scheduler and of clients, pieces of large buffers, and single messages of peers.
  * Everything is checked before anything changes; what cannot be taken is answered with an error where that is possible.
  */
-import { readBy } from "../protocol/by.ts";
 import { now } from "../base/clock.ts";
+import { readBy } from "../protocol/by.ts";
 import { BadMessage, type Session } from "../protocol/frames.ts";
 import {
   emptyTask,

@@ -13,6 +13,8 @@ export interface SeriesParts {
   /** Bytes of the ring. */
   readonly bytes: number;
   readonly exit: (code: number) => never;
+  /** Says why a Worker ended. */
+  readonly complain: (text: string) => void;
 }
 
 export class WorkerSeries {
@@ -32,7 +34,7 @@ export class WorkerSeries {
     // What gets here ended the Worker; this process ends with it, as nothing else keeps it alive.
     worker.addEventListener("error", (event) => {
       event.preventDefault();
-      console.error(event.message);
+      this.#parts.complain(event.message);
       this.#parts.exit(1);
     });
     worker.addEventListener("message", ({ data }) => this.#hear(worker, data));

@@ -98,7 +98,9 @@ export class SchedulerCore {
   dispatch(at: number): void {
     this.#dependents.tell(this.#room);
     this.#room.dispatch(at);
-    if (this.waiting === 0) this.#recall(at);
+    // Tasks that nobody can have any more were given up: those that wait for them are told.
+    if (this.#board.settled.length > 0) this.dispatch(at);
+    else if (this.waiting === 0) this.#recall(at);
   }
 
   // ── submission ─────────────────────────────────────────────────────────────────────────────
