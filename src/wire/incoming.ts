@@ -3,6 +3,7 @@
  * a relay copies nothing: small ones are then copied into one reused buffer, large ones are seen where they lie.
  */
 import { type LibZmq, libzmq } from "../native/libzmq.ts";
+import { cString } from "./options.ts";
 import type { Socket } from "./socket.ts";
 
 const MSG_BYTES = 64;
@@ -36,6 +37,13 @@ export class Incoming {
   constructor() {
     this.#zmq = libzmq().symbols;
     this.#copy = new Uint8Array(new ArrayBuffer(CHUNK * MSG_BYTES), 0, MSG_BYTES);
+  }
+
+  /**
+   * Who sent the message, as a `ZapHandler` called it when it connected; "" where none was asked. Nobody but the handler can set it.
+   */
+  get userId(): string {
+    return this.#count === 0 ? "" : userIdOf(this.#zmq, this.#parts[0]!.msg);
   }
 
   /** Number of frames. */
@@ -187,6 +195,13 @@ export class Incoming {
       this.#parts.push({ msg, size: 0, bytes: null, isInPlace: false });
     }
   }
+}
+
+const USER_ID = cString("User-Id");
+
+function userIdOf(zmq: LibZmq, msg: Uint8Array<ArrayBuffer>): string {
+  const pointer = zmq.zmq_msg_gets(msg, USER_ID);
+  return pointer === null ? "" : new Deno.UnsafePointerView(pointer).getCString();
 }
 
 /** Takes the memory away from who still holds the view: it reads nothing then, instead of what was freed. */

@@ -11,7 +11,7 @@ import { applyOptions, cString, OPTION, setOption, type SocketOptions } from "./
 
 export type { CurveOptions, SocketOptions } from "./options.ts";
 
-export type SocketType = "PAIR" | "PUB" | "SUB" | "DEALER" | "ROUTER" | "XPUB" | "XSUB";
+export type SocketType = "PAIR" | "PUB" | "SUB" | "DEALER" | "ROUTER" | "XPUB" | "XSUB" | "REP";
 
 const TYPES: Readonly<Record<SocketType, number>> = {
   PAIR: 0,
@@ -21,6 +21,7 @@ const TYPES: Readonly<Record<SocketType, number>> = {
   ROUTER: 6,
   XPUB: 9,
   XSUB: 10,
+  REP: 4,
 };
 
 const DONTWAIT = 1;
