@@ -30,6 +30,8 @@ export interface ConnectionOptions {
   /** Most bytes of large results under way at once. */
   readonly maxResultBytes: number;
   readonly signal: AbortSignal | undefined;
+  /** Of the client's CURVE pair, Z85. */
+  readonly curveSecretKey: string | undefined;
 }
 
 type Role = "registration" | "notification" | "task" | "mux" | "control" | "iopub";
@@ -49,6 +51,7 @@ export class Connection implements TaskNames {
   /** The hub has said that it ends. */
   wasShutDown = false;
   readonly #transport: Transport;
+  readonly #secretKey: string | undefined;
   readonly #mac: Mac;
   readonly #requests = new Requests();
   readonly #channels = new Map<Role, Channel>();
@@ -69,7 +72,8 @@ export class Connection implements TaskNames {
     this.timeoutMs = options.timeoutMs;
     this.#transport = transport;
     this.#mac = createMac(info.key);
-    const { username, pid, packer } = options;
+    const { username, pid, packer, curveSecretKey } = options;
+    this.#secretKey = curveSecretKey || processEnvironment("IPP_CURVE_SECRETKEY") || undefined;
     this.session = new Session({
       key: info.key,
       username,
@@ -140,6 +144,7 @@ export class Connection implements TaskNames {
       url,
       onMessage,
       serverKey: this.info.curve_serverkey || processEnvironment("IPP_CURVE_SERVERKEY") || undefined,
+      secretKey: this.#secretKey,
       ...(role === "registration" ? { onRefused: (reason) => this.#stop(new Error(reason)) } : {}),
     });
     this.#channels.set(role, channel);

@@ -52,7 +52,7 @@ Deno.test("A listed key connects and its messages carry its name; another key is
   for (let turns = 0; (said === "" || refusal === "") && turns < 200; turns++) poller.wait(100);
 
   assert.equal(said, "hello from ada at clients");
-  assert.equal(refusal, "refused");
+  assert.equal(refusal, "unlisted");
   assert.equal(zap.refused >= 1, true);
   assert.equal(asked.every((domain) => domain === "clients"), true);
   message.release();
