@@ -3,8 +3,8 @@
  * a relay copies nothing: small ones are then copied into one reused buffer, large ones are seen where they lie.
  */
 import { type LibZmq, libzmq } from "../native/libzmq.ts";
-import { cString } from "./options.ts";
 import type { Socket } from "./socket.ts";
+import { userIdOf } from "./user_id.ts";
 
 const MSG_BYTES = 64;
 /** Structs that are allocated together. */
@@ -195,13 +195,6 @@ export class Incoming {
       this.#parts.push({ msg, size: 0, bytes: null, isInPlace: false });
     }
   }
-}
-
-const USER_ID = cString("User-Id");
-
-function userIdOf(zmq: LibZmq, msg: Uint8Array<ArrayBuffer>): string {
-  const pointer = zmq.zmq_msg_gets(msg, USER_ID);
-  return pointer === null ? "" : new Deno.UnsafePointerView(pointer).getCString();
 }
 
 /** Takes the memory away from who still holds the view: it reads nothing then, instead of what was freed. */
