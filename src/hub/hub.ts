@@ -9,13 +9,13 @@ import { newKey, newNonce } from "../base/ids.ts";
 import type { Logger } from "../base/log.ts";
 import { type ParentHeader, Session } from "../protocol/frames.ts";
 import { createMac, type Mac } from "../protocol/mac.ts";
-import type { ClientAnnouncement } from "../protocol/messages.ts";
 import { loadPacker, type Packer } from "../protocol/packers.ts";
 import { localUrl } from "../wire/bind_interface.ts";
 import { Context } from "../wire/context.ts";
 import { AsyncPoller } from "../wire/poll.ts";
 import { type Claim, claimProfile } from "./claim.ts";
 import { beforeExit, guarded } from "./guard.ts";
+import { guardSockets } from "./gate.ts";
 import { bindHub, type HubSockets } from "./hub_sockets.ts";
 import { Intake } from "./intake.ts";
 import { Ledger } from "./ledger.ts";
@@ -28,7 +28,7 @@ import { Queries } from "./queries.ts";
 import type { RecordStore } from "./records.ts";
 import { logRefusals } from "./refusals.ts";
 import type { Engine } from "./registry.ts";
-import { RequestDoor } from "./request_door.ts";
+import { RequestDoor, type Visitor } from "./request_door.ts";
 import { RequestError } from "./request_error.ts";
 import { Resubmitter } from "./resubmit.ts";
 import { SchedulerLink, type SchedulerPorts } from "./scheduler_link.ts";
@@ -108,6 +108,7 @@ class RunningHub implements Hub {
       this.#stack.defer(() => void this.#store.close());
       this.#context = this.#stack.use(Context.open());
       this.#poller = new AsyncPoller(this.#context);
+      if (options.policy && options.curve) guardSockets(this.#context, this.#poller, options.policy);
       this.#sockets = bindHub(this.#context, options, this.#files.oldConnections);
       this.#presence = this.#makePresence();
       this.#peers = this.#makePeers();
@@ -258,7 +259,8 @@ class RunningHub implements Hub {
       queries,
       log: this.#log,
       step: (event) => this.#presence.step(event),
-      welcome: (announcement) => this.#welcome(announcement),
+      welcome: (visitor) => this.#welcome(visitor),
+      policy: this.#options.policy ?? null,
       resubmit: (msgIds) => this.#resubmit(msgIds),
       status: () => this.status(),
       dask: this.#options.dask,
@@ -348,16 +350,19 @@ class RunningHub implements Hub {
     this.#sockets.all.notification.send(this.#session.message(type, content));
   }
 
-  async #welcome(announcement: ClientAnnouncement | undefined): Promise<Readonly<Record<string, unknown>>> {
+  async #welcome({ announcement, session, key }: Visitor): Promise<Readonly<Record<string, unknown>>> {
     // First what may take time: the engines are told as they are when the reply leaves.
     const client = announcement &&
       await this.#store.clientIndex(announcement.session, announcement.pid, announcement.username);
     this.#clients++;
     const engines = [...this.#presence.registry.engines];
     const content = welcomeContent(engines);
-    if (client === undefined || announcement === undefined) return content;
-    const { session, pid } = announcement;
-    this.#link.tell({ kind: "client_known", client, session, pid });
+    if (client === undefined || announcement === undefined) {
+      this.#link.tell({ kind: "client_known", session, key });
+      return content;
+    }
+    const { pid } = announcement;
+    this.#link.tell({ kind: "client_known", client, session: announcement.session, pid, key });
     const ours = engines.filter((engine) => engine.ours !== null).map((engine) => engine.id);
     return { ...content, tsparallel: { version: 1, client, nonce: this.#nonceText, engines: ours } };
   }

@@ -13,6 +13,8 @@ import type {
   HubRequestType,
 } from "../protocol/messages.ts";
 import { replyType } from "../protocol/messages.ts";
+import { KeyBook } from "../protocol/key_book.ts";
+import type { Policy } from "../protocol/policy.ts";
 import { BadMessage } from "../protocol/errors.ts";
 import { hubRequest, isHubRequest, ShapeError } from "../protocol/shapes.ts";
 import type { Socket } from "../wire/socket.ts";
@@ -34,7 +36,9 @@ export interface DoorParts {
   /** Hands an event to the core. */
   step(event: HubEvent): void;
   /** Engines by id and uuid; for a client of ours its index and what else it is told. */
-  welcome(announcement: ClientAnnouncement | undefined): Promise<Readonly<Record<string, unknown>>>;
+  welcome(visitor: Visitor): Promise<Readonly<Record<string, unknown>>>;
+  /** Who may ask for what; null: anybody for anything. */
+  readonly policy: Policy | null;
   resubmit(msgIds: readonly string[]): Promise<Record<string, string>>;
   status(): HubStatus;
   /** Absent where this process starts no programs. */
@@ -45,9 +49,22 @@ export interface DoorParts {
   onChange(): void;
 }
 
+/** Who asks to be told who is there. */
+export interface Visitor {
+  /** Of a client of ours. */
+  readonly announcement: ClientAnnouncement | undefined;
+  /** The session of its messages. */
+  readonly session: string;
+  /** Its CURVE key, "" where nobody has one. */
+  readonly key: string;
+}
+
 const decoder = new TextDecoder();
 
-type Handler<Type extends HubRequestType> = (content: HubRequests[Type]) => Later<Answer>;
+type Handler<Type extends HubRequestType> = (
+  content: HubRequests[Type],
+  from: { readonly session: string; readonly key: string },
+) => Later<Answer>;
 type Questions = Exclude<
   HubRequestType,
   "registration_request" | "unregistration_request" | "shutdown_request"
@@ -66,6 +83,8 @@ export class RequestDoor {
   readonly #parts: DoorParts;
   readonly #handlers: { readonly [Type in Questions]: Handler<Type> };
   readonly #turns = new RequestTurns(HUB_BOUNDS.maxOpenRequests);
+  /** Whose session is whose: a session is a client's name, and its tasks' place. */
+  readonly #sessions = new KeyBook<string>();
   readonly #complaints = new Set<string>();
   #dropped = 0;
 
@@ -73,7 +92,9 @@ export class RequestDoor {
     this.#parts = parts;
     const { queries } = parts;
     this.#handlers = {
-      connection_request: async (content) => ({ content: await parts.welcome(content.tsparallel) }),
+      connection_request: async ({ tsparallel }, from) => ({
+        content: await parts.welcome({ announcement: tsparallel, ...from }),
+      }),
       queue_request: (content) => queries.queue(content),
       load_request: (content) => queries.load(content),
       result_request: (content) => queries.result(content),
@@ -149,6 +170,7 @@ export class RequestDoor {
       return this.#reply(rid, message, "status_reply", { content: { status: "ok", ...parts.status() } });
     }
     if (!isHubRequest(type)) throw keyError(`Bad Message Type: ${quoted(type)}`);
+    this.#checkPolicy(type, message);
     switch (type) {
       case "registration_request":
         return this.#register(rid, message);
@@ -165,12 +187,30 @@ export class RequestDoor {
     }
   }
 
+  /** Engines ask for nothing, and who is capped starts no programs beside the hub. */
+  #checkPolicy(type: HubRequestType, { header, content }: Message): void {
+    const { policy, socket } = this.#parts;
+    if (policy === null || type === "registration_request" || type === "unregistration_request") return;
+    const cap = policy.capOf(socket.sender);
+    if (cap === null) throw new RequestError("PermissionError", NO_CLIENT);
+    const announced = type === "connection_request"
+      ? hubRequest(type, content).tsparallel?.session
+      : undefined;
+    for (const session of [header.session, announced ?? header.session]) {
+      if (!this.#sessions.claim(session, socket.sender)) {
+        throw new RequestError("PermissionError", `Cannot answer: session "${session}" is another client's`);
+      }
+    }
+    if (!cap.isAll && type === "become_dask_request") throw new RequestError("PermissionError", NO_DASK);
+  }
+
   /** A question whose answer may take a while; one party's answers leave in the order of its questions. */
   #question<Type extends Questions>(rid: Uint8Array, message: Message, type: Type): void {
     const content = hubRequest(type, message.content);
+    const from = { session: message.header.session, key: this.#parts.socket.sender };
     this.#turns.take(decoder.decode(rid), async () => {
       try {
-        const answer = await this.#handlers[type](content);
+        const answer = await this.#handlers[type](content, from);
         await this.#replyLong(rid, message, replyType(type), answer);
         this.#parts.onChange();
       } catch (error) {
@@ -181,6 +221,13 @@ export class RequestDoor {
 
   #register(rid: Uint8Array, message: Message): void {
     const { uuid, id, tsparallel } = hubRequest("registration_request", message.content);
+    if (this.#parts.policy?.isEngine(this.#parts.socket.sender) === false) {
+      return this.tell(
+        rid,
+        "registration_reply",
+        errorContent(new RequestError("PermissionError", NO_ENGINE)),
+      );
+    }
     this.#parts.step({ kind: "registration_requested", at: now(), rid, uuid, id, ours: cardOf(tsparallel) });
   }
 
@@ -226,6 +273,12 @@ export class RequestDoor {
     this.#parts.log.warn("A message is dropped", { peer: JSON.stringify(peer), reason });
   }
 }
+
+const NO_CLIENT = "Cannot answer: the controller's policy lists this CURVE key as an engine's";
+const NO_DASK =
+  "Cannot start dask: its workers run whatever they are given, and the controller's policy caps this client";
+const NO_ENGINE =
+  "Cannot register this engine: the controller's policy does not list its CURVE key among its engines";
 
 async function startDask(dask: DaskPart | undefined, args: Readonly<Record<string, unknown>> = {}) {
   if (dask === undefined) throw new RequestError("RuntimeError", "this hub runs no dask scheduler");

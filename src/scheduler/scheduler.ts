@@ -19,6 +19,7 @@ import { ControlRelay } from "./control_relay.ts";
 import { SchedulerCore } from "./core.ts";
 import { DirectScheduler } from "./direct_scheduler.ts";
 import { EarlyAborts } from "./early_aborts.ts";
+import { Gate } from "./gate.ts";
 import { GroupDoor } from "./group_door.ts";
 import { HubLink, type HubNews } from "./hub_link.ts";
 import { isPolicy, SCHEDULER_BOUNDS, type SchedulerSetup } from "./options.ts";
@@ -102,6 +103,7 @@ class SchedulerLoop {
   readonly #broadcast: BroadcastScheduler;
   readonly #control: ControlRelay;
   readonly #door: GroupDoor;
+  readonly #gate: Gate;
   readonly #poller = new SyncPoller();
   /** Engines' side before the clients' side, which rests while the hub does not keep up. */
   readonly #readers: readonly Reader[];
@@ -111,7 +113,8 @@ class SchedulerLoop {
   #reported = "";
 
   constructor(context: Context, link: HubLink, setup: SchedulerSetup, packer: Packer, log: Logger) {
-    const { sockets, ports } = bindSockets(context, setup);
+    const gate = this.#gate = new Gate(context, setup);
+    const { sockets, ports } = bindSockets(context, setup, gate);
     this.#link = link;
     this.#log = log;
     this.#sockets = sockets;
@@ -207,6 +210,8 @@ class SchedulerLoop {
   }
 
   #watch(): void {
+    const { zap } = this.#gate;
+    if (zap !== null) this.#poller.add(zap.socket, () => zap.read());
     // Read in every turn.
     this.#poller.add(this.#link.socket, () => {});
     for (const reader of this.#readers) {
@@ -268,7 +273,10 @@ class SchedulerLoop {
   #hear(news: HubNews): void {
     const { kind, id, uuid, reason, ours } = news;
     if (kind === "stop") this.#stopped = true;
-    if (kind === "client_known") this.#welcome(news);
+    if (kind === "client_known") {
+      this.#gate.known(news);
+      this.#welcome(news);
+    }
     if (typeof id !== "number" || typeof uuid !== "string") return;
     if (kind === "engine_registered") {
       this.#tasks?.registered(id, uuid, ours === true);
