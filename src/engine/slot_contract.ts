@@ -8,6 +8,22 @@
  * ticket only connects it with its chunks. It holds for the tasks offered after it.
  */
 
+import type { PermissionSet } from "../protocol/permissions.ts";
+
+/**
+ * What the walls of one child are built from. Where a path goes through links, `permissions` has it both as it was written (Deno's wall goes
+ * by that) and as what it leads to (the kernel's goes by that, and must not follow links when it opens it: one may have been changed since).
+ * Programs are there by path, as they were named: the kernel's wall needs the file behind it.
+ */
+export interface Grant {
+  readonly permissions: PermissionSet;
+  /** Values of the granted environment variables, and PATH where programs are granted; nothing else. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** The child's own folder, "" for none. */
+  readonly scratch: string;
+  readonly isolation: "shared" | "worker" | "process";
+}
+
 /** How a child ended, as its host saw it. */
 export interface ChildEnd {
   /** Exit code, or null if a signal ended it. */

@@ -107,7 +107,7 @@ function readVariable(text: string): string | true {
 }
 
 /** `AWS_*` stands for all names that begin with `AWS_`; a star elsewhere is a letter like others, as Deno has it. */
-function containsVariable(outer: string, inner: string): boolean {
+export function containsVariable(outer: string, inner: string): boolean {
   return outer === inner || (outer.endsWith("*") && inner.startsWith(outer.slice(0, -1)));
 }
 
