@@ -24,7 +24,7 @@ export interface PolicyText {
 }
 
 /** A set, `all` (no cap) or `none`. */
-type CapText = string | PermissionRequest;
+export type CapText = string | PermissionRequest;
 
 /** What one client may ask for at most. */
 export interface Cap {
@@ -95,6 +95,11 @@ export class Policy {
     return this.#engines !== "any" && this.#engines.has(key) ? null : this.#everyone;
   }
 
+  /** The cap of clients without an entry. Where they are not let in at all it is none. */
+  get everyone(): Cap {
+    return this.#everyone ?? NOBODY;
+  }
+
   /** Whether who came by this key may be an engine. */
   isEngine(key: string): boolean {
     if (this.#engines !== "any") return this.#engines.has(key);
@@ -107,9 +112,14 @@ export class Policy {
     return isClient || (side !== "client" && this.isEngine(key));
   }
 
+  /** A cap as it travels to engines. */
+  static capText({ permissions, isAll }: Cap): CapText {
+    return isAll ? "all" : toJson(permissions);
+  }
+
   /** The same policy as JSON, for the link. */
   toJson(): PolicyText {
-    const capText = ({ permissions, isAll }: Cap) => isAll ? "all" : toJson(permissions);
+    const { capText } = Policy;
     return {
       ...(this.#everyone === null ? {} : { everyone: capText(this.#everyone) }),
       ...(this.#own === "" ? {} : {
@@ -122,6 +132,7 @@ export class Policy {
   }
 }
 
+const NOBODY: Cap = { name: "everyone", permissions: NO_PERMISSIONS, isAll: false };
 const OWN: Cap = { name: "controller", permissions: ALL_PERMISSIONS, isAll: true };
 
 function partsOf(text: unknown, where: string) {

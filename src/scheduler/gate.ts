@@ -3,7 +3,7 @@
  * or session it claims; the hub says which of those belong to which key.
  */
 import { KeyBook } from "../protocol/key_book.ts";
-import { type Cap, Policy, type Side } from "../protocol/policy.ts";
+import { type Cap, type CapText, Policy, type Side } from "../protocol/policy.ts";
 import type { Context } from "../wire/context.ts";
 import type { Incoming } from "../wire/incoming.ts";
 import { ZapHandler } from "../wire/zap.ts";
@@ -11,12 +11,14 @@ import type { HubNews } from "./hub_link.ts";
 import type { SchedulerSetup } from "./options.ts";
 
 /** Everybody may do everything: without a policy. */
-const FREE = { key: "", cap: null } as const;
+const FREE = { key: "", cap: null, ownCap: null } as const;
 
 /** Who sent a message, and what it may ask for; `cap` is null where nothing holds it back. */
 export interface Sender {
   readonly key: string;
   readonly cap: Cap | null;
+  /** What engines have to be told of it; null where it has everyone's cap, which they know. */
+  readonly ownCap: CapText | null;
 }
 
 export class Gate {
@@ -53,7 +55,8 @@ export class Gate {
     const key = this.#asks ? message.userId : "";
     const cap = this.#policy.capOf(key);
     if (cap === null) return null;
-    return { key, cap: cap.isAll ? null : cap };
+    const isEveryones = cap === this.#policy.everyone;
+    return { key, cap: cap.isAll ? null : cap, ownCap: isEveryones ? null : Policy.capText(cap) };
   }
 
   /** The hub has welcomed a client: its index and session are its key's from now on. */
