@@ -43,7 +43,7 @@ export function hubOptions(options: ControllerOptions & ControllerPlace): HubOpt
     packer,
     key: keyOf(options),
     curve,
-    policy: policyOf(options.policy, curve?.publicKey ?? ""),
+    policy: policyOf(options.policy, curve?.publicKey ?? "", scheme),
     session: options.ident ?? undefined,
     username: options.user ?? undefined,
   };

@@ -6,11 +6,17 @@ import { Policy } from "../protocol/policy.ts";
 
 /**
  * The policy, or null where there is none and nobody is capped.
+ * @param scheme how tasks get their engine
  * @param own the controller's public CURVE key, "" without CURVE
  * @throws OptionError naming the file or key, with a sentence
  */
-export function policyOf(given: DataOrPath | null, own: string): Policy | null {
+export function policyOf(given: DataOrPath | null, own: string, scheme: string): Policy | null {
   if (given === null) return null;
+  if (scheme === "pure") {
+    throw new OptionError(
+      `Cannot use "--policy" with the scheme "pure": libzmq's proxy passes on tasks unseen`,
+    );
+  }
   try {
     return typeof given === "string"
       ? new Policy(readFile(resolve(given)), own, given)

@@ -11,6 +11,7 @@ import { HandshakeWatch } from "../wire/handshake.ts";
 import type { SyncPoller } from "../wire/poll.ts";
 import type { SocketOptions } from "../wire/options.ts";
 import type { Socket } from "../wire/socket.ts";
+import { Caps } from "./caps.ts";
 import type { ClientFunctions } from "./client_functions.ts";
 import { Control, type ControlActions } from "./control.ts";
 import { EngineCore } from "./core.ts";
@@ -76,6 +77,7 @@ export class HostedEngine {
   readonly #peers: PeerRequests;
   readonly #frontEnds: FrontEnds;
   readonly #pieces = new PieceStore();
+  readonly #caps = new Caps();
   readonly #driver: SlotDriver;
   readonly #control: Control;
   readonly #own: OwnTasks;
@@ -147,6 +149,7 @@ export class HostedEngine {
       door: this.#door,
       core,
       functions,
+      caps: this.#caps,
       pieces: this.#pieces,
       sender,
       peers,
@@ -249,11 +252,16 @@ export class HostedEngine {
     this.#registration.tick(now());
   }
 
-  #registered({ id, periodMs, nonce, isAgain }: Registered): void {
+  #registered({ id, periodMs, nonce, isAgain, cap }: Registered): void {
     if (isAgain && !this.#isForgotten && id === this.#id) {
       return this.#log.info("Still registered", { id });
     }
     if (!this.#isForgotten) this.#forget();
+    try {
+      this.#caps.begin(cap);
+    } catch (error) {
+      return this.leave(`Cannot read the cap of this cluster's clients: ${error}`, true);
+    }
     this.#isForgotten = false;
     if (this.#id < 0) this.#connect();
     this.#connectBroadcast(id);

@@ -15,7 +15,7 @@ import { Context } from "../wire/context.ts";
 import { AsyncPoller } from "../wire/poll.ts";
 import { type Claim, claimProfile } from "./claim.ts";
 import { beforeExit, guarded } from "./guard.ts";
-import { guardSockets } from "./gate.ts";
+import { capField, guardSockets } from "./gate.ts";
 import { bindHub, type HubSockets } from "./hub_sockets.ts";
 import { Intake } from "./intake.ts";
 import { Ledger } from "./ledger.ts";
@@ -211,7 +211,7 @@ class RunningHub implements Hub {
       core: {
         startedAt: this.#startedAt,
         connectionInfo: () => this.#files.engineInfo ?? {},
-        extension: { version: 1, nonce: this.#nonceText },
+        extension: { version: 1, nonce: this.#nonceText, ...capField(this.#options.policy) },
       },
       sockets: this.#sockets.all,
       log: this.#log,

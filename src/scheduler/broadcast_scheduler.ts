@@ -8,8 +8,10 @@ import { Incoming } from "../wire/incoming.ts";
 import type { Socket } from "../wire/socket.ts";
 import { type BroadcastAction, BroadcastCore, type BroadcastTarget, type Outcome } from "./broadcast_core.ts";
 import type { BroadcastTree } from "./broadcast_tree.ts";
+import type { CapNotices } from "./cap_notices.ts";
 import { coalesce } from "./coalesced.ts";
 import type { EarlyAborts } from "./early_aborts.ts";
+import { type Gate, PEERS_ENGINE, type Sender } from "./gate.ts";
 import type { HubLink } from "./hub_link.ts";
 import { SCHEDULER_BOUNDS } from "./options.ts";
 import { Outbox } from "./outbox.ts";
@@ -22,6 +24,8 @@ export interface BroadcastParts {
   readonly tree: BroadcastTree;
   readonly link: HubLink;
   readonly door: PeerDoor;
+  readonly gate: Gate;
+  readonly notices: CapNotices;
   readonly early: EarlyAborts;
   /** What to say to a request that names no engines. */
   readonly noTargets: string;
@@ -32,6 +36,7 @@ interface Request {
   readonly idents: readonly Uint8Array[];
   readonly header: Header;
   readonly metadata: Dictionary;
+  readonly sender: Sender;
 }
 
 /** What is kept of an engine's reply. */
@@ -48,6 +53,8 @@ interface Together {
 }
 
 const encoder = new TextEncoder();
+/** Stands where a client's address is. */
+const NOBODY = new Uint8Array(0);
 const decoder = new TextDecoder();
 
 export class BroadcastScheduler {
@@ -55,6 +62,8 @@ export class BroadcastScheduler {
   readonly #core = new BroadcastCore<Request, Reply>();
   readonly #outboxes: readonly Outbox[];
   readonly #incoming = new Incoming();
+  /** Registered engines of Python's, which keep to no cap. */
+  readonly #free = new Set<string>();
 
   constructor(parts: BroadcastParts) {
     this.#parts = parts;
@@ -70,11 +79,14 @@ export class BroadcastScheduler {
     return this.#outboxes.some((outbox) => outbox.isWaiting);
   }
 
-  registered(id: number, uuid: string): void {
+  registered(id: number, uuid: string, isOurs: boolean): void {
+    this.#parts.notices.forget(uuid);
+    if (!isOurs) this.#free.add(uuid);
     this.#carryOut(this.#core.step({ kind: "engine_registered", id, uuid }));
   }
 
   unregistered(uuid: string): void {
+    this.#free.delete(uuid);
     for (const outbox of this.#outboxes) outbox.forget(uuid);
     this.#carryOut(this.#core.step({ kind: "engine_unregistered", uuid, at: now() }));
   }
@@ -116,9 +128,16 @@ export class BroadcastScheduler {
     if (this.#core.isOpen(header.msg_id)) {
       return this.#parts.door.drop(peer, `request "${header.msg_id}" is open already`);
     }
-    const request = { idents: message.idents.map((ident) => ident.slice()), header, metadata };
+    const sender = this.#parts.gate.senderOf(incoming);
+    if (sender === null || !this.#parts.gate.mayBe(sender, header.session)) {
+      return this.#parts.door.drop(peer, `session "${header.session}" is another client's`);
+    }
+    const request = { idents: message.idents.map((ident) => ident.slice()), header, metadata, sender };
     const targets = readTargets(metadata["targets"]);
-    if (targets === null) return this.#refuseWhole(request);
+    if (targets === null) return this.#refuseWhole(request, "ValueError", this.#parts.noTargets);
+    if (sender.cap !== null && targets.some(({ uuid }) => this.#free.has(uuid))) {
+      return this.#refuseWhole(request, "PermissionDenied", PEERS_ENGINE);
+    }
     const isCoalescing = metadata["is_coalescing"] === true;
     // Copies of others are aborted by their engines, which know the ids that their client named.
     if (isCoalescing && this.#parts.early.take(header.msg_id)) return this.#abortWhole(request, targets);
@@ -142,8 +161,8 @@ export class BroadcastScheduler {
     this.#sendCoalesced({ request, outcomes, last: null, isHeard: true });
   }
 
-  #refuseWhole({ idents, header }: Request): void {
-    this.#send(idents, header, { status: "error" }, errorContent("ValueError", this.#parts.noTargets));
+  #refuseWhole({ idents, header }: Request, ename: string, evalue: string): void {
+    this.#send(idents, header, { status: "error" }, errorContent(ename, evalue));
   }
 
   // ── from engines ───────────────────────────────────────────────────────────────────────────
@@ -204,7 +223,7 @@ export class BroadcastScheduler {
   }
 
   /** The request that was just read, to each of these engines: signed for each anew, since its id is in the header. */
-  #sendCopies({ idents, header, metadata }: Request, targets: readonly BroadcastTarget[]): void {
+  #sendCopies({ idents, header, metadata, sender }: Request, targets: readonly BroadcastTarget[]): void {
     const { tree, link, door: { session } } = this.#parts;
     const frames = this.#incoming.views();
     const at = findDelimiter(frames);
@@ -220,7 +239,9 @@ export class BroadcastScheduler {
       const pairs = own.map(({ uuid, id }) => [uuid, id]);
       const packed = session.packed({ ...metadata, targets: pairs, original_msg_id: header.msg_id });
       const route = [...tree.above(leaf), ...idents];
-      for (const { uuid } of own) {
+      for (const { uuid, id } of own) {
+        const notice = this.#parts.notices.group(uuid, id, header.session, sender);
+        if (notice !== null) this.#outboxes[leaf]!.send(uuid, [encoder.encode(uuid), NOBODY, notice]);
         const name = session.packed({ ...header, msg_id: copyId(header.msg_id, uuid) });
         const parts = session.signed([name, frames[at + 3]!, packed, frames[at + 5]!]);
         this.#deliver(leaf, uuid, [...route, ...parts], at + 6);

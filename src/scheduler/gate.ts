@@ -2,6 +2,7 @@
  * The schedulers' part of the policy: who may connect to their sockets, and by each message whose it is. A client is known by its CURVE key, whatever index
  * or session it claims; the hub says which of those belong to which key.
  */
+import type { Header, Session } from "../protocol/frames.ts";
 import { KeyBook } from "../protocol/key_book.ts";
 import { type Cap, type CapText, Policy, type Side } from "../protocol/policy.ts";
 import type { Context } from "../wire/context.ts";
@@ -21,6 +22,24 @@ export interface Sender {
   readonly ownCap: CapText | null;
 }
 
+/** What a client gets that asks engines for something that nothing there would hold back. */
+export const PEERS_ENGINE =
+  "Cannot run this on an engine of Python's: it runs whatever it is given, and the controller's policy caps this client; name engines of tsparallel";
+
+/** The reply to a request of a client that is capped, and whose engine keeps to no cap. */
+export function refusedByPolicy(session: Session, parent: Header, { cap }: Sender): Uint8Array[] {
+  const evalue = `${PEERS_ENGINE} (its cap is that of "${cap?.name ?? ""}")`;
+  const content = {
+    status: "error",
+    ename: "PermissionDenied",
+    evalue,
+    traceback: [`PermissionDenied: ${evalue}`],
+    engine_info: {},
+  };
+  const type = parent.msg_type === "execute_request" ? "execute_reply" : "apply_reply";
+  return session.message(type, content, { parent, metadata: { status: "error" } });
+}
+
 export class Gate {
   readonly #policy: Policy | null;
   readonly #asks: boolean;
@@ -33,6 +52,10 @@ export class Gate {
     this.#policy = policy === null ? null : new Policy(policy, curvePublicKey);
     this.#asks = this.#policy !== null && curveSecretKey !== null;
     this.#zap = this.#asks ? new ZapHandler(context, (key, side) => this.#judge(key, side as Side)) : null;
+  }
+
+  get hasPolicy(): boolean {
+    return this.#policy !== null;
   }
 
   /** The socket that asks who may connect, to be watched; null where nobody is asked. */

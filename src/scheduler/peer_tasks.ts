@@ -8,6 +8,8 @@ import { isoTime } from "../protocol/times.ts";
 import type { Incoming } from "../wire/incoming.ts";
 import type { Socket } from "../wire/socket.ts";
 import type { SchedulerCore } from "./core.ts";
+import type { CapNotices } from "./cap_notices.ts";
+import type { Gate, Sender } from "./gate.ts";
 import type { EarlyAborts } from "./early_aborts.ts";
 import type { Action } from "./events.ts";
 import type { EngineEnd, EngineEnds } from "./engine_ends.ts";
@@ -24,6 +26,7 @@ interface PeerTask {
   readonly frames: readonly Uint8Array[];
   readonly header: Message["header"];
   readonly metadata: Message["metadata"];
+  readonly sender: Sender;
   /** How often it went to an engine. */
   sent: number;
 }
@@ -36,6 +39,8 @@ export class PeerTasks {
   readonly #door: PeerDoor;
   readonly #core: SchedulerCore;
   readonly #early: EarlyAborts;
+  readonly #gate: Gate;
+  readonly #notices: CapNotices;
   readonly #ids: PeerIds;
   readonly #idOfUuid = new Map<string, number>();
   readonly #uuidOfId = new Map<number, string>();
@@ -43,9 +48,19 @@ export class PeerTasks {
   #frame = -1;
 
   constructor(
-    parts: { clients: Socket; link: HubLink; door: PeerDoor; core: SchedulerCore; early: EarlyAborts },
+    parts: {
+      clients: Socket;
+      link: HubLink;
+      door: PeerDoor;
+      core: SchedulerCore;
+      early: EarlyAborts;
+      gate: Gate;
+      notices: CapNotices;
+    },
   ) {
     this.#early = parts.early;
+    this.#gate = parts.gate;
+    this.#notices = parts.notices;
     this.#clients = parts.clients;
     this.#link = parts.link;
     this.#door = parts.door;
@@ -69,7 +84,7 @@ export class PeerTasks {
   }
 
   /** A task of a peer: `[rid, DELIM, …]`. */
-  fromClient(incoming: Incoming): void {
+  fromClient(incoming: Incoming, sender: Sender): void {
     const core = this.#core;
     const frames = incoming.frames();
     const rid = frames[0]!;
@@ -79,12 +94,17 @@ export class PeerTasks {
     if (msg_id === "" || !/^(apply|execute)_request$/.test(msg_type)) {
       return this.#door.drop("a client on the task socket", `a message of type "${msg_type}" is no task`);
     }
+    const { session } = message.header;
+    if (!this.#gate.mayBe(sender, session)) {
+      return this.#door.drop("a client on the task socket", `session "${session}" is another client's`);
+    }
     const { client, n } = this.#ids.number(msg_id);
     const peer: PeerTask = {
       rid,
       frames: frames.slice(1),
       header: message.header,
       metadata: message.metadata,
+      sender,
       sent: 0,
     };
     const options = this.#options(message, client);
@@ -151,6 +171,8 @@ export class PeerTasks {
   assign(seq: number, end: EngineEnd, engines: EngineEnds): void {
     const peer = this.#core.peerOf(seq);
     if (!isPeerTask(peer)) return;
+    const notice = this.#notices.group(end.uuid, end.id, peer.header.session, peer.sender);
+    if (notice !== null) engines.deliver(end, [end.ident, notice]);
     engines.deliver(end, [end.ident, peer.rid, ...this.#framesOf(peer)]);
     this.#track(peer, end.uuid);
   }

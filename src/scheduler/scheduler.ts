@@ -15,6 +15,7 @@ import { SyncPoller } from "../wire/poll.ts";
 import type { Socket } from "../wire/socket.ts";
 import { BroadcastScheduler } from "./broadcast_scheduler.ts";
 import { BroadcastTree } from "./broadcast_tree.ts";
+import { CapNotices } from "./cap_notices.ts";
 import { ControlRelay } from "./control_relay.ts";
 import { SchedulerCore } from "./core.ts";
 import { DirectScheduler } from "./direct_scheduler.ts";
@@ -75,6 +76,7 @@ interface Common {
   readonly link: HubLink;
   readonly setup: SchedulerSetup;
   readonly sockets: SchedulerSockets;
+  readonly gate: Gate;
   readonly door: GroupDoor;
   readonly peerDoor: PeerDoor;
   readonly early: EarlyAborts;
@@ -122,12 +124,14 @@ class SchedulerLoop {
     const door = this.#door = new GroupDoor(mac, nonce, log);
     const peerDoor = new PeerDoor(new Session({ key: setup.key, mac, packer }), door);
     const early = new EarlyAborts();
-    const common = { context, link, setup, sockets, door, peerDoor, early, sealing: { mac, nonce } };
+    const common = { context, link, setup, sockets, gate, door, peerDoor, early, sealing: { mac, nonce } };
     this.#tasks = taskScheduler(common);
     const direct = this.#direct = new DirectScheduler({
       link,
       door,
       peerDoor,
+      gate,
+      notices: new CapNotices(common.sealing),
       sealing: common.sealing,
       clients: sockets.muxIn,
       engines: sockets.muxOut,
@@ -280,8 +284,8 @@ class SchedulerLoop {
     if (typeof id !== "number" || typeof uuid !== "string") return;
     if (kind === "engine_registered") {
       this.#tasks?.registered(id, uuid, ours === true);
-      this.#direct.registered(id, uuid);
-      this.#broadcast.registered(id, uuid);
+      this.#direct.registered(id, uuid, ours === true);
+      this.#broadcast.registered(id, uuid, ours === true);
     } else if (kind === "engine_unregistered") {
       this.#tasks?.unregistered(id, uuid, String(reason ?? ""));
       this.#direct.unregistered(uuid);
@@ -308,7 +312,7 @@ class SchedulerLoop {
 }
 
 function taskScheduler(
-  { setup, sockets, link, door, peerDoor, early, sealing }: Common,
+  { setup, sockets, link, door, peerDoor, early, sealing, gate }: Common,
 ): TaskScheduler | null {
   const { scheme, hwm } = setup, { task } = sockets;
   if (task === null || !isPolicy(scheme)) return null;
@@ -318,8 +322,9 @@ function taskScheduler(
     graceMs: SCHEDULER_BOUNDS.graceMs,
     random: Math.random,
   });
-  const peers = new PeerTasks({ clients: task.clients, link, door: peerDoor, core, early });
-  return new TaskScheduler({ ...task, core, sealing, link, door, peers });
+  const notices = new CapNotices(sealing);
+  const peers = new PeerTasks({ clients: task.clients, link, door: peerDoor, core, early, gate, notices });
+  return new TaskScheduler({ ...task, core, sealing, link, door, peers, gate, notices });
 }
 
 function pureTasks({ setup, sockets, context, link, peerDoor }: Common): PureTasks | null {
@@ -327,8 +332,11 @@ function pureTasks({ setup, sockets, context, link, peerDoor }: Common): PureTas
   return new PureTasks({ context, ...sockets.task, link, door: peerDoor });
 }
 
-function broadcastScheduler({ setup, sockets, link, peerDoor, early }: Common): BroadcastScheduler {
+function broadcastScheduler(common: Common): BroadcastScheduler {
+  const { setup, sockets, link, peerDoor, early, gate, sealing } = common;
   return new BroadcastScheduler({
+    gate,
+    notices: new CapNotices(sealing),
     clients: sockets.broadcastIn,
     leaves: sockets.broadcastOut,
     tree: new BroadcastTree(setup.broadcastDepth),
