@@ -3,7 +3,13 @@
  * all together. What to do is decided in `broadcast_core.ts`; how peers see the nodes, in `broadcast_tree.ts`.
  */
 import { now } from "../base/clock.ts";
-import { type Dictionary, findDelimiter, type Header, type Message } from "../protocol/frames.ts";
+import {
+  type Dictionary,
+  findDelimiter,
+  type Header,
+  type Message,
+  type ParentHeader,
+} from "../protocol/frames.ts";
 import { Incoming } from "../wire/incoming.ts";
 import type { Socket } from "../wire/socket.ts";
 import { type BroadcastAction, BroadcastCore, type BroadcastTarget, type Outcome } from "./broadcast_core.ts";
@@ -11,11 +17,20 @@ import type { BroadcastTree } from "./broadcast_tree.ts";
 import type { CapNotices } from "./cap_notices.ts";
 import { coalesce } from "./coalesced.ts";
 import type { EarlyAborts } from "./early_aborts.ts";
-import { type Gate, PEERS_ENGINE, type Sender } from "./gate.ts";
+import { cappedAway, type Gate, notYours, type Sender } from "./gate.ts";
 import type { HubLink } from "./hub_link.ts";
 import { SCHEDULER_BOUNDS } from "./options.ts";
 import { Outbox } from "./outbox.ts";
 import type { PeerDoor } from "./peer_door.ts";
+import {
+  isSameFrame,
+  LaterRefusals,
+  type Refusal,
+  refusalFrames,
+  takenId,
+  unreadable,
+  wrongType,
+} from "./peer_refusals.ts";
 
 export interface BroadcastParts {
   readonly clients: Socket;
@@ -37,6 +52,8 @@ interface Request {
   readonly header: Header;
   readonly metadata: Dictionary;
   readonly sender: Sender;
+  /** What the client is told behind the one reply for all. */
+  readonly later: LaterRefusals;
 }
 
 /** What is kept of an engine's reply. */
@@ -119,24 +136,34 @@ export class BroadcastScheduler {
   /** `[rid, DELIM, …]`. */
   #fromClient(incoming: Incoming): void {
     const peer = "a client on broadcast";
-    const message = this.#parts.door.parse(incoming.views(), peer);
+    const message = this.#parts.door.parse(incoming.views(), peer, ({ header }, why) => {
+      const at = findDelimiter(incoming.views());
+      this.#refuse(incoming.views().slice(0, at), header, unreadable(why));
+    });
     if (message === null) return;
     const { header, metadata } = message;
     if (header.msg_id === "" || !/^(apply|execute)_request$/.test(header.msg_type)) {
-      return this.#parts.door.drop(peer, `a message of type "${header.msg_type}" is no request`);
+      this.#parts.door.drop(peer, `a message of type "${header.msg_type}" is no request`);
+      if (header.msg_type.endsWith("_request")) {
+        this.#refuse(message.idents, header, wrongType(header.msg_type));
+      }
+      return;
     }
-    if (this.#core.isOpen(header.msg_id)) {
-      return this.#parts.door.drop(peer, `request "${header.msg_id}" is open already`);
+    if (this.#core.find(header.msg_id)) {
+      return this.#refuse(message.idents, header, takenId(header.msg_id));
     }
     const sender = this.#parts.gate.senderOf(incoming);
     if (sender === null || !this.#parts.gate.mayBe(sender, header.session)) {
-      return this.#parts.door.drop(peer, `session "${header.session}" is another client's`);
+      return this.#refuse(message.idents, header, notYours(header.session));
     }
-    const request = { idents: message.idents.map((ident) => ident.slice()), header, metadata, sender };
+    const idents = message.idents.map((ident) => ident.slice());
+    const request = { idents, header, metadata, sender, later: new LaterRefusals() };
     const targets = readTargets(metadata["targets"]);
-    if (targets === null) return this.#refuseWhole(request, "ValueError", this.#parts.noTargets);
+    if (targets === null) {
+      return this.#refuse(idents, header, { ename: "ValueError", evalue: this.#parts.noTargets });
+    }
     if (sender.cap !== null && targets.some(({ uuid }) => this.#free.has(uuid))) {
-      return this.#refuseWhole(request, "PermissionDenied", PEERS_ENGINE);
+      return this.#refuse(idents, header, cappedAway(sender));
     }
     const isCoalescing = metadata["is_coalescing"] === true;
     // Copies of others are aborted by their engines, which know the ids that their client named.
@@ -151,6 +178,20 @@ export class BroadcastScheduler {
     this.#carryOut(actions);
   }
 
+  /** A request that is not taken gets an error; if its client waits for one reply under that very id, behind that. */
+  #refuse(idents: readonly Uint8Array[], header: ParentHeader, refusal: Refusal): void {
+    const { clients, door } = this.#parts;
+    const { msg_id: msgId } = header;
+    // Nobody could tell what it answers.
+    if (typeof msgId !== "string" || msgId === "") return;
+    const first = this.#core.isCoalescing(msgId) ? this.#core.find(msgId) : undefined;
+    if (first !== undefined && isSameFrame(first.idents[0], idents[0])) {
+      if (!first.later.add(header, refusal)) {
+        door.drop("a client on broadcast", `too many requests under the id "${msgId}"`);
+      }
+    } else clients.send([...idents, ...refusalFrames(door.session, header, refusal)]);
+  }
+
   #abortWhole(request: Request, targets: readonly BroadcastTarget[]): void {
     const outcomes = targets.map((target) => ({
       target,
@@ -159,10 +200,6 @@ export class BroadcastScheduler {
     }));
     this.#parts.link.forward("inbcast", this.#incoming, [encoder.encode("[]")], 0);
     this.#sendCoalesced({ request, outcomes, last: null, isHeard: true });
-  }
-
-  #refuseWhole({ idents, header }: Request, ename: string, evalue: string): void {
-    this.#send(idents, header, { status: "error" }, errorContent(ename, evalue));
   }
 
   // ── from engines ───────────────────────────────────────────────────────────────────────────
@@ -185,10 +222,16 @@ export class BroadcastScheduler {
   /** `[uuid, nodes…, rid, DELIM, …]`; one that nobody waits for (any more) is ignored. */
   #fromEngine(incoming: Incoming): void {
     const uuid = decoder.decode(incoming.frame(0));
-    const message = this.#parts.door.parse(incoming.views(), `engine ${uuid} on broadcast`);
-    const parent = message?.parentHeader.msg_id;
-    if (message === null || typeof parent !== "string" || !parent.endsWith(`_${uuid}`)) return;
-    const key = parent.slice(0, -uuid.length - 1);
+    const message = this.#parts.door.parse(
+      incoming.views(),
+      `engine ${uuid} on broadcast`,
+      (remains, why) => {
+        const key = keyOf(remains.parentHeader.msg_id, uuid);
+        this.#carryOut(this.#core.step({ kind: "damaged", key, uuid, why }));
+      },
+    );
+    const key = keyOf(message?.parentHeader.msg_id, uuid);
+    if (message === null || key === undefined) return;
     const buffers = this.#core.isCoalescing(key) ? message.buffers.map((bytes) => bytes.slice()) : [];
     this.#carryOut(this.#core.step({ kind: "replied", key, uuid, reply: { ...message, buffers } }));
   }
@@ -305,17 +348,20 @@ export class BroadcastScheduler {
     // The records of the copies have the buffers.
     link.send("outbcast", [request.idents[0]!, ...frames.slice(0, frames.length - buffers.length)]);
     if (isHeard) clients.send([...request.idents, ...frames]);
-  }
-
-  #send(idents: readonly Uint8Array[], parent: Header, metadata: Dictionary, content: Dictionary): void {
-    const frames = this.#parts.door.session.message(replyType(parent), content, { parent, metadata });
-    this.#parts.clients.send([...idents, ...frames]);
+    for (const later of request.later.take(session)) clients.send([...request.idents, ...later]);
   }
 }
 
 /** The id under which an engine gets its copy. */
 function copyId(msgId: string, uuid: string): string {
   return `${msgId}_${uuid}`;
+}
+
+/** The request that a reply belongs to by its parent's id, which is that of the engine's copy. */
+function keyOf(parent: unknown, uuid: string): string | undefined {
+  return typeof parent === "string" && parent.endsWith(`_${uuid}`)
+    ? parent.slice(0, -uuid.length - 1)
+    : undefined;
 }
 
 /** Clients expect no other types here. */

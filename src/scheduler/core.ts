@@ -196,6 +196,14 @@ export class SchedulerCore {
     return place !== NONE && this.table.state[place] !== ASSIGNED;
   }
 
+  /** The peer's task that an engine has had longest, 0 if it has none. */
+  oldestSingle(engine: EngineState): number {
+    const { table } = this;
+    let seq = engine.first;
+    while (seq !== 0 && table.pool[table.at(seq)] !== 1) seq = table.next[table.at(seq)]!;
+    return seq;
+  }
+
   #assignedAt(place: number, engine: number): boolean {
     return place !== NONE && this.table.state[place] === ASSIGNED && this.table.engine[place] === engine;
   }

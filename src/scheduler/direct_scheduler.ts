@@ -3,7 +3,7 @@
  * an engine that died gets an EngineError instead of silence.
  */
 import { now } from "../base/clock.ts";
-import { isDelimiter } from "../protocol/frames.ts";
+import { isDelimiter, type ParentHeader, type Remains } from "../protocol/frames.ts";
 import { GroupWriter } from "../protocol/group_writer.ts";
 import { emptyResult, emptyTask, type GroupHeader, KIND, OP, ORIGIN, STATUS } from "../protocol/groups.ts";
 import { encodeValue } from "../protocol/values.ts";
@@ -12,12 +12,13 @@ import type { Socket } from "../wire/socket.ts";
 import { seal, type Sealing } from "./engine_ends.ts";
 import type { CapNotices } from "./cap_notices.ts";
 import { DirectCore, type Stranded } from "./direct_core.ts";
-import { type Gate, refusedByPolicy, type Sender } from "./gate.ts";
+import { cappedAway, type Gate, notYours, type Sender } from "./gate.ts";
 import type { GroupDoor } from "./group_door.ts";
 import type { HubLink } from "./hub_link.ts";
 import { SCHEDULER_BOUNDS } from "./options.ts";
 import { Outbox } from "./outbox.ts";
 import type { PeerDoor } from "./peer_door.ts";
+import { type Refusal, refusalFrames, unreadable } from "./peer_refusals.ts";
 
 export interface DirectSchedulerParts {
   readonly clients: Socket;
@@ -114,17 +115,21 @@ export class DirectScheduler {
 
   #fromPeer(message: Incoming, ident: Uint8Array, rid: Uint8Array, sender: Sender): void {
     const { peerDoor, link } = this.#parts;
-    const request = peerDoor.parse(message.views(), "a client on mux");
-    if (request === null || !this.#isOwn(sender, request.header.session)) return;
+    const refuse = (header: ParentHeader, refusal: Refusal) => this.#refuse([rid, ident], header, refusal);
+    const damaged = ({ header }: Remains, why: string) => refuse(header, unreadable(why));
+    const request = peerDoor.parse(message.views(), "a client on mux", damaged);
+    if (request === null) return;
+    const { header } = request;
+    if (!this.#isOwn(sender, header.session)) return refuse(header, notYours(header.session));
     link.forward("in", message, [ident, rid], 2);
     const uuid = decoder.decode(ident), id = this.#core.idOf(uuid);
     if (sender.cap !== null && id >= 0 && !this.#ours.has(uuid)) {
-      const frames = refusedByPolicy(peerDoor.session, request.header, sender);
+      const frames = refusalFrames(peerDoor.session, header, cappedAway(sender));
       link.send("out", [rid, ident, ...frames]);
       this.#parts.clients.send([rid, ident, ...frames]);
       return;
     }
-    this.#tellCap(uuid, id, request.header.session, sender);
+    this.#tellCap(uuid, id, header.session, sender);
     this.#deliver(message, ident, rid);
   }
 
@@ -139,6 +144,14 @@ export class DirectScheduler {
   #tellCap(uuid: string, id: number, who: number | string, sender: Sender): void {
     const notice = id < 0 ? null : this.#parts.notices.group(uuid, id, who, sender);
     if (notice !== null) this.#outbox.send(uuid, [new TextEncoder().encode(uuid), NOBODY, notice]);
+  }
+
+  /** A request that cannot be read is answered here: an engine would drop it without a word. */
+  #refuse(idents: readonly Uint8Array[], header: ParentHeader, refusal: Refusal): void {
+    if (typeof header.msg_id !== "string" || !/^(apply|execute)_request$/.test(String(header.msg_type))) {
+      return;
+    }
+    this.#parts.clients.send([...idents, ...refusalFrames(this.#parts.peerDoor.session, header, refusal)]);
   }
 
   /** To the engine, now or as soon as its connection stands; nowhere if it is not registered. */

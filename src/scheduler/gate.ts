@@ -2,7 +2,6 @@
  * The schedulers' part of the policy: who may connect to their sockets, and by each message whose it is. A client is known by its CURVE key, whatever index
  * or session it claims; the hub says which of those belong to which key.
  */
-import type { Header, Session } from "../protocol/frames.ts";
 import { KeyBook } from "../protocol/key_book.ts";
 import { type Cap, type CapText, Policy, type Side } from "../protocol/policy.ts";
 import type { Context } from "../wire/context.ts";
@@ -10,6 +9,7 @@ import type { Incoming } from "../wire/incoming.ts";
 import { ZapHandler } from "../wire/zap.ts";
 import type { HubNews } from "./hub_link.ts";
 import type { SchedulerSetup } from "./options.ts";
+import type { Refusal } from "./peer_refusals.ts";
 
 /** Everybody may do everything: without a policy. */
 const FREE = { key: "", cap: null, ownCap: null } as const;
@@ -22,22 +22,21 @@ export interface Sender {
   readonly ownCap: CapText | null;
 }
 
-/** What a client gets that asks engines for something that nothing there would hold back. */
-export const PEERS_ENGINE =
-  "Cannot run this on an engine of Python's: it runs whatever it is given, and the controller's policy caps this client; name engines of tsparallel";
+/** What a client is told that asks an engine for something that nothing there would hold back. */
+export function cappedAway({ cap }: Sender): Refusal {
+  const evalue =
+    `Cannot run this on an engine of Python's: it runs whatever it is given, and the controller's policy caps this client ("${
+      cap?.name ?? ""
+    }"); name engines of tsparallel`;
+  return { ename: "PermissionDenied", evalue };
+}
 
-/** The reply to a request of a client that is capped, and whose engine keeps to no cap. */
-export function refusedByPolicy(session: Session, parent: Header, { cap }: Sender): Uint8Array[] {
-  const evalue = `${PEERS_ENGINE} (its cap is that of "${cap?.name ?? ""}")`;
-  const content = {
-    status: "error",
-    ename: "PermissionDenied",
-    evalue,
-    traceback: [`PermissionDenied: ${evalue}`],
-    engine_info: {},
+/** What a client is told that speaks under another one's name. */
+export function notYours(session: string): Refusal {
+  return {
+    ename: "PermissionError",
+    evalue: `Cannot take the request: session "${session}" is another client's`,
   };
-  const type = parent.msg_type === "execute_request" ? "execute_reply" : "apply_reply";
-  return session.message(type, content, { parent, metadata: { status: "error" } });
 }
 
 export class Gate {

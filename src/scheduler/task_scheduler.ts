@@ -235,7 +235,7 @@ export class TaskScheduler {
     const end = bodyOffset + bodyLength;
     try {
       const value: unknown = JSON.parse(decoder.decode(frame.subarray(end - tailLength, end)));
-      const options = readTaskOptions(value, client, (msgId) => this.#parts.peers.resolve(msgId));
+      const options = readTaskOptions(value, this.#parts.peers.namesFor(client));
       return isPlain(options) ? null : options;
     } catch (error) {
       return error instanceof BadOption ? error : new BadOption(`Cannot read the task's options: ${error}`);

@@ -7,6 +7,7 @@
 import type { Board, Rare } from "./board.ts";
 import type { EngineState } from "./engine_table.ts";
 import type { CoreOptions } from "./events.ts";
+import { UNKNOWN_ENGINE } from "./task_options.ts";
 import { ASSIGNED, NONE, SeqQueue, WAITING } from "./task_table.ts";
 
 /** Most tasks that one choice gives to one engine. */
@@ -60,7 +61,7 @@ export class WaitingRoom {
     if (rare.peer === undefined && alive.every((id) => rare.tried.has(id))) rare.tried.clear();
     const left = alive.filter((id) => !rare.tried.has(id));
     if (left.length === 0) {
-      this.#board.failImpossible(place, `no engine of ${JSON.stringify(bound)} is there to take it`);
+      this.#board.failImpossible(place, `no engine of ${engineNames(bound, rare)} is there to take it`);
       return;
     }
     this.#restricted++;
@@ -226,4 +227,11 @@ export class WaitingRoom {
     return rare.peer === undefined &&
       engines.order.every((other) => other.pool !== engine.pool || rare.tried.has(other.id));
   }
+}
+
+/** Engines as a task's client knows them: by id, and by the very names that nobody knows. */
+function engineNames(ids: readonly number[], { options }: Rare): string {
+  const known = ids.filter((id) => id !== UNKNOWN_ENGINE);
+  const unknown = known.length < ids.length ? options?.unknownTargets ?? [] : [];
+  return JSON.stringify([...known, ...unknown]);
 }
