@@ -9,6 +9,7 @@ import { newKey, newNonce } from "../base/ids.ts";
 import type { Logger } from "../base/log.ts";
 import { type ParentHeader, Session } from "../protocol/frames.ts";
 import { createMac, type Mac } from "../protocol/mac.ts";
+import type { Cap } from "../protocol/policy.ts";
 import { loadPacker, type Packer } from "../protocol/packers.ts";
 import { localUrl } from "../wire/bind_interface.ts";
 import { Context } from "../wire/context.ts";
@@ -261,7 +262,7 @@ class RunningHub implements Hub {
       step: (event) => this.#presence.step(event),
       welcome: (visitor) => this.#welcome(visitor),
       policy: this.#options.policy ?? null,
-      resubmit: (msgIds) => this.#resubmit(msgIds),
+      resubmit: (msgIds, cap) => this.#resubmit(msgIds, cap),
       status: () => this.status(),
       dask: this.#options.dask,
       onShutdown: (request) => this.#onShutdown(request),
@@ -367,7 +368,7 @@ class RunningHub implements Hub {
     return { ...content, tsparallel: { version: 1, client, nonce: this.#nonceText, engines: ours } };
   }
 
-  #resubmit(msgIds: readonly string[]): Promise<Record<string, string>> {
+  #resubmit(msgIds: readonly string[], cap: Cap | null): Promise<Record<string, string>> {
     if (!this.#ports) throw new RequestError("RuntimeError", "the schedulers are not ready");
     const { scheme = "leastload" } = this.#options;
     if (scheme === "none") {
@@ -385,10 +386,10 @@ class RunningHub implements Hub {
       store: this.#store,
       ledger: this.#ledger,
       url: localUrl(this.#sockets.clientInterface, this.#ports.client.task),
-      serverKey: this.#options.curve?.publicKey,
+      curve: this.#options.curve ?? null,
       takesGroups: scheme !== "pure",
     });
-    return this.#resubmitter.resubmit(msgIds);
+    return this.#resubmitter.resubmit(msgIds, cap);
   }
 
   #onShutdown(request: ParentHeader): void {

@@ -14,7 +14,7 @@ import type {
 } from "../protocol/messages.ts";
 import { replyType } from "../protocol/messages.ts";
 import { KeyBook } from "../protocol/key_book.ts";
-import type { Policy } from "../protocol/policy.ts";
+import type { Cap, Policy } from "../protocol/policy.ts";
 import { hubRequest, isHubRequest, ShapeError } from "../protocol/shapes.ts";
 import type { Socket } from "../wire/socket.ts";
 import type { HubEvent } from "./core.ts";
@@ -38,7 +38,8 @@ export interface DoorParts {
   welcome(visitor: Visitor): Promise<Readonly<Record<string, unknown>>>;
   /** Who may ask for what; null: anybody for anything. */
   readonly policy: Policy | null;
-  resubmit(msgIds: readonly string[]): Promise<Record<string, string>>;
+  /** @param cap what who asks may have at most; null: everything */
+  resubmit(msgIds: readonly string[], cap: Cap | null): Promise<Record<string, string>>;
   status(): HubStatus;
   /** Absent where this process starts no programs. */
   readonly dask: DaskPart | undefined;
@@ -100,8 +101,8 @@ export class RequestDoor {
       history_request: () => queries.history(),
       db_request: (content) => queries.db(content),
       purge_request: (content) => queries.purge(content),
-      resubmit_request: async (content) => ({
-        content: { status: "ok", resubmitted: await parts.resubmit(content.msg_ids) },
+      resubmit_request: async (content, { key }) => ({
+        content: { status: "ok", resubmitted: await parts.resubmit(content.msg_ids, this.#capOf(key)) },
       }),
       become_dask_request: async ({ scheduler_args }) => ({
         content: { status: "ok", ...await startDask(parts.dask, scheduler_args) },
@@ -183,6 +184,11 @@ export class RequestDoor {
       default:
         return this.#question(rid, message, type);
     }
+  }
+
+  #capOf(key: string): Cap | null {
+    const cap = this.#parts.policy?.capOf(key) ?? null;
+    return cap === null || cap.isAll ? null : cap;
   }
 
   /** Engines ask for nothing, and who is capped starts no programs beside the hub. */

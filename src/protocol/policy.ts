@@ -87,9 +87,14 @@ export class Policy {
     this.#byKey.set(checked, capOf(name, permissions ?? "none", `${where}.permissions`));
   }
 
+  /** Whether this is the controller's own key. */
+  isOwn(key: string): boolean {
+    return key !== "" && key === this.#own;
+  }
+
   /** What who came by this key may ask for; null: it is no client. */
   capOf(key: string): Cap | null {
-    if (key !== "" && key === this.#own) return OWN;
+    if (this.isOwn(key)) return OWN;
     const own = this.#byKey.get(key);
     if (own !== undefined) return own;
     return this.#engines !== "any" && this.#engines.has(key) ? null : this.#everyone;

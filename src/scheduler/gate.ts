@@ -12,7 +12,7 @@ import type { SchedulerSetup } from "./options.ts";
 import type { Refusal } from "./peer_refusals.ts";
 
 /** Everybody may do everything: without a policy. */
-const FREE = { key: "", cap: null, ownCap: null } as const;
+const FREE = { key: "", cap: null, ownCap: null, isController: false } as const;
 
 /** Who sent a message, and what it may ask for; `cap` is null where nothing holds it back. */
 export interface Sender {
@@ -20,6 +20,8 @@ export interface Sender {
   readonly cap: Cap | null;
   /** What engines have to be told of it; null where it has everyone's cap, which they know. */
   readonly ownCap: CapText | null;
+  /** The controller itself, which runs tasks again for clients. */
+  readonly isController: boolean;
 }
 
 /** What a client is told that asks an engine for something that nothing there would hold back. */
@@ -78,7 +80,8 @@ export class Gate {
     const cap = this.#policy.capOf(key);
     if (cap === null) return null;
     const isEveryones = cap === this.#policy.everyone;
-    return { key, cap: cap.isAll ? null : cap, ownCap: isEveryones ? null : Policy.capText(cap) };
+    const ownCap = isEveryones ? null : Policy.capText(cap);
+    return { key, cap: cap.isAll ? null : cap, ownCap, isController: this.#policy.isOwn(key) };
   }
 
   /** The hub has welcomed a client: its index and session are its key's from now on. */
@@ -90,6 +93,6 @@ export class Gate {
 
   /** Whether a sender may speak as this client, by index or session. Who is not known yet is the first who says so. */
   mayBe(sender: Sender, who: number | string): boolean {
-    return !this.#asks || this.#book.claim(who, sender.key);
+    return !this.#asks || sender.isController || this.#book.claim(who, sender.key);
   }
 }

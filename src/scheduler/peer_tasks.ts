@@ -255,7 +255,10 @@ export class PeerTasks {
   assign(seq: number, end: EngineEnd, engines: EngineEnds): void {
     const peer = this.#core.peerOf(seq);
     if (!isPeerTask(peer)) return;
-    const notice = this.#notices.group(end.uuid, end.id, peer.header.session, peer.sender);
+    // The controller runs again what another client sent, under that one's name and cap.
+    const notice = peer.sender.isController
+      ? null
+      : this.#notices.group(end.uuid, end.id, peer.header.session, peer.sender);
     if (notice !== null) engines.deliver(end, [end.ident, notice]);
     engines.deliver(end, [end.ident, peer.rid, ...this.#framesOf(peer)]);
     this.#track(peer, end.uuid);
