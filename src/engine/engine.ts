@@ -11,7 +11,7 @@ import { createMac } from "../protocol/mac.ts";
 import { loadPacker } from "../protocol/packers.ts";
 import { Context } from "../wire/context.ts";
 import { curveClient } from "../wire/curve.ts";
-import { pairOf } from "../wire/curve_keys.ts";
+import { pairOf, readCurveKeys } from "../wire/curve_keys.ts";
 import type { SocketOptions } from "../wire/options.ts";
 import { SyncPoller } from "../wire/poll.ts";
 import { ClientFunctions } from "./client_functions.ts";
@@ -71,8 +71,11 @@ export async function runEngineHost(
 /** CURVE's keys for all sockets: the controller's, and a pair of its own that is made if none is given. */
 function socketOptionsOf(serverKey: string | null, options: EngineHostOptions): SocketOptions {
   const curve = curveClient(serverKey);
-  const { curveSecretKey = null } = options;
+  const { curveSecretKey = null, curveKeyFile = null } = options;
   if (curve === undefined) return {};
+  if (curveKeyFile !== null) {
+    return { curve: { ...curve, ...readCurveKeys(curveKeyFile, "--curve-key-file") } };
+  }
   return { curve: curveSecretKey === null ? curve : { ...curve, ...ownKeys(curveSecretKey, options) } };
 }
 
