@@ -4,12 +4,19 @@
  */
 import type { EngineConnection } from "../protocol/connection_file.ts";
 import { connectionPaths, parseConnection, readConnectionFile } from "../protocol/connection_file.ts";
+import { NO_PERMISSIONS, type PermissionSet } from "../protocol/permissions.ts";
+import { THIS_HOST } from "./grant_host.ts";
+import { Grants } from "./grants.ts";
 import type { EngineOptions } from "./options.ts";
 import type { SlotSettings } from "./slot_contract.ts";
 import type { TaskLimits } from "./task_limits.ts";
 
 /** Where the controller is, the first of these that is given; then the engine's options; then the rest. */
-export interface EngineHostOptions extends Partial<EngineOptions> {
+export interface EngineHostOptions extends Partial<Omit<EngineOptions, "permissions" | "permissionSets">> {
+  /** What tasks may do at most. Default: nothing. */
+  readonly ceiling?: PermissionSet | undefined;
+  /** Sets of permissions that tasks can ask for by name. */
+  readonly sets?: Readonly<Record<string, PermissionSet>> | undefined;
   readonly connection?: EngineConnection | undefined;
   /** Text of a connection file, as it comes in the environment. */
   readonly connectionInfo?: string | undefined;
@@ -32,6 +39,18 @@ export interface EngineHostOptions extends Partial<EngineOptions> {
   readonly registrationTimeoutMs?: number | undefined;
   /** Program and arguments of a slot's child. Default: this very program. */
   readonly childCommand?: readonly string[] | undefined;
+}
+
+/** What the children of an engine are given. @param name how the engine is called in sentences */
+export function grantsOf(options: EngineHostOptions, name: () => string): Grants {
+  return new Grants({
+    ceiling: options.ceiling ?? NO_PERMISSIONS,
+    sets: options.sets ?? {},
+    isolation: options.isolation ?? "shared",
+    sharing: options.sharing ?? "all",
+    host: THIS_HOST,
+    name,
+  });
 }
 
 /** Text beyond this is dropped with a note, if nothing else is said. */

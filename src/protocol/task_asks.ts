@@ -8,10 +8,13 @@ import {
   type Excess,
   excess,
   excessText,
+  NO_PERMISSIONS,
   type PermissionSet,
   type ReadRequest,
   readRequest,
+  readSet,
   setFor,
+  toJson,
 } from "./permissions.ts";
 
 /** What is new for each task, from loose to strict: nothing, a Worker, a process. */
@@ -29,6 +32,35 @@ export interface Offer {
   readonly ceiling: PermissionSet;
   readonly sets: Readonly<Record<string, PermissionSet>>;
   readonly isolation: Isolation;
+}
+
+/** The offer of an engine that says nothing about it. */
+export const NO_OFFER: Offer = { ceiling: NO_PERMISSIONS, sets: {}, isolation: "shared" };
+
+/** An offer as engines, hub and scheduler tell it each other. */
+export function offerJson({ ceiling, sets, isolation }: Offer): Record<string, unknown> {
+  const named = Object.fromEntries(Object.entries(sets).map(([name, set]) => [name, toJson(set)]));
+  return { ceiling: toJson(ceiling), sets: named, isolation };
+}
+
+/** Reads an offer. @throws TypeError naming the key */
+export function readOffer(value: unknown): Offer {
+  if (typeof value !== "object" || value === null) return NO_OFFER;
+  const { ceiling = {}, sets = {}, isolation = "shared" }: {
+    ceiling?: unknown;
+    sets?: unknown;
+    isolation?: unknown;
+  } = value;
+  if (typeof sets !== "object" || sets === null) throw new TypeError(`Cannot read "permissions.sets"`);
+  const named = Object.entries(sets).map(([name, set]): [string, PermissionSet] => [
+    name,
+    readSet(set, `permissions.sets.${name}`),
+  ]);
+  return {
+    ceiling: readSet(ceiling, "permissions.ceiling"),
+    sets: Object.fromEntries(named),
+    isolation: readIsolation(isolation, "permissions.isolation"),
+  };
 }
 
 /** Why a task cannot be run somewhere. */

@@ -3,6 +3,8 @@
  * or session it claims; the hub says which of those belong to which key.
  */
 import { KeyBook } from "../protocol/key_book.ts";
+import { describe, excess, excessText } from "../protocol/permissions.ts";
+import type { TaskAsk } from "../protocol/task_asks.ts";
 import { type Cap, type CapText, Policy, type Side } from "../protocol/policy.ts";
 import type { Context } from "../wire/context.ts";
 import type { Incoming } from "../wire/incoming.ts";
@@ -39,6 +41,18 @@ export function notYours(session: string): Refusal {
     ename: "PermissionError",
     evalue: `Cannot take the request: session "${session}" is another client's`,
   };
+}
+
+/** Why a client may not ask for this, null if it may. Sets that only engines know by name they hold against the cap themselves. */
+export function beyondCap(ask: TaskAsk | null, { cap }: Sender): string | null {
+  if (cap === null || ask === null || ask.permissions === null || typeof ask.permissions === "string") {
+    return null;
+  }
+  const [beyond] = excess(ask.permissions, cap.permissions);
+  if (beyond === undefined) return null;
+  return `Cannot run this task: it asks for ${
+    excessText(beyond)
+  }, and the controller's policy does not grant it ("${cap.name}": ${describe(cap.permissions)})`;
 }
 
 export class Gate {

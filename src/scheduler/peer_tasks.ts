@@ -4,6 +4,7 @@
 import { now } from "../base/clock.ts";
 import { emptyTask, STATUS } from "../protocol/groups.ts";
 import type { Message, ParentHeader, Remains } from "../protocol/frames.ts";
+import type { TaskAsk } from "../protocol/task_asks.ts";
 import { isoTime } from "../protocol/times.ts";
 import type { Incoming } from "../wire/incoming.ts";
 import type { Socket } from "../wire/socket.ts";
@@ -50,6 +51,9 @@ interface PeerTask {
 }
 
 const CLIENT = "a client on the task socket";
+
+/** Asks for nothing, but of an engine that can be asked: Python's keep to no cap. */
+const FROM_OURS: TaskAsk = { permissions: null, isolation: null };
 
 const encoder = new TextEncoder();
 
@@ -145,7 +149,7 @@ export class PeerTasks {
       sent: 0,
       later: null,
     };
-    const options = this.#options(message);
+    const options = this.#options(message, sender);
     if (this.#frame < 0) this.#frame = core.frames.add(new Uint8Array(0));
     Object.assign(this.#record, { client, n, definition: 0, buffers: 0 });
     const at = now();
@@ -179,9 +183,16 @@ export class PeerTasks {
     for (const frames of later?.take(this.#door.session) ?? []) this.#clients.send([rid, ...frames]);
   }
 
-  #options(message: Message): TaskOptions | BadOption {
+  #options(message: Message, { cap }: Sender): TaskOptions | BadOption {
+    const options = this.#readOptions(message);
+    return cap === null || options instanceof BadOption ? options : { ...options, ask: FROM_OURS };
+  }
+
+  #readOptions(message: Message): TaskOptions | BadOption {
     try {
-      const { metadata } = message, { targets } = metadata;
+      // Messages ask for no permissions: their tasks get what an engine gives by itself.
+      const metadata = { ...message.metadata, permissions: null, isolation: null };
+      const { targets }: { targets?: unknown } = message.metadata;
       if (!Array.isArray(targets)) return readTaskOptions(metadata, this.#names);
       const uuids = targets.map(String);
       const ids = uuids.map((uuid) => this.#idOfUuid.get(uuid) ?? UNKNOWN_ENGINE);

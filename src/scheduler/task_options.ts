@@ -2,6 +2,7 @@
  * The options in a task's tail or a Jupyter request's metadata, checked once where they come in.
  */
 import { jsonText } from "../base/json.ts";
+import { readAsk, type TaskAsk } from "../protocol/task_asks.ts";
 import type { DependencySpec, TaskKey } from "./dependencies.ts";
 
 export interface TaskOptions {
@@ -14,12 +15,14 @@ export interface TaskOptions {
   /** Milliseconds that it may wait, Infinity for ever. */
   readonly queueTimeoutMs: number;
   readonly retries: number;
+  /** What an engine must be able to grant; equal requests are the same object. Null for nothing in particular. */
+  readonly ask: TaskAsk | null;
 }
 
 /** Whether they ask for nothing that concerns the scheduler. */
-export function isPlain({ after, follow, targets, retries, queueTimeoutMs }: TaskOptions): boolean {
+export function isPlain({ after, follow, targets, retries, queueTimeoutMs, ask }: TaskOptions): boolean {
   return after === null && follow === null && targets === null && retries === 0 &&
-    queueTimeoutMs === Infinity;
+    queueTimeoutMs === Infinity && ask === null;
 }
 
 /** The id of an engine that is named and not known: no engine ever has it. */
@@ -35,7 +38,12 @@ export interface TaskNames {
 
 /** An option that cannot be understood: the task fails with this sentence. */
 export class BadOption extends Error {
-  override name = "TypeError";
+  override readonly name: string;
+
+  constructor(message: string, name = "TypeError") {
+    super(message);
+    this.name = name;
+  }
 }
 
 const MAX_IDS = 100_000;
@@ -52,7 +60,33 @@ export function readTaskOptions(value: unknown, names: TaskNames): TaskOptions {
     targets: readTargets(fields.targets),
     queueTimeoutMs: readTimeout(fields.timeout),
     retries: readRetries(fields.retries),
+    ask: askOf(fields),
   };
+}
+
+/** Requests that were read, by their text: most tasks of a client ask for the same. */
+const ASKS = new Map<string, TaskAsk>();
+const MAX_ASKS = 1024;
+
+function askOf({ permissions = null, isolation = null }: Record<string, unknown>): TaskAsk | null {
+  if (permissions === null && isolation === null) return null;
+  const text = JSON.stringify([permissions, isolation]);
+  const known = ASKS.get(text);
+  if (known !== undefined) return known;
+  const ask = readRequest({ permissions, isolation });
+  if (ask === null) return null;
+  if (ASKS.size >= MAX_ASKS) ASKS.clear();
+  ASKS.set(text, ask);
+  return ask;
+}
+
+function readRequest(fields: Record<string, unknown>): TaskAsk | null {
+  try {
+    return readAsk(fields);
+  } catch (error) {
+    if (error instanceof TypeError) throw new BadOption(error.message);
+    throw error;
+  }
 }
 
 function readDependency(

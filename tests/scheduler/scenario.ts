@@ -10,6 +10,7 @@ import { SchedulerCore } from "../../src/scheduler/core.ts";
 import type { CoreOptions } from "../../src/scheduler/events.ts";
 import { POLICIES, type Scheme } from "../../src/scheduler/policies.ts";
 import { taskKey } from "../../src/scheduler/dependencies.ts";
+import { readOffer } from "../../src/protocol/task_asks.ts";
 import { readTaskOptions, type TaskNames } from "../../src/scheduler/task_options.ts";
 
 const HEADER = { origin: 0, seq: 1, target: 0, nonce: 0n, acked: 0, committed: 0, window: 0 };
@@ -32,7 +33,9 @@ class Conversation {
           kind: "engine_registered",
           id: Number(words[0]),
           uuid: `uuid-${words[0]}`,
-          ours: words[1] !== "peer",
+          offer: words[1] === "peer"
+            ? null
+            : readOffer(rest.includes("{") ? JSON.parse(rest.slice(rest.indexOf("{"))) : null),
           at: this.#at,
         });
       case "gone":
