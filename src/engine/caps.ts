@@ -10,6 +10,8 @@ export class Caps {
   #default: PermissionSet | null = null;
   readonly #byClient = new Map<number, PermissionSet | null>();
   readonly #bySession = new Map<string, PermissionSet | null>();
+  /** Called when anything has changed. */
+  onChange: () => void = () => {};
 
   /**
    * The registration's word: the cap of all who have none of their own.
@@ -19,6 +21,7 @@ export class Caps {
     this.#default = readCap(cap ?? "all");
     this.#byClient.clear();
     this.#bySession.clear();
+    this.onChange();
   }
 
   /**
@@ -34,6 +37,7 @@ export class Caps {
     if (typeof client === "number") this.#byClient.set(client, readCap(cap));
     else if (typeof session === "string") this.#bySession.set(session, readCap(cap));
     else throw new TypeError("Cannot read a client's cap: it names no client");
+    this.onChange();
   }
 
   /** What a client of ours may have at most, null for everything. */
@@ -54,7 +58,8 @@ function orElse(
   return own === undefined ? otherwise : own;
 }
 
-function readCap(cap: unknown): PermissionSet | null {
+/** A cap as it travels; null for everything. @throws TypeError */
+export function readCap(cap: unknown): PermissionSet | null {
   if (cap === "all") return null;
   const set = readSet(cap, "cap");
   return set === ALL_PERMISSIONS ? null : set;

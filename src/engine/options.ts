@@ -28,6 +28,7 @@ export const ENGINE_OPTIONS = {
     "strict: refuse to start where the kernel lacks the second wall",
   ),
   runTimeoutMs: numberOrNone(null, { unit: "ms", min: 1 }, "Longest run of a task, from its start"),
+  deadlineMs: numberOrNone(null, { unit: "ms", min: 1 }, "Longest time of a task, from its submission"),
   cpuLimitMs: numberOrNone(
     null,
     { unit: "ms", min: 1 },
@@ -41,7 +42,7 @@ export const ENGINE_OPTIONS = {
   outputLimitBytes: numberOrNone(64 * MB, { unit: "bytes" }, "Most text that a task may write"),
   resultLimitBytes: numberOrNone(1024 * MB, { unit: "bytes", min: 1024 }, "Largest result of a task"),
   cancelGraceMs: number(
-    1000,
+    250,
     { unit: "ms" },
     "How long a cancelled task that looks at its signal may take to end by itself",
   ),
@@ -51,6 +52,7 @@ export const ENGINE_OPTIONS = {
     { unit: "n", min: 1, max: 256 },
     "Most processes that an engine keeps, one for each set of needs",
   ),
+  spares: number(1, { unit: "n", max: 100 }, "Processes kept ready that may still become anything"),
   waitMs: number(30_000, { unit: "ms" }, "How long the controller's file may take to appear"),
   timeoutMs: number(5000, { unit: "ms", min: 1 }, "How long the hub may take to answer a registration"),
   heartbeatMisses: number(
