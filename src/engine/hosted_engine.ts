@@ -116,7 +116,8 @@ export class HostedEngine {
     this.#iopubSocket = open("PUB");
     this.#registrationSocket = open("DEALER");
     this.#core = new EngineCore(parts.core);
-    this.#own = new OwnTasks(this.#core);
+    const keys = new TaskKeys(parts.grants, this.#caps);
+    this.#own = new OwnTasks(this.#core, keys);
     this.#door = new GroupDoor(mac, this.#log);
     this.#sender = new ResultSender(this.#shellSocket, mac);
     this.#iopub = new IoPub(this.#iopubSocket, session, parts.core.limits.outputLimitBytes);
@@ -165,7 +166,7 @@ export class HostedEngine {
       session,
       door: this.#door,
       core,
-      keys: new TaskKeys(parts.grants, this.#caps),
+      keys,
       functions,
       caps: this.#caps,
       pieces: this.#pieces,
@@ -215,7 +216,7 @@ export class HostedEngine {
   /** What control requests of the cluster can do. */
   readonly #actions: ControlActions = {
     abort: (msgIds) => msgIds.length === 0 ? this.#own.abortAll() : this.#peers.abort(msgIds),
-    clear: (done) => this.#own.clear(done),
+    clear: (session, done) => this.#own.clear(session, done),
     interrupt: (how) => {
       // What has begun by now is told, not stopped.
       this.#driver.look();

@@ -1,6 +1,7 @@
 /**
  * Which child each task needs: what it asks for, within what its client may have. Remembered for tasks that ask for nothing: they are the most.
  */
+import { ORIGIN } from "../protocol/groups.ts";
 import { intersect, type PermissionSet } from "../protocol/permissions.ts";
 import { readAsk } from "../protocol/task_asks.ts";
 import { type Caps, readCap } from "./caps.ts";
@@ -9,9 +10,14 @@ import type { ChildKey, Grants } from "./grants.ts";
 /** Most clients that are remembered. */
 const MAX_CLIENTS = 4096;
 
+/** Most sessions of peers whose number is remembered; one that is forgotten has a new child when it comes again. */
+const MAX_SESSIONS = 100_000;
+
 export class TaskKeys {
   readonly #grants: Grants;
   readonly #caps: Caps;
+  readonly #numbers = new Map<string, number>();
+  #lastSession = 0;
   readonly #plain = new Map<number | string, ChildKey>();
 
   constructor(grants: Grants, caps: Caps) {
@@ -26,9 +32,20 @@ export class TaskKeys {
     return this.#plain.get(client) ?? this.#remember(client, client, this.#caps.ofClient(client));
   }
 
-  /** The key of a task of a peer's client. @param client the number that stands for all peers */
-  ofPeer(session: string, client: number): ChildKey {
-    return this.#plain.get(session) ?? this.#remember(session, client, this.#caps.ofSession(session));
+  /** The key of a task of a peer's client. */
+  ofPeer(session: string): ChildKey {
+    return this.#plain.get(session) ??
+      this.#remember(session, this.#numberOf(session), this.#caps.ofSession(session));
+  }
+
+  /** Sessions are clients too, counted from where indexes of ours end. */
+  #numberOf(session: string): number {
+    let number = this.#numbers.get(session);
+    if (number === undefined) {
+      if (this.#numbers.size >= MAX_SESSIONS) this.#numbers.clear();
+      this.#numbers.set(session, number = ORIGIN.engineBit + this.#lastSession++);
+    }
+    return number;
   }
 
   #remember(who: number | string, client: number, cap: PermissionSet | null): ChildKey {
