@@ -3,6 +3,7 @@
  */
 import type { Command } from "commander";
 import { number, OptionError, type OptionValues } from "../base/options.ts";
+import { isZ85Key, Z85_KEY } from "../base/z85.ts";
 import { connectionFile } from "../cluster/live_controller.ts";
 import { ENGINE_OPTIONS } from "../engine/options.ts";
 import { enginePermissions } from "../engine/permission_options.ts";
@@ -19,6 +20,7 @@ import {
 } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
 import { endWithParent } from "./parent.ts";
+import { checkProfile } from "./known_profile.ts";
 import type { OwnArguments } from "./peer_arguments.ts";
 import { addPermissionFlags, permissionFlags } from "./permission_flags.ts";
 import { addPeerFlags, IPENGINE, openPeerRun } from "./peer_program.ts";
@@ -85,7 +87,7 @@ function addEngineFlags(command: Command): void {
     .option("--mpi", "ask for the id that is this process's rank under MPI or Slurm");
   addTable(command, ENGINE_OPTIONS);
   addPermissionFlags(command);
-  addPeerFlags(command);
+  addPeerFlags(command, IPENGINE, ENGINE_OPTIONS);
   addLogFlags(command);
   command.addHelpText(
     "after",
@@ -118,6 +120,7 @@ async function connectionOf(flags: Flags, run: Run, wait: FileWait): Promise<Eng
   const file = textFlag(flags, "file");
   const told = Deno.env.get("IPP_CONNECTION_INFO") ?? "";
   if (file === undefined && told !== "") return parseConnection(told, "engine", "IPP_CONNECTION_INFO");
+  if (file === undefined) await checkProfile(flags, run);
   const place = { profileDir: run.dir, clusterId: run.clusterId };
   return await awaitConnectionFile(file ?? connectionFile(place, "engine"), "engine", wait);
 }
@@ -138,7 +141,15 @@ type Settings = OptionValues<typeof ENGINE_OPTIONS>;
 
 /** The file's key goes before the environment's, as with ipengine. */
 function withServerKey(connection: EngineConnection, { curveServerKey }: Settings): EngineConnection {
-  return { ...connection, curve_serverkey: connection.curve_serverkey || curveServerKey };
+  if (connection.curve_serverkey || curveServerKey === null || curveServerKey === "") return connection;
+  if (!isZ85Key(curveServerKey)) {
+    throw new OptionError(
+      `Cannot use "${
+        curveServerKey.slice(0, 60)
+      }" for "--curve-server-key" (IPP_CURVE_SERVERKEY): ${Z85_KEY}`,
+    );
+  }
+  return { ...connection, curve_serverkey: curveServerKey };
 }
 
 function patience({ timeoutMs, heartbeatMisses }: Settings) {

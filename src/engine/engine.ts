@@ -57,7 +57,7 @@ export async function runEngineHost(
   const context = Context.open();
   const host = new EngineHost(options, logger, context);
   const mac = createMac(connection.key);
-  const socket = socketOptionsOf(connection.curve_serverkey, options);
+  const socket = socketOptionsOf(connection.curve_serverkey, options, logger);
   const endpoints = endpointsOf(connection);
   for (let i = 0; i < (options.engines ?? 1); i++) {
     const session = new Session({ key: connection.key, session: newSession(), mac, packer, pid: Deno.pid });
@@ -73,12 +73,18 @@ export async function runEngineHost(
 }
 
 /** CURVE's keys for all sockets: the controller's, and a pair of its own that is made if none is given. */
-function socketOptionsOf(serverKey: string | null, options: EngineHostOptions): SocketOptions {
+function socketOptionsOf(serverKey: string | null, options: EngineHostOptions, log: Logger): SocketOptions {
   const curve = curveClient(serverKey);
-  const { curveSecretKey = null, curveKeyFile = null } = options;
+  const { curveSecretKey = null, curvePublicKey = null, curveKeyFile = null } = options;
   if (curve === undefined) return {};
   if (curveKeyFile !== null) {
     return { curve: { ...curve, ...readCurveKeys(curveKeyFile, "--curve-key-file") } };
+  }
+  if (curveSecretKey === null && curvePublicKey !== null) {
+    log.warn(
+      "A CURVE pair lacks its secret half (--curve-secret-key, IPP_CURVE_SECRETKEY): the engine makes a pair of its own",
+      { public: curvePublicKey },
+    );
   }
   return { curve: curveSecretKey === null ? curve : { ...curve, ...ownKeys(curveSecretKey, options) } };
 }

@@ -307,6 +307,7 @@ class RunningHub implements Hub {
         this.#schedulerDropped = dropped;
       },
       onData: (topic: string, frames: readonly Uint8Array[]) => this.#intake.take(topic, frames),
+      onLost: (count: number) => this.#intake.lose(count),
     };
   }
 
@@ -354,7 +355,7 @@ class RunningHub implements Hub {
   async #welcome({ announcement, session, key }: Visitor): Promise<Readonly<Record<string, unknown>>> {
     // First what may take time: the engines are told as they are when the reply leaves.
     const client = announcement &&
-      await this.#store.clientIndex(announcement.session, announcement.pid, announcement.username);
+      await this.#store.clients.index(announcement.session, announcement.pid, announcement.username);
     this.#clients++;
     const engines = [...this.#presence.registry.engines];
     const content = welcomeContent(engines);

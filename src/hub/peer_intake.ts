@@ -5,22 +5,12 @@
 
 import { jsonText } from "../base/json.ts";
 import type { Message, Session } from "../protocol/frames.ts";
+import type { RecordedTopic } from "../protocol/link_topics.ts";
 import type { Ledger } from "./ledger.ts";
 import { isObject } from "./query_match.ts";
 import { OUTPUT_KINDS, type OutputKind, type PeerFields, type RecordStore } from "./records.ts";
 import type { Engine, Registry } from "./registry.ts";
 import { parseTime, timeText } from "./times.ts";
-
-/** Topics of the link that carry a peer's message. */
-export type PeerTopic =
-  | "in"
-  | "out"
-  | "intask"
-  | "tracktask"
-  | "outtask"
-  | "inbcast"
-  | "outbcast"
-  | "iopub";
 
 export interface PeerIntakeParts {
   readonly session: Session;
@@ -46,7 +36,7 @@ export class PeerIntake {
    * @param now microseconds since 1970
    * @throws BadMessage if it is none, or its signature is wrong or was seen before
    */
-  take(topic: PeerTopic, frames: readonly Uint8Array[], now: number): void {
+  take(topic: RecordedTopic, frames: readonly Uint8Array[], now: number): void {
     const { session, store } = this.#parts;
     const message = topic === "out" ? this.#relayed(frames, now) : session.parseChecked(frames);
     if (store.keepsFrames) message.buffers = message.buffers.map((buffer) => buffer.slice());

@@ -32,6 +32,8 @@ export interface LinkEvents {
   onQueue(waiting: number, assigned: number, dropped: number): void;
   /** A data message. Groups of tasks, assignments and results are valid during the call only; others may be views of a larger piece of memory. */
   onData(topic: string, frames: readonly Uint8Array[]): void;
+  /** So many data messages came and cannot be read. */
+  onLost(count: number): void;
 }
 
 const decoder = new TextDecoder();
@@ -99,11 +101,11 @@ export class SchedulerLink {
   }
 
   #readBatch(batch: Uint8Array): void {
-    try {
-      readBatch(batch, ([topic, ...frames]) => this.#events.onData(decoder.decode(topic), frames));
-    } catch (error) {
-      this.#log.warn("The schedulers sent a batch that cannot be read", { error: String(error) });
-    }
+    const { messages, lost } = readBatch(batch);
+    for (const [topic, ...frames] of messages) this.#events.onData(decoder.decode(topic), frames);
+    if (lost === 0) return;
+    this.#log.warn("The schedulers sent a batch that cannot be read", { bytes: batch.length, lost });
+    this.#events.onLost(lost);
   }
 
   #hear(frame: Uint8Array | undefined): void {

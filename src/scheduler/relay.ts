@@ -6,7 +6,8 @@ import { isDelimiter } from "../protocol/frames.ts";
 import { isGroup } from "../protocol/groups.ts";
 import { Incoming } from "../wire/incoming.ts";
 import type { Socket } from "../wire/socket.ts";
-import type { HubLink, Topic } from "./hub_link.ts";
+import type { LinkTopic } from "../protocol/link_topics.ts";
+import type { HubLink } from "./hub_link.ts";
 import { SCHEDULER_BOUNDS } from "./options.ts";
 import type { PeerDoor } from "./peer_door.ts";
 
@@ -23,10 +24,10 @@ export interface RelayParts {
 /** Passes messages from one ROUTER to another: `[a, b, …]` becomes `[b, a, …]`. */
 export class SwapRelay {
   readonly #parts: RelayParts;
-  readonly #topic: Topic;
+  readonly #topic: LinkTopic;
   readonly #incoming = new Incoming();
 
-  constructor(parts: RelayParts, topic: Topic) {
+  constructor(parts: RelayParts, topic: LinkTopic) {
     this.#parts = parts;
     this.#topic = topic;
   }

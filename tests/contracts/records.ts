@@ -85,15 +85,15 @@ export function testRecords(
   }
 
   test("a client's index belongs to session and pid", async (store) => {
-    const index = await store.clientIndex("s", 1, "me");
-    assert.equal(await store.clientIndex("s", 1, "me"), index);
-    assert.notEqual(await store.clientIndex("s", 2, "me"), index);
-    assert.deepEqual(store.client(index), { index, session: "s", pid: 1, username: "me" });
-    assert.equal(store.client(999), undefined);
+    const index = await store.clients.index("s", 1, "me");
+    assert.equal(await store.clients.index("s", 1, "me"), index);
+    assert.notEqual(await store.clients.index("s", 2, "me"), index);
+    assert.deepEqual(store.clients.card(index), { index, session: "s", pid: 1, username: "me" });
+    assert.equal(store.clients.card(999), undefined);
   });
 
   test("a group's task is a record in ipyparallel's shape", async (store) => {
-    const client = await store.clientIndex("s", 1, "me");
+    const client = await store.clients.index("s", 1, "me");
     store.engine(0, "engine-0");
     store.takeTasks(tasksGroup(client, 1, 2), "task");
     const open = (await store.get("s_1_1"))!;
@@ -125,13 +125,13 @@ export function testRecords(
   });
 
   test("an open task tells the engine that has it", async (store) => {
-    const client = await store.clientIndex("s", 1, "me");
+    const client = await store.clients.index("s", 1, "me");
     store.takeTasks(tasksGroup(client, 1, 1), "task");
     assert.equal((await store.get("s_1_1"))!.field("engine_uuid"), "engine-9");
   }, () => "engine-9");
 
   test("the first result of a task stays", async (store) => {
-    const client = await store.clientIndex("s", 1, "me");
+    const client = await store.clients.index("s", 1, "me");
     store.engine(0, "a");
     store.engine(1, "b");
     store.takeTasks(tasksGroup(client, 1, 1), "task");
@@ -141,7 +141,7 @@ export function testRecords(
   });
 
   test("an error's record has what the client shows", async (store) => {
-    const client = await store.clientIndex("s", 1, "me");
+    const client = await store.clients.index("s", 1, "me");
     store.takeTasks(tasksGroup(client, 1, 1), "task");
     const writer = new GroupWriter();
     const body = encodeValue({ ename: "TypeError", evalue: "no", traceback: ["at f"] }).body;
@@ -160,7 +160,7 @@ export function testRecords(
   });
 
   test("options in the tail are the metadata", async (store) => {
-    const client = await store.clientIndex("s", 1, "me");
+    const client = await store.clients.index("s", 1, "me");
     const writer = new GroupWriter();
     const tail = new TextEncoder().encode(JSON.stringify({ label: "mine", retries: 2 }));
     const value = encodeValue({ code: "1 + 1" }).body;
@@ -176,7 +176,7 @@ export function testRecords(
   });
 
   test("large buffers come in pieces and are whole in the record", async (store) => {
-    const client = await store.clientIndex("s", 1, "me");
+    const client = await store.clients.index("s", 1, "me");
     const large = crypto.getRandomValues(new Uint8Array(60_000));
     const halves = [large.subarray(0, 30_000), large.subarray(30_000)] as const;
     for (const total of [60_000, 3 << 20]) {
@@ -201,7 +201,7 @@ export function testRecords(
   });
 
   test("a piece that does not fit is refused, and its buffer is not there", async (store) => {
-    const client = await store.clientIndex("s", 1, "me");
+    const client = await store.clients.index("s", 1, "me");
     const piece = new Uint8Array(10);
     assert.throws(() => store.takeChunk(chunkGroup(client, 1, 0, piece, 100, 50), piece), RangeError);
     assert.throws(
@@ -274,7 +274,7 @@ export function testRecords(
   });
 
   test("output of a group's task joins its record", async (store) => {
-    const client = await store.clientIndex("s", 1, "me");
+    const client = await store.clients.index("s", 1, "me");
     store.output("s_1_1", { kind: "stderr", text: "oh" });
     assert.equal(await store.get("s_1_1"), undefined);
     store.takeTasks(tasksGroup(client, 1, 1), "task");
@@ -289,7 +289,7 @@ export function testRecords(
   });
 
   test("queries narrow by time, state, engine, client and queue", async (store) => {
-    const client = await store.clientIndex("s", 1, "me");
+    const client = await store.clients.index("s", 1, "me");
     store.engine(0, "e0");
     store.takeTasks(tasksGroup(client, 1, 10), "task");
     store.takeTasks(tasksGroup(client, 11, 2, 0), "mux");
@@ -315,7 +315,7 @@ export function testRecords(
   });
 
   test("finished records are dropped, open ones stay", async (store) => {
-    const client = await store.clientIndex("s", 1, "me");
+    const client = await store.clients.index("s", 1, "me");
     store.engine(0, "e0");
     store.takeTasks(tasksGroup(client, 1, 5), "task");
     store.takeResults(resultsGroup(client, 1, 3), 9);
@@ -327,7 +327,7 @@ export function testRecords(
   });
 
   test("resubmitted is kept for both kinds of record", async (store) => {
-    const client = await store.clientIndex("s", 1, "me");
+    const client = await store.clients.index("s", 1, "me");
     store.takeTasks(tasksGroup(client, 1, 1), "task");
     store.put("s_1_1", { resubmitted: "new-1" });
     store.put("peer-1", { submitted: 5 });

@@ -6,6 +6,7 @@ import { connectionPaths } from "../../src/protocol/connection_file.ts";
 import { silentLogger } from "../../src/base/log.ts";
 import { startHub } from "../../src/hub/hub.ts";
 import { GroupReader } from "../../src/protocol/group_reader.ts";
+import { BatchWriter } from "../../src/protocol/link_batch.ts";
 import { GroupWriter } from "../../src/protocol/group_writer.ts";
 import { ANY, KIND } from "../../src/protocol/groups.ts";
 import { readValue } from "../../src/protocol/values.ts";
@@ -202,6 +203,25 @@ test("hub records groups, acknowledges them after the commit, and counts what is
   assert.equal(records.buffers.length, 2);
   hub.scheduler.data("tasks", [encoder.encode("no group")]);
   await until("an acknowledgement all the same", () => hub.scheduler.acknowledged === 5 || undefined);
+});
+
+test("hub acknowledges every message of a batch, also those that it cannot read", async (hub) => {
+  const writer = new BatchWriter();
+  const { session } = hub.client();
+  const output = session.message("stream", { name: "stdout", text: "said" }, { parent: session.header("x") });
+  for (const frames of [output, output, output]) {
+    writer.begin(frames.length + 1);
+    writer.frame(encoder.encode("iopub"));
+    frames.forEach((frame) => writer.frame(frame));
+  }
+  const batch = writer.take().slice();
+  hub.scheduler.data("batch", [batch]);
+  await until("all of them", () => hub.scheduler.acknowledged === 3 || undefined);
+  hub.scheduler.data("batch", [batch.subarray(0, batch.length - 1)]);
+  await until("the one that is cut off too", () => hub.scheduler.acknowledged === 6 || undefined);
+  hub.scheduler.data("batch", [new Uint8Array(0)]);
+  await until("a batch of nothing too", () => hub.scheduler.acknowledged === 7 || undefined);
+  assert.equal(hub.lines.filter((line) => line.includes("a batch that cannot be read")).length, 2);
 });
 
 test("hub records a Python client's task from the schedulers' copies", async (hub) => {
