@@ -162,10 +162,14 @@ export class BroadcastScheduler {
     if (targets === null) {
       return this.#refuse(idents, header, { ename: "ValueError", evalue: this.#parts.noTargets });
     }
-    if (sender.cap !== null && targets.some(({ uuid }) => this.#free.has(uuid))) {
-      return this.#refuse(idents, header, cappedAway(sender));
-    }
     const isCoalescing = metadata["is_coalescing"] === true;
+    if (sender.cap !== null && targets.some(({ uuid }) => this.#free.has(uuid))) {
+      const refusal = cappedAway(sender);
+      if (isCoalescing) return this.#refuse(idents, header, refusal);
+      // Its client waits for one reply of each engine.
+      for (const target of targets) this.#sendInPlace(request, target, refusal);
+      return;
+    }
     // Copies of others are aborted by their engines, which know the ids that their client named.
     if (isCoalescing && this.#parts.early.take(header.msg_id)) return this.#abortWhole(request, targets);
     const actions = this.#core.step({
@@ -257,7 +261,7 @@ export class BroadcastScheduler {
       case "keep":
         return this.#record(action.request, action.uuid);
       case "refuse":
-        return this.#sendInPlace(action.request, action.target, action.why);
+        return this.#sendInPlace(action.request, action.target, lostEngine(action.why));
       case "lose":
         return this.#recordLoss(action.request, action.target, action.why);
       case "coalesce":
@@ -307,15 +311,19 @@ export class BroadcastScheduler {
   }
 
   #recordLoss(request: Request, target: BroadcastTarget, why: string): void {
-    const frames = this.#errorFrames(request, target, why);
+    const frames = this.#errorFrames(request, target, lostEngine(why));
     this.#parts.link.send("outbcast", [request.idents[0]!, encoder.encode(target.uuid), ...frames]);
   }
 
-  #sendInPlace(request: Request, target: BroadcastTarget, why: string): void {
-    this.#parts.clients.send([...request.idents, ...this.#errorFrames(request, target, why)]);
+  #sendInPlace(request: Request, target: BroadcastTarget, refusal: Refusal): void {
+    this.#parts.clients.send([...request.idents, ...this.#errorFrames(request, target, refusal)]);
   }
 
-  #errorFrames({ header }: Request, { uuid }: BroadcastTarget, why: string): Uint8Array[] {
+  #errorFrames(
+    { header }: Request,
+    { uuid }: BroadcastTarget,
+    { ename, evalue }: Refusal,
+  ): Uint8Array[] {
     const metadata = {
       status: "error",
       engine: uuid,
@@ -324,7 +332,7 @@ export class BroadcastScheduler {
       original_msg_id: header.msg_id,
     };
     const parent = { ...header, msg_id: copyId(header.msg_id, uuid) };
-    return this.#parts.door.session.message(replyType(header), errorContent("EngineError", why), {
+    return this.#parts.door.session.message(replyType(header), errorContent(ename, evalue), {
       parent,
       metadata,
     });
@@ -350,6 +358,10 @@ export class BroadcastScheduler {
     if (isHeard) clients.send([...request.idents, ...frames]);
     for (const later of request.later.take(session)) clients.send([...request.idents, ...later]);
   }
+}
+
+function lostEngine(why: string): Refusal {
+  return { ename: "EngineError", evalue: why };
 }
 
 /** The id under which an engine gets its copy. */

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { Client } from "../../src/client/client.ts";
 import { curveKeypair } from "../../src/wire/curve.ts";
 import { RunFolder } from "../cli/run_folder.ts";
+import { PythonPeers, pythonTest } from "./python_peers.ts";
 
 const PING = "--ping=150";
 
@@ -101,4 +102,54 @@ Deno.test("a client's cap holds for balanced and direct tasks, and for what it a
     eve.result(renewed!, { timeoutMs: 20_000 }),
     /NotCapable|denied|Requires read access/i,
   );
+});
+
+const PYTHON_CLIENT = `
+import sys, traitlets, ipyparallel as ipp
+file, who, public, secret, data = sys.argv[1:]
+
+class Client(ipp.Client):  # it takes keys no other way
+    curve_publickey = traitlets.Bytes(public.encode(), allow_none=True)
+    curve_secretkey = traitlets.Bytes(secret.encode(), allow_none=True)
+
+rc = Client(file, timeout=20)
+rc.wait_for_engines(2, timeout=40)
+ours, theirs = (0, 1)
+reading = f"Deno.readTextFileSync({data + '/a.txt'!r})"
+listing = f"[...Deno.readDirSync({data!r})].length"
+
+def said(view, code):
+    try:
+        return view.execute(code, silent=False, block=True).execute_result["data"]["text/plain"]
+    except ipp.RemoteError as error:
+        return error.ename
+
+def ends(call):
+    try:
+        return call()
+    except ipp.RemoteError as error:
+        return "PermissionDenied" if "PermissionDenied" in str(error) else error.ename
+
+print(said(rc[ours], reading), said(rc[ours], listing))
+print(ends(lambda: rc[theirs].apply_sync(lambda: "ran")))
+print(ends(lambda: rc.broadcast_view([theirs]).apply_sync(lambda: "ran")[0]))
+print(ends(lambda: rc.load_balanced_view().apply_sync(lambda: "ran")))
+`;
+
+pythonTest("Python's clients are capped on our engines, and kept off Python's", async () => {
+  await using folder = new RunFolder();
+  const { data, keys, connect } = await cappedCluster(folder);
+  await using ada = await connect("ada");
+  await using python = new PythonPeers(folder);
+  python.startEngines(1, {
+    IPP_CURVE_PUBLICKEY: keys.engine.publicKey,
+    IPP_CURVE_SECRETKEY: keys.engine.secretKey,
+  });
+  await ada.waitForEngines(2, { timeoutMs: 20_000 });
+  const said = (who: "ada" | "bob" | "eve") =>
+    python.run(PYTHON_CLIENT, who, keys[who].publicKey, keys[who].secretKey, data);
+  assert.equal(await said("ada"), '"alpha" 1\nran\nran\nran');
+  const refused = "PermissionDenied\nPermissionDenied\nTypeError";
+  assert.equal(await said("bob"), `"alpha" NotCapable\n${refused}`);
+  assert.equal(await said("eve"), `NotCapable NotCapable\n${refused}`);
 });
