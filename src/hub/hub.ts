@@ -264,6 +264,7 @@ class RunningHub implements Hub {
       policy: this.#options.policy ?? null,
       resubmit: (msgIds, cap) => this.#resubmit(msgIds, cap),
       status: () => this.status(),
+      settled: () => this.#link.settled(),
       dask: this.#options.dask,
       onShutdown: (request) => this.#onShutdown(request),
       onChange: () => this.#intake.touch(),

@@ -38,6 +38,7 @@ export class PeerIntake {
    */
   take(topic: RecordedTopic, frames: readonly Uint8Array[], now: number): void {
     const { session, store } = this.#parts;
+    if (topic === "tracktask") return this.#assigned(text(frames[0]), text(frames[1]));
     const message = topic === "out" ? this.#relayed(frames, now) : session.parseChecked(frames);
     if (store.keepsFrames) message.buffers = message.buffers.map((buffer) => buffer.slice());
     switch (topic) {
@@ -47,8 +48,6 @@ export class PeerIntake {
         return this.#directResult(message, now);
       case "intask":
         return this.#task(message);
-      case "tracktask":
-        return this.#assigned(message);
       case "outtask":
         return this.#taskResult(message, now);
       case "inbcast":
@@ -116,10 +115,8 @@ export class PeerIntake {
     store.put(msgId, { ...submission(message), queue: "task" });
   }
 
-  #assigned({ content }: Message): void {
+  #assigned(msgId: string, uuid: string): void {
     const { ledger, registry, store } = this.#parts;
-    const { msg_id: msgId, engine_id: uuid } = content;
-    if (typeof msgId !== "string" || typeof uuid !== "string") return;
     const engine = registry.byUuid(uuid);
     // Without a uuid: an engine gave it back, and it waits for another one.
     if (engine || uuid === "") ledger.assignPeer(msgId, engine?.id ?? null);

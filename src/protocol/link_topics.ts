@@ -22,6 +22,16 @@ const RECORDED_TOPICS: ReadonlySet<string> = new Set(RECORDED);
  */
 export const GATHERED_TOPICS: ReadonlySet<LinkTopic> = new Set<LinkTopic>([...RECORDED, ...CONTROL]);
 
+/**
+ * Of these, those that may wait for others to leave with them: no decision of the hub hangs on them, and before it answers a question it lets the scheduler send what waits.
+ */
+export const PATIENT_TOPICS: ReadonlySet<LinkTopic> = new Set<LinkTopic>([
+  "intask",
+  "tracktask",
+  "outtask",
+  "iopub",
+]);
+
 export function isRecordedTopic(topic: string): topic is RecordedTopic {
   return RECORDED_TOPICS.has(topic);
 }

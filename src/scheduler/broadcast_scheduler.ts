@@ -69,6 +69,8 @@ interface Together {
   readonly isHeard: boolean;
 }
 
+/** Requests whose ids are remembered when they have ended. */
+const MAX_TAKEN = 10_000;
 const encoder = new TextEncoder();
 /** Stands where a client's address is. */
 const NOBODY = new Uint8Array(0);
@@ -81,6 +83,8 @@ export class BroadcastScheduler {
   readonly #incoming = new Incoming();
   /** Registered engines of Python's, which keep to no cap. */
   readonly #free = new Set<string>();
+  /** Ids of the last requests. */
+  readonly #taken = new Set<string>();
 
   constructor(parts: BroadcastParts) {
     this.#parts = parts;
@@ -149,13 +153,14 @@ export class BroadcastScheduler {
       }
       return;
     }
-    if (this.#core.find(header.msg_id)) {
+    if (this.#core.find(header.msg_id) || this.#taken.has(header.msg_id)) {
       return this.#refuse(message.idents, header, takenId(header.msg_id));
     }
     const sender = this.#parts.gate.senderOf(incoming);
     if (sender === null || !this.#parts.gate.mayBe(sender, header.session)) {
       return this.#refuse(message.idents, header, notYours(header.session));
     }
+    this.#remember(header.msg_id);
     const idents = message.idents.map((ident) => ident.slice());
     const request = { idents, header, metadata, sender, later: new LaterRefusals() };
     const targets = readTargets(metadata["targets"]);
@@ -194,6 +199,15 @@ export class BroadcastScheduler {
         door.drop("a client on broadcast", `too many requests under the id "${msgId}"`);
       }
     } else clients.send([...idents, ...refusalFrames(door.session, header, refusal)]);
+  }
+
+  /** The oldest ids are forgotten; those of open requests the core knows. */
+  #remember(msgId: string): void {
+    this.#taken.add(msgId);
+    for (const oldest of this.#taken) {
+      if (this.#taken.size <= MAX_TAKEN) return;
+      this.#taken.delete(oldest);
+    }
   }
 
   #abortWhole(request: Request, targets: readonly BroadcastTarget[]): void {

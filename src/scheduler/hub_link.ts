@@ -3,10 +3,11 @@
  *
  * The hub acknowledges data messages after its commit; what is not acknowledged is bounded, and `isOpen` says whether clients may be read.
  */
+import { now } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import { Queue } from "../base/queue.ts";
 import { BatchWriter } from "../protocol/link_batch.ts";
-import { GATHERED_TOPICS, type LinkTopic } from "../protocol/link_topics.ts";
+import { GATHERED_TOPICS, type LinkTopic, PATIENT_TOPICS } from "../protocol/link_topics.ts";
 import type { Incoming } from "../wire/incoming.ts";
 import type { Socket } from "../wire/socket.ts";
 import { SCHEDULER_BOUNDS } from "./options.ts";
@@ -33,6 +34,8 @@ export class HubLink {
   /** Sizes of what is under way, oldest first. */
   readonly #sizes = new Queue<number>();
   readonly #batch = new BatchWriter();
+  /** When what is gathered has to leave, at the latest. */
+  #flushAt = Infinity;
 
   constructor(socket: Socket, log: Logger) {
     this.#socket = socket;
@@ -74,8 +77,19 @@ export class HubLink {
     } else message.forward(this.#socket, [topicFrame(topic), ...prefix], from);
   }
 
+  /** When `flushDue` has something to do. */
+  get nextFlush(): number {
+    return this.#flushAt;
+  }
+
+  /** Sends what is gathered, if its time has come. */
+  flushDue(at: number): void {
+    if (this.#flushAt <= at) this.flush();
+  }
+
   /** Sends what is gathered: whatever else goes to the hub must not overtake it. */
   flush(): void {
+    this.#flushAt = Infinity;
     if (this.#batch.count === 0) return;
     this.#socket.send([topicFrame("batch"), this.#batch.take()]);
   }
@@ -87,6 +101,8 @@ export class HubLink {
       this.flush();
     }
     if (!isSmall || !GATHERED_TOPICS.has(topic)) return false;
+    if (!PATIENT_TOPICS.has(topic)) this.#flushAt = 0;
+    else if (this.#flushAt === Infinity) this.#flushAt = now() + SCHEDULER_BOUNDS.gatherMs;
     this.#batch.begin(frames + 1);
     this.#batch.frame(topicFrame(topic));
     return true;
@@ -107,7 +123,8 @@ export class HubLink {
       if (name === "ack") this.#acknowledge(body);
       else if (name === "json") {
         const news: HubNews | null = this.#parse(body);
-        if (news !== null) yield news;
+        if (news?.kind === "flush") this.tell({ kind: "flushed", number: news["number"] });
+        else if (news !== null) yield news;
       }
     }
   }

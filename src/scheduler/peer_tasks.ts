@@ -122,7 +122,8 @@ export class PeerTasks {
   /** A task of a peer: `[rid, DELIM, …]`. */
   fromClient(incoming: Incoming, sender: Sender): void {
     const core = this.#core;
-    const frames = incoming.frames();
+    // They are kept until the task ends.
+    const frames = incoming.ownFrames();
     const rid = frames[0]!;
     const message = this.#door.parse(frames, CLIENT, ({ header }, why) => {
       this.#refuse(rid, header, unreadable(why));
@@ -218,7 +219,7 @@ export class PeerTasks {
     const { client, n } = id;
     const seq = core.seqOf(client, n);
     const peer = core.peerOf(seq);
-    const metadata: Record<string, unknown> = { ...message.metadata };
+    const { metadata } = message;
     const at = now();
     if (metadata.dependencies_met === false) core.unmet(engine, seq, at);
     else {
@@ -280,10 +281,8 @@ export class PeerTasks {
     if (isPeerTask(peer)) this.#track(peer, "");
   }
 
-  #track({ header: { msg_id } }: PeerTask, engine_id: string): void {
-    const { session } = this.#door;
-    const frames = session.unsigned("task_destination", { msg_id, engine_id });
-    this.#link.send("tracktask", [encoder.encode(session.session), ...frames]);
+  #track({ header: { msg_id } }: PeerTask, engine: string): void {
+    this.#link.send("tracktask", [encoder.encode(msg_id), encoder.encode(engine)]);
   }
 
   /** The first time as they came; then signed anew with the number of the try, since an engine ignores a signature that it has seen. */

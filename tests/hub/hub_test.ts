@@ -237,8 +237,7 @@ test("hub records a Python client's task from the schedulers' copies", async (hu
   const waiting = () => client.ask("queue_request", { targets: null, verbose: true });
   await until("the task", () => hub.scheduler.acknowledged === 1 || undefined);
   assert.deepEqual((await waiting()).content["unassigned"], [parent.msg_id]);
-  const track = session.message("task_destination", { msg_id: parent.msg_id, engine_id: "e0" });
-  hub.scheduler.data("tracktask", [encoder.encode("s"), ...track]);
+  hub.scheduler.data("tracktask", [encoder.encode(parent.msg_id), encoder.encode("e0")]);
   const stream = session.message("stream", { name: "stdout", text: "hi" }, { parent });
   hub.scheduler.data("iopub", [encoder.encode("engine.0.stdout"), ...stream]);
   await until("the output", () => hub.scheduler.acknowledged === 3 || undefined);
