@@ -9,6 +9,7 @@ import { ENGINE_OPTIONS } from "../engine/options.ts";
 import { enginePermissions } from "../engine/permission_options.ts";
 import { type EngineConnection, parseConnection } from "../protocol/connection_file.ts";
 import { awaitConnectionFile, type FileWait } from "./await_file.ts";
+import { excess, type PermissionSet, readSet } from "../protocol/permissions.ts";
 import {
   addExamples,
   addLogFlags,
@@ -46,6 +47,14 @@ export function defineEngine(command: Command, translated: OwnArguments): void {
       place: run.profile.place("engine", "permissions"),
       base: Deno.cwd(),
     });
+    if (readsSecrets(ceiling, run.dir)) {
+      log.warn(
+        "Tasks may read this cluster's key: who has it may do everything; grant less, or deny the folder",
+        {
+          folder: `${run.dir}/security`,
+        },
+      );
+    }
     const kernelFile = kernelFileOf(flags, options.engines);
     const isJupyters = Deno.env.has("JPY_PARENT_PID");
     const { runEngineHost } = await import("../engine/engine.ts");
@@ -102,6 +111,12 @@ function addEngineFlags(command: Command): void {
     "tsparallel engine --allow-read=/data --allow-net=api.example.org:443    what tasks may do at most",
     "tsparallel engine --file ./ipcontroller-engine.json --memory-limit-mb 512",
   ]);
+}
+
+/** Whether tasks may read the files that have the cluster's key in them. */
+function readsSecrets(ceiling: PermissionSet, dir: string): boolean {
+  const secrets = readSet({ read: [`${dir}/security`] }, "security", Deno.cwd());
+  return excess(secrets, ceiling).length === 0;
 }
 
 function wantedId(flags: Flags): number | undefined {

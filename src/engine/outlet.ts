@@ -3,6 +3,7 @@
  */
 import { now } from "../base/clock.ts";
 import { isoTime, type ParentHeader } from "../protocol/frames.ts";
+import { type DeniedPermission, PermissionDenied } from "../protocol/errors.ts";
 import { OP, RESULT_FLAG, STATUS, type TaskRecord } from "../protocol/groups.ts";
 import { encodeValue, readValue } from "../protocol/values.ts";
 import type { Usage } from "./child_usage.ts";
@@ -45,6 +46,7 @@ interface TailParts {
   readonly op?: number;
   readonly limit?: LimitHit | null;
   readonly postMortem?: PostMortem | null;
+  readonly denied?: DeniedPermission | undefined;
 }
 
 type PeerTask = PeerExecute | PeerApply | InternalTask;
@@ -197,6 +199,7 @@ export class Outlet implements DriverHooks {
       limit: null,
       out: null,
       postMortem: null,
+      denied: deniedOf(error),
       key: core.lanes.default.key,
       epoch: core.epoch,
     });
@@ -219,6 +222,7 @@ export class Outlet implements DriverHooks {
     readonly limit: LimitHit | null;
     readonly out: readonly number[] | null;
     readonly postMortem: PostMortem | null;
+    readonly denied?: DeniedPermission | undefined;
     readonly key: ChildKey;
     readonly epoch: number;
   }): void {
@@ -241,13 +245,14 @@ export class Outlet implements DriverHooks {
     );
   }
 
-  #tail({ key, out, op, limit = null, postMortem = null }: TailParts): Uint8Array {
+  #tail({ key, out, op, limit = null, postMortem = null, denied }: TailParts): Uint8Array {
     const { core, uuid, engineId } = this.#parts, { default: lane } = core.lanes;
     const engine_info = { engine_id: engineId(), engine_uuid: uuid, method: METHOD[op ?? 0] };
     return encoder.encode(JSON.stringify({
       ...(out === null ? {} : { out }),
       ...(op === undefined ? {} : { engine_info }),
       ...(limit === null ? {} : { limit }),
+      ...(denied === undefined ? {} : { denied }),
       ...(key.permissions === lane.key.permissions ? {} : { permissions: jsonOf(key) }),
       ...(key.isolation === lane.key.isolation ? {} : { isolation: key.isolation }),
       ...(postMortem === null ? {} : { post_mortem: postMortem }),
@@ -275,6 +280,15 @@ export class Outlet implements DriverHooks {
       version: "5.4",
     };
   }
+}
+
+/** What a task was refused for, where that is why. */
+function deniedOf(error: Error): DeniedPermission | undefined {
+  if (!(error instanceof PermissionDenied)) return undefined;
+  const { permission, value, where } = error;
+  return permission === undefined || value === undefined || where === undefined
+    ? undefined
+    : { permission, value, where };
 }
 
 function asPeer(peer: unknown): PeerTask | undefined {

@@ -2,9 +2,10 @@
  * What is known of a task that did not end well, as its result's tail and its record tell it (PROTOCOL.md, "Tails"). Everything in it was seen by the host
  * from outside, but for the last output, which is the task's own.
  */
+import type { By } from "../protocol/by.ts";
 import { toJson } from "../protocol/permissions.ts";
 import type { Usage } from "./child_usage.ts";
-import type { By, EndedBy, Ending } from "./core_types.ts";
+import type { EndedBy, Ending } from "./core_types.ts";
 import type { ChildKey } from "./grants.ts";
 import type { LimitHit } from "./task_limits.ts";
 
@@ -32,18 +33,18 @@ export interface DeniedAct {
   readonly where: string;
 }
 
-/** The same as JSON. */
+/** The same as JSON; what is not known, or was not so, is absent. */
 export interface PostMortem {
   readonly ended_by: EndedBy;
-  readonly exit_code: number | null;
-  readonly signal: number | null;
-  readonly limit: LimitHit | null;
+  readonly exit_code?: number;
+  readonly signal?: number;
+  readonly limit?: LimitHit;
   readonly run_ms: number;
   readonly cpu_ms: number;
   readonly peak_memory_mb: number;
   readonly denied: readonly DeniedAct[];
   readonly last_output: string;
-  readonly by: By | null;
+  readonly by?: By;
   readonly permissions: unknown;
   readonly isolation: string;
   readonly sandbox: string;
@@ -57,15 +58,15 @@ export function postMortemOf(death: Death, denied: readonly DeniedAct[] = []): P
   const hasStarted = startedAt > 0;
   return {
     ended_by: endedBy,
-    exit_code: end?.code ?? null,
-    signal: end?.signal ?? null,
-    limit,
+    ...(end === null || end.code === null ? {} : { exit_code: end.code }),
+    ...(end === null || end.signal === null ? {} : { signal: end.signal }),
+    ...(limit === null ? {} : { limit }),
     run_ms: hasStarted ? rounded(Math.max(0, finishedAt - startedAt)) : 0,
     cpu_ms: rounded(usage.cpuMs),
     peak_memory_mb: rounded(usage.peakBytes / 2 ** 20),
     denied,
     last_output: lastOutput,
-    by,
+    ...(by === null ? {} : { by }),
     permissions: jsonOf(key),
     isolation: key.isolation,
     sandbox,

@@ -16,10 +16,12 @@ import {
 } from "../protocol/primordials.ts";
 import { encodeError, readValue, ValueWriter } from "../protocol/values.ts";
 import { Asking, named } from "./asking.ts";
+import { Denials } from "./denials.ts";
 import { Doorbell, guarded } from "./doorbell.ts";
 import { Definitions } from "./definitions.ts";
 import { Namespace } from "./namespace.ts";
 import { PythonCalls } from "./python_calls.ts";
+import { tellExits } from "./exits.ts";
 import { swallowLateErrors } from "./late_errors.ts";
 import { countOutput } from "./output.ts";
 import { closeBackDoors, consoleMaker, denoWallStands, proxyTest } from "./realm.ts";
@@ -31,6 +33,10 @@ import { WorkerRing } from "./ring_worker.ts";
 /** What the child's main thread gives to its Worker. */
 export interface WorkerStart {
   readonly memory: ArrayBuffer;
+  /** Whether no other Worker has had the ring. */
+  readonly isFirst: boolean;
+  /** Whether this Worker is for one task only. */
+  readonly isFresh: boolean;
   readonly entries: number;
   readonly ringBytes: number;
   readonly arenaBytes: number;
@@ -73,6 +79,11 @@ const mapSize = Function.prototype.call.bind(
 const PrimordialMap = Map;
 const PrimordialPromise = Promise;
 const closeWorker = self.close.bind(self);
+const postToMain: (message: unknown, transfer?: Transferable[]) => void = Reflect.get(
+  self,
+  "postMessage" as string,
+)
+  .bind(self);
 
 const PrimordialString = String;
 const NOTHING = new Uint8Array(0);
@@ -105,18 +116,28 @@ class TaskRunner {
   readonly #reflection: Reflection;
   readonly #asking: Asking;
   readonly #signal: TaskSignal;
+  readonly #denials: Denials;
   readonly #resultLimitBytes: number;
   readonly #showLimitBytes: number;
   /** The task that waits. */
   #turn: Turn | undefined;
   #isListening = false;
+  readonly #isFresh: boolean;
 
   constructor(ring: WorkerRing, bell: Doorbell, start: WorkerStart, isProxy: ProxyTest) {
     this.#ring = ring;
     this.#bell = bell;
     this.#writer = new ValueWriter(64 << 10, { maxBytes: start.resultLimitBytes });
+    this.#isFresh = start.isFresh;
     this.#resultLimitBytes = start.resultLimitBytes;
     this.#showLimitBytes = start.ringBytes / 4;
+    const layout = ringLayout(start.entries, start.ringBytes, start.arenaBytes);
+    this.#denials = new Denials(
+      start.memory,
+      layout.denials,
+      () => this.#isRunning ? ring.field(REQUEST.ticket) : -1,
+    );
+    this.#denials.watch();
     this.#reflection = new Reflection(isProxy);
     this.#asking = new Asking({
       show: (event) => this.#show(event),
@@ -134,25 +155,31 @@ class TaskRunner {
     this.#python = new PythonCalls(this.#namespace, start.resultLimitBytes);
   }
 
-  /** Takes all requests that wait. */
-  async drain(): Promise<void> {
+  /** Takes all requests that wait. True: it has done its one task. */
+  async drain(): Promise<boolean> {
     const ring = this.#ring;
     this.#time = this.#rungAt = now();
+    let isOver = false;
     while (ring.hasRequest) {
       const op = ring.field(REQUEST.op);
+      let isTask = false;
       if (op === OP.define) this.#define();
       else if (op === RING_OP.chunk) this.#keepPiece();
       else if (op === RING_OP.drop) mapDelete(this.#parts, ring.field(REQUEST.ticket));
       else if (ring.start(this.#time)) {
+        isTask = true;
         const pending = this.#task(op);
         if (pending !== undefined) await guarded(pending);
       } else mapDelete(this.#parts, ring.field(REQUEST.ticket));
       ring.done();
+      isOver = isTask && this.#isFresh;
+      if (isOver) break;
       if (this.#time - this.#rungAt < RING_AFTER_MS) continue;
       this.#rungAt = this.#time;
       ring.ring();
     }
     ring.ring();
+    return isOver;
   }
 
   #define(): void {
@@ -201,6 +228,7 @@ class TaskRunner {
   /** Runs a task and publishes its one answer. Only a task that has to wait makes this wait. */
   #task(op: number): Promise<void> | undefined {
     const started = this.#time;
+    this.#denials.forget();
     this.#signal.forget();
     this.#isRunning = true;
     try {
@@ -359,9 +387,11 @@ class TaskRunner {
   }
 
   #fail(error: unknown, started: number): void {
+    if (error !== TOO_LARGE) this.#denials.note(error);
     this.#isRunning = false;
     if (error === TOO_LARGE) return this.#tooLarge(started);
     const body = encodeError(error);
+    if (this.#denials.hasAny) this.#ring.publish(RESULT_KIND.denied, 0, this.#denials.records(), 0, 0);
     const isLong = typedArrayLength(body) > INLINE_BODY_BYTES;
     if (isLong) this.#ring.publishBuffer(0, body);
     this.#time = now();
@@ -391,15 +421,19 @@ async function serve(start: WorkerStart): Promise<void> {
   const { stdout, stderr } = countOutput(consoleMaker(), start.memory);
   const isProxy = proxyTest();
   closeBackDoors();
+  tellExits(postToMain);
   swallowLateErrors(stderr);
   const layout = ringLayout(start.entries, start.ringBytes, start.arenaBytes);
   const ring = new WorkerRing(start.memory, layout, bell, { stdout, stderr });
   const runner = new TaskRunner(ring, bell, start, isProxy);
-  const report = encodeUtf8(JSON.stringify({ deno: isDeno, ...start.walls }));
-  ring.publish(RESULT_KIND.ready, 0, report, 0, 0);
-  ring.ring();
+  if (start.isFirst) {
+    const report = encodeUtf8(JSON.stringify({ deno: isDeno, ...start.walls }));
+    ring.publish(RESULT_KIND.ready, 0, report, 0, 0);
+    ring.ring();
+  } else ring.takeOver();
   for (;;) {
-    await guarded(runner.drain());
+    // The main thread ends this Worker, and gives the memory to the next.
+    if (await guarded(runner.drain())) return postToMain(start.memory, [start.memory]);
     if (!await guarded(bell.sleep())) break;
   }
   closeWorker();

@@ -19,13 +19,16 @@ import {
   waitpid,
   writeFd,
 } from "../native/libc.ts";
-import { processCpuMs } from "../native/process_usage.ts";
+import { GroupMeter, processCpuMs } from "../native/process_usage.ts";
 import type { PermissionName } from "../protocol/permissions.ts";
+import { hasAny } from "./effective.ts";
+import { ProgramGuard } from "./program_guard.ts";
 import { BELL, type RingLayout } from "./ring.ts";
 import { Nonsense, type RingSink } from "./slot_checks.ts";
 import type { ChildEnd, Grant, Offer, SlotHandle, SlotSettings, SlotSink } from "./slot_contract.ts";
 import { CHILD_PHASE, frameOf, toldGrant } from "./slot_job.ts";
 import type { SpecialStart } from "./special_start.ts";
+import { endOf, type Verdict } from "./slot_end.ts";
 import { HostRing } from "./slot_ring.ts";
 import { type Pipes, startChild, type Started } from "./slot_start.ts";
 import { TextStream } from "./slot_text.ts";
@@ -40,12 +43,6 @@ const STUCK_MS = 10_000;
 const ARENA_IDLE_MS = 1_000;
 /** How much of the last text is kept for the report of the end. */
 const LAST_WORDS_BYTES = 4096;
-
-/** What the runtime says when its own limit of memory is reached. */
-const OUT_OF_MEMORY =
-  /Fatal JavaScript out of memory|JavaScript heap out of memory|Fatal process out of memory/;
-/** Signals by which the runtime then ends: illegal instruction, trap, abort. */
-const FATAL_SIGNALS = [4, 5, 6];
 
 export class Slot implements SlotHandle {
   readonly pid: number;
@@ -62,6 +59,9 @@ export class Slot implements SlotHandle {
   /** The grant, until it is told. */
   #grant: Grant | undefined;
   #isDecided = false;
+  /** Where programs are granted. */
+  #guard: ProgramGuard | undefined;
+  readonly #meter: GroupMeter;
   #state: SlotHandle["state"] = "starting";
   #status: ExitStatus | undefined;
   #isClosed = false;
@@ -69,7 +69,7 @@ export class Slot implements SlotHandle {
   #isPaused = false;
   #needsBell = false;
   /** Why this side killed the child, if it did. */
-  #verdict: { readonly reason: ChildEnd["reason"]; readonly detail: string } | undefined;
+  #verdict: Verdict | undefined;
   #lastWords = "";
   /** The same with what was attributed to tasks: the runtime's own last message is. */
   #lastText = "";
@@ -96,6 +96,7 @@ export class Slot implements SlotHandle {
     const { pid, pidfd, pipes, memory, layout, settings } = started;
     this.pid = pid;
     this.#held = started.held;
+    this.#meter = new GroupMeter(pid);
     this.#pipes = pipes;
     this.#memory = memory;
     this.#layout = layout;
@@ -127,6 +128,7 @@ export class Slot implements SlotHandle {
     this.#grant = undefined;
     this.#state = "raising";
     this.#waitingSince = now();
+    if (hasAny(grant.permissions.run.allow)) this.#guard = ProgramGuard.over(this.pid);
     writeWhole(this.#pipes.bell, frameOf(toldGrant(grant, this.#held)));
   }
 
@@ -233,6 +235,7 @@ export class Slot implements SlotHandle {
         this.#stdout.settle(stdout, (text) => sink.output(ticket, "stdout", text));
         this.#stderr.settle(stderr, (text) => this.#errorText(sink, ticket, text));
       },
+      denied: (ticket, acts) => sink.denied?.(ticket, acts),
       result: (ticket, status, body, buffers, startedAt, finishedAt) =>
         sink.result(ticket, status, body, buffers, startedAt, finishedAt),
       tooLarge: (ticket, bytes, startedAt, finishedAt) => sink.tooLarge(ticket, bytes, startedAt, finishedAt),
@@ -293,8 +296,16 @@ export class Slot implements SlotHandle {
     const status = this.#reap();
     this.#drain(sink);
     const open = this.#ring.unfinished();
+    this.#tellDenials(sink, open);
     this.#state = "ended";
     sink.ended(this.#report(status), open);
+  }
+
+  #tellDenials(sink: SlotSink, open: readonly { ticket: number; started: boolean }[]): void {
+    for (const { ticket, started } of open) {
+      const acts = started ? this.#ring.denials(ticket) : [];
+      if (acts.length > 0) sink.denied?.(ticket, acts);
+    }
   }
 
   /** Once only: afterwards its process id may be somebody else's. */
@@ -302,6 +313,7 @@ export class Slot implements SlotHandle {
     if (this.#status === undefined) {
       kill(-this.pid, SIGNAL.kill);
       this.#status = waitpid(this.pid, "block") ?? { code: null, signal: null };
+      this.#guard?.close();
     }
     return this.#status;
   }
@@ -314,28 +326,17 @@ export class Slot implements SlotHandle {
   }
 
   #report(status: ExitStatus): ChildEnd {
-    const lastWords = this.#lastWords;
-    if (this.#verdict !== undefined) return { ...status, ...this.#verdict, lastWords };
-    const how = status.signal === null ? `exit code ${status.code}` : `signal ${status.signal}`;
-    if (
-      status.signal !== null && FATAL_SIGNALS.includes(status.signal) && OUT_OF_MEMORY.test(this.#lastText)
-    ) {
-      return {
-        ...status,
-        reason: "out of memory",
-        detail: `The runtime ran out of memory (${how})`,
-        lastWords,
-      };
-    }
-    return { ...status, reason: "exited", detail: `The slot's process ended by itself (${how})`, lastWords };
+    return endOf(status, this.#verdict, { lastWords: this.#lastWords, lastText: this.#lastText });
   }
 
   memory(): number {
-    return this.#state === "ended" ? 0 : residentBytes(this.pid);
+    if (this.#state === "ended") return 0;
+    return this.#guard === undefined ? residentBytes(this.pid) : this.#meter.usage().bytes;
   }
 
   cpuMs(): number {
-    return this.#state === "ended" ? 0 : processCpuMs(this.pid);
+    if (this.#state === "ended") return 0;
+    return this.#guard === undefined ? processCpuMs(this.pid) : this.#meter.usage().cpuMs;
   }
 
   kill(): void {

@@ -55,6 +55,16 @@ export interface Offer {
   readonly resultLimitBytes?: number;
 }
 
+/** An act that the task was not allowed, as the slot's runtime told it: the task itself could have made it up, or hidden it. */
+export interface Denial {
+  /** One of Deno's; `kernel`: the value is the kernel's sentence, and need not be a wall's. */
+  readonly permission: string;
+  readonly value: string;
+  readonly times: number;
+  /** Where in the task's code, as far as it can be told. */
+  readonly where: string;
+}
+
 /** Receives what `look()` found, in the order in which it happened. Views are valid during the call only. */
 export interface SlotSink {
   /** The Worker is up behind both walls; `walls` is what the child measured of them. */
@@ -78,6 +88,8 @@ export interface SlotSink {
   ): void;
   /** The task is over, and its result is larger than it may be: so many bytes at least, as the Worker says. */
   tooLarge(ticket: number, bytes: number, startedAt: number, finishedAt: number): void;
+  /** What a task was not allowed; comes ahead of its error, or of the child's end if it ran then. */
+  denied?(ticket: number, acts: readonly Denial[]): void;
   /** The child is gone and reaped; nothing follows. Tickets neither answered nor withdrawn are named with whether they had started. */
   ended(end: ChildEnd, open: readonly { readonly ticket: number; readonly started: boolean }[]): void;
 }
@@ -149,9 +161,9 @@ export interface SlotHandle {
   hasLooked(ticket: number): boolean;
   /** Drains pipes, ring and exit status into the sink. Cheap when there is nothing. */
   look(sink: SlotSink): void;
-  /** Bytes of memory that the child uses now (resident, arena included), 0 if it is gone. */
+  /** Bytes of memory that the child uses now (resident, arena included), 0 if it is gone. With the programs that it was granted. */
   memory(): number;
-  /** CPU time that the child has used so far, in ms, 0 if it is gone. */
+  /** CPU time that the child has used so far, in ms, 0 if it is gone. With the programs that it was granted. */
   cpuMs(): number;
   /** SIGKILL to its group. The `look()` after its end (`fds` tell) reports finished results first and then `ended`. */
   kill(): void;

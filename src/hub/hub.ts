@@ -14,12 +14,14 @@ import { loadPacker, type Packer } from "../protocol/packers.ts";
 import { localUrl } from "../wire/bind_interface.ts";
 import { Context } from "../wire/context.ts";
 import { AsyncPoller } from "../wire/poll.ts";
+import { Cancels } from "./cancels.ts";
 import { type Claim, claimProfile } from "./claim.ts";
 import { beforeExit, guarded } from "./guard.ts";
 import { capField, guardSockets } from "./gate.ts";
 import { bindHub, type HubSockets } from "./hub_sockets.ts";
 import { Intake } from "./intake.ts";
 import { Ledger } from "./ledger.ts";
+import { noteOf } from "./engine_notes.ts";
 import { HubFiles } from "./hub_files.ts";
 import { openRecords } from "./open_records.ts";
 import { HUB_BOUNDS, type HubOptions } from "./options.ts";
@@ -33,7 +35,7 @@ import { RequestDoor, type Visitor } from "./request_door.ts";
 import { RequestError } from "./request_error.ts";
 import { Resubmitter } from "./resubmit.ts";
 import { SchedulerLink, type SchedulerPorts } from "./scheduler_link.ts";
-import { schedulerSetup, welcomeContent } from "./told.ts";
+import { engineNews, schedulerSetup, welcomeContent } from "./told.ts";
 import { engineStatus, type HubStatus } from "./status.ts";
 
 /** A running hub. */
@@ -77,6 +79,7 @@ class RunningHub implements Hub {
   readonly #poller: AsyncPoller;
   readonly #sockets: HubSockets;
   readonly #link: SchedulerLink;
+  readonly #cancels: Cancels;
   readonly #ledger = new Ledger();
   readonly #store: RecordStore;
   readonly #presence: Presence;
@@ -115,6 +118,7 @@ class RunningHub implements Hub {
       this.#peers = this.#makePeers();
       this.#link = new SchedulerLink(this.#context, this.#poller, this.#linkEvents(), log);
       this.#stack.defer(() => this.#link.close());
+      this.#cancels = this.#makeCancels();
       this.#intake = this.#makeIntake();
       this.#door = this.#makeDoor();
     } catch (error) {
@@ -237,6 +241,12 @@ class RunningHub implements Hub {
     });
   }
 
+  #makeCancels(): Cancels {
+    const { registry } = this.#presence;
+    const tell = (message: Readonly<Record<string, unknown>>) => this.#link.tell(message);
+    return new Cancels({ ledger: this.#ledger, store: this.#store, registry, tell });
+  }
+
   #makeIntake(): Intake {
     return new Intake({
       ledger: this.#ledger,
@@ -263,6 +273,7 @@ class RunningHub implements Hub {
       welcome: (visitor) => this.#welcome(visitor),
       policy: this.#options.policy ?? null,
       resubmit: (msgIds, cap) => this.#resubmit(msgIds, cap),
+      cancel: (msgIds, by) => this.#cancels.cancel(msgIds, by),
       status: () => this.status(),
       settled: () => this.#link.settled(),
       dask: this.#options.dask,
@@ -307,6 +318,7 @@ class RunningHub implements Hub {
         this.#schedulerQueue = { waiting, assigned };
         this.#schedulerDropped = dropped;
       },
+      onCancelled: (request: unknown, words: unknown) => this.#cancels.answered(request, words),
       onData: (topic: string, frames: readonly Uint8Array[]) => this.#intake.take(topic, frames),
       onLost: (count: number) => this.#intake.lose(count),
     };
@@ -326,9 +338,7 @@ class RunningHub implements Hub {
   #onReady(ports: SchedulerPorts): void {
     clearTimeout(this.#shutdown);
     this.#ports = ports;
-    for (const { id, uuid, ours } of this.#presence.registry.engines) {
-      this.#link.tell({ kind: "engine_registered", id, uuid, ours: ours !== null });
-    }
+    for (const engine of this.#presence.registry.engines) this.#link.tell(engineNews(engine));
     this.#files.writeConnections(this.#key, this.#sockets, ports);
     this.#log.info("Hub ready");
     this.#readyGate.resolve();
@@ -337,8 +347,8 @@ class RunningHub implements Hub {
   #arrived(engine: Engine): void {
     const { id, uuid, ours } = engine;
     this.#ledger.numbers(id);
-    this.#store.engine(id, uuid);
-    this.#link.tell({ kind: "engine_registered", id, uuid, ours: ours !== null });
+    this.#store.engine(id, uuid, ours === null ? null : noteOf(ours));
+    this.#link.tell(engineNews(engine));
     this.#notify("registration_notification", engine);
   }
 

@@ -5,6 +5,7 @@
 
 import { monotonic, now } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
+import { type By, byOf } from "../protocol/by.ts";
 import type { Message, ParentHeader, Session } from "../protocol/frames.ts";
 import type {
   ClientAnnouncement,
@@ -16,6 +17,7 @@ import { replyType } from "../protocol/messages.ts";
 import { KeyBook } from "../protocol/key_book.ts";
 import type { Cap, Policy } from "../protocol/policy.ts";
 import { hubRequest, isHubRequest, ShapeError } from "../protocol/shapes.ts";
+import { type Offer, readOffer } from "../protocol/task_asks.ts";
 import type { Socket } from "../wire/socket.ts";
 import type { HubEvent } from "./core.ts";
 import { guarded } from "./guard.ts";
@@ -40,6 +42,8 @@ export interface DoorParts {
   readonly policy: Policy | null;
   /** @param cap what who asks may have at most; null: everything */
   resubmit(msgIds: readonly string[], cap: Cap | null): Promise<Record<string, string>>;
+  /** A word for each. */
+  cancel(msgIds: readonly string[], by: By): Promise<Record<string, string>>;
   status(): HubStatus;
   /** Settles when all that the schedulers know has come here. */
   settled(): Promise<void>;
@@ -63,9 +67,11 @@ export interface Visitor {
 
 const decoder = new TextDecoder();
 
+/** Who asks a question: the header of it, and the CURVE key that it came by. */
+type Asker = Message["header"] & { readonly key: string };
 type Handler<Type extends HubRequestType> = (
   content: HubRequests[Type],
-  from: { readonly session: string; readonly key: string },
+  from: Asker,
 ) => Later<Answer>;
 type Questions = Exclude<
   HubRequestType,
@@ -106,7 +112,7 @@ export class RequestDoor {
     const { queries } = parts;
     this.#handlers = {
       connection_request: async ({ tsparallel }, from) => ({
-        content: await parts.welcome({ announcement: tsparallel, ...from }),
+        content: await parts.welcome({ announcement: tsparallel, session: from.session, key: from.key }),
       }),
       queue_request: (content) => queries.queue(content),
       load_request: (content) => queries.load(content),
@@ -117,6 +123,10 @@ export class RequestDoor {
       resubmit_request: async (content, { key }) => ({
         content: { status: "ok", resubmitted: await parts.resubmit(content.msg_ids, this.#capOf(key)) },
       }),
+      cancel_request: async ({ msg_ids, who, why }, { username, session }) => {
+        const by = byOf(who ?? `${username}, session ${session}`, why);
+        return { content: { status: "ok", tasks: await parts.cancel(msg_ids, by) } };
+      },
       become_dask_request: async ({ scheduler_args }) => ({
         content: { status: "ok", ...await startDask(parts.dask, scheduler_args) },
       }),
@@ -222,7 +232,7 @@ export class RequestDoor {
   /** A question whose answer may take a while; one party's answers leave in the order of its questions. */
   #question<Type extends Questions>(rid: Uint8Array, message: Message, type: Type): void {
     const content = hubRequest(type, message.content);
-    const from = { session: message.header.session, key: this.#parts.socket.sender };
+    const from = { ...message.header, key: this.#parts.socket.sender };
     this.#turns.take(decoder.decode(rid), async () => {
       try {
         if (ABOUT_TASKS.has(type)) await this.#parts.settled();
@@ -314,6 +324,16 @@ async function startDask(dask: DaskPart | undefined, args: Readonly<Record<strin
 
 function cardOf(announcement: EngineAnnouncement | undefined) {
   if (!announcement) return null;
-  const { host, pid, sandbox } = announcement;
-  return { host, pid, sandbox };
+  const { host, pid, sandbox, permissions } = announcement;
+  return { host, pid, sandbox, offer: offerOf(permissions) };
+}
+
+/** @throws RequestError for an offer that cannot be read */
+function offerOf(permissions: unknown): Offer {
+  try {
+    return readOffer(permissions);
+  } catch (error) {
+    if (error instanceof TypeError) throw new RequestError("TypeError", error.message);
+    throw error;
+  }
 }

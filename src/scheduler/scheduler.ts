@@ -17,6 +17,7 @@ import type { Socket } from "../wire/socket.ts";
 import { BroadcastScheduler } from "./broadcast_scheduler.ts";
 import { BroadcastTree } from "./broadcast_tree.ts";
 import { CapNotices } from "./cap_notices.ts";
+import { Cancels } from "./cancels.ts";
 import { ControlRelay } from "./control_relay.ts";
 import { SchedulerCore } from "./core.ts";
 import { DirectScheduler } from "./direct_scheduler.ts";
@@ -33,7 +34,7 @@ import { allSockets, bindSockets, type SchedulerSockets } from "./ports.ts";
 import { PureTasks } from "./pure_tasks.ts";
 import { PublishRelay, SwapRelay } from "./relay.ts";
 import { awaitSetup, eventLoopTurn, fileOf, linkFromFile, type SchedulerOptions, TURN_MS } from "./setup.ts";
-import { TaskScheduler } from "./task_scheduler.ts";
+import { TaskScheduler, type TaskSchedulerParts } from "./task_scheduler.ts";
 
 export type { SchedulerOptions } from "./setup.ts";
 
@@ -112,6 +113,9 @@ class SchedulerLoop {
   readonly #direct: DirectScheduler;
   readonly #broadcast: BroadcastScheduler;
   readonly #control: ControlRelay;
+  readonly #cancels: Cancels;
+  /** Uuids of engines of ours. */
+  readonly #ours = new Set<string>();
   readonly #door: GroupDoor;
   readonly #gate: Gate;
   readonly #poller = new SyncPoller();
@@ -133,7 +137,7 @@ class SchedulerLoop {
     const peerDoor = new PeerDoor(new Session({ key: setup.key, mac, packer }), door);
     const early = new EarlyAborts();
     const common = { context, link, setup, sockets, gate, door, peerDoor, early, sealing: { mac, nonce } };
-    this.#tasks = taskScheduler(common);
+    this.#tasks = taskScheduler(common, (...ask) => this.#control.cancelAt(...ask));
     const direct = this.#direct = new DirectScheduler({
       link,
       door,
@@ -146,6 +150,13 @@ class SchedulerLoop {
     });
     this.#broadcast = broadcastScheduler(common);
     this.#control = this.#controlRelay(common);
+    this.#cancels = new Cancels({
+      link,
+      tasks: this.#tasks,
+      direct,
+      control: this.#control,
+      isOurs: (uuid) => this.#ours.has(uuid),
+    });
     this.#pure = pureTasks(common);
     this.#readers = [
       ...this.#taskReaders(common),
@@ -253,6 +264,7 @@ class SchedulerLoop {
       part.flush();
     }
     this.#control.flush();
+    this.#cancels.flush();
     this.#report(at);
     this.#link.flushDue(at);
   }
@@ -291,8 +303,10 @@ class SchedulerLoop {
       this.#gate.known(news);
       this.#welcome(news);
     }
+    if (kind === "cancel") this.#cancels.take(news);
     if (typeof id !== "number" || typeof uuid !== "string") return;
     if (kind === "engine_registered") {
+      if (news["ours"] === true) this.#ours.add(uuid);
       this.#tasks?.registered(id, uuid, this.#offerOf(news));
       this.#direct.registered(id, uuid, news.ours === true);
       this.#broadcast.registered(id, uuid, news.ours === true);
@@ -301,6 +315,7 @@ class SchedulerLoop {
       this.#direct.unregistered(uuid);
       this.#broadcast.unregistered(uuid);
       this.#control.unregistered(uuid);
+      this.#ours.delete(uuid);
     }
   }
 
@@ -333,6 +348,7 @@ class SchedulerLoop {
 
 function taskScheduler(
   { setup, sockets, link, door, peerDoor, early, sealing, gate }: Common,
+  cancelAt: TaskSchedulerParts["cancelAt"],
 ): TaskScheduler | null {
   const { scheme, hwm } = setup, { task } = sockets;
   if (task === null || !isPolicy(scheme)) return null;
@@ -344,7 +360,7 @@ function taskScheduler(
   });
   const notices = new CapNotices(sealing);
   const peers = new PeerTasks({ clients: task.clients, link, door: peerDoor, core, early, gate, notices });
-  return new TaskScheduler({ ...task, core, sealing, link, door, peers, gate, notices });
+  return new TaskScheduler({ ...task, core, sealing, link, door, peers, gate, notices, cancelAt });
 }
 
 function pureTasks({ setup, sockets, context, link, peerDoor }: Common): PureTasks | null {
