@@ -44,6 +44,14 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     summary: "show a cluster's engines and queues",
     load: async () => (await import("./status.ts")).defineStatus,
   },
+  cancel: {
+    summary: "stop tasks of any client, in any state",
+    load: async () => (await import("./cancel.ts")).defineCancel,
+  },
+  explain: {
+    summary: "say what became of a task, and why",
+    load: async () => (await import("./explain.ts")).defineExplain,
+  },
   exec: {
     summary: "run code on engines and show what comes back",
     load: async () => (await import("./exec.ts")).defineExec,

@@ -18,7 +18,7 @@ import { type Death, jsonOf, type PostMortem, postMortemOf } from "./post_mortem
 import type { PeerExecute, PeerRequests } from "./peer_requests.ts";
 import { ResultPieces } from "./result_pieces.ts";
 import type { ResultSender, Route } from "./result_sender.ts";
-import type { WallReport } from "./slot_contract.ts";
+import type { Denial, WallReport } from "./slot_contract.ts";
 import type { DriverHooks } from "./slot_driver.ts";
 import type { LimitHit } from "./task_limits.ts";
 
@@ -52,6 +52,7 @@ interface TailParts {
 type PeerTask = PeerExecute | PeerApply | InternalTask;
 
 const encoder = new TextEncoder();
+const MAX_DENIED = 1024;
 /** The end of a task that threw. */
 const FAILED = { endedBy: "error", end: null, limit: null, by: null } as const;
 const METHOD: Readonly<Record<number, string>> = {
@@ -65,6 +66,8 @@ const METHOD: Readonly<Record<number, string>> = {
 export class Outlet implements DriverHooks {
   readonly #parts: OutletParts;
   readonly #pieces = new ResultPieces();
+  /** What open tasks were not allowed to do. */
+  readonly #denied = new Map<number, readonly Denial[]>();
 
   constructor(parts: OutletParts) {
     this.#parts = parts;
@@ -160,6 +163,18 @@ export class Outlet implements DriverHooks {
     else peer.done(isOk ? null : "The engine could not do it", whole, large);
   }
 
+  denied(ticket: number, acts: readonly Denial[]): void {
+    if (this.#denied.size >= MAX_DENIED) this.#denied.clear();
+    this.#denied.set(ticket, acts);
+  }
+
+  #deniedOf(ticket: number): readonly Denial[] {
+    if (this.#denied.size === 0) return [];
+    const acts = this.#denied.get(ticket) ?? [];
+    this.#denied.delete(ticket);
+    return acts;
+  }
+
   answer(answer: Answer): void {
     const lastOutput = this.#parts.iopub.lastOf(answer.ticket);
     const out = this.#parts.iopub.finished(answer.ticket);
@@ -175,9 +190,19 @@ export class Outlet implements DriverHooks {
     this.#write({ ...answer, out, key, epoch, postMortem });
   }
 
-  #postMortem(key: ChildKey, ticket: number, death: Omit<Death, "key" | "usage" | "sandbox">): PostMortem {
+  #postMortem(
+    key: ChildKey,
+    ticket: number,
+    death: Omit<Death, "key" | "usage" | "sandbox" | "denied">,
+  ): PostMortem {
     const { usage, sandbox } = this.#parts;
-    return postMortemOf({ ...death, key, usage: usage(ticket), sandbox: sandbox() });
+    return postMortemOf({
+      ...death,
+      key,
+      usage: usage(ticket),
+      sandbox: sandbox(),
+      denied: this.#deniedOf(ticket),
+    });
   }
 
   /** Answers a task that could not be taken. */

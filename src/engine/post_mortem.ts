@@ -7,6 +7,7 @@ import { toJson } from "../protocol/permissions.ts";
 import type { Usage } from "./child_usage.ts";
 import type { EndedBy, Ending } from "./core_types.ts";
 import type { ChildKey } from "./grants.ts";
+import type { Denial } from "./slot_contract.ts";
 import type { LimitHit } from "./task_limits.ts";
 
 /** What an end is made of. */
@@ -23,14 +24,7 @@ export interface Death {
   readonly lastOutput: string;
   readonly key: ChildKey;
   readonly sandbox: string;
-}
-
-/** An act that was not allowed, as the slot's runtime told it. */
-export interface DeniedAct {
-  readonly permission: string;
-  readonly value: string;
-  readonly times: number;
-  readonly where: string;
+  readonly denied: readonly Denial[];
 }
 
 /** The same as JSON; what is not known, or was not so, is absent. */
@@ -42,7 +36,7 @@ export interface PostMortem {
   readonly run_ms: number;
   readonly cpu_ms: number;
   readonly peak_memory_mb: number;
-  readonly denied: readonly DeniedAct[];
+  readonly denied: readonly Denial[];
   readonly last_output: string;
   readonly by?: By;
   readonly permissions: unknown;
@@ -53,8 +47,8 @@ export interface PostMortem {
 /** Permissions as JSON, made once for each set. */
 const permissionsOf = new WeakMap<object, unknown>();
 
-export function postMortemOf(death: Death, denied: readonly DeniedAct[] = []): PostMortem {
-  const { endedBy, end, limit, by, startedAt, finishedAt, usage, lastOutput, key, sandbox } = death;
+export function postMortemOf(death: Death): PostMortem {
+  const { endedBy, end, limit, by, startedAt, finishedAt, usage, lastOutput, key, sandbox, denied } = death;
   const hasStarted = startedAt > 0;
   return {
     ended_by: endedBy,

@@ -12,7 +12,7 @@ import { LaneChild } from "./lane_child.ts";
 import { ChildSink, endingOf, type Open } from "./child_sink.ts";
 import type { LaneKey } from "./lanes.ts";
 import { TOLD } from "./ring.ts";
-import type { ChildEnd, SlotHandle, SlotSink, WallReport } from "./slot_contract.ts";
+import type { ChildEnd, Denial, SlotHandle, SlotSink, WallReport } from "./slot_contract.ts";
 
 /** What becomes of what the slot says. `place` is the task's place in the core's table; views are valid during the call. */
 export interface DriverHooks {
@@ -32,6 +32,8 @@ export interface DriverHooks {
     startedAt: number,
     finishedAt: number,
   ): void;
+  /** What the task tried and was not allowed to do, ahead of its error or of its child's end. */
+  denied(ticket: number, acts: readonly Denial[]): void;
   answer(answer: Answer): void;
   returned(client: number, n: number, seq: number): void;
 }

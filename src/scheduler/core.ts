@@ -183,6 +183,11 @@ export class SchedulerCore {
     return this.#board.rare.get(seq)?.peer;
   }
 
+  /** The tries of an open task that had several, were this the last; null for others. */
+  triesWith(seq: number, engine: EngineState, tried: Tried, at: number): AttemptList | null {
+    return this.#board.rare.get(seq)?.attempts?.with(engine, tried, at) ?? null;
+  }
+
   /** The number of an open task, 0 if it is not open. */
   seqOf(client: number, n: number): number {
     return this.#board.seqOf(client, n);

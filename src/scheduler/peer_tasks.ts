@@ -229,10 +229,12 @@ export class PeerTasks {
         : metadata.status === "aborted"
         ? STATUS.aborted
         : STATUS.error;
-      if (core.finishOne(engine, seq, client, n, { status, started: 0 }, at) === "relay") {
+      const tried = { status, started: startOf(metadata) }, tries = core.triesWith(seq, engine, tried, at);
+      if (core.finishOne(engine, seq, client, n, tried, at) === "relay") {
         const swapped = [frames[1]!, frames[0]!];
         incoming.forward(this.#clients, swapped, 2);
-        this.#link.forward("outtask", incoming, swapped, 2);
+        if (tries === null) this.#link.forward("outtask", incoming, swapped, 2);
+        else this.#link.send("outtask", [...swapped, ...this.#forRecord(frames.slice(2), metadata, tries)]);
         if (isPeerTask(peer)) this.#answerLater(peer);
       }
     }
@@ -352,10 +354,15 @@ export class PeerTasks {
   ): readonly Uint8Array[] {
     if (known === undefined) return frames;
     const { session } = this.#door;
-    const [, , header, parent, , content] = frames;
+    const [, , header, parent, , content, ...buffers] = frames;
     const more = session.packed({ ...metadata, tsparallel: { version: 1, post_mortem: known } });
-    return session.signed([header!, parent!, more, content!]);
+    return [...session.signed([header!, parent!, more, content!]), ...buffers];
   }
+}
+
+/** When an engine began a task, ms since 1970; 0 if it does not say. */
+function startOf({ started }: Record<string, unknown>): number {
+  return typeof started === "string" ? Date.parse(started) || 0 : 0;
 }
 
 function isPeerTask(value: unknown): value is PeerTask {

@@ -204,6 +204,66 @@ export function testRecords(
     assert.deepEqual(await keys("p-1"), [{ read: ["/data"] }, "shared", "deno, landlock 6"]);
   });
 
+  test("post_mortem has what a result's tail tells, completed by the record, and null where all went well", async (store) => {
+    const client = await store.clients.index("s", 1, "me");
+    store.engine(0, "engine-0", NOTE);
+    store.takeTasks(tasksGroup(client, 1, 5), "task");
+    const told = { ended_by: "signal", signal: 9, last_output: "bye" };
+    const attempts = [{ engine_id: 0, engine_uuid: "engine-0", ended: 7, outcome: "lost" }];
+    store.takeResults(
+      endedGroup(client, [
+        { status: STATUS.ok, tail: {} },
+        { status: STATUS.lost, tail: { post_mortem: { ...told, attempts } } },
+        { status: STATUS.error, tail: {} },
+        {
+          status: STATUS.cancelled,
+          tail: { post_mortem: { ended_by: "cancel", by: { who: "ada", why: "" } } },
+        },
+      ]),
+      9_000_000,
+    );
+    const one = { engine_uuid: "engine-0", started: 1000, ended: 2000 };
+    const field = async (msgId: string) => (await store.get(msgId))!.field("post_mortem");
+    assert.equal(await field("s_1_1"), null);
+    assert.deepEqual(await field("s_1_2"), { ...told, attempts });
+    assert.deepEqual(await field("s_1_3"), { ended_by: "error", attempts: [{ ...one, outcome: "error" }] });
+    assert.deepEqual(await field("s_1_4"), {
+      ended_by: "cancel",
+      by: { who: "ada", why: "" },
+      attempts: [{ ...one, outcome: "cancelled" }],
+    });
+    assert.equal(await field("s_1_5"), null, "it is open");
+    const found = await store.find(query({ "post_mortem.by.who": "ada" }), 10);
+    assert.deepEqual(found.map(({ msgId }) => msgId), ["s_1_4"]);
+  });
+
+  test("post_mortem of a peer's task is what the scheduler tells and the reply shows", async (store) => {
+    const error = { status: "error", ename: "ZeroDivisionError", evalue: "", traceback: [] };
+    const common = { submitted: 1, completed: 2_000_000, started: 1_000_000, engine_uuid: "e" };
+    store.put("p-1", { ...common, header: { msg_id: "p-1" }, result_content: error });
+    const by = { who: "ada", why: "late" };
+    store.put("p-2", {
+      submitted: 1,
+      completed: 2_000_000,
+      header: { msg_id: "p-2" },
+      result_content: { ...error, ename: "TaskCancelled" },
+      result_metadata: { tsparallel: { version: 1, post_mortem: { ended_by: "cancel", by } } },
+    });
+    store.put("p-3", { ...common, header: { msg_id: "p-3" }, result_content: { status: "ok" } });
+    store.put("p-4", { header: { msg_id: "p-4" }, submitted: 1 });
+    assert.deepEqual(await fieldsOf(store, "p-1", ["status", "post_mortem"]), ["error", {
+      ended_by: "error",
+      attempts: [{ engine_uuid: "e", started: 1000, ended: 2000, outcome: "error" }],
+    }]);
+    assert.deepEqual(await fieldsOf(store, "p-2", ["status", "post_mortem"]), ["cancelled", {
+      ended_by: "cancel",
+      by,
+      attempts: [],
+    }]);
+    assert.deepEqual(await fieldsOf(store, "p-3", ["status", "post_mortem"]), ["ok", null]);
+    assert.deepEqual(await fieldsOf(store, "p-4", ["status", "post_mortem"]), ["waiting", null]);
+  });
+
   test("an open task's permissions are what it asked for, by its engine's sets", async (store) => {
     const client = await store.clients.index("s", 1, "me");
     store.engine(0, "engine-9", NOTE);
@@ -435,4 +495,19 @@ export function testRecords(
     assert.throws(() => store.takeTasks(group.subarray(0, group.length - 8), "task"), RangeError);
     assert.throws(() => store.takeResults(new Uint8Array(10), 1), RangeError);
   });
+}
+
+/** Results of a client's tasks from 1 on, at engine 0, from the first to the second second of 1970. */
+function endedGroup(
+  client: number,
+  ended: readonly { readonly status: number; readonly tail: object }[],
+): Uint8Array {
+  const writer = new GroupWriter();
+  ended.forEach(({ status, tail }, i) => {
+    const { body } = encodeValue(null), text = new TextEncoder().encode(JSON.stringify(tail));
+    const whole = new Uint8Array([...body, ...text]);
+    writer.result(i + 1, client, status, RESULT_FLAG.tail, 0, 0, text.length, 0, 0, 1000, 2000, whole);
+  });
+  const header = { origin: 0, seq: 1, target: ANY, nonce: 0n, acked: 0, committed: 0, window: 0 };
+  return writer.close({ ...header, kind: KIND.results }, () => {}).slice();
 }

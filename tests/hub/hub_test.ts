@@ -463,3 +463,30 @@ test("hub lives on whatever is sent to its sockets", async (hub) => {
   assert.equal((await client.ask("status_request")).content["status"], "ok");
   assert.deepEqual(hub.lines.filter((line) => line.includes("A handler failed")), []);
 });
+
+test("hub asks the schedulers to stop tasks, and the records about those that are over", async (hub) => {
+  const client = hub.client();
+  const announcement = { version: 1, session: "s", username: "me", pid: 7 };
+  const { content } = await client.ask("connection_request", { tsparallel: announcement });
+  const { client: index } = content["tsparallel"] as { client: number };
+  hub.scheduler.data("tasks", [tasksGroup(index, 1, 2)]);
+  hub.scheduler.data("results", [resultsGroup(index, 1, 1)]);
+  const asked = client.ask("cancel_request", { msg_ids: ["s_7_1", "s_7_2", "other"], why: "a\nb" });
+  const told = await until("cancel", () => hub.scheduler.heard("cancel"));
+  assert.deepEqual(told["tasks"], [
+    { msg_id: "s_7_1", client: index, n: 1 },
+    { msg_id: "s_7_2", client: index, n: 2 },
+    { msg_id: "other" },
+  ]);
+  assert.match(String(told["who"]), /session /);
+  assert.equal(told["why"], "a b");
+  const words = { s_7_1: "finished", s_7_2: "cancelling", other: "unknown" };
+  hub.scheduler.tell({ kind: "cancelled", request: told["request"], words });
+  const reply = await asked;
+  assert.equal(reply.header.msg_type, "cancel_reply");
+  assert.deepEqual(reply.content, {
+    status: "ok",
+    tasks: { s_7_1: "already finished", s_7_2: "cancelling", other: "not known" },
+  });
+  assert.match(await client.askBadly("cancel_request", { msg_ids: 7 }, "TypeError"), /msg_ids/);
+});

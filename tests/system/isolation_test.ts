@@ -1,7 +1,7 @@
 /** What is new for each task, seen from inside: nothing, a Worker, a process; by the engine's choice and the task's. */
 import assert from "node:assert/strict";
 import { type DirectView, PermissionDenied } from "../../src/client/client.ts";
-import { errorOf, queueIsEmpty, Run } from "./run.ts";
+import { errorOf, eventually, queueIsEmpty, Run } from "./run.ts";
 
 /** What a task finds of the one before it, and leaves for the next. */
 const visit = () => {
@@ -78,4 +78,49 @@ Deno.test("a fresh Worker: output, large values, errors, cells, and leftovers of
     });
   }).catch(() => {});
   assert.equal((await engine.apply(visit)).visits, 1);
+});
+
+/** How the kernel calls a process's state: `T` is stopped. */
+const stateOf = (pid: number) => /\) (\w)/.exec(Deno.readTextFileSync(`/proc/${pid}/stat`))?.[1];
+
+Deno.test("an engine whose clients share nothing: each has a process of its own, stopped while it is another's turn", async () => {
+  await using run = await Run.start({ n: 1, engineArgs: ["--sharing=client"] });
+  const other = await run.connect();
+  const mine = run.client[0]!, theirs = other[0]!;
+  await mine.push({ name: "mine" });
+  await theirs.push({ name: "theirs" });
+  assert.deepEqual([await mine.pull("name"), await theirs.pull("name")], ["mine", "theirs"]);
+  const pid = await mine.apply(() => Deno.pid);
+  // Something of the first client's that goes on when its task is over.
+  await mine.apply(() => {
+    setInterval(() => {}, 1);
+  });
+  let long = theirs.apply(() => {
+    console.log("begun");
+    return new Promise<number>((resolve) => setTimeout(resolve, 400, Deno.pid));
+  });
+  await eventually(() => long.metadata.stdout, (text) => text !== "", "it has begun");
+  const waiting = mine.apply((x: number) => x + 1, 1);
+  assert.equal(stateOf(pid), "T");
+  assert.notEqual(await long, pid);
+  assert.equal(await waiting, 2);
+  long = theirs.apply(() => {
+    console.log("begun");
+    for (;;);
+  });
+  await eventually(() => long.metadata.stdout, (text) => text !== "", "it has begun");
+  long.cancel();
+  await errorOf(long);
+  assert.deepEqual([await mine.pull("name"), await mine.apply(() => Deno.pid)], ["mine", pid]);
+});
+
+Deno.test("children are bounded: who comes back after the one that was let go is told that the namespace is lost", async () => {
+  await using run = await Run.start({ n: 1, engineArgs: ["--sharing=client", "--max-children=2"] });
+  const clients = [run.client, await run.connect(), await run.connect()];
+  for (const [i, client] of clients.entries()) await client[0]!.push({ kept: i });
+  const found = [];
+  for (const client of clients.toReversed()) {
+    found.push(await client[0]!.pull("kept").then((value) => value, (error) => (error as Error).name));
+  }
+  assert.deepEqual(found, [2, 1, "NamespaceLost"]);
 });

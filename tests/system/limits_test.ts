@@ -214,3 +214,15 @@ Deno.test("a namespace that a task has frozen is cleared all the same", async ()
   await engine.push({ kept: 2 });
   assert.equal(await engine.pull("kept"), 2);
 });
+
+Deno.test("what a task was not allowed to do is told with its end", async () => {
+  await using run = await Run.start({ n: 1 });
+  const { client } = run;
+  const error = await errorOf(
+    client.loadBalanced().with({ label: "denied" }).apply(() => Deno.readTextFileSync("/etc/hostname")),
+  );
+  assert.equal((error as Error).name, "PermissionDenied");
+  const end = await postMortem(client, "denied");
+  const [act] = end["denied"] as { permission: string; value: string; times: number }[];
+  assert.deepEqual([act?.permission, act?.value, act?.times], ["read", "/etc/hostname", 1]);
+});
