@@ -205,7 +205,7 @@ export function testRecords(
   });
 
   test("post_mortem has what a result's tail tells, completed by the record, and null where all went well", async (store) => {
-    const client = await store.clientIndex("s", 1, "me");
+    const client = await store.clients.index("s", 1, "me");
     store.engine(0, "engine-0", NOTE);
     store.takeTasks(tasksGroup(client, 1, 5), "task");
     const told = { ended_by: "signal", signal: 9, last_output: "bye" };
