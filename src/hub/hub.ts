@@ -7,7 +7,7 @@
 import { monotonic, now } from "../base/clock.ts";
 import { newKey, newNonce } from "../base/ids.ts";
 import type { Logger } from "../base/log.ts";
-import { type ParentHeader, Session } from "../protocol/frames.ts";
+import type { ParentHeader, Session } from "../protocol/frames.ts";
 import { createMac, type Mac } from "../protocol/mac.ts";
 import type { ClientAnnouncement } from "../protocol/messages.ts";
 import { loadPacker, type Packer } from "../protocol/packers.ts";
@@ -34,7 +34,7 @@ import { RequestDoor } from "./request_door.ts";
 import { RequestError } from "./request_error.ts";
 import { Resubmitter } from "./resubmit.ts";
 import { SchedulerLink, type SchedulerPorts } from "./scheduler_link.ts";
-import { engineNews, schedulerSetup, welcomeContent } from "./told.ts";
+import { engineNews, hubSession, schedulerSetup, welcomeContent } from "./told.ts";
 import { engineStatuses, type HubStatus } from "./status.ts";
 
 /** A running hub. */
