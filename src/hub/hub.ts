@@ -7,7 +7,7 @@
 import { monotonic, now } from "../base/clock.ts";
 import { newKey, newNonce } from "../base/ids.ts";
 import type { Logger } from "../base/log.ts";
-import { type ParentHeader, Session } from "../protocol/frames.ts";
+import type { ParentHeader, Session } from "../protocol/frames.ts";
 import { createMac, type Mac } from "../protocol/mac.ts";
 import type { Cap } from "../protocol/policy.ts";
 import { loadPacker, type Packer } from "../protocol/packers.ts";
@@ -35,8 +35,8 @@ import { RequestDoor, type Visitor } from "./request_door.ts";
 import { RequestError } from "./request_error.ts";
 import { Resubmitter } from "./resubmit.ts";
 import { SchedulerLink, type SchedulerPorts } from "./scheduler_link.ts";
-import { engineNews, schedulerSetup, welcomeContent } from "./told.ts";
-import { engineStatus, type HubStatus } from "./status.ts";
+import { engineNews, hubSession, schedulerSetup, welcomeContent } from "./told.ts";
+import { engineStatuses, type HubStatus } from "./status.ts";
 
 /** A running hub. */
 export interface Hub extends AsyncDisposable {
@@ -107,7 +107,7 @@ class RunningHub implements Hub {
       this.#files = this.#prepareFiles();
       this.#key = options.key ?? this.#files.oldKey ?? newKey();
       this.#mac = createMac(this.#key);
-      this.#session = this.#makeSession(packer);
+      this.#session = hubSession(options, { key: this.#key, mac: this.#mac, packer });
       this.#store = openRecords(options, { engineOf: (client, n) => this.#engineOf(client, n) }, log);
       this.#stack.defer(() => void this.#store.close());
       this.#context = this.#stack.use(Context.open());
@@ -144,9 +144,7 @@ class RunningHub implements Hub {
 
   status(): HubStatus {
     const { registry } = this.#presence;
-    const engines = [...registry.engines].map((engine) =>
-      engineStatus(engine, this.#ledger.numbers(engine.id))
-    );
+    const engines = engineStatuses(registry, this.#ledger);
     const { unassigned, open, finished } = this.#ledger;
     const refusal = this.#intake.refusal;
     return {
@@ -194,12 +192,6 @@ class RunningHub implements Hub {
     this.#stack.defer(() => files.remove());
     this.#stack.use(beforeExit(() => files.remove(), () => claim[Symbol.dispose]()));
     return files;
-  }
-
-  #makeSession(packer: Packer): Session {
-    const { session, username = "hub" } = this.#options;
-    const own = session === undefined ? {} : { session };
-    return new Session({ key: this.#key, mac: this.#mac, username, pid: Deno.pid, packer, ...own });
   }
 
   /** The uuid of the engine that has an open task. */
