@@ -16,6 +16,10 @@ export interface Option<T> {
   readonly choices?: readonly string[];
   /** May be given more than once. */
   readonly isRepeatable?: boolean;
+  /** As a flag its value may be left out, and then stands behind `=` only; `read` gets BARE for it. */
+  readonly isOptional?: boolean;
+  /** Only a profile sets it: there is no flag and no variable. */
+  readonly isProfileOnly?: boolean;
   /** Environment variables that count beside its own, as other programs name them. */
   readonly variables?: readonly string[];
   /**
@@ -24,6 +28,9 @@ export interface Option<T> {
    */
   read(value: unknown, name: string): T;
 }
+
+/** Stands for the value that was left out of a flag that may be given without. No argument can be this. */
+export const BARE = "\0";
 
 /** The options of one room, by name. */
 export type OptionTable = Readonly<Record<string, Option<unknown>>>;
@@ -144,13 +151,16 @@ export function chooseOptions<Table extends OptionTable>(
 }
 
 function chooseOption(name: string, option: Option<unknown>, sources: OptionSources): unknown {
+  const set = sources.profile?.[name];
+  if (option.isProfileOnly) {
+    return set === undefined ? option.default : option.read(set, `${sources.section ?? "profile"}.${name}`);
+  }
   const given = sources.flags?.[name];
   if (given !== undefined) return option.read(given, sources.names?.get(flagName(name)) ?? flagName(name));
   for (const variable of [environmentName(name), ...option.variables ?? []]) {
     const inherited = sources.environment?.(variable);
     if (inherited !== undefined && inherited !== "") return option.read(inherited, variable);
   }
-  const set = sources.profile?.[name];
   if (set !== undefined) return option.read(set, `${sources.section ?? "profile"}.${name}`);
   return option.default;
 }

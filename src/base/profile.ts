@@ -17,6 +17,8 @@ export interface Profile {
   /** The file, or null if there is none of that name and the defaults hold. */
   readonly path: string | null;
   readonly sections: ProfileSections;
+  /** `file:line` of a key of a section. */
+  place(section: string, key: string): string;
 }
 
 /** Which profile, and what it may hold. */
@@ -51,9 +53,11 @@ export async function loadProfile(request: ProfileRequest): Promise<Profile> {
   ) {
     const path = place instanceof URL ? decodeURIComponent(place.pathname) : place;
     const text = await readIfThere(place);
-    if (text !== undefined) return { name, path, sections: parseProfile(text, { path, tables, others }) };
+    if (text === undefined) continue;
+    const sections = parseProfile(text, { path, tables, others });
+    return { name, path, sections, place: (section, key) => placeIn(text, path, [section, key]) };
   }
-  return { name, path: null, sections: {} };
+  return { name, path: null, sections: {}, place: () => "the program's own defaults" };
 }
 
 /** The names of the profiles that come with the program. */
@@ -149,6 +153,11 @@ function valueOf(node: Node): unknown {
 function asObject(value: unknown): Readonly<Record<string, unknown>> | undefined {
   const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
   return isObject ? Object.fromEntries(Object.entries(value)) : undefined;
+}
+
+function placeIn(text: string, path: string, keys: string[]): string {
+  const tree = parseTree(text, [], { allowTrailingComma: true });
+  return `${path}:${tree === undefined ? 1 : lineOf(text, offsetOf(tree, keys))}`;
 }
 
 function offsetOf(tree: Node, keys: string[]): number {

@@ -4,6 +4,7 @@
 import { Command, CommanderError } from "commander";
 import { nearest } from "../base/options.ts";
 import { VERSION } from "../base/version.ts";
+import { withBareFlags } from "../protocol/permission_flags.ts";
 import type { OwnArguments, Spellings } from "./peer_arguments.ts";
 import { EXIT, EXIT_HELP, exitCodeOf } from "./exit_codes.ts";
 
@@ -84,7 +85,8 @@ async function run(args: readonly string[]): Promise<number> {
 }
 
 /** The command line in our own flags, where the command stands in for one of ipyparallel's programs. */
-async function translate(args: readonly string[]): Promise<OwnArguments> {
+async function translate(given: readonly string[]): Promise<OwnArguments> {
+  const args = withBareFlags(given);
   const name = args[0] ?? "";
   const peer = Object.hasOwn(SUBCOMMANDS, name) ? SUBCOMMANDS[name]?.peer : undefined;
   if (peer === undefined) return { args, names: new Map(), unmapped: [] };

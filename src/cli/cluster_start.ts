@@ -12,6 +12,7 @@ import { CLUSTER_OPTIONS } from "../cluster/options.ts";
 import { identify, lastLines, type Process, programCommand, startProcess } from "../cluster/process.ts";
 import { prepareRunFolder } from "../cluster/run_folder.ts";
 import { readConnectionFile } from "../protocol/connection_file.ts";
+import { permissionArguments } from "../protocol/permission_flags.ts";
 import {
   addExamples,
   addRunFlags,
@@ -23,6 +24,7 @@ import {
   tableValues,
 } from "./command.ts";
 import { EXIT } from "./exit_codes.ts";
+import { addPermissionFlags, givenPermissionFlags } from "./permission_flags.ts";
 import { interruptible } from "./interrupt.ts";
 
 /** Engine sets that die more often than this within the period are not replaced any more. */
@@ -41,15 +43,20 @@ export function defineStart(command: Command): void {
   const { n: _, ...table } = CLUSTER_OPTIONS;
   command.option("-n, --n <engines>", "how many engines to start (default: one per processor)");
   addTable(command, table);
+  addPermissionFlags(command);
   command.option("--daemonize", "go on in the background; return when the engines are there");
   addExamples(command, [
     "tsparallel cluster start -n 4",
     "tsparallel cluster start -n 4 --daemonize",
+    "tsparallel cluster start --allow-read=/data --allow-net=api.example.org:443    what tasks may do",
     "tsparallel cluster start -n 2 --profile untrusted --controller-args=--ping=250 --engine-args=--memory-limit-mb=512",
   ]);
   command.action(async (flags: Flags) => {
     const run = await openRun(flags);
-    const settings = tableValues(CLUSTER_OPTIONS, { flags, run, section: "cluster" });
+    const chosen = tableValues(CLUSTER_OPTIONS, { flags, run, section: "cluster" });
+    // What the environment says of permissions the engines inherit.
+    const permissions = permissionArguments(givenPermissionFlags(flags));
+    const settings = { ...chosen, engineArgs: [...permissions, ...chosen.engineArgs] };
     prepareRunFolder(run.dir);
     Deno.exitCode = await interruptible((signal) =>
       flags["daemonize"] === true

@@ -41,6 +41,7 @@ export interface Run {
 /** Adds each option of a table; what is not given stays undefined. */
 export function addTable(command: Command, table: OptionTable): void {
   for (const [name, option] of Object.entries(table)) {
+    if (option.isProfileOnly) continue;
     const flag = flagName(name);
     if (option.unit === "") {
       command.addOption(new Option(flag, option.help));
@@ -52,7 +53,8 @@ export function addTable(command: Command, table: OptionTable): void {
 }
 
 function valueOption(name: string, option: TableOption<unknown>): Option {
-  const added = new Option(`${flagName(name)} <${option.unit}>`, `${option.help}${remark(option)}`);
+  const value = option.isOptional ? `[=${option.unit}]` : `<${option.unit}>`;
+  const added = new Option(`${flagName(name)} ${value}`, `${option.help}${remark(option)}`);
   if (option.isRepeatable === true) {
     added.argParser((word: string, before: readonly string[] | undefined) => [...(before ?? []), word]);
   }
@@ -76,12 +78,14 @@ export function tableValues<Table extends OptionTable>(
     readonly section: string;
     /** Our flag → what the user called it. */
     readonly names?: ReadonlyMap<string, string> | undefined;
+    /** Default: it counts. */
+    readonly environment?: "ignored" | undefined;
   },
 ): OptionValues<Table> {
   return chooseOptions(table, {
     flags: flagsOf(table, given.flags),
     names: given.names,
-    environment: (name) => Deno.env.get(name),
+    environment: given.environment === "ignored" ? undefined : (name) => Deno.env.get(name),
     profile: given.run?.profile.sections[given.section],
     section: given.section,
   });

@@ -5,6 +5,7 @@ import type { Command } from "commander";
 import { number, OptionError, type OptionValues } from "../base/options.ts";
 import { connectionFile } from "../cluster/live_controller.ts";
 import { ENGINE_OPTIONS } from "../engine/options.ts";
+import { enginePermissions } from "../engine/permission_options.ts";
 import { type EngineConnection, parseConnection } from "../protocol/connection_file.ts";
 import { awaitConnectionFile, type FileWait } from "./await_file.ts";
 import {
@@ -19,6 +20,7 @@ import {
 import { interruptible } from "./interrupt.ts";
 import { endWithParent } from "./parent.ts";
 import type { OwnArguments } from "./peer_arguments.ts";
+import { addPermissionFlags, permissionFlags } from "./permission_flags.ts";
 import { addPeerFlags, IPENGINE, openPeerRun } from "./peer_program.ts";
 
 const ID = number(0, { unit: "id", max: 2 ** 31 - 1 }, "Id of the first engine");
@@ -38,6 +40,10 @@ export function defineEngine(command: Command, translated: OwnArguments): void {
     if (opened === null) return;
     const { run, options, log } = opened;
     const id = wantedId(opened.flags);
+    const { ceiling, sets } = enginePermissions(options, permissionFlags(flags), {
+      place: run.profile.place("engine", "permissions"),
+      base: Deno.cwd(),
+    });
     const kernelFile = kernelFileOf(flags, options.engines);
     const isJupyters = Deno.env.has("JPY_PARENT_PID");
     const { runEngineHost } = await import("../engine/engine.ts");
@@ -54,7 +60,7 @@ export function defineEngine(command: Command, translated: OwnArguments): void {
         );
       }
       return await runEngineHost(
-        { ...options, ...patience(options), connection, id, kernelFile, isJupyters },
+        { ...options, ...patience(options), ceiling, sets, connection, id, kernelFile, isJupyters },
         log,
         signal,
       );
@@ -78,16 +84,20 @@ function addEngineFlags(command: Command): void {
     .option("--id <n>", "ask the hub for this id; further engines get the next ones")
     .option("--mpi", "ask for the id that is this process's rank under MPI or Slurm");
   addTable(command, ENGINE_OPTIONS);
+  addPermissionFlags(command);
   addPeerFlags(command);
   addLogFlags(command);
   command.addHelpText(
     "after",
-    "\nAs with ipengine: --timeout <seconds>, --quiet and --Class.trait=value, as in ipengine_config.py, for all that has a counterpart here",
+    '\nPermissions are Deno\'s, by its names and syntax; without any, tasks may do nothing. A value stands behind "="; a flag without one allows\n' +
+      'everything of its kind. Where the profile states "engine.permissions", flags can only narrow it.' +
+      "\n\nAs with ipengine: --timeout <seconds>, --quiet and --Class.trait=value, as in ipengine_config.py, for all that has a counterpart here",
   );
   addExamples(command, [
     "tsparallel engine                            one engine for the controller here",
     "tsparallel engine --engines 8",
     "tsparallel engine --kernel-connection-file ./kernel.json    then: jupyter console --existing ./kernel.json",
+    "tsparallel engine --allow-read=/data --allow-net=api.example.org:443    what tasks may do at most",
     "tsparallel engine --file ./ipcontroller-engine.json --memory-limit-mb 512",
   ]);
 }

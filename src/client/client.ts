@@ -252,6 +252,8 @@ export type { MapOptions } from "./map.ts";
 export type { AnyIterable } from "./map_source.ts";
 export type { TaskMetadata } from "./task_state.ts";
 export type { Channel, ChannelOptions, Transport } from "./transport.ts";
+export type { PermissionName, PermissionRequest } from "../protocol/permissions.ts";
+export type { Isolation } from "../protocol/task_asks.ts";
 export type { BalancedOptions, Dependency, TaskLimits, ViewOptions } from "./view_options.ts";
 export type { WaitOptions } from "./waiting.ts";
 export type { Targets } from "./targets.ts";

@@ -74,8 +74,7 @@ export class DirectSending {
     const { call, plan } = this.#job;
     if (this.#message !== undefined && (plan.isSame === true || i === this.#messageAt)) return this.#message;
     this.#messageAt = i;
-    const { limits } = this.#options;
-    return this.#message = messageFor(this.#connection, this.#peers, call, plan.valueFor(i), limits);
+    return this.#message = messageFor(this.#connection, this.#peers, call, plan.valueFor(i), this.#options);
   }
 
   #sendGroup(result: Result, engine: Engine, i: number): void {

@@ -39,8 +39,8 @@ export class DirectView<S extends Shape = "all"> {
     this.#targets = targets;
     this.#shape = shape;
     this.#options = options;
-    const { label, limits } = options;
-    this.#tail = tailOf({ label, limits });
+    const { label, limits, permissions, isolation, cancelGraceMs } = options;
+    this.#tail = tailOf({ label, limits, permissions, isolation, cancelGraceMs });
   }
 
   /** Ids of the engines that a call would go to now. */

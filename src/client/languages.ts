@@ -8,7 +8,7 @@ import { callOf, definitionOf, type Runnable } from "./functions.ts";
 import type { EncodedTask } from "./path.ts";
 import { type PeerRequest, peerRequest, referenceRequest } from "./peer_messages.ts";
 import { hasReference, Reference } from "./reference.ts";
-import type { BalancedOptions, TaskLimits } from "./view_options.ts";
+import type { BalancedOptions, EngineAsks } from "./view_options.ts";
 
 /** What a view asks, in no language yet. */
 export interface Call {
@@ -41,16 +41,16 @@ export function encodedFor(
 
 /**
  * The call as a message for these engines.
- * @throws TypeError if it has no form as one, or limits are asked for, which nobody can hold there
+ * @throws TypeError if it has no form as one, or limits or permissions are asked for, which nobody can hold there
  */
 export function messageFor(
   connection: Connection,
   engines: readonly Engine[],
   call: Call,
   value: unknown,
-  limits: TaskLimits | undefined,
+  asks: EngineAsks,
 ): PeerRequest {
-  checkMessage(connection, engines, call.run, limits);
+  checkMessage(connection, engines, call.run, asks);
   if (call.run instanceof Reference) return referenceRequest(call.run, value as unknown[]);
   return peerRequest(call.op, value);
 }
@@ -60,7 +60,7 @@ export function checkMessage(
   connection: Connection,
   engines: readonly Engine[],
   run: Runnable<never[], unknown> | null,
-  limits: TaskLimits | undefined,
+  asks: EngineAsks,
 ): void {
   const names = engines.length === 0 ? "the engines" : engineNames(engines);
   const what = connection.speaksGroups
@@ -72,8 +72,18 @@ export function checkMessage(
         `apply(new Reference("name"), …), or run code in the engine's language with execute`,
     );
   }
+  checkAsks(asks, what);
+}
+
+function checkAsks({ limits, permissions, isolation }: EngineAsks, what: string): void {
   if (limits !== undefined && Object.values(limits).some((limit) => limit !== undefined)) {
     throw new TypeError(`Cannot hold limits on ${what}: leave "limits" out, and stop a task with cancel()`);
+  }
+  if (permissions !== undefined || isolation !== undefined) {
+    const name = permissions === undefined ? "isolation" : "permissions";
+    throw new TypeError(
+      `Cannot hold "${name}" on ${what}: a task there may do all that its engine's user may; leave it out if that is meant`,
+    );
   }
 }
 

@@ -133,12 +133,12 @@ export class LoadBalancedView {
   }
 
   #sendMessage<R>(call: Call, value: unknown, peers: readonly Engine[]): AsyncResult<R> {
-    const { label, limits, signal } = this.#options;
+    const { label, signal } = this.#options;
     const connection = this.#connection;
     connection.check();
     checkScheme(connection.info.task_scheme, this.#options);
     const path = connection.peers.balanced;
-    const message = messageFor(connection, peers, call, value, limits);
+    const message = messageFor(connection, peers, call, value, this.#options);
     const metadata = metadataOf(this.#options, connection);
     const result = new AsyncResult<R>({ shape: "one", count: 1, what: call.what, names: connection, signal });
     const task = new TaskState(result, 0, path, label);

@@ -50,7 +50,7 @@ export function startMap<R>(
   const { connection, tail, metadata } = view;
   connection.check();
   if (view.peers.length > 0 || !view.hasOurs) {
-    checkMessage(connection, view.peers, run, view.options.limits);
+    checkMessage(connection, view.peers, run, view.options);
   }
   const definition = view.hasOurs ? (chunkSize === 1 ? definitionOf(run) : mapperOf(run)) : null;
   let path = view.nextPath();

@@ -3,6 +3,7 @@
  */
 import { type ResultRecord, STATUS } from "../protocol/groups.ts";
 import {
+  type DeniedPermission,
   EngineError,
   type EngineInfo,
   errorFromContent,
@@ -19,6 +20,7 @@ export interface ResultTail {
   readonly out?: OutputCounts;
   readonly engine?: EngineInfo;
   readonly limit?: Limit;
+  readonly denied?: DeniedPermission;
   readonly tries?: number;
 }
 
@@ -43,6 +45,7 @@ export function readTail(
       ...outOf(fields.out),
       ...(isObject(fields.engine_info) ? { engine: fields.engine_info } : {}),
       ...limitOf(fields.limit),
+      ...deniedOf(fields.denied),
       ...(typeof fields.tries === "number" ? { tries: fields.tries } : {}),
     };
   } catch {
@@ -83,7 +86,7 @@ export function readOutcome(
 
 /** The error of a task that did not end well. */
 function endError(status: number, said: unknown, tail: ResultTail): Error {
-  const { engine, limit } = tail;
+  const { engine, limit, denied } = tail;
   if (isObject(said) && typeof said.ename === "string" && typeof said.evalue === "string") {
     const traceback = Array.isArray(said.traceback) ? said.traceback.map(String) : [];
     const content = {
@@ -93,6 +96,7 @@ function endError(status: number, said: unknown, tail: ResultTail): Error {
       ...("error" in said ? { error: said.error } : {}),
       ...(engine === undefined ? {} : { engine_info: engine }),
       ...(limit === undefined ? {} : { limit }),
+      ...(denied === undefined ? {} : { denied }),
     };
     return errorFromContent(content, status === STATUS.error ? undefined : false);
   }
@@ -115,6 +119,13 @@ function limitOf(value: unknown): { limit?: Limit } {
   const measured = value.value === null ? Infinity : value.value;
   if (typeof limit !== "string" || typeof measured !== "number" || typeof max !== "number") return {};
   return { limit: { limit, value: measured, max } };
+}
+
+function deniedOf(value: unknown): { denied?: DeniedPermission } {
+  if (!isObject(value)) return {};
+  const { permission, value: what, where } = value;
+  if (typeof permission !== "string" || typeof what !== "string" || typeof where !== "string") return {};
+  return { denied: { permission, value: what, where } };
 }
 
 function dictionary(value: unknown): Record<string, unknown> {

@@ -1,7 +1,10 @@
 /**
  * What can be asked for beside the task itself, and how it stands in a task's tail (PROTOCOL.md, "Tails").
  */
+import { didYouMean } from "../base/options.ts";
 import type { Dictionary } from "../protocol/frames.ts";
+import { type PermissionRequest, readRequest, toJson } from "../protocol/permissions.ts";
+import { type Isolation, readIsolation } from "../protocol/task_asks.ts";
 import { AsyncResult } from "./async_result.ts";
 import type { TaskNames } from "./task_state.ts";
 
@@ -27,9 +30,21 @@ export interface TaskLimits {
   readonly runTimeoutMs?: number | undefined;
   /** From the submission. */
   readonly deadlineMs?: number | undefined;
+  /** Of all threads together. */
+  readonly cpuLimitMs?: number | undefined;
   readonly memoryLimitMB?: number | undefined;
   readonly outputLimitBytes?: number | undefined;
+  readonly resultLimitBytes?: number | undefined;
 }
+
+const LIMITS: readonly string[] = [
+  "runTimeoutMs",
+  "deadlineMs",
+  "cpuLimitMs",
+  "memoryLimitMB",
+  "outputLimitBytes",
+  "resultLimitBytes",
+];
 
 /** Options of every view. */
 export interface ViewOptions {
@@ -38,7 +53,20 @@ export interface ViewOptions {
   /** Stops the tasks of the calls made with it. */
   readonly signal?: AbortSignal | undefined;
   readonly limits?: TaskLimits | undefined;
+  /**
+   * What its tasks may do, in Deno's names and syntax: `{ net: ["api.example.org:443"], read: ["/data"] }`, `"none"`, or the name of a set of
+   * the engines' profile. They run only where that is granted, with exactly that; else they fail with PermissionDenied. Default: all that an
+   * engine grants. Paths are absolute, or in `$SCRATCH`, a fresh folder that goes with the task's process.
+   */
+  readonly permissions?: PermissionRequest | undefined;
+  /** What is new for each task: nothing, a Worker (tidy, no boundary), a process. Never looser than an engine's own. */
+  readonly isolation?: Isolation | undefined;
+  /** How long a cancelled task that looks at its signal may take to end by itself. */
+  readonly cancelGraceMs?: number | undefined;
 }
+
+/** What only engines of ours can hold. */
+export type EngineAsks = Pick<ViewOptions, "limits" | "permissions" | "isolation" | "cancelGraceMs">;
 
 /** Options of a load-balanced view. */
 export interface BalancedOptions extends ViewOptions {
@@ -61,10 +89,9 @@ const encoder = new TextEncoder();
  * @throws RangeError or TypeError naming an option that cannot be used
  */
 export function tailOf(options: BalancedOptions): Uint8Array | null {
-  const { label, limits, retries, queueTimeoutMs, after, follow, targets } = options;
+  const { label, retries, queueTimeoutMs, after, follow, targets } = options;
   checkNumber("retries", retries, { min: 0, isWhole: true });
   checkNumber("queueTimeoutMs", queueTimeoutMs, { min: 0 });
-  for (const [name, value] of Object.entries(limits ?? {})) checkNumber(`limits.${name}`, value, { min: 0 });
   const fields = {
     ...(after === undefined ? {} : { after: condition(after) }),
     ...(follow === undefined ? {} : { follow: condition(follow) }),
@@ -72,9 +99,31 @@ export function tailOf(options: BalancedOptions): Uint8Array | null {
     ...(queueTimeoutMs === undefined ? {} : { timeout: queueTimeoutMs / 1000 }),
     ...(retries === undefined || retries === 0 ? {} : { retries }),
     ...(label === undefined ? {} : { label }),
-    ...(limits === undefined || Object.keys(limits).length === 0 ? {} : { limits }),
+    ...asksOf(options),
   };
   return Object.keys(fields).length === 0 ? null : encoder.encode(JSON.stringify(fields));
+}
+
+/** The part for the engine. @throws RangeError or TypeError */
+function asksOf({ limits, permissions, isolation, cancelGraceMs }: EngineAsks): Dictionary {
+  for (const [name, value] of Object.entries(limits ?? {})) {
+    if (!LIMITS.includes(name)) {
+      throw new TypeError(
+        `Unknown limit "limits.${name}"${didYouMean(name, LIMITS) || `: there are ${LIMITS.join(", ")}`}`,
+      );
+    }
+    checkNumber(`limits.${name}`, value, { min: 0 });
+  }
+  checkNumber("cancelGraceMs", cancelGraceMs, { min: 0 });
+  const request = permissions === undefined ? undefined : readRequest(permissions, "permissions");
+  return {
+    ...(limits === undefined || Object.keys(limits).length === 0 ? {} : { limits }),
+    ...(request === undefined
+      ? {}
+      : { permissions: typeof request === "string" ? request : toJson(request) }),
+    ...(isolation === undefined ? {} : { isolation: readIsolation(isolation, "isolation") }),
+    ...(cancelGraceMs === undefined ? {} : { graceMs: cancelGraceMs }),
+  };
 }
 
 /** The same options as a message's metadata, of which the label holds for every message. */

@@ -68,6 +68,8 @@ export class Asking {
           return this.#parts.text();
         case TOLD.refusal:
           throw named("StdinNotImplementedError", this.#parts.text());
+        case TOLD.abort:
+          throw named("AbortError", this.#parts.text());
         case TOLD.interrupt:
           throw named("KeyboardInterrupt", "Interrupted while it waited for input; the namespace is kept");
         default:

@@ -1,5 +1,5 @@
 /**
- * The life of a slot's child as the core counts it: absent, starting, ready, dying, and when to try again after it would not start. Pure.
+ * The life of a key's child as the core counts it: absent, starting, ready, dying, and when to try again after it would not start. Pure.
  */
 
 const MAX_FAILURES = 5;
@@ -10,8 +10,8 @@ const MAX_DELAY_MS = 5000;
 
 export class ChildLife {
   state: "absent" | "starting" | "ready" | "dying" = "absent";
-  /** Whether it has been given a task. */
-  isUsed = false;
+  /** How many tasks it has been given. */
+  tasks = 0;
   /** No further child is wanted. */
   isClosed = false;
   /** Counts namespaces: another number means that what was pushed is gone. */
@@ -21,7 +21,12 @@ export class ChildLife {
   #failures = 0;
   #hasWorked = false;
 
-  /** When the next child is to be started, Infinity if none is. */
+  /** Whether it has been given a task. */
+  get isUsed(): boolean {
+    return this.tasks > 0;
+  }
+
+  /** When the next child can be started, Infinity if none can now. */
   get startAt(): number {
     return this.state === "absent" && !this.isClosed ? this.#startAt : Infinity;
   }
@@ -34,7 +39,8 @@ export class ChildLife {
   ready(at: number): void {
     this.state = "ready";
     this.#readyAt = at;
-    this.isUsed = this.#hasWorked = false;
+    this.tasks = 0;
+    this.#hasWorked = false;
   }
 
   /** A task has started in it: whatever ends it now, it could start. */
@@ -46,11 +52,18 @@ export class ChildLife {
   ended(at: number): void {
     const isYoung = this.state === "ready" && at - this.#readyAt < YOUNG_MS && !this.#hasWorked;
     const hasFailed = this.state === "starting" || isYoung;
-    if (this.isUsed) this.epoch++;
-    this.isUsed = this.#hasWorked = false;
-    this.state = "absent";
+    this.retired();
     this.#failures = hasFailed ? this.#failures + 1 : 0;
     const delay = this.#failures === 0 ? 0 : FIRST_DELAY_MS * 2 ** (this.#failures - 1);
     this.#startAt = at + Math.min(MAX_DELAY_MS, delay);
+  }
+
+  /** It is let go in order. */
+  retired(): void {
+    if (this.isUsed) this.epoch++;
+    this.tasks = 0;
+    this.#hasWorked = false;
+    this.state = "absent";
+    this.#startAt = 0;
   }
 }

@@ -1,34 +1,27 @@
 /**
- * The engine's decisions, pure: what is handed to the slot and when, what a cancel, a limit or a child's end does to each task.
+ * The engine's decisions, pure: what is handed to which child and when, what a cancel, a limit or a child's end does to each task.
  *
- * Tasks lie in a table of typed arrays; `next` and `handed` move them to the slot, `started` and `finish` take the slot's words. Rare things come
- * in as events, and what the shell has to do comes out in `actions`. A child is killed for one task only, and only after everything else that it
- * had was taken back, so that a kill never hits a task that it was not meant for.
+ * Tasks lie in a table of typed arrays; `next` and `handed` move them to the child whose turn it is, `started` and `finish` take its words. Rare
+ * things come in as events, and what the shell has to do comes out in `actions`.
  */
 import type { TaskRecord } from "../protocol/groups.ts";
-import type { Action, CoreOptions, Event, Rare, TaskName, Why } from "./core_types.ts";
-import { ChildLife } from "./child_life.ts";
+import { ChildSupply } from "./child_supply.ts";
+import type { Action, CoreOptions, Ending, Event, Rare, TaskName, Why } from "./core_types.ts";
+import { InSlot } from "./in_slot.ts";
 import { InterruptPatience } from "./interrupt_patience.ts";
+import { type Lane, type LaneKey, Lanes } from "./lanes.ts";
 import { lookDelay, Pace } from "./pace.ts";
 import { RareTasks } from "./rare_tasks.ts";
-import { FrameStore, STATE, TaskTable, TicketQueue } from "./task_table.ts";
-import {
-  answerOf,
-  cancelled,
-  childEnded,
-  exceeded,
-  FORGOTTEN,
-  interrupted,
-  lost,
-  RECALLED,
-  unstartable,
-} from "./whys.ts";
+import { Stops } from "./stops.ts";
+import type { LimitHit } from "./task_limits.ts";
+import { FrameStore, STATE, TaskTable } from "./task_table.ts";
+import { childEnded, denied, exceeded, FORGOTTEN, interrupted, lost, RECALLED, unstartable } from "./whys.ts";
 
 /** A child that dies with a task in hand that never starts: so many tries. */
 const MAX_REHANDS = 3;
 
-export class EngineCore {
-  readonly #options: CoreOptions;
+export class EngineCore<Key extends LaneKey = LaneKey> {
+  readonly #options: CoreOptions<Key>;
   /** How the engine is called in sentences. */
   name = "The engine";
   readonly table = new TaskTable();
@@ -36,47 +29,56 @@ export class EngineCore {
   readonly actions: Action[] = [];
   /** How much may be handed. The shell says what the scheduler told. */
   readonly pace = new Pace();
-  readonly #waiting = new TicketQueue();
-  readonly #handed = new TicketQueue();
+  readonly lanes: Lanes<Key>;
   /** What few tasks have. */
   readonly rare: RareTasks;
-  readonly #whys = new Map<number, Why>();
-  readonly #child = new ChildLife();
+  readonly #inSlot = new InSlot(this.table, this.pace);
+  readonly #stops: Stops;
+  readonly #supply: ChildSupply;
   readonly #patience = new InterruptPatience();
-  /** The task for which the child is about to be killed, 0 for none. */
-  #stopping = 0;
-  #running = 0;
-  #inSlot = 0;
+  /** The child that works shall be replaced once it has nothing in hand. */
+  #isWorn = false;
 
-  constructor(options: CoreOptions) {
+  constructor(options: CoreOptions<Key>) {
     this.#options = options;
     this.rare = new RareTasks(options.limits);
+    this.lanes = new Lanes(options.key);
+    const { table, frames, rare, lanes, pace, actions } = this;
+    const inSlot = this.#inSlot, { cancelGraceMs } = options;
+    this.#stops = new Stops({ table, frames, rare, lanes, inSlot, pace, actions, cancelGraceMs });
+    this.#supply = new ChildSupply({ lanes, table, inSlot, actions, maxChildren: options.maxChildren });
   }
 
   /** The task that runs now, 0 if none is known to. */
   get running(): number {
-    return this.#running;
+    return this.#inSlot.running;
   }
 
   /** Tasks in the slot without an answer. */
   get inSlot(): number {
-    return this.#inSlot;
+    return this.#inSlot.count;
   }
 
-  /** Counts namespaces: another number means that what was pushed is gone. */
+  /** Names the namespace of those who ask for no key: another number means that what was pushed is gone. */
   get epoch(): number {
-    return this.#child.epoch;
+    return this.lanes.default.epoch;
+  }
+
+  /** The namespace of a task. */
+  epochOf(place: number): number {
+    return this.lanes.at(this.table.lane[place]!).epoch;
   }
 
   /** The next time at which a tick is wanted, Infinity for none. */
   get nextTick(): number {
-    return Math.min(this.#child.startAt, this.rare.nextAt, this.#patience.endsAt);
+    return Math.min(this.#supply.nextAt, this.rare.nextAt, this.#patience.endsAt, this.#stops.graceEndsAt);
   }
 
   /** In how many ms the slot's state words have to be looked at without a doorbell, Infinity if a doorbell will do. */
   lookDelay(at: number): number {
-    const ran = this.#running === 0 ? null : at - this.table.startedAt[this.table.at(this.#running)]!;
-    return lookDelay(this.#inSlot, ran);
+    const { running, count } = this.#inSlot;
+    const ran = running === 0 ? null : at - this.table.startedAt[this.table.at(running)]!;
+    return lookDelay(count, ran);
   }
 
   /**
@@ -89,54 +91,66 @@ export class EngineCore {
     isScheduled: boolean,
     definition: number,
     rare: Rare | null,
+    key: Key = this.#options.key,
   ): number {
-    const { table } = this;
+    const { table, lanes } = this;
+    const lane = key === lanes.default.key ? lanes.default : lanes.of(key);
     const ticket = table.add();
     if (ticket === 0) return 0;
     const place = table.at(ticket);
     table.fill(place, record);
-    table.bind(place, frame, route, isScheduled, definition);
+    table.bind(place, frame, route, isScheduled, definition, lane.number);
     this.frames.hold(frame);
-    this.#waiting.push(ticket);
+    lane.waiting.push(ticket);
+    if (lane !== lanes.current) lanes.enqueue(lane);
+    if (lane.child.state === "absent") this.#supply.want(lane);
     if (rare !== null) this.rare.add(ticket, rare);
     return ticket;
   }
 
   /** The task to hand to the slot now, 0 for none. Call `handed` when the slot has taken it. */
   next(): number {
-    if (this.#child.state !== "ready" || this.#stopping !== 0 || this.#inSlot >= this.#ahead) return 0;
+    const inSlot = this.#inSlot, { lanes, pace, table } = this;
+    if (inSlot.stopping !== 0 || this.#isWorn) return 0;
+    if (lanes.hasOthers && !this.#supply.takeTurn()) return 0;
+    const lane = lanes.current;
+    if (lane.child.state !== "ready" || inSlot.count >= this.#ahead(lane)) return 0;
     for (;;) {
-      if (this.#waiting.length === 0) return 0;
-      const ticket = this.#waiting.get(0);
-      const place = this.table.at(ticket);
-      if (place >= 0 && this.table.state[place] === STATE.queued) {
-        if (this.table.scheduled[place] === 1 && !this.pace.isWindowOpen) return 0;
-        return this.#inSlot > 0 && this.#mustWait(ticket) ? 0 : ticket;
+      if (lane.waiting.length === 0) return 0;
+      const ticket = lane.waiting.get(0);
+      const place = table.at(ticket);
+      if (place >= 0 && table.state[place] === STATE.queued) {
+        if (table.scheduled[place] === 1 && !pace.isWindowOpen) return 0;
+        return inSlot.count > 0 && this.#mustWait(ticket) ? 0 : ticket;
       }
-      this.#waiting.shift();
+      lane.waiting.shift();
     }
   }
 
-  get #ahead(): number {
-    return this.#options.isolation === "shared" ? this.pace.ahead() : this.#child.isUsed ? 0 : 1;
+  /** Most tasks that the child may have now. */
+  #ahead(lane: Lane<Key>): number {
+    const { tasksPerChild } = this.#options, { isolation } = lane.key, { child } = lane;
+    if (isolation === "process") return child.isUsed ? 0 : 1;
+    const ahead = isolation === "worker" ? 1 : lane.mean.ahead();
+    return tasksPerChild === Infinity
+      ? ahead
+      : Math.min(ahead, tasksPerChild - child.tasks + this.#inSlot.count);
   }
 
   /** Whether a task may not stand behind the one that was handed last. */
   #mustWait(ticket: number): boolean {
     if (this.rare.isEmpty) return false;
-    const last = this.#handed.get(this.#handed.length - 1);
+    const { tickets } = this.#inSlot, last = tickets.get(tickets.length - 1);
     return this.rare.get(ticket)?.isAlone === true || this.rare.get(last)?.isAlone === true;
   }
 
   /** The slot has the task that `next` named. */
   handed(): void {
-    const ticket = this.#waiting.shift();
+    const lane = this.lanes.current, ticket = lane.waiting.shift();
     const place = this.table.at(ticket);
     this.table.state[place] = STATE.handed;
-    this.#handed.push(ticket);
-    this.#inSlot++;
-    this.#child.isUsed = true;
-    if (this.table.scheduled[place] === 1) this.pace.scheduledInSlot++;
+    this.#inSlot.add(ticket, place);
+    lane.child.tasks++;
   }
 
   started(ticket: number, at: number): void {
@@ -144,65 +158,78 @@ export class EngineCore {
     if (place < 0 || this.table.state[place] !== STATE.handed) return;
     this.table.state[place] = STATE.started;
     this.table.startedAt[place] = at;
-    this.#running = ticket;
-    this.#child.worked();
+    this.#inSlot.running = ticket;
+    this.lanes.current.child.worked();
     this.rare.started(ticket, at);
-    if (this.#whys.get(ticket)?.kill) this.#kill(ticket);
+    this.#stops.begun(ticket);
   }
 
-  /** The task's answer came. True: send it. Either way call `release` once the table was read. */
-  finish(ticket: number, startedAt: number, finishedAt: number): boolean {
-    const place = this.table.at(ticket);
-    if (place < 0 || this.table.state[place]! < STATE.handed) return false;
-    this.table.startedAt[place] = startedAt;
-    this.#leaveSlot(place);
-    if (this.#running === ticket) this.#running = 0;
-    this.#child.worked();
-    this.pace.finished(finishedAt - startedAt);
-    if (this.#whys.size > 0) {
-      const why = this.#whys.get(ticket);
-      this.#whys.delete(ticket);
-      if (why?.then === "drop") return false;
+  /**
+   * The task's answer came. True: send it. Either way call `release` once the table was read.
+   * @param hit a limit that it has passed all the same
+   */
+  finish(ticket: number, startedAt: number, finishedAt: number, hit: LimitHit | null = null): boolean {
+    const { table, lanes } = this, place = table.at(ticket);
+    if (place < 0 || table.state[place]! < STATE.handed) return false;
+    table.startedAt[place] = startedAt;
+    this.#inSlot.leave(place);
+    if (this.#inSlot.running === ticket) this.#inSlot.running = 0;
+    const lane = lanes.current, ms = finishedAt - startedAt;
+    lane.child.worked();
+    lane.mean.finished(ms);
+    lanes.worked(ms);
+    const instead = this.#stops.finished(ticket) ?? (hit === null ? undefined : exceeded(hit));
+    if (instead !== undefined) {
+      if (instead.then === "answer") this.#answerInstead(ticket, place, instead);
+      return false;
     }
-    if (this.table.scheduled[place] === 1) this.pace.sent();
+    if (table.scheduled[place] === 1) this.pace.sent();
     return true;
+  }
+
+  /** It gave an answer, and its client gets another one. */
+  #answerInstead(ticket: number, place: number, why: Why): void {
+    this.#stops.conclude(ticket, place, why);
+    // What it took would be held against the next one.
+    if (why.limit?.limit === "memory") this.#isWorn = true;
+    this.#afterTask();
+  }
+
+  /** The child of this lane gets a successor as soon as it has nothing in hand. */
+  renew(lane: number): void {
+    if (lane === this.lanes.current.number) this.#isWorn = true;
   }
 
   /** Forgets a task that was finished. */
   release(ticket: number): void {
-    if (this.table.at(ticket) < 0) return;
-    this.#remove(ticket, this.table.at(ticket));
-    while (this.#handed.length > 0 && !this.table.isInSlot(this.#handed.get(0))) this.#handed.shift();
-    if (this.#options.isolation === "process" && this.#child.state === "ready" && this.#inSlot === 0) {
-      this.#child.state = "dying";
-      this.actions.push({ kind: "kill", ticket: 0 });
-    }
+    const place = this.table.at(ticket);
+    if (place < 0) return;
+    this.#stops.remove(ticket, place);
+    this.#afterTask();
   }
 
-  /** Most MiB that the running task may use, Infinity if nothing runs or nothing bounds it. */
-  get memoryLimitMB(): number {
-    return this.#running === 0 ? Infinity : this.rare.limit(this.#running, "memoryLimitMB");
+  #afterTask(): void {
+    this.#inSlot.trim();
+    const { child, key } = this.lanes.current;
+    if (this.#inSlot.count > 0 || child.state !== "ready") return;
+    const isOld = key.isolation === "process" ? child.isUsed : child.tasks >= this.#options.tasksPerChild;
+    if (isOld || this.#isWorn) this.#supply.retire(this.lanes.current);
+    this.#isWorn = false;
   }
 
-  #leaveSlot(place: number): void {
-    this.#inSlot--;
-    if (this.table.scheduled[place] === 1) this.pace.scheduledInSlot--;
-  }
-
-  #remove(ticket: number, place: number): void {
-    this.frames.release(this.table.frame[place]!);
-    this.table.remove(place);
-    this.rare.delete(ticket);
-    if (this.#whys.size > 0) this.#whys.delete(ticket);
+  /** Most that the running task may use of something, Infinity if nothing runs or nothing bounds it. */
+  runningLimit(name: "memoryLimitMB" | "cpuLimitMs"): number {
+    const { running } = this.#inSlot;
+    return running === 0 ? Infinity : this.rare.limit(running, name);
   }
 
   step(event: Event): void {
     switch (event.kind) {
       case "child_ready":
-        this.#child.ready(event.at);
+        this.lanes.at(event.lane).child.ready(event.at);
         break;
       case "child_ended":
-        this.#childEnded(event.started, event.outOfMemory, event.detail, event.at);
+        this.#childEnded(this.lanes.at(event.lane), event.end, event.at);
         break;
       case "cancel":
         this.#cancel(event.names);
@@ -216,16 +243,14 @@ export class EngineCore {
       case "restart":
         this.#restart();
         break;
-      case "memory": {
-        const max = this.memoryLimitMB, value = event.bytes / 2 ** 20;
-        if (value > max) this.#stop(this.#running, exceeded({ limit: "memory", value, max }));
+      case "usage":
+        this.#used(event.bytes / 2 ** 20, event.cpuMs);
         break;
-      }
       case "limit":
-        this.#stop(event.ticket, exceeded(event.hit));
+        this.#stops.stop(event.ticket, exceeded(event.hit));
         break;
       case "forget":
-        this.table.forEach((place) => this.#stop(this.table.ticketOf(place), FORGOTTEN));
+        this.table.forEach((place) => this.#stops.stop(this.table.ticketOf(place), FORGOTTEN));
         this.pace.reset();
         break;
       case "leave":
@@ -237,161 +262,117 @@ export class EngineCore {
     }
   }
 
+  #used(memoryMB: number, cpuMs: number): void {
+    const { running } = this.#inSlot,
+      max = this.runningLimit("memoryLimitMB"),
+      most = this.runningLimit("cpuLimitMs");
+    if (memoryMB > max) this.#stops.stop(running, exceeded({ limit: "memory", value: memoryMB, max }));
+    else if (cpuMs > most) this.#stops.stop(running, exceeded({ limit: "cpu", value: cpuMs, max: most }));
+  }
+
   #tick(at: number): void {
-    const stubborn = this.#patience.due(this.#running, at);
-    if (stubborn !== null) this.#stop(this.#running, interrupted(stubborn));
-    for (const { ticket, hit } of this.rare.hits(this.table, at)) this.#stop(ticket, exceeded(hit));
-    if (this.#child.startAt > at) return;
-    this.#child.state = "starting";
-    this.actions.push({ kind: "start_child" });
+    const { running } = this.#inSlot;
+    const stubborn = this.#patience.due(running, at);
+    if (stubborn !== null) this.#stops.stop(running, interrupted(stubborn));
+    for (const { ticket, hit } of this.rare.hits(this.table, at)) this.#stops.stop(ticket, exceeded(hit));
+    this.#stops.tick(at);
+    this.#supply.tick(at);
   }
 
-  /** Ends a task wherever it is: a waiting one at once, one in the slot by asking for it back, a started one with its child. */
-  #stop(ticket: number, why: Why): void {
-    const place = this.table.at(ticket);
-    if (place < 0) return;
-    switch (this.table.state[place]) {
-      case STATE.queued:
-        return this.#conclude(ticket, place, why);
-      case STATE.handed:
-        if (this.#whys.has(ticket)) return;
-        this.#whys.set(ticket, why);
-        this.actions.push({ kind: "withdraw", ticket });
-        return;
-      default:
-        if (!why.kill && why.then !== "drop") return;
-        if (this.#whys.has(ticket) && this.#stopping === ticket) return;
-        this.#whys.set(ticket, why);
-        if (why.kill) this.#kill(ticket);
-    }
+  /** See `Stops`. */
+  confirmKill(ticket: number, lane: number): boolean {
+    return this.#stops.confirmKill(ticket, lane);
   }
 
-  #kill(ticket: number): void {
-    if (this.#stopping !== 0 || this.#child.state !== "ready") return;
-    this.#stopping = ticket;
-    for (let i = this.#handed.length - 1; i >= 0; i--) {
-      const other = this.#handed.get(i), place = this.table.at(other);
-      if (other !== ticket && place >= 0 && this.table.state[place] === STATE.handed) {
-        this.actions.push({ kind: "withdraw", ticket: other });
-      }
-    }
-    this.actions.push({ kind: "kill", ticket });
+  /** See `Stops`. */
+  signalled(ticket: number, hasLooked: boolean, at: number): void {
+    this.#stops.signalled(ticket, hasLooked, at);
   }
 
-  /** After a last look: whether the task still runs, and its child shall die. */
-  confirmKill(ticket: number): boolean {
-    if (ticket !== 0) {
-      this.#stopping = 0;
-      const place = this.table.at(ticket);
-      if (place < 0 || this.table.state[place] !== STATE.started || this.#child.state !== "ready") {
-        return false;
-      }
-    }
-    this.#child.state = "dying";
-    return true;
-  }
-
-  /** The slot's word on a `withdraw`: true if the task never will start. */
+  /** See `Stops`. */
   withdrawn(ticket: number, isBack: boolean): void {
-    const place = this.table.at(ticket);
-    if (place < 0 || this.table.state[place] !== STATE.handed) return;
-    const why = this.#whys.get(ticket);
-    if (!isBack) {
-      if (this.#child.isClosed) {
-        return this.#conclude(ticket, place, lost(this.name, "The engine left", true));
-      }
-      if (why !== undefined && !why.kill && why.then !== "drop") this.#whys.delete(ticket);
-      return;
-    }
-    this.#leaveSlot(place);
-    if (this.#inSlot === 0 && this.#options.isolation === "process") this.#child.isUsed = false;
-    this.table.state[place] = STATE.queued;
-    if (why === undefined) this.#waiting.pushFront(ticket);
-    else this.#conclude(ticket, place, why);
-  }
-
-  /** Ends a task that is in no slot as `why` says. */
-  #conclude(ticket: number, place: number, why: Why): void {
-    const { client, n, seq } = this.table;
-    if (why.then === "return") {
-      this.actions.push({ kind: "returned", client: client[place]!, n: n[place]!, seq: seq[place]! });
-    }
-    if (why.then === "answer") {
-      if (this.table.scheduled[place] === 1) this.pace.sent();
-      this.actions.push(answerOf(this.table, place, ticket, why, this.rare.get(ticket)?.peer));
-    }
-    this.#remove(ticket, place);
+    this.#stops.withdrawn(ticket, isBack, this.name);
   }
 
   #cancel(names: readonly TaskName[]): void {
-    for (const [ticket, { waitingOnly }] of this.table.find(names)) {
-      const isRunning = this.table.state[this.table.at(ticket)] === STATE.started;
-      this.#stop(ticket, cancelled(waitingOnly, isRunning));
+    for (const [ticket, { waitingOnly, by }] of this.table.find(names)) {
+      this.#stops.cancel(ticket, waitingOnly, by);
     }
   }
 
   #recall(count: number): void {
-    for (const queue of [this.#waiting, this.#handed]) {
+    const { tickets } = this.#inSlot;
+    for (const queue of [...this.lanes.all.map(({ waiting }) => waiting).reverse(), tickets]) {
       for (let i = queue.length - 1; i >= 0 && count > 0; i--) {
         const ticket = queue.get(i), place = this.table.at(ticket);
-        if (place < 0 || this.table.scheduled[place] !== 1 || this.#whys.has(ticket)) continue;
+        if (place < 0 || this.table.scheduled[place] !== 1 || this.#stops.has(ticket)) continue;
         if (this.table.state[place] === STATE.started) continue;
         count--;
-        this.#stop(ticket, RECALLED);
+        this.#stops.stop(ticket, RECALLED);
       }
     }
   }
 
+  /** Those who interrupt know the default key's tasks only. */
   #interrupt(how: string, at: number): void {
-    const ticket = this.#running;
-    if (ticket === 0) {
-      return this.#stop(this.#handed.first((one) => this.table.isInSlot(one)), interrupted(how));
-    }
-    this.#patience.begin(ticket, how, at);
-    this.actions.push({ kind: "interrupt", ticket });
+    if (this.lanes.current !== this.lanes.default) return;
+    const { running, first } = this.#inSlot;
+    if (running === 0) return this.#stops.stop(first, interrupted(how));
+    this.#patience.begin(running, how, at);
+    this.actions.push({ kind: "interrupt", ticket: running });
   }
 
   #restart(): void {
-    if (this.#running !== 0) this.#whys.set(this.#running, interrupted("a restart"));
-    if (this.#child.state === "ready") this.actions.push({ kind: "kill", ticket: 0 });
+    const { default: lane, current } = this.lanes, { running } = this.#inSlot;
+    if (current === lane && running !== 0) this.#stops.mark(running, interrupted("a restart"));
+    if (lane.child.state === "ready") this.actions.push({ kind: "kill", ticket: 0, lane: lane.number });
   }
 
   /** The engine goes for good: what has not started goes back to the scheduler, the rest is lost. */
   #leave(reason: string): void {
-    this.#child.isClosed = true;
+    this.#supply.close();
     this.table.forEach((place) => {
       const ticket = this.table.ticketOf(place);
       const hasStarted = this.table.state[place] === STATE.started;
       const why = lost(this.name, reason, hasStarted);
-      if (hasStarted) this.#conclude(ticket, place, why);
-      else this.#stop(ticket, this.table.scheduled[place] === 1 ? RECALLED : why);
+      if (hasStarted) this.#stops.conclude(ticket, place, why);
+      else this.#stops.stop(ticket, this.table.scheduled[place] === 1 ? RECALLED : why);
     });
-    this.#running = 0;
+    this.#inSlot.running = 0;
   }
 
-  #childEnded(startedOnes: readonly number[], outOfMemory: boolean, detail: string, at: number): void {
-    const started = new Set(startedOnes);
-    for (let i = this.#handed.length - 1; i >= 0; i--) {
-      const ticket = this.#handed.get(i), place = this.table.at(ticket);
-      if (place < 0 || this.table.state[place]! < STATE.handed) continue;
-      this.#leaveSlot(place);
-      const hasStarted = this.table.state[place] === STATE.started || started.has(ticket);
-      if (hasStarted) this.#child.worked();
-      this.table.state[place] = STATE.queued;
-      const max = this.rare.limit(ticket, "memoryLimitMB");
-      const isTried = hasStarted || ++this.table.rehanded[place]! > MAX_REHANDS;
-      const why = this.#whys.get(ticket) ??
-        (isTried
-          ? childEnded(this.name, detail, hasStarted, outOfMemory ? max : null, MAX_REHANDS + 1)
-          : null);
-      if (why === null) this.#waiting.pushFront(ticket);
-      else this.#conclude(ticket, place, why);
+  #childEnded(lane: Lane<Key>, end: Ending, at: number): void {
+    if (lane === this.lanes.current) {
+      this.#endTasks(lane, end);
+      this.lanes.worked(Infinity);
     }
-    this.#handed.clear();
-    this.#stopping = this.#running = 0;
-    this.#child.ended(at);
-    if (!this.#child.hasFailed) return;
-    const why = unstartable(this.name, detail);
-    this.table.forEach((place) => this.#stop(this.table.ticketOf(place), why));
+    lane.child.ended(at);
+    this.#supply.want(lane);
+    if (!lane.child.hasFailed && end.isDenied !== true) return;
+    const why = end.isDenied === true ? denied(end.detail) : unstartable(this.name, end.detail);
+    this.table.forEach((place) => {
+      if (this.table.lane[place] === lane.number) this.#stops.stop(this.table.ticketOf(place), why);
+    });
+  }
+
+  /** What the child of this lane had in hand ends with it, or waits for the next. */
+  #endTasks(lane: Lane<Key>, end: Ending): void {
+    const { table } = this, inSlot = this.#inSlot, started = new Set(end.started);
+    for (let i = inSlot.tickets.length - 1; i >= 0; i--) {
+      const ticket = inSlot.tickets.get(i), place = table.at(ticket);
+      if (place < 0 || table.state[place]! < STATE.handed) continue;
+      inSlot.leave(place);
+      const hasStarted = table.state[place] === STATE.started || started.has(ticket);
+      if (hasStarted) lane.child.worked();
+      table.state[place] = STATE.queued;
+      const max = this.rare.limit(ticket, "memoryLimitMB");
+      const isTried = hasStarted || ++table.rehanded[place]! > MAX_REHANDS;
+      const why = this.#stops.why(ticket) ??
+        (isTried ? childEnded(this.name, end, hasStarted, max, MAX_REHANDS + 1) : null);
+      if (why === null) lane.waiting.pushFront(ticket);
+      else this.#stops.conclude(ticket, place, why, end);
+    }
+    inSlot.clear();
+    this.#isWorn = false;
   }
 }

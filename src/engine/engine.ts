@@ -18,13 +18,17 @@ import { ClientFunctions } from "./client_functions.ts";
 import { endpointsOf } from "./endpoints.ts";
 import {
   connectionOf,
+  coreOptionsOf,
   type EngineHostOptions,
-  limitsOf,
+  grantsOf,
   requestedId,
   slotSettingsOf,
+  sparesOf,
 } from "./host_options.ts";
+import type { Grants } from "./grants.ts";
 import { HostedEngine, type HostedEngineParts } from "./hosted_engine.ts";
-import { childCommand, Slot } from "./slot.ts";
+import { Slot } from "./slot.ts";
+import { childCommand } from "./slot_start.ts";
 import type { SlotHandle } from "./slot_contract.ts";
 import { Spares } from "./spares.ts";
 
@@ -90,6 +94,7 @@ class EngineHost {
   readonly #poller = new SyncPoller();
   readonly #functions = new ClientFunctions();
   readonly #spares: Spares;
+  readonly #grants: Grants;
   readonly #engines = new Set<HostedEngine>();
   #hasFailed = false;
 
@@ -99,9 +104,12 @@ class EngineHost {
     this.#context = context;
     const settings = slotSettingsOf(options);
     const command = options.childCommand ?? childCommand();
+    const grants = this.#grants = grantsOf(options, () => this.#name);
     this.#spares = new Spares({
-      count: options.spares ?? 1,
-      start: () => Slot.start(settings, command),
+      ...sparesOf(options),
+      key: grants.default,
+      grantOf: (key, scratch) => grants.grantOf(key, scratch),
+      start: (special) => Slot.start(settings, command, special),
       watch: (slot, look) => this.#watch(slot, look),
       unwatch: (slot) => this.#unwatch(slot),
       log,
@@ -109,19 +117,23 @@ class EngineHost {
   }
 
   add(parts: EngineParts): void {
-    const { isolation = "shared", sandbox, patience, registrationTimeoutMs } = this.#options;
+    const { sandbox, patience, registrationTimeoutMs } = this.#options;
+    const grants = this.#grants, spares = this.#spares;
     const engine: HostedEngine = new HostedEngine({
       ...parts,
       context: this.#context,
       poller: this.#poller,
       functions: this.#functions,
       children: {
-        take: () => this.#spares.take(),
+        take: (key) => spares.take(key),
+        retire: (slot) => spares.retire(slot),
+        release: (slot) => spares.release(slot),
         watch: (slot, look) => this.#watch(slot, look),
         unwatch: (slot) => this.#unwatch(slot),
       },
-      // A fresh process is the only boundary that holds: a fresh Worker alone would not be one.
-      core: { isolation: isolation === "shared" ? "shared" : "process", limits: limitsOf(this.#options) },
+      grants,
+      core: coreOptionsOf(this.#options, grants.default),
+      stopsOffTurn: this.#options.sharing === "client",
       registrationTimeoutMs: registrationTimeoutMs ?? REGISTRATION_TIMEOUT_MS,
       patience: patience ?? PATIENCE,
       isStrict: sandbox === "strict",
@@ -136,6 +148,12 @@ class EngineHost {
       },
     });
     this.#engines.add(engine);
+  }
+
+  /** How the engine that refuses a task is called: which one of several, grants do not know. */
+  get #name(): string {
+    const [only, ...others] = this.#engines;
+    return only === undefined || others.length > 0 ? "the engine" : only.name;
   }
 
   #watch(slot: SlotHandle, look: () => void): void {

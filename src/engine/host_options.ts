@@ -4,12 +4,20 @@
  */
 import type { EngineConnection } from "../protocol/connection_file.ts";
 import { connectionPaths, parseConnection, readConnectionFile } from "../protocol/connection_file.ts";
+import { NO_PERMISSIONS, type PermissionSet } from "../protocol/permissions.ts";
+import type { CoreOptions } from "./core_types.ts";
+import { THIS_HOST } from "./grant_host.ts";
+import { type ChildKey, Grants } from "./grants.ts";
 import type { EngineOptions } from "./options.ts";
 import type { SlotSettings } from "./slot_contract.ts";
 import type { TaskLimits } from "./task_limits.ts";
 
 /** Where the controller is, the first of these that is given; then the engine's options; then the rest. */
-export interface EngineHostOptions extends Partial<EngineOptions> {
+export interface EngineHostOptions extends Partial<Omit<EngineOptions, "permissions" | "permissionSets">> {
+  /** What tasks may do at most. Default: nothing. */
+  readonly ceiling?: PermissionSet | undefined;
+  /** Sets of permissions that tasks can ask for by name. */
+  readonly sets?: Readonly<Record<string, PermissionSet>> | undefined;
   readonly connection?: EngineConnection | undefined;
   /** Text of a connection file, as it comes in the environment. */
   readonly connectionInfo?: string | undefined;
@@ -19,8 +27,8 @@ export interface EngineHostOptions extends Partial<EngineOptions> {
   readonly clusterId?: string | undefined;
   /** Ids to ask the hub for: of the first engine, the others get the next ones; or one for each. */
   readonly id?: number | readonly number[] | undefined;
-  /** Children kept ready for an engine whose own one ends. Default 1. */
-  readonly spares?: number | undefined;
+  /** Children kept ready with what most tasks need. Default 1; where each task has its own, 2. */
+  readonly decidedSpares?: number | undefined;
   /** A Jupyter connection file: the engine is a kernel there too. With several engines its name has `{id}` in it. */
   readonly kernelFile?: string | undefined;
   /** Jupyter has started this program. */
@@ -34,18 +42,50 @@ export interface EngineHostOptions extends Partial<EngineOptions> {
   readonly childCommand?: readonly string[] | undefined;
 }
 
-/** Text beyond this is dropped with a note, if nothing else is said. */
-const OUTPUT_BYTES = 8 << 20;
+const OUTPUT_BYTES = 64 << 20;
+const MAX_CHILDREN = 8;
+const CANCEL_GRACE_MS = 250;
+
+/** What the children of an engine are given. @param name how the engine is called in sentences */
+export function grantsOf(options: EngineHostOptions, name: () => string): Grants {
+  return new Grants({
+    ceiling: options.ceiling ?? NO_PERMISSIONS,
+    sets: options.sets ?? {},
+    isolation: options.isolation ?? "shared",
+    sharing: options.sharing ?? "all",
+    host: THIS_HOST,
+    name,
+  });
+}
+
 const RESULT_BYTES = 1 << 30;
 
-/** The limits of every task. Output beyond its limit is dropped, not punished, unless a task asks for its own. */
+/** The limits of every task. */
 export function limitsOf(options: EngineHostOptions): TaskLimits {
   return {
     runTimeoutMs: options.runTimeoutMs ?? Infinity,
-    deadlineMs: Infinity,
+    deadlineMs: options.deadlineMs ?? Infinity,
+    cpuLimitMs: options.cpuLimitMs ?? Infinity,
     memoryLimitMB: options.memoryLimitMB ?? memoryShareMB(options.engines ?? 1),
     outputLimitBytes: options.outputLimitBytes ?? OUTPUT_BYTES,
+    resultLimitBytes: options.resultLimitBytes ?? RESULT_BYTES,
   };
+}
+
+/** What each engine's core is told. */
+export function coreOptionsOf(options: EngineHostOptions, key: ChildKey): CoreOptions<ChildKey> {
+  return {
+    key,
+    limits: limitsOf(options),
+    maxChildren: options.maxChildren ?? MAX_CHILDREN,
+    tasksPerChild: options.tasksPerChild ?? Infinity,
+    cancelGraceMs: options.cancelGraceMs ?? CANCEL_GRACE_MS,
+  };
+}
+
+/** How many children are kept ready: where each task needs one, so many that a stream of tasks is not held up while there is time. */
+export function sparesOf({ spares, decidedSpares, isolation }: EngineHostOptions) {
+  return { undecided: spares ?? 1, decided: decidedSpares ?? (isolation === "process" ? 2 : 1) };
 }
 
 /** Of the machine's memory, what the slots of a host may use together if nobody says otherwise. */

@@ -17,6 +17,7 @@ import { EngineCore } from "./core.ts";
 import type { CoreOptions } from "./core_types.ts";
 import type { Endpoints } from "./endpoints.ts";
 import { FrontEnds } from "./front_ends.ts";
+import type { ChildKey, Grants } from "./grants.ts";
 import { GroupDoor } from "./group_door.ts";
 import { Heart } from "./heart.ts";
 import { IoPub } from "./iopub.ts";
@@ -26,6 +27,7 @@ import type { PeerRequests } from "./peer_requests.ts";
 import { PieceStore } from "./piece_store.ts";
 import { type Registered, Registration } from "./registration.ts";
 import { ResultSender } from "./result_sender.ts";
+import { TaskKeys } from "./task_keys.ts";
 import { Shell } from "./shell.ts";
 import type { WallReport } from "./slot_contract.ts";
 import { type ChildSource, SlotDriver } from "./slot_driver.ts";
@@ -41,8 +43,11 @@ export interface HostedEngineParts {
   readonly session: Session;
   readonly mac: Mac;
   readonly functions: ClientFunctions;
-  readonly children: ChildSource;
-  readonly core: CoreOptions;
+  readonly children: ChildSource<ChildKey>;
+  readonly grants: Grants;
+  readonly core: CoreOptions<ChildKey>;
+  /** Whether children are stopped while it is not their turn. */
+  readonly stopsOffTurn: boolean;
   readonly wantedId: number | undefined;
   readonly registrationTimeoutMs: number;
   readonly patience: number;
@@ -69,14 +74,14 @@ const MAX_ERRORS = 100;
 export class HostedEngine {
   readonly #parts: HostedEngineParts;
   readonly #log: Logger;
-  readonly #core: EngineCore;
+  readonly #core: EngineCore<ChildKey>;
   readonly #door: GroupDoor;
   readonly #sender: ResultSender;
   readonly #iopub: IoPub;
   readonly #peers: PeerRequests;
   readonly #frontEnds: FrontEnds;
   readonly #pieces = new PieceStore();
-  readonly #driver: SlotDriver;
+  readonly #driver: SlotDriver<ChildKey>;
   readonly #control: Control;
   readonly #own: OwnTasks;
   readonly #shell: Shell;
@@ -88,6 +93,8 @@ export class HostedEngine {
   #registration: Registration | null = null;
   #heart: Heart | null = null;
   #broadcast = "";
+  /** How the children are walled off. */
+  #sandbox = "not known";
   #id = -1;
   #hasGroups = false;
   #isForgotten = true;
@@ -138,14 +145,25 @@ export class HostedEngine {
       uuid,
       engineId: () => this.#id,
       ready: (walls) => this.#slotReady(walls),
+      sandbox: () => this.#sandbox,
+      usage: (ticket) => this.#driver.usage(ticket),
     });
-    this.#driver = new SlotDriver(core, functions, parts.children, outlet, this.#log);
+    const { children, stopsOffTurn } = parts;
+    this.#driver = new SlotDriver({
+      core,
+      functions,
+      children,
+      hooks: outlet,
+      stopsOffTurn,
+      log: this.#log,
+    });
     this.#control = new Control(session, this.#actions, (frames) => this.#controlSocket.send(frames));
     const shell = this.#shell = new Shell({
       socket: this.#shellSocket,
       session,
       door: this.#door,
       core,
+      keys: new TaskKeys(parts.grants),
       functions,
       pieces: this.#pieces,
       sender,
@@ -180,6 +198,11 @@ export class HostedEngine {
   /** Whether its child is ready, or has had its time. */
   get hasChild(): boolean {
     return this.#registration !== null;
+  }
+
+  /** How it is called within a sentence. */
+  get name(): string {
+    return this.#id < 0 ? "the engine" : `engine ${this.#id}`;
   }
 
   get uuid(): string {
@@ -220,7 +243,7 @@ export class HostedEngine {
   // ── registration ───────────────────────────────────────────────────────────────────────────
 
   #slotReady(walls: WallReport): void {
-    const level = levelOf(walls);
+    const level = this.#sandbox = levelOf(walls);
     if (walls.missing.length > 0) {
       this.#log.warn("Walls have gaps", { level, missing: walls.missing.join("; ") });
     }

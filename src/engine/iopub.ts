@@ -26,11 +26,15 @@ interface Written {
   readonly decoders: [TextDecoder, TextDecoder];
   readonly text: [string, string];
   readonly parent: ParentHeader;
+  /** The last of its text, of both streams. */
+  last: string;
   isCut: boolean;
 }
 
 const STREAMS: readonly [StreamName, StreamName] = ["stdout", "stderr"];
 const encoder = new TextEncoder();
+/** How much of a task's last text is kept for the report of its end, in characters. */
+const LAST_LENGTH = 2048;
 
 export class IoPub {
   readonly #socket: Publisher;
@@ -94,6 +98,7 @@ export class IoPub {
   #add(written: Written, stream: 0 | 1, text: string): void {
     if (text === "") return;
     written.text[stream] += text;
+    written.last = (written.last + text.slice(-LAST_LENGTH)).slice(-LAST_LENGTH);
     written.published[stream] += encoder.encode(text).length;
     this.#dirty.add(written);
   }
@@ -101,6 +106,11 @@ export class IoPub {
   #cut(written: Written): void {
     written.isCut = true;
     this.#add(written, 1, `\n[output beyond ${this.#outputLimitBytes} bytes is dropped]\n`);
+  }
+
+  /** The last text of a task that is not over. */
+  lastOf(ticket: number): string {
+    return this.#written.size === 0 ? "" : this.#written.get(ticket)?.last ?? "";
   }
 
   /**
@@ -171,6 +181,7 @@ function fresh(parent: ParentHeader): Written {
     decoders: [new TextDecoder(), new TextDecoder()],
     text: ["", ""],
     parent,
+    last: "",
     isCut: false,
   };
 }

@@ -3,6 +3,7 @@
  * `engine`. A task may ask for less, never for more.
  */
 import { alsoFrom, choice, number, numberOrNone, type OptionValues, textOrNone } from "../base/options.ts";
+import { PERMISSION_SETS, PERMISSIONS } from "./permission_options.ts";
 
 const MB = 1 << 20;
 
@@ -14,12 +15,25 @@ export const ENGINE_OPTIONS = {
     ["shared", "worker", "process"],
     "What is new for each task: nothing, a Worker, a process",
   ),
+  sharing: choice(
+    "all",
+    ["all", "client"],
+    "client: no two clients' tasks ever share a process, nor run at the same moment",
+  ),
+  permissions: PERMISSIONS,
+  permissionSets: PERMISSION_SETS,
   sandbox: choice(
     "auto",
     ["auto", "strict"],
     "strict: refuse to start where the kernel lacks the second wall",
   ),
   runTimeoutMs: numberOrNone(null, { unit: "ms", min: 1 }, "Longest run of a task, from its start"),
+  deadlineMs: numberOrNone(null, { unit: "ms", min: 1 }, "Longest time of a task, from its submission"),
+  cpuLimitMs: numberOrNone(
+    null,
+    { unit: "ms", min: 1 },
+    "Most processor time of a task, all threads together",
+  ),
   memoryLimitMB: numberOrNone(
     null,
     { unit: "MB", min: 64 },
@@ -27,6 +41,18 @@ export const ENGINE_OPTIONS = {
   ),
   outputLimitBytes: numberOrNone(64 * MB, { unit: "bytes" }, "Most text that a task may write"),
   resultLimitBytes: numberOrNone(1024 * MB, { unit: "bytes", min: 1024 }, "Largest result of a task"),
+  cancelGraceMs: number(
+    250,
+    { unit: "ms" },
+    "How long a cancelled task that looks at its signal may take to end by itself",
+  ),
+  tasksPerChild: numberOrNone(null, { unit: "n", min: 1 }, "Tasks after which a slot's process is renewed"),
+  maxChildren: number(
+    8,
+    { unit: "n", min: 1, max: 256 },
+    "Most processes that an engine keeps, one for each set of needs",
+  ),
+  spares: number(1, { unit: "n", max: 100 }, "Processes kept ready that may still become anything"),
   waitMs: number(30_000, { unit: "ms" }, "How long the controller's file may take to appear"),
   timeoutMs: number(5000, { unit: "ms", min: 1 }, "How long the hub may take to answer a registration"),
   heartbeatMisses: number(

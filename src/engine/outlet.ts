@@ -5,12 +5,15 @@ import { now } from "../base/clock.ts";
 import { isoTime, type ParentHeader } from "../protocol/frames.ts";
 import { OP, RESULT_FLAG, STATUS, type TaskRecord } from "../protocol/groups.ts";
 import { encodeValue, readValue } from "../protocol/values.ts";
+import type { Usage } from "./child_usage.ts";
 import type { ClientFunctions } from "./client_functions.ts";
 import type { EngineCore } from "./core.ts";
 import type { Answer } from "./core_types.ts";
+import type { ChildKey } from "./grants.ts";
 import type { IoPub } from "./iopub.ts";
 import type { InternalTask } from "./own_tasks.ts";
 import type { PeerApplies, PeerApply } from "./peer_apply.ts";
+import { type Death, jsonOf, type PostMortem, postMortemOf } from "./post_mortem.ts";
 import type { PeerExecute, PeerRequests } from "./peer_requests.ts";
 import { ResultPieces } from "./result_pieces.ts";
 import type { ResultSender, Route } from "./result_sender.ts";
@@ -19,7 +22,7 @@ import type { DriverHooks } from "./slot_driver.ts";
 import type { LimitHit } from "./task_limits.ts";
 
 export interface OutletParts {
-  readonly core: EngineCore;
+  readonly core: EngineCore<ChildKey>;
   readonly sender: ResultSender;
   readonly iopub: IoPub;
   readonly peers: PeerRequests;
@@ -28,11 +31,27 @@ export interface OutletParts {
   readonly uuid: string;
   readonly engineId: () => number;
   readonly ready: (walls: WallReport) => void;
+  /** How the children are walled off. */
+  readonly sandbox: () => string;
+  /** What a task used, if it is the one that began last. */
+  readonly usage: (ticket: number) => Usage;
+}
+
+/** What a result's tail says. */
+interface TailParts {
+  readonly key: ChildKey;
+  readonly out: readonly number[] | null;
+  /** Of a task that failed: what it was. */
+  readonly op?: number;
+  readonly limit?: LimitHit | null;
+  readonly postMortem?: PostMortem | null;
 }
 
 type PeerTask = PeerExecute | PeerApply | InternalTask;
 
 const encoder = new TextEncoder();
+/** The end of a task that threw. */
+const FAILED = { endedBy: "error", end: null, limit: null, by: null } as const;
 const METHOD: Readonly<Record<number, string>> = {
   [OP.apply]: "apply",
   [OP.execute]: "execute",
@@ -80,7 +99,7 @@ export class Outlet implements DriverHooks {
   output(ticket: number, place: number, stream: "stdout" | "stderr", text: Uint8Array): void {
     const { iopub, core } = this.#parts;
     const value = iopub.text(ticket, stream, text, () => this.#parentOf(ticket, place));
-    const max = core.rare.ownLimits(ticket).outputLimitBytes;
+    const max = core.rare.limit(ticket, "outputLimitBytes");
     if (value > max) core.step({ kind: "limit", ticket, hit: { limit: "output", value, max }, at: now() });
   }
 
@@ -94,6 +113,7 @@ export class Outlet implements DriverHooks {
     finishedAt: number,
   ): void {
     const { core, sender, iopub } = this.#parts;
+    const lastOutput = isOk ? "" : iopub.lastOf(ticket);
     const out = iopub.finished(ticket);
     const peer = this.#peerOf(ticket);
     const large = this.#pieces.take(ticket);
@@ -101,7 +121,13 @@ export class Outlet implements DriverHooks {
     const { table } = core;
     const client = table.client[place]!;
     const status = isOk ? STATUS.ok : STATUS.error;
-    const tail = isOk && out === null ? null : this.#tail(isOk ? null : table.op[place]!, out, null);
+    const { key } = core.lanes.at(table.lane[place]!);
+    const postMortem = isOk
+      ? null
+      : this.#postMortem(key, ticket, { ...FAILED, startedAt, finishedAt, lastOutput });
+    const tail = isOk && out === null && key === core.lanes.default.key
+      ? null
+      : this.#tail(isOk ? { key, out } : { key, out, op: table.op[place]!, postMortem });
     const flags = (buffers > 0 ? RESULT_FLAG.buffers : 0) | (tail !== null ? RESULT_FLAG.tail : 0);
     sender.to(table.route[place]!, client).result(
       table.n[place]!,
@@ -112,7 +138,7 @@ export class Outlet implements DriverHooks {
       this.#parts.engineId(),
       tail?.length ?? 0,
       table.seq[place]!,
-      core.epoch,
+      core.epochOf(place),
       startedAt,
       finishedAt,
       tail === null ? body : joined(body, tail),
@@ -133,13 +159,23 @@ export class Outlet implements DriverHooks {
   }
 
   answer(answer: Answer): void {
+    const lastOutput = this.#parts.iopub.lastOf(answer.ticket);
     const out = this.#parts.iopub.finished(answer.ticket);
     const peer = asPeer(answer.peer);
     this.#pieces.take(answer.ticket);
     if (peer?.kind === "apply") return this.#parts.applies.answered(peer, answer);
     if (peer?.kind === "execute") return this.#parts.peers.answered(peer, answer);
     if (peer?.kind === "internal") return peer.done(answer.evalue, null, []);
-    this.#write({ ...answer, out });
+    const { key, epoch } = this.#parts.core.lanes.at(answer.lane);
+    const postMortem = answer.status === STATUS.aborted
+      ? null
+      : this.#postMortem(key, answer.ticket, { ...answer, finishedAt: now(), lastOutput });
+    this.#write({ ...answer, out, key, epoch, postMortem });
+  }
+
+  #postMortem(key: ChildKey, ticket: number, death: Omit<Death, "key" | "usage" | "sandbox">): PostMortem {
+    const { usage, sandbox } = this.#parts;
+    return postMortemOf({ ...death, key, usage: usage(ticket), sandbox: sandbox() });
   }
 
   /** Answers a task that could not be taken. */
@@ -160,6 +196,9 @@ export class Outlet implements DriverHooks {
       evalue,
       limit: null,
       out: null,
+      postMortem: null,
+      key: core.lanes.default.key,
+      epoch: core.epoch,
     });
   }
 
@@ -179,10 +218,13 @@ export class Outlet implements DriverHooks {
     readonly evalue: string;
     readonly limit: LimitHit | null;
     readonly out: readonly number[] | null;
+    readonly postMortem: PostMortem | null;
+    readonly key: ChildKey;
+    readonly epoch: number;
   }): void {
     const { ename, evalue, client, n, seq } = answer;
     const { body } = encodeValue({ ename, evalue, traceback: [] });
-    const tail = this.#tail(answer.op, answer.out, answer.limit);
+    const tail = this.#tail(answer);
     this.#parts.sender.to(answer.route, client).result(
       n,
       client,
@@ -192,24 +234,23 @@ export class Outlet implements DriverHooks {
       this.#parts.engineId(),
       tail.length,
       seq,
-      this.#parts.core.epoch,
+      answer.epoch,
       answer.startedAt,
       now(),
       joined(body, tail),
     );
   }
 
-  /** @param op of a task that failed, null for one that succeeded */
-  #tail(op: number | null, out: readonly number[] | null, limit: LimitHit | null): Uint8Array {
-    const engine_info = {
-      engine_id: this.#parts.engineId(),
-      engine_uuid: this.#parts.uuid,
-      method: METHOD[op ?? 0],
-    };
+  #tail({ key, out, op, limit = null, postMortem = null }: TailParts): Uint8Array {
+    const { core, uuid, engineId } = this.#parts, { default: lane } = core.lanes;
+    const engine_info = { engine_id: engineId(), engine_uuid: uuid, method: METHOD[op ?? 0] };
     return encoder.encode(JSON.stringify({
       ...(out === null ? {} : { out }),
-      ...(op === null ? {} : { engine_info }),
+      ...(op === undefined ? {} : { engine_info }),
       ...(limit === null ? {} : { limit }),
+      ...(key.permissions === lane.key.permissions ? {} : { permissions: jsonOf(key) }),
+      ...(key.isolation === lane.key.isolation ? {} : { isolation: key.isolation }),
+      ...(postMortem === null ? {} : { post_mortem: postMortem }),
     }));
   }
 

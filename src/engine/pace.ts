@@ -8,15 +8,11 @@ const AHEAD_MS = 1;
 const LONG_MS = 20;
 const MAX_AHEAD = 1024;
 
-export class Pace {
+/** The running mean of how long the tasks of one key take. */
+export class MeanTime {
   #meanMs = -1;
   #doneMs = 0;
   #doneCount = 0;
-  #sent = 0;
-  #acked = 0;
-  #window = 1;
-  /** Tasks of the scheduler that are in the slot. */
-  scheduledInSlot = 0;
 
   /** A task took so long. */
   finished(durationMs: number): void {
@@ -38,6 +34,15 @@ export class Pace {
     this.#meanMs = this.#meanMs < 0 ? mean : this.#meanMs + (mean - this.#meanMs) * share;
     this.#doneMs = this.#doneCount = 0;
   }
+}
+
+/** The scheduler's start window. */
+export class Pace {
+  #sent = 0;
+  #acked = 0;
+  #window = 1;
+  /** Tasks of the scheduler that are in the slot. */
+  scheduledInSlot = 0;
 
   /** A result goes to the scheduler. */
   sent(): void {

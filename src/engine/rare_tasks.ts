@@ -21,13 +21,18 @@ export class RareTasks {
     return this.#deadlines.next;
   }
 
+  /** Whether every task has to be added, since its time counts from its submission. */
+  get wantsAll(): boolean {
+    return this.#limits.deadlineMs !== Infinity;
+  }
+
   get isEmpty(): boolean {
     return this.#byTicket.size === 0;
   }
 
   add(ticket: number, rare: Rare): void {
     this.#byTicket.set(ticket, rare);
-    const deadlineMs = rare.limits?.deadlineMs ?? Infinity;
+    const deadlineMs = Math.min(rare.limits?.deadlineMs ?? Infinity, this.#limits.deadlineMs);
     if (deadlineMs !== Infinity) this.#deadlines.push(rare.submitted + deadlineMs, ticket);
   }
 
@@ -68,7 +73,7 @@ export class RareTasks {
     if (startedAt > 0 && at >= startedAt + runMax) {
       return { limit: "run time", value: at - startedAt, max: runMax };
     }
-    const rare = this.get(ticket), max = rare?.limits?.deadlineMs ?? Infinity;
+    const rare = this.get(ticket), max = this.limit(ticket, "deadlineMs");
     if (rare === undefined || at < rare.submitted + max) return null;
     return { limit: "deadline", value: at - rare.submitted, max };
   }

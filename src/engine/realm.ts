@@ -3,6 +3,8 @@
  * permission. Care, not a wall: the walls hold without it.
  */
 
+import type { PermissionName } from "../protocol/permissions.ts";
+
 /** The runtime's own maker of console objects. */
 export type ConsoleMaker = new (print: (text: string, level: number) => void) => Record<string, unknown>;
 
@@ -65,8 +67,7 @@ export function closeBackDoors(): void {
   };
 }
 
-/** Whether this realm has no permission at all. */
-export function denoWallStands(): boolean {
-  const names = ["run", "write", "net", "env", "sys", "import", "ffi", "read"] as const;
-  return names.every((name) => Deno.permissions.querySync({ name }).state !== "granted");
+/** Whether this realm has none of these permissions as a whole. */
+export function denoWallStands(closed: readonly PermissionName[]): boolean {
+  return closed.every((name) => Deno.permissions.querySync({ name }).state !== "granted");
 }

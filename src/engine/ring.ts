@@ -36,10 +36,17 @@ export const CONTROL = {
   toldKind: 113,
   toldTicket: 114,
   toldLength: 115,
+  /** How far the child is before it has a Worker. Written by its main thread. */
+  phase: 128,
+  /** The ticket of the task that has looked at its signal last. Written by the Worker. */
+  looked: 144,
 } as const;
 
-/** What the host tells a task while it runs: stop waiting; the line that it asked for; why it cannot have one. */
-export const TOLD = { interrupt: 1, input: 2, refusal: 3 } as const;
+/** How many words of control there are. */
+export const CONTROL_WORDS = CONTROL.looked + 1;
+
+/** What the host tells a task while it runs: stop waiting; the line that it asked for; why it cannot have one; its signal is aborted. */
+export const TOLD = { interrupt: 1, input: 2, refusal: 3, abort: 4 } as const;
 
 /** Most bytes of a line that a task asked for. */
 export const INPUT_BYTES = 64 << 10;
@@ -66,6 +73,8 @@ export const REQUEST = {
   total: 8,
   /** 64 bits: where in the buffer the piece belongs. */
   offset: 10,
+  /** 64 bits: most bytes of the result. */
+  resultLimit: 12,
 } as const;
 
 /**
@@ -94,7 +103,8 @@ export const RESULT = {
   offset: 10,
 } as const;
 
-export const RESULT_KIND = { ready: 1, ok: 2, error: 3, event: 4, chunk: 5 } as const;
+/** `tooLarge` is an answer whose body says in digits how many bytes the result has at least. */
+export const RESULT_KIND = { ready: 1, ok: 2, error: 3, event: 4, chunk: 5, tooLarge: 6 } as const;
 
 /** The doorbell's byte on fd 0 and fd 1. */
 export const BELL = 0;

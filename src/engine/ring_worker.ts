@@ -126,6 +126,11 @@ export class WorkerRing {
     return isMine ? this.#words[CONTROL.toldKind] as number : 0;
   }
 
+  /** The current task looks at its signal. */
+  looked(): void {
+    store(this.#words, CONTROL.looked, this.field(REQUEST.ticket));
+  }
+
   /** The text that came with what was told last: a view, valid until the host tells something else. */
   toldText(): Uint8Array {
     const length = this.#words[CONTROL.toldLength] as number;

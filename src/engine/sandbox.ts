@@ -3,8 +3,10 @@
  * has its reason beside it. This is where `child_bundle.js` begins (`bundle_build.ts` makes it).
  */
 import {
+  changeFolder,
   closeFd,
   cString,
+  dropCapabilities,
   ignoreFileSizeSignal,
   libc,
   limitResources,
@@ -13,8 +15,13 @@ import {
 } from "../native/libc.ts";
 import { noNewPrivileges, raiseLandlock } from "../native/landlock.ts";
 import { buildSeccomp, raiseSeccomp } from "../native/seccomp.ts";
-import { ringLayout } from "./ring.ts";
-import type { SlotSettings } from "./slot_contract.ts";
+import { PERMISSION_NAMES } from "../protocol/permissions.ts";
+import { hasAny } from "./effective.ts";
+import { PROGRAM_PATH } from "./program_files.ts";
+import { BELL, CONTROL, ringLayout } from "./ring.ts";
+import { CHILD_PHASE, type Job, readFrame, type ToldGrant, wallsOf } from "./slot_job.ts";
+import type { WallPlan } from "./wall_plan.ts";
+import { revoke, withoutUnixPlaces, type WorkerRights } from "./worker_permissions.ts";
 import type { WorkerStart } from "./sandbox_worker.ts";
 
 /** The Worker's code and the text of its tools for cells; the build puts them in. */
@@ -29,27 +36,7 @@ const WORKER_BOOT = `data:application/javascript,${
   encodeURIComponent('addEventListener("message", (event) => (0, eval)(event.data), { once: true });')
 }`;
 
-/** What the host says on fd 0, as one line of JSON. */
-export interface Job extends SlotSettings {
-  readonly hostPid: number;
-  /** The host's descriptor of the shared memory. */
-  readonly ringFd: number;
-}
-
 type Walls = WorkerStart["walls"];
-
-function readJob(): Job {
-  const bytes: number[] = [], one = new Uint8Array(1);
-  // Byte by byte: what follows the line is the Worker's.
-  while (Deno.stdin.readSync(one) === 1 && one[0] !== 10) bytes.push(one[0] ?? 0);
-  return JSON.parse(new TextDecoder().decode(new Uint8Array(bytes)));
-}
-
-/** Takes every right of this process, and what the Worker would inherit of them. */
-function revokeRights(): void {
-  const names = ["run", "write", "net", "env", "sys", "import", "ffi", "read"] as const;
-  for (const name of names) Deno.permissions.revokeSync({ name });
-}
 
 /** Whether the kernel lets this process do something that the walls should refuse. */
 function isOpen(attempt: () => number): boolean {
@@ -58,32 +45,66 @@ function isOpen(attempt: () => number): boolean {
   return fd >= 0;
 }
 
-function raiseWalls(job: Job): Walls {
-  const { walls } = job;
+function prepareSignals(): void {
   // 2.9 opens a socketpair when it first needs signals, and panics if the filter forbids it.
   const nothing = () => {};
   Deno.addSignalListener("SIGWINCH", nothing);
   Deno.removeSignalListener("SIGWINCH", nothing);
-  // Pointers need the right to FFI, which is about to go.
-  const filter = walls.seccomp ? buildSeccomp(Deno.pid) : undefined;
-  const executable = cString("/proc/self/exe");
-  const { open, socket } = libc();
-  if (walls.deno) revokeRights();
-  const isPrivate = noNewPrivileges();
-  const landlock = walls.landlock && isPrivate ? raiseLandlock() : 0;
-  const seccomp = filter !== undefined && isPrivate && raiseSeccomp(filter);
-  const missing: string[] = [];
-  if (landlock === 0 || isOpen(() => open(executable, 0o2000000))) missing.push("files (no Landlock)");
-  if (landlock < 4 && !seccomp) missing.push("TCP (Landlock older than version 4)");
-  if (!seccomp || isOpen(() => socket(2, 2, 0))) {
-    missing.push("datagrams, Unix sockets, signals (no seccomp)");
-  }
-  return { landlock, seccomp, missing };
 }
 
-function startWorker(job: Job, memory: ArrayBuffer, walls: Walls): void {
-  const permissions = job.walls.deno ? "none" : "inherit";
-  const worker = new Worker(WORKER_BOOT, { type: "module", name: "", deno: { permissions } });
+/** What the process has from the grant before the walls: variables, a folder to be in, limits. */
+function settle({ walls }: Job, grant: ToldGrant): void {
+  const { run, write, import: remote } = grant.permissions;
+  const { scratch } = grant;
+  // Programs are found by it; it tells nothing.
+  if (hasAny(run.allow)) Deno.env.set("PATH", PROGRAM_PATH);
+  if (scratch !== "") { for (const name of ["HOME", "TMPDIR"]) Deno.env.set(name, scratch); }
+  for (const [name, value] of Object.entries(grant.environment)) Deno.env.set(name, value);
+  if (scratch !== "") changeFolder(scratch);
+  // The limit of files stands behind Landlock's wall, and is down with it.
+  const writes = hasAny(write.allow) || hasAny(remote.allow) || !walls.landlock;
+  limitResources(writes ? "files" : "no files");
+}
+
+function raiseWalls({ walls }: Job, grant: ToldGrant, plan: WallPlan): Walls {
+  // Pointers need the right to FFI, which is about to go.
+  const filter = walls.seccomp ? buildSeccomp(Deno.pid, plan.openings) : undefined;
+  const executable = cString("/proc/self/exe"), path = Deno.execPath();
+  const { open, socket } = libc();
+  // What the Worker is to be given stays until it has it.
+  if (walls.deno) revoke(PERMISSION_NAMES.filter((name) => !hasAny(grant.permissions[name].allow)));
+  const isPrivate = noNewPrivileges();
+  dropCapabilities(plan.capabilities);
+  const landlock = walls.landlock && isPrivate ? raiseLandlock(plan.landlock) : 0;
+  const seccomp = filter !== undefined && isPrivate && raiseSeccomp(filter);
+  const missing: string[] = [];
+  if (landlock === 0 || (!isGranted(plan, path) && isOpen(() => open(executable, 0o2000000)))) {
+    missing.push("files (no Landlock)");
+  }
+  if (landlock < 4 && !seccomp) missing.push("TCP (Landlock older than version 4)");
+  if (!seccomp || (!plan.openings.internet && isOpen(() => socket(2, 2, 0)))) {
+    missing.push("datagrams, Unix sockets, signals (no seccomp)");
+  }
+  return { landlock, seccomp, missing, excess: plan.excess };
+}
+
+/** Whether a file may be read by what the plan leaves open. */
+function isGranted(plan: WallPlan, file: string): boolean {
+  return plan.landlock.paths.some(({ path }) => path === "/" || file === path || file.startsWith(`${path}/`));
+}
+
+function makeWorker(permissions: WorkerRights | "inherit"): Worker {
+  try {
+    return new Worker(WORKER_BOOT, { type: "module", name: "", deno: { permissions } });
+  } catch (error) {
+    if (!(error instanceof URIError) || permissions === "inherit") throw error;
+    return makeWorker(withoutUnixPlaces(permissions));
+  }
+}
+
+function startWorker(job: Job, memory: ArrayBuffer, rights: WorkerRights, walls: Walls): void {
+  const worker = makeWorker(job.walls.deno ? rights : "inherit");
+  if (job.walls.deno) revoke(PERMISSION_NAMES);
   // What gets here ended the Worker; this process ends with it, as nothing else keeps it alive.
   worker.addEventListener("error", (event) => {
     event.preventDefault();
@@ -97,6 +118,7 @@ function startWorker(job: Job, memory: ArrayBuffer, walls: Walls): void {
     arenaBytes: job.arenaBytes,
     resultLimitBytes: job.resultLimitBytes,
     cellTools: CELL_TOOLS_TEXT,
+    closed: PERMISSION_NAMES.filter((name) => rights[name] !== true && rights[name] !== "inherit"),
     walls,
   };
   worker.postMessage(WORKER_TEXT);
@@ -104,16 +126,29 @@ function startWorker(job: Job, memory: ArrayBuffer, walls: Walls): void {
 }
 
 function main(): void {
-  const job = readJob();
+  const read = Deno.stdin.readSync.bind(Deno.stdin);
+  const job = readFrame(read) as Job | undefined;
+  if (job === undefined) Deno.exit(0);
   // A write beyond the limit shall fail, not end the process.
   ignoreFileSizeSignal();
   if (!refuseToOutlive(job.hostPid)) Deno.exit(0);
   const layout = ringLayout(job.entries, job.ringBytes, job.arenaBytes);
   const memory = openShared(`/proc/${job.hostPid}/fd/${job.ringFd}`, layout.total);
   // A compiled program's loader looks upwards from here for a package.json, and dies of the wall where there is one.
-  Deno.chdir("/");
-  limitResources();
-  startWorker(job, memory, raiseWalls(job));
+  changeFolder("/");
+  prepareSignals();
+  tellUndecided(memory);
+  const told = readFrame(read) as ToldGrant | undefined;
+  if (told === undefined) Deno.exit(0);
+  const { rights, plan } = told.walls ?? wallsOf(told, told.held);
+  settle(job, told);
+  startWorker(job, memory, rights, raiseWalls(job, told, plan));
+}
+
+/** Tells the host that everything is done that needs no grant. */
+function tellUndecided(memory: ArrayBuffer): void {
+  Atomics.store(new Int32Array(memory), CONTROL.phase, CHILD_PHASE.undecided);
+  Deno.stdout.writeSync(new Uint8Array([BELL]));
 }
 
 main();

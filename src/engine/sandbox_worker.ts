@@ -4,6 +4,7 @@
  * Everything that it uses after the first task was taken before it (see `protocol/primordials.ts`): a task may replace whatever it can
  * reach. It can at worst spoil the answers of its own slot.
  */
+import type { PermissionName } from "../protocol/permissions.ts";
 import { INLINE_BODY_BYTES, OP } from "../protocol/groups.ts";
 import {
   decodeUtf8,
@@ -23,6 +24,7 @@ import { swallowLateErrors } from "./late_errors.ts";
 import { countOutput } from "./output.ts";
 import { closeBackDoors, consoleMaker, denoWallStands, proxyTest } from "./realm.ts";
 import { type ProxyTest, type Question, Reflection } from "./reflection.ts";
+import { TaskSignal } from "./task_signal.ts";
 import { REQUEST, RESULT_KIND, RING_OP, ringLayout, TOLD } from "./ring.ts";
 import { WorkerRing } from "./ring_worker.ts";
 
@@ -35,11 +37,14 @@ export interface WorkerStart {
   readonly resultLimitBytes: number;
   /** Text that makes the tools for cells; kept until the first cell. */
   readonly cellTools: string;
+  /** Permissions that are not granted as a whole. */
+  readonly closed: readonly PermissionName[];
   /** What the main thread measured of the walls. */
   readonly walls: {
     readonly landlock: number;
     readonly seccomp: boolean;
     readonly missing: readonly string[];
+    readonly excess: readonly string[];
   };
 }
 
@@ -69,7 +74,10 @@ const PrimordialMap = Map;
 const PrimordialPromise = Promise;
 const closeWorker = self.close.bind(self);
 
+const PrimordialString = String;
 const NOTHING = new Uint8Array(0);
+/** Thrown by what has found its value too large; nobody else has it. */
+const TOO_LARGE = Object.freeze({});
 const NO_BUFFERS: readonly Uint8Array[] = [];
 
 /** A task that waits for something. */
@@ -96,6 +104,8 @@ class TaskRunner {
   #isRunning = false;
   readonly #reflection: Reflection;
   readonly #asking: Asking;
+  readonly #signal: TaskSignal;
+  readonly #resultLimitBytes: number;
   readonly #showLimitBytes: number;
   /** The task that waits. */
   #turn: Turn | undefined;
@@ -105,6 +115,7 @@ class TaskRunner {
     this.#ring = ring;
     this.#bell = bell;
     this.#writer = new ValueWriter(64 << 10, { maxBytes: start.resultLimitBytes });
+    this.#resultLimitBytes = start.resultLimitBytes;
     this.#showLimitBytes = start.ringBytes / 4;
     this.#reflection = new Reflection(isProxy);
     this.#asking = new Asking({
@@ -112,6 +123,12 @@ class TaskRunner {
       told: () => ring.told(),
       text: () => decodeUtf8(ring.toldText()),
       wait: () => ring.waitForBell(),
+    });
+    this.#signal = new TaskSignal({
+      isRunning: () => this.#isRunning,
+      hear: () => this.#hear(),
+      text: () => decodeUtf8(ring.toldText()),
+      looked: () => ring.looked(),
     });
     this.#namespace = new Namespace({ cellTools: start.cellTools, show: (event) => void this.#show(event) });
     this.#python = new PythonCalls(this.#namespace, start.resultLimitBytes);
@@ -184,6 +201,7 @@ class TaskRunner {
   /** Runs a task and publishes its one answer. Only a task that has to wait makes this wait. */
   #task(op: number): Promise<void> | undefined {
     const started = this.#time;
+    this.#signal.forget();
     this.#isRunning = true;
     try {
       const { body, buffers } = this.#body(false);
@@ -236,9 +254,7 @@ class TaskRunner {
     this.#isListening = true;
     try {
       for (let turn = this.#turn; turn !== undefined; turn = this.#turn) {
-        const told = this.#ring.told();
-        if (told === TOLD.interrupt) this.#interrupt(turn);
-        else if (told !== 0) this.#asking.hear(told);
+        this.#hear();
         // Most that wait do so for a moment only.
         for (let i = 0; i < SHORT_WAIT && this.#turn === turn; i++) await undefined;
         if (this.#turn === turn && !await guarded(this.#bell.heard())) return closeWorker();
@@ -247,6 +263,16 @@ class TaskRunner {
       // So it is.
     }
     this.#isListening = false;
+  }
+
+  /** Takes what the host has told the task that runs, if anything. */
+  #hear(): void {
+    const told = this.#ring.told();
+    if (told === 0) return;
+    if (told === TOLD.abort || told === TOLD.interrupt) this.#signal.abort();
+    if (told === TOLD.abort) return;
+    if (told !== TOLD.interrupt) this.#asking.hear(told);
+    else if (this.#turn !== undefined) this.#interrupt(this.#turn);
   }
 
   #interrupt(turn: Turn): void {
@@ -291,10 +317,10 @@ class TaskRunner {
       expressions,
     });
     try {
-      this.#writer.reset();
-      this.#writer.write(result);
+      this.#write(result, "value");
       return result;
-    } catch {
+    } catch (error) {
+      if (error === TOO_LARGE) throw error;
       const { executionCount, text } = result;
       return { executionCount, text, value: undefined };
     }
@@ -302,8 +328,7 @@ class TaskRunner {
 
   #answer(value: unknown, started: number): void {
     const writer = this.#writer;
-    writer.reset();
-    writer.write(value, "result");
+    this.#write(value, "result");
     this.#isRunning = false;
     const body = writer.bytes(), buffers = writer.buffers;
     const count = buffers.length;
@@ -320,13 +345,33 @@ class TaskRunner {
     );
   }
 
+  /** Writes a result. @throws UncodableValue, or TOO_LARGE if it is larger than this task's may be */
+  #write(value: unknown, root: string): void {
+    const writer = this.#writer, limit = this.#ring.number(REQUEST.resultLimit);
+    writer.bound(limit < this.#resultLimitBytes ? limit : this.#resultLimitBytes);
+    writer.reset();
+    try {
+      writer.write(value, root);
+    } catch (error) {
+      throw writer.wanted > writer.length ? TOO_LARGE : error;
+    }
+    if (writer.wanted > limit) throw TOO_LARGE;
+  }
+
   #fail(error: unknown, started: number): void {
     this.#isRunning = false;
+    if (error === TOO_LARGE) return this.#tooLarge(started);
     const body = encodeError(error);
     const isLong = typedArrayLength(body) > INLINE_BODY_BYTES;
     if (isLong) this.#ring.publishBuffer(0, body);
     this.#time = now();
     this.#ring.publish(RESULT_KIND.error, isLong ? 1 : 0, isLong ? NOTHING : body, started, this.#time);
+  }
+
+  #tooLarge(started: number): void {
+    const bytes = this.#writer.wanted;
+    this.#time = now();
+    this.#ring.publish(RESULT_KIND.tooLarge, 0, encodeUtf8(PrimordialString(bytes)), started, this.#time);
   }
 
   /** Sends something to show, if a task runs: what comes later belongs to none. Returns whether one does. */
@@ -342,7 +387,7 @@ class TaskRunner {
 
 async function serve(start: WorkerStart): Promise<void> {
   const bell = new Doorbell(closeWorker);
-  const isDeno = denoWallStands();
+  const isDeno = denoWallStands(start.closed);
   const { stdout, stderr } = countOutput(consoleMaker(), start.memory);
   const isProxy = proxyTest();
   closeBackDoors();

@@ -18,17 +18,20 @@ import { Incoming } from "../wire/incoming.ts";
 import type { ClientFunctions } from "./client_functions.ts";
 import type { EngineCore } from "./core.ts";
 import type { Rare, TaskName } from "./core_types.ts";
+import type { ChildKey } from "./grants.ts";
 import type { GroupDoor } from "./group_door.ts";
 import type { PeerRequests } from "./peer_requests.ts";
 import { bodyAsPieces, type PieceStore } from "./piece_store.ts";
 import type { ResultSender, Route } from "./result_sender.ts";
-import { readLimits } from "./task_limits.ts";
+import type { TaskKeys } from "./task_keys.ts";
+import { readGrace, readLimits } from "./task_limits.ts";
 
 export interface ShellParts {
   readonly socket: { receiveInto(message: Incoming): boolean };
   readonly session: Session;
   readonly door: GroupDoor;
-  readonly core: EngineCore;
+  readonly core: EngineCore<ChildKey>;
+  readonly keys: TaskKeys;
   readonly functions: ClientFunctions;
   readonly pieces: PieceStore;
   readonly sender: ResultSender;
@@ -146,7 +149,7 @@ export class Shell {
 
   /** @throws Error whose message its client reads */
   #takeTask(task: TaskRecord, bytes: Uint8Array, frame: number, route: Route): void {
-    const { core, functions } = this.#parts;
+    const { core, functions, keys } = this.#parts;
     const { client, op } = task;
     if (op === OP.define) {
       const pieces = this.#piecesOf(task, bytes) ?? [];
@@ -163,21 +166,19 @@ export class Shell {
       }
     }
     const isLong = task.bodyLength - task.tailLength > INLINE_BODY_BYTES;
-    const hasMore = isLong || task.buffers > 0 || (task.flags & TASK_FLAG.tail) !== 0;
-    const rare = hasMore ? this.#readRare(task, bytes) : null;
-    if (core.add(task, frame, route.index, route.isScheduled, definition, rare) === 0) {
+    const tail = (task.flags & TASK_FLAG.tail) !== 0 && task.tailLength > 0 ? readTail(task, bytes) : null;
+    const key = tail === null ? keys.plain(client) : keys.of(tail, client);
+    const hasMore = isLong || task.buffers > 0 || tail !== null || core.rare.wantsAll;
+    const rare = hasMore ? this.#readRare(task, bytes, tail) : null;
+    if (core.add(task, frame, route.index, route.isScheduled, definition, rare, key) === 0) {
       throw new RangeError("Cannot take the task: the engine's queue is full");
     }
   }
 
-  #readRare(task: TaskRecord, bytes: Uint8Array): Rare {
-    const end = task.bodyOffset + task.bodyLength;
-    const hasTail = (task.flags & TASK_FLAG.tail) !== 0 && task.tailLength > 0;
-    const tail: unknown = hasTail
-      ? JSON.parse(decoder.decode(bytes.subarray(end - task.tailLength, end)))
-      : null;
+  #readRare(task: TaskRecord, bytes: Uint8Array, tail: unknown): Rare {
+    const limits = readLimits(tail), graceMs = readGrace(tail);
     const pieces = this.#piecesOf(task, bytes);
-    return { limits: readLimits(tail), submitted: task.submitted, pieces, isAlone: false, peer: undefined };
+    return { limits, graceMs, submitted: task.submitted, pieces, isAlone: false, peer: undefined };
   }
 
   /** The task's large buffers; a body that is too long for the ring becomes one more of them. */
@@ -194,4 +195,9 @@ export class Shell {
     task.bodyLength = task.tailLength;
     return all;
   }
+}
+
+function readTail({ bodyOffset, bodyLength, tailLength }: TaskRecord, bytes: Uint8Array): unknown {
+  const end = bodyOffset + bodyLength;
+  return JSON.parse(decoder.decode(bytes.subarray(end - tailLength, end)));
 }

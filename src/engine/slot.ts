@@ -7,27 +7,30 @@
 import { now } from "../base/clock.ts";
 import {
   closeFd,
-  createShared,
   destroyShared,
   type ExitStatus,
+  growPipe,
   kill,
-  pidfdOpen,
-  pipe,
   punchHole,
   readyFds,
   residentBytes,
-  setNonBlocking,
   type SharedMemory,
   SIGNAL,
-  spawn,
   waitpid,
   writeFd,
 } from "../native/libc.ts";
-import { BELL, type RingLayout, ringLayout } from "./ring.ts";
-import type { Job } from "./sandbox.ts";
+import { GroupMeter, processCpuMs } from "../native/process_usage.ts";
+import type { PermissionName } from "../protocol/permissions.ts";
+import { hasAny } from "./effective.ts";
+import { ProgramGuard } from "./program_guard.ts";
+import { BELL, type RingLayout } from "./ring.ts";
 import { Nonsense, type RingSink } from "./slot_checks.ts";
-import type { ChildEnd, Offer, SlotHandle, SlotSettings, SlotSink } from "./slot_contract.ts";
+import type { ChildEnd, Grant, Offer, SlotHandle, SlotSettings, SlotSink } from "./slot_contract.ts";
+import { CHILD_PHASE, frameOf, toldGrant } from "./slot_job.ts";
+import type { SpecialStart } from "./special_start.ts";
+import { endOf, type Verdict } from "./slot_end.ts";
 import { HostRing } from "./slot_ring.ts";
+import { type Pipes, startChild, type Started } from "./slot_start.ts";
 import { TextStream } from "./slot_text.ts";
 
 /** A child that is not ready by then is killed. */
@@ -41,46 +44,6 @@ const ARENA_IDLE_MS = 1_000;
 /** How much of the last text is kept for the report of the end. */
 const LAST_WORDS_BYTES = 4096;
 
-/** Nothing else is in the child's environment. Without DENO_DIR Deno finds a cache through the password file, and writes to it. */
-const ENVIRONMENT = { DENO_DIR: "/dev/null/none", NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" };
-
-/** What the runtime says when its own limit of memory is reached. */
-const OUT_OF_MEMORY =
-  /Fatal JavaScript out of memory|JavaScript heap out of memory|Fatal process out of memory/;
-/** Signals by which the runtime then ends: illegal instruction, trap, abort. */
-const FATAL_SIGNALS = [4, 5, 6];
-
-/** The command that starts a child: this executable itself, which in a compiled program has the child's code in it. */
-export function childCommand(): string[] {
-  const program = Deno.execPath();
-  if (Deno.build.standalone) return [program, "slot-child"];
-  const flags = [
-    "--no-prompt",
-    "--no-config",
-    "--no-lock",
-    "--no-remote",
-    "--no-npm",
-    "--unstable-worker-options",
-  ];
-  return [program, "run", "-A", ...flags, `${import.meta.dirname}/child_bundle.js`];
-}
-
-interface Pipes {
-  /** The host's ends. */
-  readonly bell: number;
-  readonly stdout: number;
-  readonly stderr: number;
-}
-
-interface Started {
-  readonly pid: number;
-  readonly pidfd: number;
-  readonly pipes: Pipes;
-  readonly memory: SharedMemory;
-  readonly layout: RingLayout;
-  readonly settings: SlotSettings;
-}
-
 export class Slot implements SlotHandle {
   readonly pid: number;
   readonly fds: readonly number[];
@@ -88,9 +51,17 @@ export class Slot implements SlotHandle {
   readonly #memory: SharedMemory;
   readonly #layout: RingLayout;
   readonly #ring: HostRing;
+  readonly #held: readonly PermissionName[];
   readonly #stdout: TextStream;
   readonly #stderr: TextStream;
-  readonly #startedAt = now();
+  /** When the child was given something to do before it can take tasks: to start, to raise its walls. */
+  #waitingSince = now();
+  /** The grant, until it is told. */
+  #grant: Grant | undefined;
+  #isDecided = false;
+  /** Where programs are granted. */
+  #guard: ProgramGuard | undefined;
+  readonly #meter: GroupMeter;
   #state: SlotHandle["state"] = "starting";
   #status: ExitStatus | undefined;
   #isClosed = false;
@@ -98,7 +69,7 @@ export class Slot implements SlotHandle {
   #isPaused = false;
   #needsBell = false;
   /** Why this side killed the child, if it did. */
-  #verdict: { readonly reason: ChildEnd["reason"]; readonly detail: string } | undefined;
+  #verdict: Verdict | undefined;
   #lastWords = "";
   /** The same with what was attributed to tasks: the runtime's own last message is. */
   #lastText = "";
@@ -112,17 +83,20 @@ export class Slot implements SlotHandle {
   #arenaAt = 0;
 
   /**
-   * Starts a child. Call it on the program's main thread: the child dies with the thread that started it.
+   * Starts a child, which waits before its walls until `decide`. Call it on the program's main thread: the child dies with the thread that started it.
    * @param command from `childCommand()`
+   * @param special from `specialStart()`, for a grant that needs it: then it is this very grant that is to be told
    * @throws Error if it cannot be started
    */
-  static start(settings: SlotSettings, command: readonly string[]): Slot {
-    return new Slot(startChild(settings, command));
+  static start(settings: SlotSettings, command: readonly string[], special?: SpecialStart): Slot {
+    return new Slot(startChild(settings, command, special));
   }
 
   private constructor(started: Started) {
     const { pid, pidfd, pipes, memory, layout, settings } = started;
     this.pid = pid;
+    this.#held = started.held;
+    this.#meter = new GroupMeter(pid);
     this.#pipes = pipes;
     this.#memory = memory;
     this.#layout = layout;
@@ -138,6 +112,24 @@ export class Slot implements SlotHandle {
 
   get open(): number {
     return this.#ring.open;
+  }
+
+  decide(grant: Grant): void {
+    if (this.#isDecided) throw new Error("Cannot decide what a slot may do: it was decided before");
+    this.#isDecided = true;
+    this.#grant = grant;
+    this.#tellGrant();
+  }
+
+  /** Tells the child what it may do, once it stands before its walls. */
+  #tellGrant(): void {
+    const grant = this.#grant;
+    if (grant === undefined || this.#state !== "undecided") return;
+    this.#grant = undefined;
+    this.#state = "raising";
+    this.#waitingSince = now();
+    if (hasAny(grant.permissions.run.allow)) this.#guard = ProgramGuard.over(this.pid);
+    writeWhole(this.#pipes.bell, frameOf(toldGrant(grant, this.#held)));
   }
 
   offer(offer: Offer): boolean {
@@ -164,8 +156,8 @@ export class Slot implements SlotHandle {
   }
 
   #ringBell(): void {
-    // A full pipe has bells enough.
-    if (!this.#isClosed) writeFd(this.#pipes.bell, BELL_BYTES);
+    // A full pipe has bells enough; a child that is not ready has none to hear them.
+    if (!this.#isClosed && this.#state === "ready") writeFd(this.#pipes.bell, BELL_BYTES);
   }
 
   withdraw(ticket: number): boolean {
@@ -176,6 +168,10 @@ export class Slot implements SlotHandle {
     if (this.#state === "ended") return;
     this.#ring.tell(ticket, kind, text);
     this.#ringBell();
+  }
+
+  hasLooked(ticket: number): boolean {
+    return this.#state !== "ended" && this.#ring.hasLooked(ticket);
   }
 
   look(sink: SlotSink): void {
@@ -204,6 +200,10 @@ export class Slot implements SlotHandle {
   /** Ring and text, in the order in which things happened. */
   #collect(sink: SlotSink, before: number): void {
     if (this.#verdict?.reason === "protocol") return;
+    if (this.#state === "starting" && this.#ring.childPhase === CHILD_PHASE.undecided) {
+      this.#state = "undecided";
+      this.#tellGrant();
+    }
     try {
       this.#ring.collect(this.#ringSink(sink), before);
     } catch (error) {
@@ -237,6 +237,7 @@ export class Slot implements SlotHandle {
       },
       result: (ticket, status, body, buffers, startedAt, finishedAt) =>
         sink.result(ticket, status, body, buffers, startedAt, finishedAt),
+      tooLarge: (ticket, bytes, startedAt, finishedAt) => sink.tooLarge(ticket, bytes, startedAt, finishedAt),
     };
   }
 
@@ -249,8 +250,8 @@ export class Slot implements SlotHandle {
 
   /** A child that does nothing although it should is rung again, and killed in the end. */
   #checkPatience(time: number): void {
-    if (this.#state === "starting") {
-      if (time - this.#startedAt > READY_MS) {
+    if (this.#state !== "ready") {
+      if (this.#state !== "undecided" && time - this.#waitingSince > READY_MS) {
         this.#condemn("never ready", `It was not ready within ${READY_MS} ms`);
       }
       return;
@@ -303,6 +304,7 @@ export class Slot implements SlotHandle {
     if (this.#status === undefined) {
       kill(-this.pid, SIGNAL.kill);
       this.#status = waitpid(this.pid, "block") ?? { code: null, signal: null };
+      this.#guard?.close();
     }
     return this.#status;
   }
@@ -315,24 +317,17 @@ export class Slot implements SlotHandle {
   }
 
   #report(status: ExitStatus): ChildEnd {
-    const lastWords = this.#lastWords;
-    if (this.#verdict !== undefined) return { ...status, ...this.#verdict, lastWords };
-    const how = status.signal === null ? `exit code ${status.code}` : `signal ${status.signal}`;
-    if (
-      status.signal !== null && FATAL_SIGNALS.includes(status.signal) && OUT_OF_MEMORY.test(this.#lastText)
-    ) {
-      return {
-        ...status,
-        reason: "out of memory",
-        detail: `The runtime ran out of memory (${how})`,
-        lastWords,
-      };
-    }
-    return { ...status, reason: "exited", detail: `The slot's process ended by itself (${how})`, lastWords };
+    return endOf(status, this.#verdict, { lastWords: this.#lastWords, lastText: this.#lastText });
   }
 
   memory(): number {
-    return this.#state === "ended" ? 0 : residentBytes(this.pid);
+    if (this.#state === "ended") return 0;
+    return this.#guard === undefined ? residentBytes(this.pid) : this.#meter.usage().bytes;
+  }
+
+  cpuMs(): number {
+    if (this.#state === "ended") return 0;
+    return this.#guard === undefined ? processCpuMs(this.pid) : this.#meter.usage().cpuMs;
   }
 
   kill(): void {
@@ -374,27 +369,14 @@ export class Slot implements SlotHandle {
   }
 }
 
-const BELL_BYTES = new Uint8Array([BELL]);
-const DECODER = new TextDecoder();
-
-function startChild(settings: SlotSettings, command: readonly string[]): Started {
-  const layout = ringLayout(settings.entries, settings.ringBytes, settings.arenaBytes);
-  const memory = createShared(layout.total);
-  const stdin = pipe(), stdout = pipe(), stderr = pipe();
-  try {
-    for (const fd of [stdin.write, stdout.read, stderr.read]) setNonBlocking(fd);
-    const stdio = [stdin.read, stdout.write, stderr.write] as const;
-    const pid = spawn({ command, env: ENVIRONMENT, stdio });
-    const pidfd = pidfdOpen(pid);
-    const job: Job = { ...settings, hostPid: Deno.pid, ringFd: memory.fd };
-    writeFd(stdin.write, new TextEncoder().encode(JSON.stringify(job) + "\n"));
-    const pipes = { bell: stdin.write, stdout: stdout.read, stderr: stderr.read };
-    return { pid, pidfd, pipes, memory, layout, settings };
-  } catch (error) {
-    for (const fd of [stdin.write, stdout.read, stderr.read]) closeFd(fd);
-    destroyShared(memory);
-    throw error;
-  } finally {
-    for (const fd of [stdin.read, stdout.write, stderr.write]) closeFd(fd);
+/** Writes to a pipe that nobody has written much to. */
+function writeWhole(fd: number, bytes: Uint8Array<ArrayBuffer>): void {
+  growPipe(fd, bytes.length);
+  const written = writeFd(fd, bytes);
+  if (written < bytes.length) {
+    throw new Error(`Cannot tell a slot its grant: ${bytes.length} bytes do not go into its pipe`);
   }
 }
+
+const BELL_BYTES = new Uint8Array([BELL]);
+const DECODER = new TextDecoder();

@@ -105,18 +105,29 @@ export function clamp(value: number, low: number, high: number): number {
   return value > high ? Math.max(low, high) : value;
 }
 
+function wordsOf(list: unknown): string[] {
+  return Array.isArray(list) ? list.map(String) : [];
+}
+
 /** What the child says of its walls. @throws Nonsense */
 export function readWalls(body: Uint8Array): WallReport {
   try {
-    const { deno, landlock, seccomp, missing } = JSON.parse(new TextDecoder().decode(body));
-    const words = Array.isArray(missing) ? missing.map(String) : [];
+    const { deno, landlock, seccomp, missing, excess } = JSON.parse(new TextDecoder().decode(body));
     return {
       deno: deno === true,
       landlock: Number(landlock) || 0,
       seccomp: seccomp === true,
-      missing: words,
+      missing: wordsOf(missing),
+      excess: wordsOf(excess),
     };
   } catch (error) {
     throw new Nonsense("It reported walls that cannot be read", { cause: error });
   }
+}
+
+/** How large a result is of which only that was said. @throws Nonsense */
+export function readSize(body: Uint8Array): number {
+  const bytes = Number(new TextDecoder().decode(body.subarray(0, 20)));
+  if (!Number.isSafeInteger(bytes) || bytes <= 0) throw new Nonsense("It said no size of a result");
+  return bytes;
 }

@@ -8,6 +8,22 @@
  * ticket only connects it with its chunks. It holds for the tasks offered after it.
  */
 
+import { NO_PERMISSIONS, type PermissionSet } from "../protocol/permissions.ts";
+
+/**
+ * What the walls of one child are built from. Where a path goes through links, `permissions` has it both as it was written (Deno's wall goes
+ * by that) and as what it leads to (the kernel's goes by that, and must not follow links when it opens it: one may have been changed since).
+ * Programs are there by path, as they were named: the kernel's wall needs the file behind it.
+ */
+export interface Grant {
+  readonly permissions: PermissionSet;
+  /** Values of the granted environment variables, and PATH where programs are granted; nothing else. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** The child's own folder, "" for none. */
+  readonly scratch: string;
+  readonly isolation: "shared" | "worker" | "process";
+}
+
 /** How a child ended, as its host saw it. */
 export interface ChildEnd {
   /** Exit code, or null if a signal ended it. */
@@ -35,6 +51,8 @@ export interface Offer {
   /** Codec bytes (protocol/values.ts): arguments array, {code, silent}, names and values, list of names. Copied by `offer()`.
    * Empty where the last of the large buffers is the body (bodies above INLINE_BODY_BYTES). Likewise in `result`. */
   readonly body: Uint8Array;
+  /** Most bytes of its result, if less than the slot's own limit. */
+  readonly resultLimitBytes?: number;
 }
 
 /** Receives what `look()` found, in the order in which it happened. Views are valid during the call only. */
@@ -58,9 +76,19 @@ export interface SlotSink {
     startedAt: number,
     finishedAt: number,
   ): void;
+  /** The task is over, and its result is larger than it may be: so many bytes at least, as the Worker says. */
+  tooLarge(ticket: number, bytes: number, startedAt: number, finishedAt: number): void;
   /** The child is gone and reaped; nothing follows. Tickets neither answered nor withdrawn are named with whether they had started. */
   ended(end: ChildEnd, open: readonly { readonly ticket: number; readonly started: boolean }[]): void;
 }
+
+/** What a child gets that may do nothing. */
+export const NO_GRANT: Grant = {
+  permissions: NO_PERMISSIONS,
+  environment: {},
+  scratch: "",
+  isolation: "shared",
+};
 
 /** What stands between the task and the machine, as measured in the child. */
 export interface WallReport {
@@ -70,6 +98,8 @@ export interface WallReport {
   readonly seccomp: boolean;
   /** What is open although it should not be, in words. */
   readonly missing: readonly string[];
+  /** Where a wall of the kernel's is wider than the grant, in words. */
+  readonly excess: readonly string[];
 }
 
 export interface SlotSettings {
@@ -90,9 +120,12 @@ export interface SlotHandle {
   readonly pid: number;
   /** File descriptors for the host's poll (readable = call `look()`): doorbell and text pipes, pidfd. */
   readonly fds: readonly number[];
-  readonly state: "starting" | "ready" | "ended";
+  /** undecided: it waits for `decide`. raising: its walls go up. ready: it takes tasks. */
+  readonly state: "starting" | "undecided" | "raising" | "ready" | "ended";
   /** Open tickets (offered, not answered, not withdrawn). */
   readonly open: number;
+  /** Tells the child what it may do, once, at any time after its start: then its walls go up. */
+  decide(grant: Grant): void;
   /** Puts a request into the ring; false if there is no room now (look first, offer again). Nothing is rung yet. */
   offer(offer: Offer): boolean;
   /**
@@ -112,10 +145,14 @@ export interface SlotHandle {
    * one that computes without a pause neither.
    */
   tell(ticket: number, kind: number, text: Uint8Array): void;
+  /** Whether the task that runs has ever looked at its signal: then it hears TOLD.abort. */
+  hasLooked(ticket: number): boolean;
   /** Drains pipes, ring and exit status into the sink. Cheap when there is nothing. */
   look(sink: SlotSink): void;
-  /** Bytes of memory that the child uses now (resident, arena included), 0 if it is gone. */
+  /** Bytes of memory that the child uses now (resident, arena included), 0 if it is gone. With the programs that it was granted. */
   memory(): number;
+  /** CPU time that the child has used so far, in ms, 0 if it is gone. With the programs that it was granted. */
+  cpuMs(): number;
   /** SIGKILL to its group. The `look()` after its end (`fds` tell) reports finished results first and then `ended`. */
   kill(): void;
   /** SIGSTOP or SIGCONT to its group. */

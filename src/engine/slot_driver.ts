@@ -1,18 +1,22 @@
 /**
- * Drives one engine's slot: does what the core wants done with it, hands tasks over, and tells the core what came back.
+ * Drives one engine's children: does what the core wants done with them, hands tasks over, and tells the core what came back.
  */
 import { now } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
+import { PermissionDenied } from "../protocol/errors.ts";
+import { ChildUsage, type Usage } from "./child_usage.ts";
 import type { EngineCore } from "./core.ts";
 import type { Answer } from "./core_types.ts";
 import type { ClientFunctions } from "./client_functions.ts";
-import type { Piece } from "./piece_store.ts";
+import { LaneChild } from "./lane_child.ts";
+import { ChildSink, endingOf, type Open } from "./child_sink.ts";
+import type { LaneKey } from "./lanes.ts";
 import { TOLD } from "./ring.ts";
 import type { ChildEnd, SlotHandle, SlotSink, WallReport } from "./slot_contract.ts";
 
 /** What becomes of what the slot says. `place` is the task's place in the core's table; views are valid during the call. */
 export interface DriverHooks {
-  /** There is another child, with an empty namespace. */
+  /** The key of those who ask for none has another child, with an empty namespace. */
   child(): void;
   ready(walls: WallReport): void;
   started(ticket: number, place: number): void;
@@ -33,271 +37,247 @@ export interface DriverHooks {
 }
 
 /** Where children come from, and who waits for their descriptors. */
-export interface ChildSource {
-  /** A child that is ready, or starting. @throws Error if none can be started */
-  take(): SlotHandle;
+export interface ChildSource<Key extends LaneKey = LaneKey> {
+  /** A child that is ready for this key, or on its way there. @throws Error if there can be none */
+  take(key: Key): SlotHandle;
   watch(slot: SlotHandle, look: () => void): void;
   unwatch(slot: SlotHandle): void;
+  /** Ends a child in which nothing is left, and of which nothing is wanted any more. */
+  retire(slot: SlotHandle): void;
+  /** It has ended, or shall at once. */
+  release(slot: SlotHandle): void;
+}
+
+export interface DriverParts<Key extends LaneKey> {
+  readonly core: EngineCore<Key>;
+  readonly functions: ClientFunctions;
+  readonly children: ChildSource<Key>;
+  readonly hooks: DriverHooks;
+  /** Whether children are stopped while it is not their turn. */
+  readonly stopsOffTurn: boolean;
+  readonly log: Logger;
 }
 
 const NO_TEXT = new Uint8Array(0);
-const MEMORY_EVERY_MS = 20;
+/** The end of a child that never was. */
+const NO_CHILD = { started: [], memoryMB: null, endedBy: "engine", code: null, signal: null } as const;
 /** A slot's own patience needs a look now and then, whatever happens. */
 const IDLE_LOOK_MS = 100;
-/** Tickets of definitions, apart from those of tasks. */
-const DEFINE_TICKET = 0x8000_0000;
-const DEFINE_TICKETS = 0x4000_0000;
+/** Most characters of who cancelled a task, and why. */
+const MAX_REASON = 4096;
 
-export class SlotDriver implements SlotSink {
-  readonly #core: EngineCore;
-  readonly #functions: ClientFunctions;
-  readonly #children: ChildSource;
-  readonly #hooks: DriverHooks;
-  readonly #log: Logger;
-  #slot: SlotHandle | null = null;
-  readonly #defined = new Set<number>();
-  /** Whose pieces are being fed into the arena, and how many are in. */
-  #fedTicket = 0;
-  #fedCount = 0;
+export class SlotDriver<Key extends LaneKey = LaneKey> {
+  readonly #parts: DriverParts<Key>;
+  readonly #core: EngineCore<Key>;
+  /** By number of the lane. */
+  readonly #children = new Map<number, LaneChild>();
+  readonly #usage = new ChildUsage();
   #isBlocked = false;
-  #memoryAt = 0;
   #lookAt = 0;
-  readonly #offer = { ticket: 0, op: 0, definition: 0, buffers: 0, body: new Uint8Array(0) };
 
-  constructor(
-    core: EngineCore,
-    functions: ClientFunctions,
-    children: ChildSource,
-    hooks: DriverHooks,
-    log: Logger,
-  ) {
-    this.#core = core;
-    this.#functions = functions;
-    this.#children = children;
-    this.#hooks = hooks;
-    this.#log = log;
+  constructor(parts: DriverParts<Key>) {
+    this.#parts = parts;
+    this.#core = parts.core;
   }
 
-  /** Process id of the child, 0 if there is none. */
+  /** The child whose turn it is, if there is one. */
+  get #working(): LaneChild | undefined {
+    return this.#children.get(this.#core.lanes.current.number);
+  }
+
+  /** Process id of the child of those who ask for no key, 0 if there is none. */
   get pid(): number {
-    return this.#slot?.pid ?? 0;
+    return this.#children.get(0)?.slot.pid ?? 0;
   }
 
-  /** Takes what the child has to say. */
+  /** What a task used, if it is the one that began last. */
+  usage(ticket: number): Usage {
+    return this.#usage.of(ticket, now());
+  }
+
+  /** Takes what the child that works has to say. */
   look(): void {
-    this.#slot?.look(this);
+    const child = this.#working;
+    if (child !== undefined) child.slot.look(this.#sinkOf(child));
   }
 
   /** Does everything that is due: time, the core's wishes, handing over. */
   pump(at: number): void {
     const core = this.#core;
-    if (core.inSlot > 0 || this.#isBlocked || at >= this.#lookAt) {
-      this.#lookAt = at + IDLE_LOOK_MS;
-      this.look();
-    }
+    if (core.inSlot > 0 || this.#isBlocked) this.look();
+    if (at >= this.#lookAt) this.#lookAtAll(at);
     if (core.nextTick <= at) core.step({ kind: "tick", at });
-    if (at >= this.#memoryAt && core.memoryLimitMB !== Infinity) {
-      this.#memoryAt = at + MEMORY_EVERY_MS;
-      core.step({ kind: "memory", bytes: this.#slot?.memory() ?? 0, at });
-    }
+    if (at >= this.#usage.nextAt && this.#isMeasured) this.#measure(at);
     this.act();
-    if (this.#slot !== null) this.#hand(this.#slot);
+    this.#hand();
+  }
+
+  #lookAtAll(at: number): void {
+    this.#lookAt = at + IDLE_LOOK_MS;
+    for (const child of [...this.#children.values()]) child.slot.look(this.#sinkOf(child));
+  }
+
+  /** Whether what runs is held against a limit that has to be measured. */
+  get #isMeasured(): boolean {
+    const core = this.#core;
+    return core.running !== 0 &&
+      (core.runningLimit("memoryLimitMB") !== Infinity || core.runningLimit("cpuLimitMs") !== Infinity);
+  }
+
+  #measure(at: number): void {
+    this.#usage.look(at);
+    this.#core.step({ kind: "usage", ...this.#usage.now, at });
   }
 
   /** In how many ms `pump` is wanted at the latest, if nothing comes before. */
   delay(at: number): number {
-    const delay = Math.min(
-      this.#core.lookDelay(at),
-      this.#core.nextTick - at,
-      this.#isBlocked ? 1 : Infinity,
-    );
-    if (this.#core.memoryLimitMB === Infinity) return delay;
-    return Math.min(delay, this.#memoryAt - at);
+    const core = this.#core;
+    const delay = Math.min(core.lookDelay(at), core.nextTick - at, this.#isBlocked ? 1 : Infinity);
+    return this.#isMeasured ? Math.min(delay, this.#usage.nextAt - at) : delay;
   }
 
   /** Tells the running task something; see `SlotHandle.tell`. */
   tell(ticket: number, kind: number, text: Uint8Array): void {
-    this.#slot?.tell(ticket, kind, text);
+    this.#working?.slot.tell(ticket, kind, text);
   }
 
   /** Carries out what the core has decided. */
   act(): void {
-    const { actions } = this.#core;
+    const { actions } = this.#core, { hooks } = this.#parts;
     if (actions.length === 0) return;
     for (let i = 0; i < actions.length; i++) {
       const action = actions[i]!;
       switch (action.kind) {
         case "answer":
-          this.#hooks.answer(action);
+          hooks.answer(action);
           break;
         case "returned":
-          this.#hooks.returned(action.client, action.n, action.seq);
+          hooks.returned(action.client, action.n, action.seq);
           break;
         case "withdraw":
-          this.#core.withdrawn(action.ticket, this.#slot?.withdraw(action.ticket) ?? true);
+          this.#core.withdrawn(action.ticket, this.#working?.slot.withdraw(action.ticket) ?? true);
           break;
         case "kill":
-          this.look();
-          if (this.#slot !== null && this.#core.confirmKill(action.ticket)) this.#slot.kill();
+          this.#kill(action.ticket, action.lane);
+          break;
+        case "retire":
+          this.#retire(action.lane);
           break;
         case "interrupt":
           this.tell(action.ticket, TOLD.interrupt, NO_TEXT);
           break;
+        case "signal":
+          this.#signal(action.ticket, action.text);
+          break;
         case "start_child":
-          this.#startChild();
+          this.#startChild(action.lane);
+          break;
+        case "turn":
+          this.#turn(action.from, action.to);
           break;
       }
     }
     actions.length = 0;
   }
 
-  #startChild(): void {
+  #kill(ticket: number, lane: number): void {
+    const child = this.#children.get(lane);
+    child?.slot.look(this.#sinkOf(child));
+    if (ticket !== 0) this.#usage.look(now());
+    if (this.#core.confirmKill(ticket, lane)) this.#children.get(lane)?.slot.kill();
+  }
+
+  #retire(lane: number): void {
+    const child = this.#children.get(lane);
+    if (child === undefined) return;
+    this.#forget(child);
+    this.#parts.children.retire(child.slot);
+  }
+
+  #signal(ticket: number, text: string): void {
+    // What has ended by now is not cancelled.
+    this.look();
+    this.tell(ticket, TOLD.abort, new TextEncoder().encode(text.slice(0, MAX_REASON)));
+    this.#core.signalled(ticket, this.#working?.slot.hasLooked(ticket) ?? false, now());
+  }
+
+  #startChild(lane: number): void {
+    const { children, functions, log, hooks } = this.#parts;
     try {
-      const slot = this.#slot = this.#children.take();
-      this.#children.watch(slot, () => this.look());
-      this.#hooks.child();
-      if (slot.state === "ready") this.#core.step({ kind: "child_ready", at: now() });
+      const slot = children.take(this.#core.lanes.at(lane).key);
+      const child = new LaneChild(slot, lane, this.#core, functions);
+      this.#children.set(lane, child);
+      children.watch(slot, () => slot.look(this.#sinkOf(child)));
+      if (lane === 0) hooks.child();
+      if (slot.state === "ready") this.#core.step({ kind: "child_ready", lane, at: now() });
     } catch (error) {
       const detail = error instanceof Error ? error.message : String(error);
-      this.#log.warn("Cannot start a child", { detail });
-      this.#core.step({ kind: "child_ended", started: [], outOfMemory: false, detail, at: now() });
+      log.warn("Cannot start a child", { detail });
+      const isDenied = error instanceof PermissionDenied;
+      this.#core.step({ kind: "child_ended", lane, end: { ...NO_CHILD, detail, isDenied }, at: now() });
     }
   }
 
-  // ── handing over ───────────────────────────────────────────────────────────────────────────
+  /** Another key's turn: its child works, the other rests. */
+  #turn(from: number, to: number): void {
+    if (this.#parts.stopsOffTurn) {
+      this.#children.get(from)?.slot.pause(true);
+      this.#children.get(to)?.slot.pause(false);
+    }
+  }
 
-  #hand(slot: SlotHandle): void {
+  #hand(): void {
     const core = this.#core;
     this.#isBlocked = false;
     let any = false;
     for (let ticket = core.next(); ticket !== 0; ticket = core.next()) {
-      if (!this.#offerTask(slot, ticket)) {
+      if (core.actions.length > 0) this.act();
+      const child = this.#working;
+      if (child === undefined) break;
+      if (!child.offer(ticket)) {
         this.#isBlocked = any = true;
         break;
       }
       core.handed();
       any = true;
     }
-    if (any) slot.ring();
+    if (any) this.#working?.slot.ring();
   }
 
-  #offerTask(slot: SlotHandle, ticket: number): boolean {
-    const { table, frames } = this.#core;
-    const place = table.at(ticket), definition = table.definition[place]!, buffers = table.buffers[place]!;
-    if (definition !== 0 && !this.#defined.has(definition) && !this.#define(slot, definition)) return false;
-    if (buffers > 0 && !this.#feed(slot, ticket, this.#core.rare.get(ticket)?.pieces ?? [])) return false;
-    const offer = this.#offer;
-    const from = table.offset[place]!;
-    offer.ticket = ticket;
-    offer.op = table.op[place]!;
-    offer.definition = definition;
-    offer.buffers = buffers;
-    offer.body = frames.get(table.frame[place]!).subarray(
-      from,
-      from + table.length[place]!,
-    ) as typeof offer.body;
-    if (!slot.offer(offer)) return false;
-    if (buffers > 0) this.#fedTicket = 0;
-    return true;
-  }
+  // ── what the children say ──────────────────────────────────────────────────────────────────
 
-  #define(slot: SlotHandle, number: number): boolean {
-    const definition = this.#functions.get(number);
-    if (definition === undefined) return true;
-    const ticket = DEFINE_TICKET + number % DEFINE_TICKETS;
-    const { body, buffers, pieces } = definition;
-    if (buffers > 0 && !this.#feed(slot, ticket, pieces)) return false;
-    if (!slot.offer({ ticket, op: 1, definition: number, buffers, body })) return false;
-    if (buffers > 0) this.#fedTicket = 0;
-    this.#defined.add(number);
-    return true;
-  }
-
-  /** Feeds pieces of large buffers as far as there is room; true when all are in. */
-  #feed(slot: SlotHandle, ticket: number, pieces: readonly Piece[]): boolean {
-    if (this.#fedTicket !== ticket) {
-      if (this.#fedTicket !== 0) slot.withdraw(this.#fedTicket);
-      this.#fedTicket = ticket;
-      this.#fedCount = 0;
-    }
-    for (; this.#fedCount < pieces.length; this.#fedCount++) {
-      const { index, total, offset, bytes } = pieces[this.#fedCount]!;
-      if (!slot.chunk(ticket, index, total, offset, bytes)) return false;
-    }
-    return true;
-  }
-
-  // ── what the slot says ─────────────────────────────────────────────────────────────────────
-
-  ready(walls: WallReport): void {
-    this.#hooks.ready(walls);
-    this.#core.step({ kind: "child_ready", at: now() });
-  }
-
-  started(ticket: number, at: number): void {
-    this.#core.started(ticket, at);
-    const place = this.#core.table.at(ticket);
-    if (place >= 0) this.#hooks.started(ticket, place);
-  }
-
-  chunk(ticket: number, index: number, total: number, offset: number, bytes: Uint8Array): void {
-    const place = this.#core.table.at(ticket);
-    if (place >= 0) this.#hooks.piece(place, index, total, offset, bytes);
-  }
-
-  event(ticket: number, body: Uint8Array): void {
-    const place = this.#core.table.at(ticket);
-    if (place >= 0) this.#hooks.event(ticket, place, body);
-  }
-
-  output(ticket: number, stream: "stdout" | "stderr", text: Uint8Array): void {
-    const place = this.#core.table.at(ticket);
-    if (place >= 0) this.#hooks.output(ticket, place, stream, text);
-  }
-
-  result(
-    ticket: number,
-    status: "ok" | "error",
-    body: Uint8Array,
-    buffers: number,
-    startedAt: number,
-    finishedAt: number,
-  ): void {
-    const isWanted = this.#core.finish(ticket, startedAt, finishedAt);
-    const place = this.#core.table.at(ticket);
-    if (isWanted) this.#hooks.result(ticket, place, status === "ok", body, buffers, startedAt, finishedAt);
-    this.#core.release(ticket);
-  }
-
-  ended(end: ChildEnd, open: readonly { readonly ticket: number; readonly started: boolean }[]): void {
-    const slot = this.#slot;
-    if (slot === null) return;
-    this.#log.info("A child ended", {
-      pid: slot.pid,
-      reason: end.reason,
-      detail: end.detail,
-      lastWords: end.lastWords,
-    });
-    this.#drop(slot);
-    this.#core.step({
-      kind: "child_ended",
-      started: open.filter((task) => task.started).map((task) => task.ticket),
-      outOfMemory: end.reason === "out of memory",
-      detail: end.detail,
-      at: now(),
+  #sinkOf(child: LaneChild): SlotSink {
+    return child.sink ??= new ChildSink({
+      lane: child.lane,
+      slot: child.slot,
+      core: this.#core,
+      usage: this.#usage,
+      hooks: this.#parts.hooks,
+      ended: (end, open) => this.#ended(child, end, open),
     });
   }
 
-  #drop(slot: SlotHandle): void {
-    this.#children.unwatch(slot);
-    this.#slot = null;
-    this.#defined.clear();
-    this.#fedTicket = 0;
-    slot.close();
+  #ended(child: LaneChild, end: ChildEnd, open: readonly Open[]): void {
+    if (this.#children.get(child.lane) !== child) return;
+    const { slot } = child, { reason, detail, lastWords } = end;
+    this.#parts.log.info("A child ended", { pid: slot.pid, reason, detail, lastWords });
+    const memoryMB = this.#usage.now.bytes / 2 ** 20;
+    this.#usage.ended(slot);
+    this.#forget(child);
+    this.#parts.children.release(slot);
+    this.#core.step({ kind: "child_ended", lane: child.lane, end: endingOf(end, open, memoryMB), at: now() });
   }
 
-  /** Kills the child. Harmless twice. */
+  #forget(child: LaneChild): void {
+    this.#parts.children.unwatch(child.slot);
+    this.#children.delete(child.lane);
+  }
+
+  /** Kills the children. Harmless twice. */
   close(): void {
-    if (this.#slot !== null) this.#drop(this.#slot);
+    for (const child of [...this.#children.values()]) {
+      this.#forget(child);
+      this.#parts.children.release(child.slot);
+    }
   }
 }

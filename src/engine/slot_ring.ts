@@ -9,6 +9,7 @@ import {
   ahead,
   ByteRing,
   CONTROL,
+  CONTROL_WORDS,
   ENTRY_WORDS,
   PIECE_BYTES,
   REQUEST,
@@ -24,6 +25,7 @@ import {
   Nonsense,
   type Piece,
   PieceOrder,
+  readSize,
   readWalls,
   type RequestFields,
   type RingSink,
@@ -107,6 +109,11 @@ export class HostRing {
     return load(this.#words, CONTROL.wantsRoom) !== 0;
   }
 
+  /** How far the child's main thread says to be. */
+  get childPhase(): number {
+    return load(this.#words, CONTROL.phase);
+  }
+
   /** The arena's use: bytes in the direction of the Worker that are not free. */
   get arenaUsed(): number {
     return this.#arena.used;
@@ -119,7 +126,7 @@ export class HostRing {
 
   /** Lets go of the memory, which is about to be unmapped. */
   detach(): void {
-    this.#words = new Int32Array(CONTROL.toldLength + 1);
+    this.#words = new Int32Array(CONTROL_WORDS);
     this.#numbers = new Float64Array(0);
     this.#bytes = new Uint8Array(0);
   }
@@ -143,6 +150,7 @@ export class HostRing {
       this.#open++;
     }
     this.#offeredAt[this.#head & this.#mask] = now();
+    this.#numbers[(this.#entry(this.#head) + REQUEST.resultLimit) / 2] = offer.resultLimitBytes ?? Infinity;
     this.#push(isTask ? PHASE.open : PHASE.message, {
       op: offer.op,
       ticket,
@@ -169,6 +177,11 @@ export class HostRing {
     const { chunk: op } = RING_OP;
     this.#push(PHASE.message, { op, ticket, definition: 0, buffers: index, at, length: bytes.length });
     return true;
+  }
+
+  /** Whether this task, if it runs, has looked at its signal. */
+  hasLooked(ticket: number): boolean {
+    return load(this.#words, CONTROL.looked) >>> 0 === ticket;
   }
 
   /** Tells a running task something. The count comes last: by then all else is written. */
@@ -285,13 +298,14 @@ export class HostRing {
     this.#advance();
     sink.text(ticket, stdout, stderr);
     if (kind === RESULT_KIND.event) return sink.event(ticket, body);
-    if (kind !== RESULT_KIND.ok && kind !== RESULT_KIND.error) {
+    if (kind !== RESULT_KIND.ok && kind !== RESULT_KIND.error && kind !== RESULT_KIND.tooLarge) {
       throw new Nonsense(`It published kind ${kind}`);
     }
-    this.#pieces.checkWhole(buffers, length);
+    if (kind !== RESULT_KIND.tooLarge) this.#pieces.checkWhole(buffers, length);
     const started = this.#times.startedAt, finished = this.#times.finished(b, after);
     this.#close(this.#cursor);
     this.#cursor = (this.#cursor + 1) | 0;
+    if (kind === RESULT_KIND.tooLarge) return sink.tooLarge(ticket, readSize(body), started, finished);
     sink.result(ticket, kind === RESULT_KIND.ok ? "ok" : "error", body, buffers, started, finished);
   }
 

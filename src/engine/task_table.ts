@@ -40,6 +40,8 @@ export class TaskTable {
   offset = new Uint32Array(256);
   length = new Uint32Array(256);
   startedAt = new Float64Array(256);
+  /** Number of its key's lane. */
+  lane = new Uint16Array(256);
   #free: number[] = [];
   #used = 0;
 
@@ -93,7 +95,15 @@ export class TaskTable {
   }
 
   /** What the host knows of it beside its record. */
-  bind(place: number, frame: number, route: number, isScheduled: boolean, definition: number): void {
+  bind(
+    place: number,
+    frame: number,
+    route: number,
+    isScheduled: boolean,
+    definition: number,
+    lane: number,
+  ): void {
+    this.lane[place] = lane;
     this.frame[place] = frame;
     this.route[place] = route;
     this.scheduled[place] = isScheduled ? 1 : 0;
@@ -147,6 +157,7 @@ export class TaskTable {
     this.frame = wider(this.frame, new Int32Array(capacity));
     this.offset = wider(this.offset, new Uint32Array(capacity));
     this.length = wider(this.length, new Uint32Array(capacity));
+    this.lane = wider(this.lane, new Uint16Array(capacity));
     this.startedAt = wider(this.startedAt, new Float64Array(capacity));
   }
 }

@@ -2,11 +2,19 @@
  * Why a task is stopped or taken back, with the words that its client reads. Pure.
  */
 import { STATUS } from "../protocol/groups.ts";
-import type { Answer, Why } from "./core_types.ts";
+import type { Answer, By, EndedBy, Ending, Why } from "./core_types.ts";
 import { type LimitHit, limitText } from "./task_limits.ts";
 import type { TaskTable } from "./task_table.ts";
 
-const SILENT = { kill: false, status: 0, ename: "", evalue: "", limit: null } as const;
+const SILENT = {
+  kill: false,
+  status: 0,
+  ename: "",
+  evalue: "",
+  limit: null,
+  endedBy: "engine",
+  by: null,
+} as const;
 
 /** The scheduler wants it back. */
 export const RECALLED: Why = { ...SILENT, then: "return" };
@@ -21,32 +29,46 @@ export function exceeded(hit: LimitHit): Why {
     ename: "LimitExceeded",
     evalue: limitText(hit),
     limit: hit,
+    endedBy: "limit",
+    by: null,
   };
 }
 
-/** Its client stops it: in any state, or only before it starts. */
-export function cancelled(waitingOnly: boolean, isRunning: boolean): Why {
-  if (waitingOnly) {
-    return {
-      ...SILENT,
-      then: "answer",
-      status: STATUS.aborted,
-      ename: "TaskAborted",
-      evalue: "Aborted before it ran",
-    };
-  }
-  return stopped(
-    isRunning
-      ? "Cancelled by its client while it ran: its process was killed, and the namespace with it"
-      : "Cancelled by its client",
-  );
+/** How far a task had come when it was cancelled. */
+export type Stage = "waiting" | "running" | "heeded";
+
+const STAGE_TEXT: Readonly<Record<Stage, string>> = {
+  waiting: "",
+  running: " while it ran: its process was killed, and the namespace with it",
+  heeded: " while it ran: it ended by itself, and the namespace is kept",
+};
+
+/** Aborted, as the wire calls it: only before it starts. */
+export const ABORTED: Why = {
+  ...SILENT,
+  then: "answer",
+  status: STATUS.aborted,
+  ename: "TaskAborted",
+  evalue: "Aborted before it ran",
+  endedBy: "cancel",
+};
+
+/** Somebody stops it, in any state. */
+export function cancelled(stage: Stage, by: By | undefined): Why {
+  const who = by?.who ? by.who : "its client", why = by?.why ? `: ${by.why}` : "";
+  return {
+    ...stopped(`Cancelled by ${who}${STAGE_TEXT[stage]}${why}`),
+    isGraceful: true,
+    by: by ?? { who, why: "" },
+  };
 }
 
 /** @param how by what; it ran without a pause, or a restart was asked for */
 export function interrupted(how: string): Why {
-  return stopped(
-    `Interrupted by ${how} while it computed: its process was killed, and the namespace with it`,
-  );
+  return {
+    ...stopped(`Interrupted by ${how} while it computed: its process was killed, and the namespace with it`),
+    by: { who: how, why: "" },
+  };
 }
 
 function stopped(evalue: string): Why {
@@ -57,33 +79,40 @@ function stopped(evalue: string): Why {
     ename: "TaskCancelled",
     evalue,
     limit: null,
+    endedBy: "cancel",
+    by: null,
   };
 }
 
 /** Its engine or child ended under it. `detail` says how. */
-export function lost(engine: string, detail: string, hasStarted: boolean): Why {
+export function lost(
+  engine: string,
+  detail: string,
+  hasStarted: boolean,
+  endedBy: EndedBy = "engine",
+): Why {
   const why = lowerFirst(detail);
   const evalue = hasStarted
     ? `${engine} lost the task while it ran: ${why}; it may have run`
     : `${engine} lost the task before it ran: ${why}`;
-  return { ...SILENT, then: "answer", status: STATUS.lost, ename: "EngineError", evalue };
+  return { ...SILENT, then: "answer", status: STATUS.lost, ename: "EngineError", evalue, endedBy };
 }
 
 /**
  * Its child ended by itself.
- * @param memoryLimitMB set if the child ran out of memory
+ * @param memoryLimitMB how much memory it could have had
  * @param tries so many children in a row ended with the task in hand
  */
 export function childEnded(
   engine: string,
-  detail: string,
+  { detail, endedBy, memoryMB }: Ending,
   hasStarted: boolean,
-  memoryLimitMB: number | null,
+  memoryLimitMB: number,
   tries: number,
 ): Why {
-  if (!hasStarted) return lost(engine, `${detail}, ${tries} times`, false);
-  if (memoryLimitMB === null) return lost(engine, detail, true);
-  return exceeded({ limit: "memory", value: Infinity, max: memoryLimitMB });
+  if (!hasStarted) return lost(engine, `${detail}, ${tries} times`, false, endedBy);
+  if (memoryMB === null) return lost(engine, detail, true, endedBy);
+  return exceeded({ limit: "memory", value: memoryMB, max: memoryLimitMB });
 }
 
 /** No child can be started for it. */
@@ -92,8 +121,19 @@ export function unstartable(engine: string, detail: string): Why {
   return { ...SILENT, then: "answer", status: STATUS.error, ename: "EngineError", evalue };
 }
 
+/** No child can hold what it is to have. */
+export function denied(evalue: string): Why {
+  return { ...SILENT, then: "answer", status: STATUS.error, ename: "PermissionDenied", evalue };
+}
+
 /** What the task's client is told. */
-export function answerOf(table: TaskTable, place: number, ticket: number, why: Why, peer: unknown): Answer {
+export function answerOf(
+  table: TaskTable,
+  place: number,
+  ticket: number,
+  why: Why,
+  { end, peer }: Pick<Answer, "end" | "peer">,
+): Answer {
   return {
     kind: "answer",
     op: table.op[place]!,
@@ -105,8 +145,12 @@ export function answerOf(table: TaskTable, place: number, ticket: number, why: W
     ename: why.ename,
     evalue: why.evalue,
     limit: why.limit,
+    endedBy: why.endedBy,
+    by: why.by,
     startedAt: table.startedAt[place]!,
     ticket,
+    end,
+    lane: table.lane[place]!,
     peer,
   };
 }

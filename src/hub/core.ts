@@ -26,10 +26,16 @@ export type HubEvent =
   | { readonly kind: "engine_process_ended"; readonly at: number; readonly uuid: string }
   /** A heart connected to the ping socket. */
   | { readonly kind: "heart_subscribed"; readonly at: number }
-  /** A heart sent back a ping. */
-  | { readonly kind: "ponged"; readonly at: number; readonly uuid: string; readonly payload: string }
+  /** Hearts sent back pings: all that were read in one turn. */
+  | { readonly kind: "ponged"; readonly at: number; readonly pongs: readonly HeartPong[] }
   /** Time passed. */
   | { readonly kind: "ticked"; readonly at: number };
+
+/** What a heart sent back. */
+export interface HeartPong {
+  readonly uuid: string;
+  readonly payload: string;
+}
 
 /** What is to be done. */
 export type HubAction =
@@ -111,7 +117,7 @@ export class HubCore {
         this.#isPingWanted = true;
         return this.#pingIfDue(event.at);
       case "ponged":
-        return this.#ponged(event.uuid, event.payload, event.at);
+        return this.#ponged(event.pongs, event.at);
       case "ticked":
         return this.#ticked(event.at);
     }
@@ -157,15 +163,24 @@ export class HubCore {
     return engine ? this.#depart(engine, at, "it shut down") : [];
   }
 
-  #ponged(uuid: string, payload: string, at: number): HubAction[] {
-    if (this.#hearts.ponged(uuid, payload) !== "unknown heart") return [];
-    const engine = this.registry.arrive(uuid, at);
-    if (!engine) return this.#tellGivenUp(uuid, at);
-    this.#hearts.watch(uuid);
-    return [
-      { kind: "announce_engine", engine },
-      log("info", "Engine registered", { id: engine.id, uuid, peer: engine.ours === null }),
-    ];
+  /** Who arrives together is announced in order of ids: Python's client under scheme pure wants engine 0 before engine 1. */
+  #ponged(pongs: readonly HeartPong[], at: number): HubAction[] {
+    const arrived: Engine[] = [], actions: HubAction[] = [];
+    for (const { uuid, payload } of pongs) {
+      if (this.#hearts.ponged(uuid, payload) !== "unknown heart") continue;
+      const engine = this.registry.arrive(uuid, at);
+      if (engine) this.#hearts.watch(uuid);
+      if (engine) arrived.push(engine);
+      else actions.push(...this.#tellGivenUp(uuid, at));
+    }
+    for (const engine of arrived.sort((a, b) => a.id - b.id)) {
+      const { id, uuid, ours } = engine;
+      actions.push(
+        { kind: "announce_engine", engine },
+        log("info", "Engine registered", { id, uuid, peer: ours === null }),
+      );
+    }
+    return actions;
   }
 
   #tellGivenUp(uuid: string, at: number): HubAction[] {

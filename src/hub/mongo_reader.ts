@@ -3,6 +3,7 @@
  * test in JavaScript that the other stores use. Documents are read in batches, and of each only what is needed.
  */
 
+import { parseJson } from "../base/json.ts";
 import { FoundRecords, sizeOf } from "./found_records.ts";
 import type { MongoClients } from "./mongo_clients.ts";
 import type { CollectionName, Doc, MongoDatabase } from "./mongo_database.ts";
@@ -253,7 +254,7 @@ function peerRecord(doc: Doc, outputs: Outputs, { pieces }: Wanted): StoredRecor
   const fields: Record<string, unknown> = { ...doc, msg_id: msgId };
   for (const key of JSON_FIELDS) {
     const text = isInPieces(doc[key]) ? decoder.decode(pieces.of(msgId, key)[0]) : doc[key];
-    fields[key] = typeof text === "string" && text !== "" ? JSON.parse(text) : undefined;
+    fields[key] = typeof text === "string" && text !== "" ? parseJson(text) : undefined;
   }
   // The document has the fields of PeerRow, written by `MongoRecords.put` alone.
   return new PeerRecord(fields as unknown as PeerRow, {

@@ -3,6 +3,7 @@
  * (IOPub before the request, results of tasks that nobody knows); what is not known is ignored.
  */
 
+import { jsonText } from "../base/json.ts";
 import type { Message, Session } from "../protocol/frames.ts";
 import type { Ledger } from "./ledger.ts";
 import { isObject } from "./query_match.ts";
@@ -47,7 +48,7 @@ export class PeerIntake {
    */
   take(topic: PeerTopic, frames: readonly Uint8Array[], now: number): void {
     const { session, store } = this.#parts;
-    const message = topic === "out" ? session.parse(frames) : session.parseChecked(frames);
+    const message = topic === "out" ? this.#relayed(frames, now) : session.parseChecked(frames);
     if (store.keepsFrames) message.buffers = message.buffers.map((buffer) => buffer.slice());
     switch (topic) {
       case "in":
@@ -69,6 +70,24 @@ export class PeerIntake {
     }
   }
 
+  /** An engine's reply on mux. Of one that cannot be read the record ends with an error: no other will come. @throws BadMessage */
+  #relayed(frames: readonly Uint8Array[], now: number): Message {
+    const { session, ledger, registry, store } = this.#parts;
+    try {
+      return session.parse(frames);
+    } catch (error) {
+      const msgId = session.remains(frames).parentHeader.msg_id;
+      const engine = registry.byUuid(text(frames[1]));
+      if (engine && typeof msgId === "string" && ledger.closePeer(msgId, engine.id, true)) {
+        const why = error instanceof Error ? error.message : String(error);
+        const evalue =
+          `Engine ${engine.id} answered request '${msgId}' with a message that nobody can read: ${why}`;
+        store.put(msgId, { ...engineError(engine, evalue, now), received: now });
+      }
+      throw error;
+    }
+  }
+
   /** The direct requests that an engine had when it left end with an error in their records. */
   failRequests(engine: Engine, now: number): number {
     const { ledger, store } = this.#parts;
@@ -77,18 +96,7 @@ export class PeerIntake {
       if (place.engine !== engine.id || place.route !== "mux") continue;
       ledger.closePeer(msgId, engine.id, false);
       const evalue = `Engine '${engine.uuid}' died while running task '${msgId}'`;
-      store.put(msgId, {
-        result_header: { engine: engine.uuid, date: timeText(now) },
-        result_content: {
-          status: "error",
-          ename: "EngineError",
-          evalue,
-          traceback: [`EngineError: ${evalue}`],
-          engine_info: {},
-        },
-        result_buffers: [],
-        completed: now,
-      });
+      store.put(msgId, engineError(engine, evalue, now));
       failed++;
     }
     return failed;
@@ -191,9 +199,25 @@ export class PeerIntake {
     } else if (type === "execute_input") {
       store.output(msgId, { kind: "execute_input", text: String(content["code"] ?? "") });
     } else if (isOutputKind(type)) {
-      store.output(msgId, { kind: type, text: JSON.stringify(content) });
+      store.output(msgId, { kind: type, text: jsonText(content) });
     }
   }
+}
+
+/** The end of a request that its engine does not answer. */
+function engineError(engine: Engine, evalue: string, now: number): PeerFields {
+  return {
+    result_header: { engine: engine.uuid, date: timeText(now) },
+    result_content: {
+      status: "error",
+      ename: "EngineError",
+      evalue,
+      traceback: [`EngineError: ${evalue}`],
+      engine_info: {},
+    },
+    result_buffers: [],
+    completed: now,
+  };
 }
 
 function isOutputKind(type: unknown): type is OutputKind {

@@ -99,9 +99,7 @@ export class Presence {
   }
 
   #readPongs(): void {
-    for (const { uuid, payload } of pongs(this.#parts.sockets.hbPong)) {
-      this.step({ kind: "ponged", at: now(), uuid, payload });
-    }
+    this.step({ kind: "ponged", at: now(), pongs: [...pongs(this.#parts.sockets.hbPong)] });
   }
 
   #readSubscriptions(): void {

@@ -9,7 +9,7 @@ import { joinedPickle } from "./joined_pickle.ts";
 import type { Ledger, Place } from "./ledger.ts";
 import { HUB_BOUNDS } from "./options.ts";
 import { PackedList } from "./packed_list.ts";
-import { parseQuery } from "./query_match.ts";
+import { checkTimes, parseQuery } from "./query_match.ts";
 import { isRecordKey, RECORD_KEYS, type RecordKey } from "./record_keys.ts";
 import { noData } from "./records_none.ts";
 import { msgIdOf, type RecordStore, type StoredRecord } from "./records.ts";
@@ -145,6 +145,7 @@ export class Queries {
   async db(
     request: { readonly query: Readonly<Record<string, unknown>>; readonly keys: readonly string[] | null },
   ): Promise<Answer> {
+    checkTimes(request.query);
     const conditions = parseQuery(request.query);
     const keys = recordKeys(request.keys);
     const isAsked = (request.keys?.length ?? 0) > 0;

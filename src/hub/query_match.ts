@@ -9,10 +9,11 @@
  *   an object (`metadata.retries`) anything may stand: there, what cannot be compared does not match.
  */
 
+import { compareNumbers, isNumber, modulo } from "./exact_numbers.ts";
 import { glob } from "./glob.ts";
 import { isRecordKey, kindOf, type RecordKey } from "./record_keys.ts";
 import { keyError, quoted, RequestError } from "./request_error.ts";
-import { parseTime } from "./times.ts";
+import { looksLikeTime, parseTime } from "./times.ts";
 
 /** One test of one key. */
 export interface Condition {
@@ -54,7 +55,7 @@ const OPERATORS = {
   },
   $mod: (argument: unknown): Test => {
     const [divisor, remainder] = modArgument(argument);
-    return (value) => typeof value === "number" && ((value % divisor) + divisor) % divisor === remainder;
+    return (value) => isNumber(value) && isEqual(modulo(value, divisor), remainder);
   },
   $exists: (argument: unknown): Test => (value) => (value !== null) === Boolean(argument),
   $glob: (argument: unknown): Test => {
@@ -103,6 +104,18 @@ function condition(target: Pick<Condition, "key" | "path">, op: string, argument
   return { ...target, op, argument, test: OPERATORS[op](argument) };
 }
 
+/** What a client asks must not name a day that never was: it would find nothing, or what another day has. @throws RequestError (ValueError) */
+export function checkTimes(argument: unknown): void {
+  if (typeof argument === "string") {
+    if (looksLikeTime(argument) && parseTime(argument) === undefined) {
+      throw new RequestError(
+        "ValueError",
+        `${quoted(argument)} is no time: there is no such day, hour or zone`,
+      );
+    }
+  } else if (typeof argument === "object" && argument !== null) Object.values(argument).forEach(checkTimes);
+}
+
 /** @throws RequestError (TypeError) if values of the key have no order with this argument, or are no text that a pattern could fit */
 function checkTypes({ key, path }: Pick<Condition, "key" | "path">, op: Operator, argument: unknown): void {
   const kind = path.length > 0 ? "anything" : kindOf(key);
@@ -110,7 +123,13 @@ function checkTypes({ key, path }: Pick<Condition, "key" | "path">, op: Operator
     throw typeError(`${op} takes a key of text, and '${key}' holds an object`);
   }
   if (!isOrder(op)) return;
-  const type = argument === null ? "null" : Array.isArray(argument) ? "list" : typeof argument;
+  const type = argument === null
+    ? "null"
+    : Array.isArray(argument)
+    ? "list"
+    : isNumber(argument)
+    ? "number"
+    : typeof argument;
   const isTime = typeof argument === "string" && parseTime(argument) !== undefined;
   const isRight = kind === "text"
     ? type === "string"
@@ -174,6 +193,7 @@ export function isPlainText(text: unknown): text is string {
 /** Equality of JSON values; times that are written differently are equal if they are the same moment. */
 export function isEqual(a: unknown, b: unknown): boolean {
   if (a === b) return true;
+  if (isNumber(a) && isNumber(b)) return compareNumbers(a, b) === 0;
   if (typeof a === "string" && typeof b === "string") {
     const time = parseTime(a);
     return time !== undefined && time === parseTime(b);
@@ -189,7 +209,7 @@ export function isEqual(a: unknown, b: unknown): boolean {
 
 /** Negative, 0, positive, or NaN where the two have no order (null among them). */
 function compare(a: unknown, b: unknown): number {
-  if (typeof a === "number" && typeof b === "number") return a - b;
+  if (isNumber(a) && isNumber(b)) return compareNumbers(a, b);
   if (typeof a !== "string" || typeof b !== "string") return NaN;
   const times = [parseTime(a), parseTime(b)] as const;
   if (times[0] !== undefined || times[1] !== undefined) return (times[0] ?? NaN) - (times[1] ?? NaN);
@@ -210,12 +230,12 @@ function listOf(op: string, argument: unknown): readonly unknown[] {
   throw typeError(`argument of ${op} must be a list`);
 }
 
-function modArgument(argument: unknown): readonly [number, number] {
+function modArgument(argument: unknown): readonly [number | bigint, number | bigint] {
   const [divisor, remainder] = listOf("$mod", argument);
-  if (typeof divisor !== "number" || typeof remainder !== "number") {
+  if (!isNumber(divisor) || !isNumber(remainder)) {
     throw typeError("argument of $mod must be a list of two numbers");
   }
-  if (divisor === 0) throw new RequestError("ZeroDivisionError", "$mod by zero");
+  if (Number(divisor) === 0) throw new RequestError("ZeroDivisionError", "$mod by zero");
   return [divisor, remainder];
 }
 

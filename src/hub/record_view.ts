@@ -3,6 +3,7 @@
  * All stores share this file, so that they answer alike.
  */
 
+import { parseJson } from "../base/json.ts";
 import { OP, STATUS } from "../protocol/groups.ts";
 import { readValue } from "../protocol/values.ts";
 import type { Route } from "./ledger.ts";
@@ -346,7 +347,7 @@ function outputField(outputs: Outputs, key: OutputKind): unknown {
   const text = outputs[key];
   if (key === "stdout" || key === "stderr") return text ?? "";
   if (text === undefined) return null;
-  return key === "execute_input" ? text : JSON.parse(text);
+  return key === "execute_input" ? text : parseJson(text);
 }
 
 /** The body ahead of its large buffers; where the body itself was large, it travelled as the last of them. */
@@ -371,7 +372,7 @@ function decoded(load: () => Uint8Array[]): unknown {
 function readTail(tail: Uint8Array): Record<string, unknown> {
   if (tail.length === 0) return {};
   try {
-    const value: unknown = JSON.parse(decoder.decode(tail));
+    const value: unknown = parseJson(decoder.decode(tail));
     return isObject(value) ? value : {};
   } catch {
     return {};

@@ -4,6 +4,7 @@
  * held, stop reading clients; each commit tries again.
  */
 
+import { jsonText } from "../base/json.ts";
 import { nodeCrypto } from "../base/builtin.ts";
 import type { Logger } from "../base/log.ts";
 import { GroupReader } from "../protocol/group_reader.ts";
@@ -162,7 +163,7 @@ export class MongoRecords implements RecordStore {
     let bytes = 0;
     for (const key of JSON_FIELDS) {
       if (plain[key] === undefined) continue;
-      const text = JSON.stringify(plain[key]);
+      const text = jsonText(plain[key]);
       bytes += text.length;
       doc[key] = text.length <= INLINE_BYTES / 4 ? text : this.#cut(msgId, key, [encoder.encode(text)]);
     }

@@ -13,7 +13,6 @@ import type {
   HubRequestType,
 } from "../protocol/messages.ts";
 import { replyType } from "../protocol/messages.ts";
-import { BadMessage } from "../protocol/errors.ts";
 import { hubRequest, isHubRequest, ShapeError } from "../protocol/shapes.ts";
 import type { Socket } from "../wire/socket.ts";
 import type { HubEvent } from "./core.ts";
@@ -135,11 +134,10 @@ export class RequestDoor {
   #tellUnreadable(rid: Uint8Array, frames: readonly Uint8Array[], error: unknown): void {
     let parent: ParentHeader;
     try {
-      parent = this.#parts.session.peek(frames, 1).header;
+      parent = this.#parts.session.remains(frames, 1).header;
     } catch {
       return;
     }
-    if (error instanceof BadMessage && error.kind === "duplicate") return;
     this.#send(rid, parent, "hub_error", { content: errorContent(error) });
   }
 

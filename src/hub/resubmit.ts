@@ -3,6 +3,7 @@
  * the store. Answers to that client are read and dropped; the link brings them to the records like any other's.
  */
 
+import { jsonText, parseJson } from "../base/json.ts";
 import { nodeCrypto } from "../base/builtin.ts";
 import { now } from "../base/clock.ts";
 import type { Session } from "../protocol/frames.ts";
@@ -217,8 +218,8 @@ function obstacle(replay: GroupReplay): string | undefined {
 /** What still means something for the hub's own client: dependencies and engines named by id do not. */
 function keptOptions(tail: Uint8Array): Uint8Array {
   if (tail.length === 0) return EMPTY;
-  const options: unknown = JSON.parse(decoder.decode(tail));
+  const options: unknown = parseJson(decoder.decode(tail));
   if (!isObject(options)) return EMPTY;
   const { after: _after, follow: _follow, targets: _targets, ...kept } = options;
-  return Object.keys(kept).length === 0 ? EMPTY : encoder.encode(JSON.stringify(kept));
+  return Object.keys(kept).length === 0 ? EMPTY : encoder.encode(jsonText(kept));
 }

@@ -2,6 +2,7 @@
  * Rows of peers' messages that wait for a commit. Most tasks are taken, assigned and done between two commits: their row is written once then, instead of
  * three times.
  */
+import { jsonText } from "../base/json.ts";
 import type { PeerFields } from "./records.ts";
 import type { SqlValue } from "./row_buffer.ts";
 import { JSON_COLUMNS, PLAIN_COLUMNS, upsert } from "./sqlite_schema.ts";
@@ -26,7 +27,7 @@ export class MessageRows {
     let bytes = known === undefined ? 2 * msgId.length : 0;
     for (const column of JSON_COLUMNS) {
       const value = fields[column];
-      if (value !== undefined) bytes += set(row, column, JSON.stringify(value));
+      if (value !== undefined) bytes += set(row, column, jsonText(value));
     }
     for (const column of PLAIN_COLUMNS) {
       const value = fields[column];

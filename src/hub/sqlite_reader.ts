@@ -3,6 +3,7 @@
  * test in JavaScript that the other stores use.
  */
 
+import { parseJson } from "../base/json.ts";
 import { ANY } from "../protocol/groups.ts";
 import { FoundRecords } from "./found_records.ts";
 import { askedIds, type Condition, isObject, isPlainText, matches } from "./query_match.ts";
@@ -252,7 +253,7 @@ export class SqliteReader {
     const fields: Row = { ...row };
     for (const column of JSON_COLUMNS) {
       const text = row[column];
-      fields[column] = typeof text === "string" ? object(JSON.parse(text)) : undefined;
+      fields[column] = typeof text === "string" ? object(parseJson(text)) : undefined;
     }
     const key = this.#db.keyOf(msgId) ?? msgId;
     const resubmitted = this.#resubmitted(key);

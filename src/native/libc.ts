@@ -6,6 +6,7 @@
  */
 
 const SYMBOLS = {
+  chdir: { parameters: ["buffer"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
   pipe2: { parameters: ["buffer", "i32"], result: "i32" },
   fcntl: { parameters: ["i32", "i32", "i64"], result: "i32" },
@@ -24,6 +25,8 @@ const SYMBOLS = {
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
   signal: { parameters: ["i32", "usize"], result: "usize" },
   setrlimit: { parameters: ["i32", "buffer"], result: "i32" },
+  capget: { parameters: ["buffer", "buffer"], result: "i32" },
+  capset: { parameters: ["buffer", "buffer"], result: "i32" },
   prctl: { parameters: ["i32", "u64", "u64", "u64", "u64"], result: "i32" },
   posix_spawn: { parameters: ["buffer", "buffer", "buffer", "buffer", "buffer", "buffer"], result: "i32" },
   posix_spawn_file_actions_init: { parameters: ["buffer"], result: "i32" },
@@ -38,11 +41,15 @@ const SYMBOLS = {
   // The same variadic function twice: once for plain numbers, once with a structure at the second or third place.
   syscall: { parameters: ["i64", "i64", "i64", "i64", "i64", "i64"], result: "i64" },
   syscallBuffer1: { name: "syscall", parameters: ["i64", "buffer", "i64", "i64"], result: "i64" },
+  syscallBuffer23: { name: "syscall", parameters: ["i64", "i64", "buffer", "buffer", "i64"], result: "i64" },
   syscallBuffer3: { name: "syscall", parameters: ["i64", "i64", "i64", "buffer", "i64"], result: "i64" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 type Symbols = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
 
+const F_SETPIPE_SZ = 1031;
+/** What a pipe holds if nobody said otherwise, less what may be in it. */
+const PIPE_BYTES = 60 << 10;
 const O_NONBLOCK = 0o4000;
 const O_CLOEXEC = 0o2000000;
 const EINTR = 4;
@@ -121,6 +128,16 @@ export function pipe(): { readonly read: number; readonly write: number } {
 export function setNonBlocking(fd: number): void {
   const flags = check(libc().fcntl(fd, 3, 0n), "read a descriptor's flags");
   check(libc().fcntl(fd, 4, BigInt(flags | O_NONBLOCK)), "set a descriptor's flags");
+}
+
+/** Makes room in a pipe for so many bytes, as far as the system lets us. */
+export function growPipe(fd: number, bytes: number): void {
+  if (bytes > PIPE_BYTES) libc().fcntl(fd, F_SETPIPE_SZ, BigInt(bytes));
+}
+
+/** The process's working directory, without asking for a permission. @throws Error if it cannot be entered */
+export function changeFolder(path: string): void {
+  check(libc().chdir(cString(path)), `enter the folder "${path}"`);
 }
 
 export function closeFd(fd: number): void {
@@ -322,9 +339,25 @@ export function refuseToOutlive(parent: number): boolean {
   return libc().getppid() === parent;
 }
 
-/** No file can be written from here on, and no core dumped. */
-export function limitResources(): void {
+/** No core is dumped from here on, and no file written if `files` says so. */
+export function limitResources(files: "no files" | "files"): void {
   const zero = new Uint8Array(16);
-  libc().setrlimit(RLIMIT_FSIZE, zero);
+  if (files === "no files") libc().setrlimit(RLIMIT_FSIZE, zero);
   libc().setrlimit(RLIMIT_CORE, zero);
+}
+
+/** Rights of root that some grants need: others' files, their attributes, ports below 1024. */
+export const CAPABILITY = { readAny: 2, overrideMode: 1, owner: 3, chown: 0, lowPorts: 10 } as const;
+const CAPABILITY_VERSION = 0x2008_0522;
+
+/** Gives up all of root's special rights but these, in this thread and those that it starts. Does nothing for others than root. */
+export function dropCapabilities(keep: readonly number[]): void {
+  const head = new Uint8Array(new Uint32Array([CAPABILITY_VERSION, 0]).buffer);
+  const sets = new Uint32Array(6);
+  if (libc().capget(head, new Uint8Array(sets.buffer)) !== 0) return;
+  const mask = keep.reduce((bits, number) => bits | 1 << number, 0);
+  // Effective, permitted and inheritable, the lower 32 of each, then the upper.
+  for (let i = 0; i < 3; i++) sets[i] = sets[i]! & mask;
+  sets.fill(0, 3);
+  libc().capset(head, new Uint8Array(sets.buffer));
 }

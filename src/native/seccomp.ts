@@ -2,91 +2,62 @@
  * The system-call filter: closes what Landlock leaves open (datagrams, Unix sockets, signals to others, file attributes, starting
  * programs), in all threads at once, also those that ran before. A forbidden call fails with EPERM; nothing is killed by it.
  *
- * The filter is a small program for the kernel's packet filter machine over (call number, architecture, arguments). Numbers differ
- * by architecture, hence two tables. aarch64 was not run by us.
+ * The filter is a small program for the kernel's packet filter machine over (call number, architecture, arguments). It sees numbers only, no
+ * paths and no addresses: what a grant opens here is open for all of them, and is said so.
  */
 import { libc } from "./libc.ts";
+import { AARCH64, type SeccompTable, X86_64 } from "./seccomp_tables.ts";
 
-/** One architecture's numbers. Calls that it does not have are left out. */
-export interface SeccompTable {
-  /** AUDIT_ARCH_… of linux/audit.h. */
-  readonly audit: number;
-  /** Whether numbers from 2^30 up are another calling convention of the same machine (x32). */
-  readonly x32: boolean;
-  readonly clone: number;
-  readonly clone3: number;
-  /** Calls whose first argument must be the own process id. */
-  readonly ownPidOnly: readonly number[];
-  /** Refused whatever their arguments. */
-  readonly refused: readonly number[];
+/** What a grant opens. */
+export interface Openings {
+  /** TCP and UDP over IPv4 and IPv6. */
+  readonly internet: boolean;
+  readonly unixSockets: boolean;
+  /** Asking the kernel for its network interfaces. */
+  readonly interfaces: boolean;
+  /** Mode, owner and times of files. */
+  readonly attributes: boolean;
+  /** Being told of changes of files. */
+  readonly watching: boolean;
+  /** Starting programs, and signals to them. */
+  readonly programs: boolean;
 }
 
-export const X86_64: SeccompTable = {
-  audit: 0xc000003e,
-  x32: true,
-  clone: 56,
-  clone3: 435,
-  ownPidOnly: [62, 234], // kill, tgkill
-  refused: [
-    ...[41, 42, 43, 288, 49, 50, 53], // socket, connect, accept, accept4, bind, listen, socketpair
-    ...[101, 310, 311, 312], // ptrace, process_vm_readv, process_vm_writev, kcmp
-    ...[425, 426, 427], // io_uring_setup, _enter, _register
-    ...[321, 298], // bpf, perf_event_open
-    ...[165, 166, 155, 161, 428, 429, 430, 431, 432, 433, 442], // mounts, pivot_root, chroot
-    ...[272, 308], // unshare, setns
-    ...[248, 249, 250], // keys
-    ...[323, 434, 438, 424, 440], // userfaultfd, pidfd_open, _getfd, _send_signal, process_madvise
-    ...[200, 129, 297], // tkill, rt_sigqueueinfo, rt_tgsigqueueinfo
-    ...[59, 322, 57, 58], // execve, execveat, fork, vfork
-    ...[90, 91, 268, 452, 92, 93, 94, 260], // chmod and chown
-    ...[132, 235, 261, 280], // utime
-    ...[188, 189, 190, 197, 198, 199, 463, 466], // extended attributes
-    ...[303, 304], // name_to_handle_at, open_by_handle_at
-    ...[253, 254, 294, 255, 300, 301], // inotify, fanotify
-    ...[319, 356, 447], // memfd_create and its relatives
-    ...[134, 136, 139, 163, 167, 168, 169, 170, 171, 172, 173, 175, 176, 179, 212, 246, 313, 320], // the system's own affairs
-  ],
+export const ALL_CLOSED: Openings = {
+  internet: false,
+  unixSockets: false,
+  interfaces: false,
+  attributes: false,
+  watching: false,
+  programs: false,
 };
 
-export const AARCH64: SeccompTable = {
-  audit: 0xc00000b7,
-  x32: false,
-  clone: 220,
-  clone3: 435,
-  ownPidOnly: [129, 131],
-  refused: [
-    ...[198, 203, 202, 242, 200, 201, 199],
-    ...[117, 270, 271, 272],
-    ...[425, 426, 427],
-    ...[280, 241],
-    ...[40, 39, 41, 51, 428, 429, 430, 431, 432, 433, 442],
-    ...[97, 268],
-    ...[217, 218, 219],
-    ...[282, 434, 438, 424, 440],
-    ...[130, 138, 240],
-    ...[221, 281],
-    ...[52, 53, 452, 54, 55],
-    ...[88],
-    ...[5, 6, 7, 14, 15, 16, 463, 466],
-    ...[264, 265],
-    ...[26, 27, 28, 262, 263],
-    ...[279, 356, 447],
-    ...[42, 60, 89, 104, 105, 106, 142, 161, 162, 170, 224, 225, 273, 294],
-  ],
-};
-
-const LOAD = 0x20, EQUAL = 0x15, AT_LEAST = 0x35, ANY_BIT = 0x45, RETURN = 0x06;
+const LOAD = 0x20, AND = 0x54, EQUAL = 0x15, AT_LEAST = 0x35, RETURN = 0x06;
 const ALLOW = 0x7fff0000, EPERM = 0x00050001, ENOSYS = 0x00050026, KILL_PROCESS = 0x80000000;
-const NUMBER = 0, ARCHITECTURE = 4, ARGUMENT_0 = 16;
+const NUMBER = 0, ARCHITECTURE = 4, ARGUMENTS = 16;
+const ALL_BITS = 0xffffffff;
 const CLONE_THREAD = 0x10000;
+/** All flags of clone that make namespaces. */
+const CLONE_NAMESPACES = 0x7e020000;
 const X32_BIT = 0x40000000;
+const UNIX = 1, INET = 2, INET6 = 10, NETLINK = 16;
+const STREAM = 1, DATAGRAM = 2;
+/** A socket's type without its flags. */
+const TYPE_BITS = 0xf;
+const TCP = 6, UDP = 17;
+const MSG_FASTOPEN = 0x20000000;
 const SYS_SECCOMP = { x86_64: 317n, aarch64: 277n } as const;
 
 /** One step of the filter: operation, steps to skip if true, if false, constant. */
 type Step = readonly [operation: number, ifTrue: number, ifFalse: number, constant: number];
 
+/** An argument must be this value where the mask has bits. */
+type Test = readonly [argument: number, mask: number, value: number];
+
 /** The filter as steps: what `assemble` turns into bytes, and what the tests run. */
-export function filterSteps(table: SeccompTable, pid: number): Step[] {
+export function filterSteps(table: SeccompTable, pid: number, open: Openings = ALL_CLOSED): Step[] {
+  const { programs } = open;
+  const network = open.internet || open.unixSockets || open.interfaces;
   return [
     [LOAD, 0, 0, ARCHITECTURE],
     [EQUAL, 1, 0, table.audit],
@@ -96,22 +67,62 @@ export function filterSteps(table: SeccompTable, pid: number): Step[] {
     // The C library falls back to clone(), whose flags can be seen here.
     [EQUAL, 0, 1, table.clone3],
     [RETURN, 0, 0, ENOSYS],
-    ...guarded(table.clone, ANY_BIT, CLONE_THREAD),
-    ...table.ownPidOnly.flatMap((number) => guarded(number, EQUAL, pid)),
-    ...table.refused.flatMap((number): Step[] => [[EQUAL, 0, 1, number], [RETURN, 0, 0, EPERM]]),
+    ...guarded(table.clone, [
+      programs ? [[0, CLONE_NAMESPACES, 0]] : [[0, CLONE_THREAD, CLONE_THREAD]],
+    ]),
+    // Own limits only: with another's the host could be stopped.
+    ...guarded(table.prlimit, [[[0, ALL_BITS, 0]]]),
+    ...guarded(table.socket, sockets(open)),
+    ...guarded(table.socketpair, programs ? [[[0, ALL_BITS, UNIX], [1, TYPE_BITS, STREAM]]] : []),
+    ...(open.internet ? table.fastOpen : []).flatMap(([call, flags]) =>
+      guarded(call, [[[flags, MSG_FASTOPEN, 0]]])
+    ),
+    ...(programs ? [] : table.signals).flatMap((call) => guarded(call, [[[0, ALL_BITS, pid]]])),
+    ...refused(network ? [] : table.network),
+    ...refused(programs ? [] : table.programs),
+    ...refused(open.attributes ? [] : table.attributes),
+    ...refused(open.watching ? [] : table.watching),
+    ...refused(table.refused),
     [RETURN, 0, 0, ALLOW],
   ];
 }
 
-/** Allows a call only if its first argument passes the test. */
-function guarded(number: number, test: number, value: number): Step[] {
+/**
+ * The sockets that may be made. Of protocols only the two that Landlock and this filter know: what else travels as a stream (MPTCP, SCTP) would
+ * get round Landlock's ports.
+ */
+function sockets(open: Openings): Test[][] {
+  const inet = [INET, INET6].flatMap((family): Test[][] =>
+    [[STREAM, TCP], [DATAGRAM, UDP]].flatMap(([type = 0, protocol = 0]) =>
+      [0, protocol].map((wanted): Test[] => [[0, ALL_BITS, family], [1, TYPE_BITS, type], [
+        2,
+        ALL_BITS,
+        wanted,
+      ]])
+    )
+  );
   return [
-    [EQUAL, 0, 4, number],
-    [LOAD, 0, 0, ARGUMENT_0],
-    [test, 0, 1, value],
-    [RETURN, 0, 0, ALLOW],
-    [RETURN, 0, 0, EPERM],
+    ...(open.internet ? inet : []),
+    ...(open.unixSockets ? [[[0, ALL_BITS, UNIX]] as Test[]] : []),
+    ...(open.interfaces ? [[[0, ALL_BITS, NETLINK], [2, ALL_BITS, 0]] as Test[]] : []),
   ];
+}
+
+function refused(calls: readonly number[]): Step[] {
+  return calls.flatMap((number): Step[] => [[EQUAL, 0, 1, number], [RETURN, 0, 0, EPERM]]);
+}
+
+/** Allows a call only if all tests of one of the alternatives pass. */
+function guarded(number: number, alternatives: readonly (readonly Test[])[]): Step[] {
+  const body = alternatives.flatMap((tests) => [
+    ...tests.flatMap(([argument, mask, value], index): Step[] => [
+      [LOAD, 0, 0, ARGUMENTS + 8 * argument],
+      [AND, 0, 0, mask],
+      [EQUAL, 0, (tests.length - 1 - index) * 3 + 1, value],
+    ]),
+    [RETURN, 0, 0, ALLOW] as Step,
+  ]);
+  return [[EQUAL, 0, body.length + 1, number], ...body, [RETURN, 0, 0, EPERM]];
 }
 
 /** A filter in the kernel's form, with its pointers taken, ready to be raised when the right to use FFI is gone. */
@@ -122,9 +133,9 @@ export interface SeccompFilter {
 }
 
 /** Builds the filter for this process. Undefined on an architecture without a table. */
-export function buildSeccomp(pid: number): SeccompFilter | undefined {
+export function buildSeccomp(pid: number, open: Openings = ALL_CLOSED): SeccompFilter | undefined {
   const table = { x86_64: X86_64, aarch64: AARCH64 }[Deno.build.arch];
-  return table && assemble(filterSteps(table, pid));
+  return table && assemble(filterSteps(table, pid, open));
 }
 
 function assemble(steps: readonly Step[]): SeccompFilter {
@@ -148,3 +159,11 @@ export function raiseSeccomp(filter: SeccompFilter): boolean {
   const number = SYS_SECCOMP[Deno.build.arch];
   return libc().syscallBuffer3(number, 1n, 1n, filter.program, 0n) === 0n;
 }
+
+/** Whether this kernel takes filters at all, asked without raising one. */
+export function hasSeccomp(): boolean {
+  // SECCOMP_GET_ACTION_AVAIL of the action that refuses.
+  return libc().syscallBuffer3(SYS_SECCOMP[Deno.build.arch], 2n, 0n, REFUSE_ACTION, 0n) === 0n;
+}
+
+const REFUSE_ACTION = new Uint8Array(new Uint32Array([0x00050000]).buffer);

@@ -122,16 +122,32 @@ export class LimitExceeded extends Error {
   }
 }
 
-/** The task did what its permissions do not allow. */
+/** What was refused, by whom. The value is empty where it is everything of its kind. */
+export interface DeniedPermission {
+  /** `read`, `write`, `net`, `env`, `run`, `sys`, `import`, `ffi`; `permissions` for a named set, `isolation`. */
+  readonly permission: string;
+  /** A path, a host, a name. */
+  readonly value: string;
+  /** Who refused it: `the scheduler`, `engine 3`, `the controller's policy`. */
+  readonly where: string;
+}
+
+export interface PermissionDeniedOptions extends ClusterErrorOptions {
+  readonly denied?: DeniedPermission | undefined;
+}
+
+/** The task did what its permissions do not allow, or asked for permissions that nobody grants. */
 export class PermissionDenied extends Error {
   override readonly name = "PermissionDenied";
   /** `read`, `write`, `net`, `env`, `run`, `ffi`, `sys`, `import`; undefined if it is not known. */
   readonly permission: string | undefined;
-  /** What was asked for, as the runtime names it: a path, a host; undefined if it is not known. */
-  readonly target: string | undefined;
+  /** What was asked for, as the runtime or the request names it: a path, a host; undefined if it is not known. */
+  readonly value: string | undefined;
+  /** Who refused it before the task ran; undefined where the runtime did while it ran. */
+  readonly where: string | undefined;
   readonly engine: EngineInfo;
 
-  constructor(message: string, options: ClusterErrorOptions = {}) {
+  constructor(message: string, options: PermissionDeniedOptions = {}) {
     super(
       message.replace(
         /, run again with the --allow-\S+ flag/,
@@ -140,8 +156,10 @@ export class PermissionDenied extends Error {
       options,
     );
     const found = /[Rr]equires (\w+) access(?: to (.*?))?(?:, run again|$)/m.exec(message);
-    this.permission = found?.[1];
-    this.target = found?.[2]?.replace(/^"(.*)"$/, "$1");
+    const { denied } = options;
+    this.permission = denied?.permission ?? found?.[1];
+    this.value = denied?.value ?? found?.[2]?.replace(/^"(.*)"$/, "$1");
+    this.where = denied?.where;
     this.engine = options.engine ?? {};
   }
 }
@@ -225,6 +243,8 @@ export interface ErrorDescription {
   readonly engine_info?: EngineInfo;
   /** Which limit the engine host measured to be exceeded. */
   readonly limit?: Limit;
+  /** Which permission scheduler, engine or policy refused before the task ran. */
+  readonly denied?: DeniedPermission;
 }
 
 type Maker = (message: string, options: ClusterErrorOptions) => Error;
@@ -260,6 +280,9 @@ export function errorFromContent(content: ErrorDescription, byTask?: boolean): E
   const thrown = byTask ?? ("error" in content);
   if (content.limit !== undefined) return new LimitExceeded(content.limit, evalue || undefined, { engine });
   const options = "error" in content ? { engine, cause: content.error } : { engine };
+  if (!thrown && content.denied !== undefined) {
+    return new PermissionDenied(evalue, { engine, denied: content.denied });
+  }
   const make = TASK.get(ename) ?? (thrown ? undefined : SYSTEM.get(ename));
   if (make !== undefined) return make(evalue, options);
   const { traceback = "" } = content;

@@ -4,6 +4,7 @@
  * `[idents…] DELIMITER signature header parent_header metadata content [buffers…]`. Signatures are made and checked over the bytes
  * of the four dictionaries as they travel, never over something packed again; buffers are not signed. A header's unknown keys are kept.
  */
+import { jsonText } from "../base/json.ts";
 import { now } from "../base/clock.ts";
 import { newSession } from "../base/ids.ts";
 import { BadMessage } from "./errors.ts";
@@ -54,6 +55,12 @@ export interface Envelope {
 export interface Message extends Envelope {
   readonly content: Dictionary;
   buffers: Uint8Array[];
+}
+
+/** What can still be read of a message that was damaged before it was signed. */
+export interface Remains {
+  readonly header: ParentHeader;
+  readonly parentHeader: ParentHeader;
 }
 
 export interface SessionOptions {
@@ -204,13 +211,25 @@ export class Session {
   }
 
   /**
-   * Reads a message's envelope without remembering it.
-   * @throws BadMessage
+   * Reads what is readable of a message that `parse` refused, and remembers it; a dictionary that cannot be read is empty.
+   * @throws BadMessage if nobody of this cluster has signed it, or it was seen before
    */
-  peek(frames: readonly Uint8Array[], from = 0): Envelope {
-    const at = delimiterOf(frames, from);
-    this.#verified(frames, at);
-    return this.#envelope(frames, from, at);
+  remains(frames: readonly Uint8Array[], from = 0): Remains {
+    const at = findDelimiter(frames, from);
+    if (at < 0) throw new BadMessage("no delimiter", "Cannot read a message: it has no delimiter");
+    this.#remember(this.#verified(frames, at));
+    return {
+      header: this.#dictionaryIfAny(frames[at + 2], "header"),
+      parentHeader: this.#dictionaryIfAny(frames[at + 3], "parent_header"),
+    };
+  }
+
+  #dictionaryIfAny(frame: Uint8Array | undefined, what: string): Dictionary {
+    try {
+      return this.#dictionary(frame, what);
+    } catch {
+      return {};
+    }
   }
 
   #envelope(frames: readonly Uint8Array[], from: number, at: number): Envelope {
@@ -292,10 +311,8 @@ function delimiterOf(frames: readonly Uint8Array[], from: number): number {
 function checkedHeader(header: Dictionary): Header {
   const { msg_id, msg_type, version, session = "", username = "", date = "" } = header;
   if (typeof version !== "string" || !version.startsWith("5")) {
-    throw new BadMessage(
-      "version",
-      `Cannot read a message of version ${JSON.stringify(version) ?? "(none)"}, only 5`,
-    );
+    const what = version === undefined ? "missing" : jsonText(version);
+    throw new BadMessage("version", `Cannot read a message: its "version" is ${what}, and only 5 is known`);
   }
   for (const [name, value] of Object.entries({ msg_id, msg_type, session, username, date })) {
     if (typeof value !== "string") {

@@ -1,6 +1,8 @@
 /**
  * How the four dictionaries of a Jupyter message become bytes: JSON, or msgpack where the connection file says so.
+ * Whole numbers beyond 2^53 are bigints here, so that Python gets back all their digits.
  */
+import { jsonText, parseJson } from "../base/json.ts";
 
 /** One way of writing dictionaries. */
 export interface Packer {
@@ -29,11 +31,11 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 /** Plain JSON in UTF-8. */
 export const JSON_PACKER: Packer = {
   name: "json",
-  pack: (value) => encoder.encode(JSON.stringify(value)),
-  unpack: (bytes) => JSON.parse(decoder.decode(bytes)),
-  items: (values) => encoder.encode(JSON.stringify(values).slice(1, -1)),
+  pack: (value) => encoder.encode(jsonText(value)),
+  unpack: (bytes) => parseJson(decoder.decode(bytes)),
+  items: (values) => encoder.encode(jsonText(values).slice(1, -1)),
   withList(dictionary, name, _count, pieces) {
-    const head = JSON.stringify(dictionary).slice(0, -1);
+    const head = jsonText(dictionary).slice(0, -1);
     const parts: Uint8Array[] = [encoder.encode(`${head},${JSON.stringify(name)}:[`)];
     for (const [i, piece] of pieces.entries()) parts.push(...(i === 0 ? [] : [COMMA]), piece);
     return [...parts, encoder.encode("]}")];
@@ -67,14 +69,23 @@ function formatOf(name: string): "json" | "msgpack" {
 
 async function msgpackPacker(): Promise<Packer> {
   const { encode, decode } = await import("@msgpack/msgpack");
+  const options = { ignoreUndefined: true, maxDepth: WRITTEN_DEPTH };
+  const pack = (value: unknown): Uint8Array => {
+    try {
+      return encode(value, options);
+    } catch (error) {
+      // It refuses bigints; looking for one beforehand would cost more than all the rest.
+      if (!hasBigint(value)) throw error;
+      return encode(widened(value), { ...options, useBigInt64: true });
+    }
+  };
   return {
     name: "msgpack",
-    pack: (value) => encode(value, { ignoreUndefined: true, maxDepth: WRITTEN_DEPTH }),
-    unpack: (bytes) => decode(bytes),
-    items: (values) =>
-      joined(values.map((value) => encode(value, { ignoreUndefined: true, maxDepth: WRITTEN_DEPTH }))),
+    pack,
+    unpack: (bytes) => has64Bits(bytes) ? narrowed(decode(bytes, { useBigInt64: true })) : decode(bytes),
+    items: (values) => joined(values.map(pack)),
     withList(dictionary, name, count, pieces) {
-      const head = encode(dictionary, { ignoreUndefined: true, maxDepth: WRITTEN_DEPTH });
+      const head = pack(dictionary);
       // Up to fifteen entries are counted in the first byte; a list's length stands in four behind 0xdd.
       head[0]!++;
       const list = new Uint8Array(5);
@@ -83,6 +94,48 @@ async function msgpackPacker(): Promise<Packer> {
       return [head, encode(name), list, ...pieces];
     },
   };
+}
+
+/** Whether there may be a number of 64 bits. */
+function has64Bits(bytes: Uint8Array): boolean {
+  return bytes.includes(0xcf) || bytes.includes(0xd3);
+}
+
+/** Numbers of 64 bits that a number holds exactly are numbers. What lists and dictionaries hold is changed in place. */
+function narrowed(value: unknown): unknown {
+  if (typeof value === "bigint") {
+    const number = Number(value);
+    return Number.isSafeInteger(number) ? number : value;
+  }
+  if (isContainer(value)) { for (const key of Object.keys(value)) value[key] = narrowed(value[key]); }
+  return value;
+}
+
+/** The same with each whole number of more than 32 bits as a bigint: beside bigints the library writes others as fractions. */
+function widened(value: unknown): unknown {
+  if (typeof value === "number") {
+    return Number.isSafeInteger(value) && Math.abs(value) >= 2 ** 31 ? BigInt(value) : value;
+  }
+  // Numbers of more than 64 bits have no form here.
+  if (typeof value === "bigint") return is64Bits(value) ? value : Number(value);
+  if (Array.isArray(value)) return value.map(widened);
+  if (!isContainer(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, widened(item)]));
+}
+
+function is64Bits(value: bigint): boolean {
+  return value < 0n ? value >= -(2n ** 63n) : value < 2n ** 64n;
+}
+
+function hasBigint(value: unknown): boolean {
+  return typeof value === "bigint" || (isContainer(value) && Object.values(value).some(hasBigint));
+}
+
+/** A list or a dictionary. */
+function isContainer(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== "object" || value === null) return false;
+  const kind: unknown = Object.getPrototypeOf(value);
+  return kind === Object.prototype || kind === null || Array.isArray(value);
 }
 
 function joined(parts: readonly Uint8Array[]): Uint8Array {

@@ -3,6 +3,7 @@
  * What peers may leave out gets its default; keys that we do not know are kept.
  */
 import * as v from "valibot";
+import type { Dictionary } from "./frames.ts";
 import {
   type EngineRequests,
   type EngineRequestType,
@@ -26,7 +27,8 @@ export class ShapeError extends TypeError {
 const natural = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const integer = v.pipe(v.number(), v.safeInteger());
 const texts = v.array(v.string());
-const dictionary = v.record(v.string(), v.unknown());
+/** With all its keys, which a record of the library would not have. */
+const dictionary = v.custom<Dictionary>(isDictionary, "is no dictionary");
 const anything = v.looseObject({});
 const targets = v.optional(
   v.nullable(v.union([natural, v.string(), v.array(v.union([natural, v.string()]))])),
@@ -56,6 +58,20 @@ function maybe<const Schema extends v.GenericSchema>(schema: Schema) {
   return v.pipe(v.nullish(schema), v.transform((value) => value ?? undefined));
 }
 
+/** What Python takes for true or false: clients write 1, None or a list where others write true and false. */
+function flag(byDefault: boolean) {
+  return v.optional(v.pipe(v.unknown(), v.transform(isTrue)), byDefault);
+}
+
+function isTrue(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return Boolean(value);
+  return Object.keys(value).length > 0;
+}
+
+function isDictionary(value: unknown): value is Dictionary {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 const codeQuestion = { code: v.string(), cursor_pos: maybe(integer) };
 
 type Shapes<Requests> = { readonly [Type in keyof Requests]: v.GenericSchema<unknown, Requests[Type]> };
@@ -68,8 +84,8 @@ const HUB: Shapes<HubRequests> = {
     tsparallel: maybe(engineAnnouncement),
   }),
   unregistration_request: v.looseObject({ id: v.optional(v.nullable(natural), null) }),
-  queue_request: v.looseObject({ targets, verbose: v.optional(v.boolean(), false) }),
-  result_request: v.looseObject({ msg_ids: listOfTexts, status_only: v.optional(v.boolean(), false) }),
+  queue_request: v.looseObject({ targets, verbose: flag(false) }),
+  result_request: v.looseObject({ msg_ids: listOfTexts, status_only: flag(false) }),
   history_request: anything,
   db_request: v.looseObject({
     query: v.optional(dictionary, {}),
@@ -90,7 +106,7 @@ const ENGINE: Shapes<EngineRequests> = {
   apply_request: anything,
   execute_request: v.looseObject({
     code: v.string(),
-    silent: v.optional(v.boolean(), false),
+    silent: flag(false),
     store_history: maybe(v.boolean()),
     user_expressions: v.optional(
       v.pipe(
@@ -100,8 +116,8 @@ const ENGINE: Shapes<EngineRequests> = {
       ),
       {},
     ),
-    allow_stdin: v.optional(v.boolean(), false),
-    stop_on_error: v.optional(v.boolean(), true),
+    allow_stdin: flag(false),
+    stop_on_error: flag(true),
   }),
   complete_request: v.looseObject(codeQuestion),
   inspect_request: v.looseObject({
@@ -111,19 +127,19 @@ const ENGINE: Shapes<EngineRequests> = {
   is_complete_request: v.looseObject({ code: v.string() }),
   history_request: v.looseObject({
     hist_access_type: v.picklist(["tail", "range", "search"]),
-    output: v.optional(v.boolean(), false),
+    output: flag(false),
     n: maybe(natural),
     session: v.optional(integer, 0),
     start: v.optional(natural, 0),
     stop: v.optional(v.nullable(natural), null),
     pattern: v.optional(v.pipe(v.string(), v.maxLength(256)), "*"),
-    unique: v.optional(v.boolean(), false),
+    unique: flag(false),
   }),
   comm_info_request: v.looseObject({ target_name: maybe(v.string()) }),
   connect_request: anything,
   abort_request: v.looseObject({ msg_ids: v.optional(oneOrMoreTexts, []) }),
   clear_request: anything,
-  shutdown_request: v.looseObject({ restart: v.optional(v.boolean(), false) }),
+  shutdown_request: v.looseObject({ restart: flag(false) }),
   signal_request: v.looseObject({ sig: v.union([natural, v.string()]) }),
   kernel_info_request: anything,
   interrupt_request: anything,

@@ -78,6 +78,16 @@ export class ValueWriter {
     return this.#out.length;
   }
 
+  /** Bytes since the last reset, buffers included; where they were too many, how many would have been needed by then. */
+  get wanted(): number {
+    return this.#out.wanted;
+  }
+
+  /** Another bound of body and buffers together, from the next reset on. */
+  bound(maxBytes: number): void {
+    this.#out.bound(maxBytes);
+  }
+
   /** What was too large for the body, in order: views of the value's own memory, not copies. A new array after a reset. */
   get buffers(): Uint8Array[] {
     return this.#out.buffers;

@@ -49,8 +49,10 @@ export class ByteSink {
   #length = 0;
   #buffers: Uint8Array[] = [];
   #largeBytes = 0;
-  readonly #maxBytes: number;
+  #maxBytes: number;
   readonly #inline: boolean;
+  /** How many bytes would have been needed when there were too many, 0 if there never were. */
+  #overflow = 0;
 
   constructor(capacity: number, maxBytes: number, inline: boolean) {
     this.#capacity = capacity < 16 ? 16 : capacity > maxBytes ? maxBytes : capacity;
@@ -72,7 +74,26 @@ export class ByteSink {
     return new PrimordialUint8Array(typedArrayBuffer(this.#bytes), 0, this.#length);
   }
 
+  /** Bytes so far, large buffers included; more than there may be, where that was the end of it. */
+  get wanted(): number {
+    return this.#overflow > 0 ? this.#overflow : this.#length + this.#largeBytes;
+  }
+
+  /** Another bound, from the next reset on. */
+  bound(maxBytes: number): void {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** Counts so many more against the bound. */
+  #count(bytes: number): void {
+    const needed = bytes + this.#largeBytes;
+    if (needed <= this.#maxBytes) return;
+    this.#overflow = needed;
+    throw new Refusal(`more than ${this.#maxBytes} bytes`);
+  }
+
   reset(): void {
+    this.#overflow = 0;
     this.#length = 0;
     this.#largeBytes = 0;
     if (this.#buffers.length > 0) this.#buffers = [];
@@ -91,7 +112,7 @@ export class ByteSink {
   /** Makes room for so many bytes, and counts them against the bound. */
   #grow(length: number): void {
     const needed = this.#length + length;
-    if (needed + this.#largeBytes > this.#maxBytes) throw new Refusal(`more than ${this.#maxBytes} bytes`);
+    this.#count(needed);
     let capacity = this.#capacity * 2;
     while (capacity < needed) capacity *= 2;
     if (capacity > this.#maxBytes) capacity = this.#maxBytes;
@@ -242,9 +263,7 @@ export class ByteSink {
   /** Takes bytes out of the body. */
   large(bytes: Uint8Array): void {
     const length = typedArrayByteLength(bytes);
-    if (this.#length + this.#largeBytes + length > this.#maxBytes) {
-      throw new Refusal(`more than ${this.#maxBytes} bytes`);
-    }
+    this.#count(this.#length + length);
     this.#largeBytes += length;
     put(this.#buffers, bytes);
   }

@@ -4,6 +4,7 @@
  * The rules (`waiting_room.ts`, `dependents.ts`, `core.ts`) work on it; a task leaves through `end` or `fail` here and nowhere else.
  */
 import { STATUS } from "../protocol/groups.ts";
+import type { Denied } from "../protocol/task_asks.ts";
 import { type Dependency, type TaskKey, taskKey } from "./dependencies.ts";
 import { EngineTable } from "./engine_table.ts";
 import { Output } from "./events.ts";
@@ -104,7 +105,7 @@ export class Board {
   }
 
   /** Ends a waiting task with an answer of our own. */
-  fail(place: number, status: number, ename: string, evalue: string): void {
+  fail(place: number, status: number, ename: string, evalue: string, denied?: Denied): void {
     const { table } = this;
     const seq = table.seq[place]!;
     this.output.actions.push({
@@ -116,6 +117,7 @@ export class Board {
       status,
       ename,
       evalue,
+      denied,
       peer: this.rare.get(seq)?.peer,
     });
     this.waiting--;

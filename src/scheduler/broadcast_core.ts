@@ -23,6 +23,13 @@ export type BroadcastEvent<Request, Reply> =
     readonly request: Request;
   }
   | { readonly kind: "replied"; readonly key: string; readonly uuid: string; readonly reply: Reply }
+  /** An engine's reply cannot be read; `key` is undefined where it does not say to what. */
+  | {
+    readonly kind: "damaged";
+    readonly key: string | undefined;
+    readonly uuid: string;
+    readonly why: string;
+  }
   | { readonly kind: "tick"; readonly at: number };
 
 /** What came of one engine's copy: its reply, or why there is none. */
@@ -111,8 +118,9 @@ export class BroadcastCore<Request, Reply> {
     return this.#requests.get(key)?.waiting.has(uuid) ?? false;
   }
 
-  isOpen(key: string): boolean {
-    return this.#requests.has(key);
+  /** The open request of this id. */
+  find(key: string): Request | undefined {
+    return this.#requests.get(key)?.request;
   }
 
   /** Whether replies to a request are kept until all are there. */
@@ -133,6 +141,9 @@ export class BroadcastCore<Request, Reply> {
         break;
       case "replied":
         this.#reply(event.key, event.uuid, event.reply);
+        break;
+      case "damaged":
+        this.#damaged(event.key, event.uuid, event.why);
         break;
       case "tick":
         this.#expire(event.at);
@@ -213,6 +224,31 @@ export class BroadcastCore<Request, Reply> {
     this.#endIfDone(open);
   }
 
+  /** No other reply will come. One that does not say to what is to the oldest request: engines answer in order. */
+  #damaged(key: string | undefined, uuid: string, problem: string): void {
+    const engine = this.#engines.get(uuid);
+    const [oldest] = engine?.open ?? [];
+    const open = this.#requests.get(key ?? oldest ?? "");
+    if (engine === undefined || open === undefined || !open.waiting.has(uuid)) return;
+    engine.open.delete(open.key);
+    this.#lose(
+      open,
+      uuid,
+      `Engine ${engine.id} answered with a message that cannot be read: ${problem}`,
+      true,
+    );
+  }
+
+  /** An engine's copy ends without a reply. */
+  #lose(open: Open<Request, Reply>, uuid: string, why: string, isClientTold: boolean): void {
+    open.waiting.delete(uuid);
+    const { request, isCoalescing } = open, target = open.targets.get(uuid)!;
+    this.#actions.push({ kind: "lose", request, target, why });
+    if (isClientTold && !isCoalescing) this.#actions.push({ kind: "refuse", request, target, why });
+    open.outcomes.set(uuid, { target, reply: null, why });
+    this.#endIfDone(open);
+  }
+
   #endIfDone(open: Open<Request, Reply>): void {
     if (open.waiting.size > 0) return;
     this.#requests.delete(open.key);
@@ -234,17 +270,10 @@ export class BroadcastCore<Request, Reply> {
     if (this.#engines.get(engine.uuid) === engine) this.#engines.delete(engine.uuid);
     for (const key of engine.open) {
       const open = this.#requests.get(key);
-      if (open === undefined || !open.waiting.delete(engine.uuid)) continue;
-      const target = open.targets.get(engine.uuid)!;
+      if (open === undefined || !open.waiting.has(engine.uuid)) continue;
       const why = `Engine ${engine.id} "${engine.uuid}" will not answer, ${how}: the request may have run`;
-      this.#actions.push({ kind: "lose", request: open.request, target, why });
-      // Clients were not told that it left: nobody else ends their requests.
-      const isUnknown = engine.diedAt === Infinity;
-      if (isUnknown && !open.isCoalescing) {
-        this.#actions.push({ kind: "refuse", request: open.request, target, why });
-      }
-      open.outcomes.set(engine.uuid, { target, reply: null, why });
-      this.#endIfDone(open);
+      // Where clients were not told that it left nobody else ends their requests.
+      this.#lose(open, engine.uuid, why, engine.diedAt === Infinity);
     }
   }
 }

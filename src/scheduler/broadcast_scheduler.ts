@@ -3,7 +3,13 @@
  * all together. What to do is decided in `broadcast_core.ts`; how peers see the nodes, in `broadcast_tree.ts`.
  */
 import { now } from "../base/clock.ts";
-import { type Dictionary, findDelimiter, type Header, type Message } from "../protocol/frames.ts";
+import {
+  type Dictionary,
+  findDelimiter,
+  type Header,
+  type Message,
+  type ParentHeader,
+} from "../protocol/frames.ts";
 import { Incoming } from "../wire/incoming.ts";
 import type { Socket } from "../wire/socket.ts";
 import { type BroadcastAction, BroadcastCore, type BroadcastTarget, type Outcome } from "./broadcast_core.ts";
@@ -14,6 +20,15 @@ import type { HubLink } from "./hub_link.ts";
 import { SCHEDULER_BOUNDS } from "./options.ts";
 import { Outbox } from "./outbox.ts";
 import type { PeerDoor } from "./peer_door.ts";
+import {
+  isSameFrame,
+  LaterRefusals,
+  type Refusal,
+  refusalFrames,
+  takenId,
+  unreadable,
+  wrongType,
+} from "./peer_refusals.ts";
 
 export interface BroadcastParts {
   readonly clients: Socket;
@@ -32,6 +47,8 @@ interface Request {
   readonly idents: readonly Uint8Array[];
   readonly header: Header;
   readonly metadata: Dictionary;
+  /** What the client is told behind the one reply for all. */
+  readonly later: LaterRefusals;
 }
 
 /** What is kept of an engine's reply. */
@@ -107,16 +124,24 @@ export class BroadcastScheduler {
   /** `[rid, DELIM, …]`. */
   #fromClient(incoming: Incoming): void {
     const peer = "a client on broadcast";
-    const message = this.#parts.door.parse(incoming.views(), peer);
+    const message = this.#parts.door.parse(incoming.views(), peer, ({ header }, why) => {
+      const at = findDelimiter(incoming.views());
+      this.#refuse(incoming.views().slice(0, at), header, unreadable(why));
+    });
     if (message === null) return;
     const { header, metadata } = message;
     if (header.msg_id === "" || !/^(apply|execute)_request$/.test(header.msg_type)) {
-      return this.#parts.door.drop(peer, `a message of type "${header.msg_type}" is no request`);
+      this.#parts.door.drop(peer, `a message of type "${header.msg_type}" is no request`);
+      if (header.msg_type.endsWith("_request")) {
+        this.#refuse(message.idents, header, wrongType(header.msg_type));
+      }
+      return;
     }
-    if (this.#core.isOpen(header.msg_id)) {
-      return this.#parts.door.drop(peer, `request "${header.msg_id}" is open already`);
+    if (this.#core.find(header.msg_id)) {
+      return this.#refuse(message.idents, header, takenId(header.msg_id));
     }
-    const request = { idents: message.idents.map((ident) => ident.slice()), header, metadata };
+    const idents = message.idents.map((ident) => ident.slice());
+    const request = { idents, header, metadata, later: new LaterRefusals() };
     const targets = readTargets(metadata["targets"]);
     if (targets === null) return this.#refuseWhole(request);
     const isCoalescing = metadata["is_coalescing"] === true;
@@ -130,6 +155,20 @@ export class BroadcastScheduler {
       request,
     });
     this.#carryOut(actions);
+  }
+
+  /** A request that is not taken gets an error; if its client waits for one reply under that very id, behind that. */
+  #refuse(idents: readonly Uint8Array[], header: ParentHeader, refusal: Refusal): void {
+    const { clients, door } = this.#parts;
+    const { msg_id: msgId } = header;
+    // Nobody could tell what it answers.
+    if (typeof msgId !== "string" || msgId === "") return;
+    const first = this.#core.isCoalescing(msgId) ? this.#core.find(msgId) : undefined;
+    if (first !== undefined && isSameFrame(first.idents[0], idents[0])) {
+      if (!first.later.add(header, refusal)) {
+        door.drop("a client on broadcast", `too many requests under the id "${msgId}"`);
+      }
+    } else clients.send([...idents, ...refusalFrames(door.session, header, refusal)]);
   }
 
   #abortWhole(request: Request, targets: readonly BroadcastTarget[]): void {
@@ -166,10 +205,16 @@ export class BroadcastScheduler {
   /** `[uuid, nodes…, rid, DELIM, …]`; one that nobody waits for (any more) is ignored. */
   #fromEngine(incoming: Incoming): void {
     const uuid = decoder.decode(incoming.frame(0));
-    const message = this.#parts.door.parse(incoming.views(), `engine ${uuid} on broadcast`);
-    const parent = message?.parentHeader.msg_id;
-    if (message === null || typeof parent !== "string" || !parent.endsWith(`_${uuid}`)) return;
-    const key = parent.slice(0, -uuid.length - 1);
+    const message = this.#parts.door.parse(
+      incoming.views(),
+      `engine ${uuid} on broadcast`,
+      (remains, why) => {
+        const key = keyOf(remains.parentHeader.msg_id, uuid);
+        this.#carryOut(this.#core.step({ kind: "damaged", key, uuid, why }));
+      },
+    );
+    const key = keyOf(message?.parentHeader.msg_id, uuid);
+    if (message === null || key === undefined) return;
     const buffers = this.#core.isCoalescing(key) ? message.buffers.map((bytes) => bytes.slice()) : [];
     this.#carryOut(this.#core.step({ kind: "replied", key, uuid, reply: { ...message, buffers } }));
   }
@@ -284,6 +329,7 @@ export class BroadcastScheduler {
     // The records of the copies have the buffers.
     link.send("outbcast", [request.idents[0]!, ...frames.slice(0, frames.length - buffers.length)]);
     if (isHeard) clients.send([...request.idents, ...frames]);
+    for (const later of request.later.take(session)) clients.send([...request.idents, ...later]);
   }
 
   #send(idents: readonly Uint8Array[], parent: Header, metadata: Dictionary, content: Dictionary): void {
@@ -295,6 +341,13 @@ export class BroadcastScheduler {
 /** The id under which an engine gets its copy. */
 function copyId(msgId: string, uuid: string): string {
   return `${msgId}_${uuid}`;
+}
+
+/** The request that a reply belongs to by its parent's id, which is that of the engine's copy. */
+function keyOf(parent: unknown, uuid: string): string | undefined {
+  return typeof parent === "string" && parent.endsWith(`_${uuid}`)
+    ? parent.slice(0, -uuid.length - 1)
+    : undefined;
 }
 
 /** Clients expect no other types here. */

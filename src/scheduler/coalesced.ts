@@ -2,6 +2,7 @@
  * One reply out of those of all engines, as a coalescing broadcast view wants it. All are well: the last reply with everyone's buffers. Any has failed: an error that
  * says which and how, since the view has one result for all of them, and an error must not be lost among the good ones.
  */
+import { jsonText } from "../base/json.ts";
 import type { Message } from "../protocol/frames.ts";
 import type { Outcome } from "./broadcast_core.ts";
 
@@ -51,7 +52,7 @@ function failureOf({ target, reply, why }: Outcome<Part>): Failure | null {
   return {
     engine,
     ename: typeof ename === "string" ? ename : "Error",
-    evalue: typeof evalue === "string" ? evalue : `a reply of status ${JSON.stringify(status)}`,
+    evalue: typeof evalue === "string" ? evalue : `a reply of status ${jsonText(status)}`,
     traceback: Array.isArray(traceback) ? traceback.map(String) : [],
   };
 }

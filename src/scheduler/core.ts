@@ -7,6 +7,7 @@
 import { DeadlineHeap } from "../base/heap.ts";
 import type { GroupReader } from "../protocol/group_reader.ts";
 import { type ResultRecord, STATUS, type TaskRecord } from "../protocol/groups.ts";
+import type { Offer } from "../protocol/task_asks.ts";
 import { Board, type Rare } from "./board.ts";
 import { taskKey } from "./dependencies.ts";
 import { Departures } from "./departures.ts";
@@ -60,7 +61,7 @@ export class SchedulerCore {
 
   /** The next time at which a tick is wanted, Infinity for none. */
   get nextTick(): number {
-    let next = Math.min(this.#deadlines.next, this.#departures.next);
+    let next = Math.min(this.#deadlines.next, this.#departures.next, this.#room.nextAt);
     if (this.waiting === 0) {
       const fullest = this.#recallable();
       if (fullest !== null) next = Math.min(next, fullest.progressAt + RECALL_AFTER_MS);
@@ -71,7 +72,7 @@ export class SchedulerCore {
   step(event: Event): void {
     switch (event.kind) {
       case "engine_registered":
-        this.#register(event.id, event.uuid, event.ours, event.at);
+        this.#register(event.id, event.uuid, event.offer, event.at);
         break;
       case "engine_unregistered":
         this.#departures.begin(event.id, event.reason, event.at);
@@ -196,6 +197,14 @@ export class SchedulerCore {
     return place !== NONE && this.table.state[place] !== ASSIGNED;
   }
 
+  /** The peer's task that an engine has had longest, 0 if it has none. */
+  oldestSingle(engine: EngineState): number {
+    const { table } = this;
+    let seq = engine.first;
+    while (seq !== 0 && table.pool[table.at(seq)] !== 1) seq = table.next[table.at(seq)]!;
+    return seq;
+  }
+
   #assignedAt(place: number, engine: number): boolean {
     return place !== NONE && this.table.state[place] === ASSIGNED && this.table.engine[place] === engine;
   }
@@ -283,13 +292,13 @@ export class SchedulerCore {
 
   // ── engines come and go ────────────────────────────────────────────────────────────────────
 
-  #register(id: number, uuid: string, ours: boolean, at: number): void {
+  #register(id: number, uuid: string, offer: Offer | null, at: number): void {
     const before = this.engines.get(id);
     if (before !== undefined) {
       this.#departures.begin(id, "it registered again", at);
       this.#departures.end(before, at);
     }
-    this.engines.add(new EngineState(id, uuid, ours));
+    this.engines.add(new EngineState(id, uuid, offer));
   }
 
   #takeBack(engineId: number, seqs: readonly number[], at: number): void {

@@ -14,6 +14,8 @@ export function taskKey(client: number, n: number): TaskKey {
 
 export interface DependencySpec {
   readonly keys: readonly TaskKey[];
+  /** The name by which the task's client knows the task of `keys[index]`. */
+  readonly name: (index: number) => string;
   readonly all: boolean;
   readonly success: boolean;
   readonly failure: boolean;

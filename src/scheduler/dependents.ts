@@ -5,7 +5,7 @@
  */
 import { STATUS } from "../protocol/groups.ts";
 import { type Board, type Rare, type Settled, splitKey } from "./board.ts";
-import { Dependency, type TaskKey, taskKey } from "./dependencies.ts";
+import { Dependency, taskKey } from "./dependencies.ts";
 import type { TaskOptions } from "./task_options.ts";
 import { DEPENDENT, NONE, WAITING } from "./task_table.ts";
 
@@ -30,9 +30,10 @@ export class Dependents {
     for (const name of ["after", "follow"] as const) {
       const spec = options[name];
       if (spec === null) continue;
-      const unknown = spec.keys.find((key) => key === own || !this.#board.isKnown(key));
-      if (unknown !== undefined) {
-        const why = `Cannot wait for ${describe(unknown)} (${name}): no such task`;
+      const unknown = spec.keys.findIndex((key) => key === own || !this.#board.isKnown(key));
+      if (unknown >= 0) {
+        const problem = spec.keys[unknown] === own ? "it is the task itself" : "no such task";
+        const why = `Cannot wait for task ${spec.name(unknown)} (${name}): ${problem}`;
         this.#board.fail(place, STATUS.error, "InvalidDependency", why);
         return false;
       }
@@ -102,8 +103,4 @@ export class Dependents {
     } else return false;
     return true;
   }
-}
-
-function describe(key: TaskKey): string {
-  return key < 0 ? "an unknown id" : `task ${splitKey(key).n} of client ${splitKey(key).client}`;
 }

@@ -3,7 +3,7 @@
  * an engine that died gets an EngineError instead of silence.
  */
 import { now } from "../base/clock.ts";
-import { isDelimiter } from "../protocol/frames.ts";
+import { isDelimiter, type ParentHeader, type Remains } from "../protocol/frames.ts";
 import { GroupWriter } from "../protocol/group_writer.ts";
 import { emptyResult, emptyTask, type GroupHeader, KIND, OP, ORIGIN, STATUS } from "../protocol/groups.ts";
 import { encodeValue } from "../protocol/values.ts";
@@ -16,6 +16,7 @@ import type { HubLink } from "./hub_link.ts";
 import { SCHEDULER_BOUNDS } from "./options.ts";
 import { Outbox } from "./outbox.ts";
 import type { PeerDoor } from "./peer_door.ts";
+import { type Refusal, refusalFrames, unreadable } from "./peer_refusals.ts";
 
 export interface DirectSchedulerParts {
   readonly clients: Socket;
@@ -86,7 +87,9 @@ export class DirectScheduler {
     const rid = message.copy(0), ident = message.copy(1);
     const first = message.frame(2);
     if (isDelimiter(first)) {
-      if (this.#parts.peerDoor.parse(message.views(), "a client on mux") === null) return;
+      const refuse = ({ header }: Remains, why: string) =>
+        this.#refuse([rid, ident], header, unreadable(why));
+      if (this.#parts.peerDoor.parse(message.views(), "a client on mux", refuse) === null) return;
       this.#parts.link.forward("in", message, [ident, rid], 2);
       this.#deliver(message, ident, rid);
       return;
@@ -101,6 +104,14 @@ export class DirectScheduler {
       this.#parts.link.send("direct", [first]);
     } else if (header.kind !== KIND.chunk && header.kind !== KIND.cancel) return;
     this.#deliver(message, ident, rid);
+  }
+
+  /** A request that cannot be read is answered here: an engine would drop it without a word. */
+  #refuse(idents: readonly Uint8Array[], header: ParentHeader, refusal: Refusal): void {
+    if (typeof header.msg_id !== "string" || !/^(apply|execute)_request$/.test(String(header.msg_type))) {
+      return;
+    }
+    this.#parts.clients.send([...idents, ...refusalFrames(this.#parts.peerDoor.session, header, refusal)]);
   }
 
   /** To the engine, now or as soon as its connection stands; nowhere if it is not registered. */

@@ -4,6 +4,7 @@
  * Credit is how many tasks an engine may hold that are not finished: about 5 ms of work by the running mean of its task times, so that a short task never waits for
  * a round trip and a long one never stands behind another. A user's hwm replaces it.
  */
+import type { Offer, Refusal, TaskAsk } from "../protocol/task_asks.ts";
 import { SeqQueue, type TaskTable } from "./task_table.ts";
 
 /** How far ahead of the running task an engine is supplied, in milliseconds of work. */
@@ -41,10 +42,16 @@ export class EngineState {
   /** Tasks that may only run here (or on few others): of our clients, of peers. */
   readonly wants = [new SeqQueue(), new SeqQueue()] as const;
 
-  constructor(id: number, uuid: string, ours: boolean) {
+  /** What its tasks may ask for; null where it is a peer's. */
+  readonly offer: Offer | null;
+  /** Why it cannot have tasks with a request, null if it can: what was found out so far. */
+  readonly refusals = new WeakMap<TaskAsk, Refusal | null>();
+
+  constructor(id: number, uuid: string, offer: Offer | null) {
     this.id = id;
     this.uuid = uuid;
-    this.pool = ours ? 0 : 1;
+    this.offer = offer;
+    this.pool = offer === null ? 1 : 0;
   }
 
   /** How many tasks it may hold. `hwm` null: adaptive for ours, 1 for peers; 0: no bound. */

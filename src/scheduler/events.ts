@@ -1,6 +1,7 @@
 /**
  * Everything that can happen to the task scheduler's core, and everything that it may want done.
  */
+import type { Denied, Offer } from "../protocol/task_asks.ts";
 import type { Policy } from "./policies.ts";
 
 /** Rare things that happen; groups of tasks and results have calls of their own. `at` is wall-clock time in ms. */
@@ -9,7 +10,8 @@ export type Event =
     readonly kind: "engine_registered";
     readonly id: number;
     readonly uuid: string;
-    readonly ours: boolean;
+    /** What tasks may ask of it; null where it is a peer's. */
+    readonly offer: Offer | null;
     readonly at: number;
   }
   | {
@@ -45,6 +47,8 @@ export type Action =
     readonly status: number;
     readonly ename: string;
     readonly evalue: string;
+    /** The permission that nobody grants, where that is the reason. */
+    readonly denied?: Denied | undefined;
     readonly peer: unknown;
   }
   | {

@@ -35,6 +35,7 @@ export class PeerIds {
   readonly #others = new Map<string, number>();
   /** Clients of ours by their prefixes: they count messages and the tasks of their groups together. */
   readonly #own = new Map<string, number>();
+  readonly #ownPrefixes = new Map<number, string>();
   readonly #isOpen: PeerIdOptions["isOpen"];
   readonly #maxOther: number;
   readonly #maxPrefixes: number;
@@ -48,7 +49,14 @@ export class PeerIds {
 
   /** The prefix is a client's of ours: its ids are the names under which groups know its tasks. */
   own(prefix: string, client: number): void {
+    this.#ownPrefixes.set(client, prefix);
     if (!this.#prefixes.has(prefix)) this.#own.set(prefix, client);
+  }
+
+  /** The msg_id of a task of a client of ours, if that was welcomed. */
+  nameOf(client: number, n: number): string | undefined {
+    const prefix = this.#ownPrefixes.get(client);
+    return prefix === undefined ? undefined : `${prefix}_${n}`;
   }
 
   /** The number of a msg_id, made up when it is new. */

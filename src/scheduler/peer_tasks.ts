@@ -3,11 +3,12 @@
  */
 import { now } from "../base/clock.ts";
 import { emptyTask, STATUS } from "../protocol/groups.ts";
-import type { Message } from "../protocol/frames.ts";
+import type { Message, ParentHeader, Remains } from "../protocol/frames.ts";
 import { isoTime } from "../protocol/times.ts";
 import type { Incoming } from "../wire/incoming.ts";
 import type { Socket } from "../wire/socket.ts";
 import type { SchedulerCore } from "./core.ts";
+import { taskKey } from "./dependencies.ts";
 import type { EarlyAborts } from "./early_aborts.ts";
 import type { Action } from "./events.ts";
 import type { EngineEnd, EngineEnds } from "./engine_ends.ts";
@@ -15,7 +16,22 @@ import type { EngineState } from "./engine_table.ts";
 import type { HubLink } from "./hub_link.ts";
 import type { PeerDoor } from "./peer_door.ts";
 import { PeerIds } from "./peer_ids.ts";
-import { BadOption, readTaskOptions, type TaskOptions } from "./task_options.ts";
+import {
+  isSameFrame,
+  LaterRefusals,
+  type Refusal,
+  refusalFrames,
+  takenId,
+  unreadable,
+  wrongType,
+} from "./peer_refusals.ts";
+import {
+  BadOption,
+  readTaskOptions,
+  type TaskNames,
+  type TaskOptions,
+  UNKNOWN_ENGINE,
+} from "./task_options.ts";
 
 /** What travels with a peer's task through the core. */
 interface PeerTask {
@@ -26,7 +42,11 @@ interface PeerTask {
   readonly metadata: Message["metadata"];
   /** How often it went to an engine. */
   sent: number;
+  /** What its client is told behind its reply. */
+  later: LaterRefusals | null;
 }
+
+const CLIENT = "a client on the task socket";
 
 const encoder = new TextEncoder();
 
@@ -63,55 +83,92 @@ export class PeerTasks {
     this.#ids.own(`${session}_${pid}`, client);
   }
 
-  /** The key of a task by its msg_id text. */
-  resolve(msgId: string): number | undefined {
-    return this.#ids.resolve(msgId);
+  /** How the options of a group's task name other tasks. */
+  namesFor(client: number): TaskNames {
+    return {
+      key: (id) => {
+        if (typeof id === "string") return this.#ids.resolve(id);
+        return Number.isInteger(id) && id > 0 && id <= 0xffff_ffff ? taskKey(client, id) : undefined;
+      },
+      text: (id) => `'${typeof id === "string" ? id : this.#ids.nameOf(client, id) ?? id}'`,
+    };
   }
+
+  /** A peer has texts only: a number is nobody's id. */
+  readonly #names: TaskNames = {
+    key: (id) => typeof id === "string" ? this.#ids.resolve(id) : undefined,
+    text: (id) => typeof id === "string" ? `'${id}'` : String(id),
+  };
 
   /** A task of a peer: `[rid, DELIM, …]`. */
   fromClient(incoming: Incoming): void {
     const core = this.#core;
     const frames = incoming.frames();
     const rid = frames[0]!;
-    const message = this.#door.parse(frames, "a client on the task socket");
+    const message = this.#door.parse(frames, CLIENT, ({ header }, why) => {
+      this.#refuse(rid, header, unreadable(why));
+    });
     if (message === null) return;
     const { msg_id, msg_type } = message.header;
     if (msg_id === "" || !/^(apply|execute)_request$/.test(msg_type)) {
-      return this.#door.drop("a client on the task socket", `a message of type "${msg_type}" is no task`);
+      this.#door.drop(CLIENT, `a message of type "${msg_type}" is no task`);
+      if (msg_type.endsWith("_request")) this.#refuse(rid, message.header, wrongType(msg_type));
+      return;
     }
     const { client, n } = this.#ids.number(msg_id);
+    if (core.isKnown(client, n)) return this.#refuse(rid, message.header, takenId(msg_id));
     const peer: PeerTask = {
       rid,
       frames: frames.slice(1),
       header: message.header,
       metadata: message.metadata,
       sent: 0,
+      later: null,
     };
-    const options = this.#options(message, client);
-    if (options instanceof BadOption) {
-      this.#link.send("intask", frames);
-      return this.#reply(peer, "error", options.name, options.message);
-    }
+    const options = this.#options(message);
     if (this.#frame < 0) this.#frame = core.frames.add(new Uint8Array(0));
     Object.assign(this.#record, { client, n, definition: 0, buffers: 0 });
     const at = now();
-    const taken = core.submit(this.#record, this.#frame, 0, 0, options, at, peer);
-    if (taken !== "duplicate") this.#link.send("intask", frames);
-    if (taken === "refused") {
-      this.#reply(peer, "error", "ValueError", "Cannot take the task: its msg_id counts too far ahead");
-    }
+    this.#link.send("intask", frames);
+    const isBad = options instanceof BadOption;
+    core.submit(this.#record, this.#frame, 0, 0, isBad ? null : options, at, peer);
+    if (isBad) core.refuse(this.#record.seq, options.name, options.message);
     // Before it is dispatched: an engine may have heard of the abort and answer too.
     if (this.#early.take(msg_id)) this.abort(msg_id);
     core.dispatch(at);
   }
 
-  #options(message: Message, client: number): TaskOptions | BadOption {
-    try {
-      const metadata: Record<string, unknown> = { ...message.metadata };
-      if (Array.isArray(metadata.targets)) {
-        metadata.targets = metadata.targets.map((uuid) => this.#idOfUuid.get(String(uuid)) ?? 0x7fff_ffff);
+  /**
+   * A request that is not taken gets an error. Whoever named an open task by it hears of it behind that task's reply, since the client would take it for that.
+   */
+  #refuse(rid: Uint8Array, header: ParentHeader, refusal: Refusal): void {
+    const { msg_id: msgId } = header;
+    // Nobody could tell what it answers.
+    if (typeof msgId !== "string" || msgId === "") return;
+    const id = this.#ids.find(msgId);
+    const first = id && this.#core.peerOf(this.#core.seqOf(id.client, id.n));
+    if (isPeerTask(first) && isSameFrame(first.rid, rid)) {
+      if (!(first.later ??= new LaterRefusals()).add(header, refusal)) {
+        this.#door.drop(CLIENT, `too many requests under the id "${msgId}"`);
       }
-      return readTaskOptions(metadata, client, (msgId) => this.resolve(msgId));
+    } else this.#clients.send([rid, ...refusalFrames(this.#door.session, header, refusal)]);
+  }
+
+  /** What had to wait for a task's reply. */
+  #answerLater({ rid, later }: PeerTask): void {
+    for (const frames of later?.take(this.#door.session) ?? []) this.#clients.send([rid, ...frames]);
+  }
+
+  #options(message: Message): TaskOptions | BadOption {
+    try {
+      // Messages ask for no permissions: their tasks get what an engine gives by itself.
+      const metadata = { ...message.metadata, permissions: null, isolation: null };
+      const { targets }: { targets?: unknown } = message.metadata;
+      if (!Array.isArray(targets)) return readTaskOptions(metadata, this.#names);
+      const uuids = targets.map(String);
+      const ids = uuids.map((uuid) => this.#idOfUuid.get(uuid) ?? UNKNOWN_ENGINE);
+      const unknownTargets = uuids.filter((_, i) => ids[i] === UNKNOWN_ENGINE);
+      return { ...readTaskOptions({ ...metadata, targets: ids }, this.#names), unknownTargets };
     } catch (error) {
       return error instanceof BadOption ? error : new BadOption(String(error));
     }
@@ -121,7 +178,9 @@ export class PeerTasks {
   fromEngine(incoming: Incoming, uuid: string, engine: EngineState | undefined): void {
     const core = this.#core;
     const frames = incoming.views();
-    const message = this.#door.parse(frames, `engine ${uuid}`);
+    const message = this.#door.parse(frames, `engine ${uuid}`, (remains, why) => {
+      if (engine !== undefined) this.#damaged(engine, uuid, remains, why);
+    });
     if (message === null || engine === undefined) return;
     const parent = message.parentHeader?.msg_id;
     if (typeof parent !== "string") return;
@@ -129,6 +188,7 @@ export class PeerTasks {
     if (id === undefined) return;
     const { client, n } = id;
     const seq = core.seqOf(client, n);
+    const peer = core.peerOf(seq);
     const metadata: Record<string, unknown> = { ...message.metadata };
     const at = now();
     if (metadata.dependencies_met === false) core.unmet(engine, seq, at);
@@ -142,7 +202,33 @@ export class PeerTasks {
         const swapped = [frames[1]!, frames[0]!];
         incoming.forward(this.#clients, swapped, 2);
         this.#link.forward("outtask", incoming, swapped, 2);
+        if (isPeerTask(peer)) this.#answerLater(peer);
       }
+    }
+    core.dispatch(at);
+  }
+
+  /**
+   * An engine's reply cannot be read. Its task ends with an error, or is tried again: no other reply will come, and the client could not read this one either. Where
+   * it does not even say what it answers, it is the task that the engine has had longest, as engines answer in order.
+   */
+  #damaged(
+    engine: EngineState,
+    uuid: string,
+    { parentHeader: { msg_id: msgId } }: Remains,
+    why: string,
+  ): void {
+    const core = this.#core, at = now();
+    const named = typeof msgId === "string" ? this.#ids.find(msgId) : undefined;
+    const seq = named === undefined ? core.oldestSingle(engine) : core.seqOf(named.client, named.n);
+    const peer = core.peerOf(seq);
+    if (!isPeerTask(peer)) return;
+    const task = peer.header.msg_id;
+    const id = this.#ids.find(task);
+    if (id === undefined) return;
+    if (core.finishOne(engine, seq, id.client, id.n, STATUS.error, at) === "relay") {
+      const evalue = `Engine ${engine.id} answered task '${task}' with a message that cannot be read: ${why}`;
+      this.#reply(peer, "error", "EngineError", evalue, uuid);
     }
     core.dispatch(at);
   }
@@ -208,6 +294,7 @@ export class PeerTasks {
     const frames = this.#door.session.message(type, content, { parent: peer.header, metadata });
     this.#clients.send([peer.rid, ...frames]);
     this.#link.send("outtask", [peer.rid, ...frames]);
+    this.#answerLater(peer);
   }
 }
 

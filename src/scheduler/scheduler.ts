@@ -9,6 +9,7 @@ import type { Logger } from "../base/log.ts";
 import { Session } from "../protocol/frames.ts";
 import { createMac } from "../protocol/mac.ts";
 import { loadPacker, type Packer } from "../protocol/packers.ts";
+import { NO_OFFER, type Offer, readOffer } from "../protocol/task_asks.ts";
 import { Context } from "../wire/context.ts";
 import { WireError } from "../wire/errors.ts";
 import { SyncPoller } from "../wire/poll.ts";
@@ -266,12 +267,12 @@ class SchedulerLoop {
   }
 
   #hear(news: HubNews): void {
-    const { kind, id, uuid, reason, ours } = news;
+    const { kind, id, uuid, reason } = news;
     if (kind === "stop") this.#stopped = true;
     if (kind === "client_known") this.#welcome(news);
     if (typeof id !== "number" || typeof uuid !== "string") return;
     if (kind === "engine_registered") {
-      this.#tasks?.registered(id, uuid, ours === true);
+      this.#tasks?.registered(id, uuid, this.#offerOf(news));
       this.#direct.registered(id, uuid);
       this.#broadcast.registered(id, uuid);
     } else if (kind === "engine_unregistered") {
@@ -279,6 +280,16 @@ class SchedulerLoop {
       this.#direct.unregistered(uuid);
       this.#broadcast.unregistered(uuid);
       this.#control.unregistered(uuid);
+    }
+  }
+
+  /** What tasks may ask of an engine of ours; nothing where it says what cannot be read. */
+  #offerOf({ ours, permissions }: HubNews): Offer | null {
+    if (ours !== true) return null;
+    try {
+      return readOffer(permissions);
+    } catch {
+      return NO_OFFER;
     }
   }
 

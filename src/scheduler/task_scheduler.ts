@@ -20,7 +20,7 @@ import {
   STATUS,
   TASK_FLAG,
 } from "../protocol/groups.ts";
-import { encodeValue } from "../protocol/values.ts";
+import type { Offer } from "../protocol/task_asks.ts";
 import { Incoming } from "../wire/incoming.ts";
 import type { Socket } from "../wire/socket.ts";
 import { BufferStore } from "./buffers.ts";
@@ -33,6 +33,7 @@ import type { GroupDoor } from "./group_door.ts";
 import { MAX_N } from "./history.ts";
 import type { HubLink } from "./hub_link.ts";
 import { SCHEDULER_BOUNDS } from "./options.ts";
+import { writeAnswer } from "./own_answers.ts";
 import type { PeerTasks } from "./peer_tasks.ts";
 import { BadOption, isPlain, readTaskOptions, type TaskOptions } from "./task_options.ts";
 import { copyWithTries } from "./tries.ts";
@@ -86,11 +87,12 @@ export class TaskScheduler {
     return { waiting: this.#core.waiting, assigned: this.#core.table.open - this.#core.waiting };
   }
 
-  registered(id: number, uuid: string, ours: boolean): void {
+  /** @param offer what tasks may ask of it, null where it is a peer's */
+  registered(id: number, uuid: string, offer: Offer | null): void {
     this.#definitions.forgetEngine(id);
     this.#engines.add(id, uuid);
     this.#parts.peers.engineRegistered(id, uuid);
-    this.#core.step({ kind: "engine_registered", id, uuid, ours, at: now() });
+    this.#core.step({ kind: "engine_registered", id, uuid, offer, at: now() });
   }
 
   /** Whether messages wait for an engine's connection to stand. */
@@ -215,7 +217,7 @@ export class TaskScheduler {
     const end = bodyOffset + bodyLength;
     try {
       const value: unknown = JSON.parse(decoder.decode(frame.subarray(end - tailLength, end)));
-      const options = readTaskOptions(value, client, (msgId) => this.#parts.peers.resolve(msgId));
+      const options = readTaskOptions(value, this.#parts.peers.namesFor(client));
       return isPlain(options) ? null : options;
     } catch (error) {
       return error instanceof BadOption ? error : new BadOption(`Cannot read the task's options: ${error}`);
@@ -388,11 +390,8 @@ export class TaskScheduler {
 
   /** Answers a task in an engine's place. */
   #answer(action: Omit<Extract<Action, { kind: "answer" }>, "kind" | "peer">): void {
-    const { client, n, seq, status, ename, evalue } = action;
-    const body = encodeValue({ ename, evalue, traceback: [] }).body;
-    const engine = action.engine < 0 ? ANY : action.engine;
-    const write = (writer: GroupWriter) =>
-      writer.result(n, client, status, 0, 0, engine, 0, seq, 0, 0, now(), body);
+    const { client } = action;
+    const write = (writer: GroupWriter) => writeAnswer(writer, action, now());
     const writer = this.#clients.answersTo(client);
     if (writer !== null) write(writer);
     else this.#tellHubOnly(write);

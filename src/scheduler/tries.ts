@@ -1,6 +1,7 @@
 /**
  * A result of a task that was tried more than once says so in its tail: the engine that had it last cannot know.
  */
+import { jsonText, parseJson } from "../base/json.ts";
 import type { GroupWriter } from "../protocol/group_writer.ts";
 import { RESULT_FLAG, type ResultRecord } from "../protocol/groups.ts";
 
@@ -15,7 +16,7 @@ export function copyWithTries(
   tries: number,
 ): void {
   const end = result.bodyOffset + result.bodyLength, bodyEnd = end - result.tailLength;
-  const tail = encoder.encode(JSON.stringify({ ...tailOf(frame.subarray(bodyEnd, end)), tries }));
+  const tail = encoder.encode(jsonText({ ...tailOf(frame.subarray(bodyEnd, end)), tries }));
   const body = new Uint8Array(bodyEnd - result.bodyOffset + tail.length);
   body.set(frame.subarray(result.bodyOffset, bodyEnd));
   body.set(tail, body.length - tail.length);
@@ -39,7 +40,7 @@ export function copyWithTries(
 function tailOf(bytes: Uint8Array): object {
   if (bytes.length === 0) return {};
   try {
-    const tail: unknown = JSON.parse(decoder.decode(bytes));
+    const tail: unknown = parseJson(decoder.decode(bytes));
     return typeof tail === "object" && tail !== null ? tail : {};
   } catch {
     return {};

@@ -4,9 +4,12 @@
  * Most tasks may run anywhere and stand in one queue per pool. Tasks bound to engines (targets, follow) stand in those engines' own queues; tasks that failed somewhere
  * stand apart, since their bound is an engine that they must not go to. Nothing ever scans the main queue.
  */
+import type { TaskAsk } from "../protocol/task_asks.ts";
+import { Asks } from "./asks.ts";
 import type { Board, Rare } from "./board.ts";
 import type { EngineState } from "./engine_table.ts";
 import type { CoreOptions } from "./events.ts";
+import { UNKNOWN_ENGINE } from "./task_options.ts";
 import { ASSIGNED, NONE, SeqQueue, WAITING } from "./task_table.ts";
 
 /** Most tasks that one choice gives to one engine. */
@@ -21,11 +24,19 @@ export class WaitingRoom {
   #excluding: number[] = [];
   /** Waiting tasks that are not in the main queues. */
   #restricted = 0;
+  /** Tasks that ask for permissions or isolation, and may go to any engine that grants it. */
+  readonly #asks: Asks;
   #loads = new Float64Array(16);
 
   constructor(board: Board, options: CoreOptions) {
     this.#board = board;
     this.#options = options;
+    this.#asks = new Asks(board);
+  }
+
+  /** When a dispatch is wanted because of the time, Infinity for never. */
+  get nextAt(): number {
+    return this.#asks.isEmpty ? Infinity : this.#asks.nextAt;
   }
 
   /** A plain task of our clients joins the queue. */
@@ -38,9 +49,11 @@ export class WaitingRoom {
   makeReady(seq: number, place: number, rare: Rare): void {
     const { table, engines } = this.#board;
     table.state[place] = WAITING;
-    const bound = this.#board.bound(rare);
+    const bound = this.#board.bound(rare), ask = askOf(rare);
+    if (ask !== null && !this.#hasUntried(rare, ask)) rare.tried.clear();
     if (bound === null && rare.tried.size === 0) {
-      this.#queues[table.pool[place] === 1 ? 1 : 0].push(seq);
+      if (ask !== null) this.#asks.push(seq, place, ask);
+      else this.#queues[table.pool[place] === 1 ? 1 : 0].push(seq);
       return;
     }
     if (bound === null) {
@@ -49,7 +62,11 @@ export class WaitingRoom {
       return;
     }
     const kind = table.pool[place] === 1 ? 1 : 0;
-    const alive = bound.filter((id) => engines.isAlive(id) && this.#mayHave(kind, id));
+    const reachable = bound.filter((id) => engines.isAlive(id) && this.#mayHave(kind, id));
+    const alive = reachable.filter((id) => this.#asks.canHave(engines.get(id), ask));
+    if (alive.length === 0 && reachable.length > 0) {
+      return this.#asks.refuse(place, ask!, reachable.map((id) => engines.get(id)!));
+    }
     if (alive.length === 0 && bound.some((id) => engines.isAlive(id))) {
       return this.#board.failImpossible(
         place,
@@ -60,7 +77,7 @@ export class WaitingRoom {
     if (rare.peer === undefined && alive.every((id) => rare.tried.has(id))) rare.tried.clear();
     const left = alive.filter((id) => !rare.tried.has(id));
     if (left.length === 0) {
-      this.#board.failImpossible(place, `no engine of ${JSON.stringify(bound)} is there to take it`);
+      this.#board.failImpossible(place, `no engine of ${engineNames(bound, rare)} is there to take it`);
       return;
     }
     this.#restricted++;
@@ -71,7 +88,9 @@ export class WaitingRoom {
   widen(seq: number, place: number, engine: number): void {
     const { table, engines } = this.#board;
     const kind = table.pool[place] === 1 ? 1 : 0;
-    if (engines.isAlive(engine) && this.#mayHave(kind, engine)) engines.get(engine)!.wants[kind].push(seq);
+    const ask = askOf(this.#board.rare.get(seq));
+    if (!engines.isAlive(engine) || !this.#asks.canHave(engines.get(engine), ask)) return;
+    if (this.#mayHave(kind, engine)) engines.get(engine)!.wants[kind].push(seq);
   }
 
   /** Groups go to our engines only, single messages to any. */
@@ -91,7 +110,9 @@ export class WaitingRoom {
       return;
     }
     table.state[place] = WAITING;
-    this.#queues[table.pool[place] === 1 ? 1 : 0].unshift(seq);
+    const ask = askOf(rare);
+    if (ask !== null) this.#asks.unshift(seq, ask);
+    else this.#queues[table.pool[place] === 1 ? 1 : 0].unshift(seq);
   }
 
   /** A waiting task is about to end without having been assigned. */
@@ -109,6 +130,29 @@ export class WaitingRoom {
   /** Tasks that only waited for this engine (or others that are gone too) will never run. */
   failStranded(engine: EngineState): void {
     for (const wants of engine.wants) this.#failStranded(engine, wants);
+    this.#asks.left(engine);
+    if (this.#excluding.length > 0) this.#readmit();
+  }
+
+  /** Tasks that wait for an engine that has not failed them: where none is left that grants what they ask for, any one will do again. */
+  #readmit(): void {
+    const { table, rare } = this.#board;
+    this.#excluding = this.#excluding.filter((seq) => {
+      const place = table.at(seq), task = rare.get(seq), ask = askOf(task);
+      const stays = place === NONE || task === undefined || ask === null || this.#hasUntried(task, ask);
+      if (stays) return true;
+      task.tried.clear();
+      this.#restricted--;
+      this.#asks.unshift(seq, ask);
+      return false;
+    });
+  }
+
+  /** Whether an engine that grants the request has not had the task. */
+  #hasUntried({ tried }: Rare, ask: TaskAsk): boolean {
+    return this.#board.engines.order.some((engine) =>
+      !tried.has(engine.id) && this.#asks.canHave(engine, ask)
+    );
   }
 
   #failStranded(engine: EngineState, wants: SeqQueue): void {
@@ -118,7 +162,7 @@ export class WaitingRoom {
       if (place === NONE || table.state[place] !== WAITING) continue;
       const rare = this.#board.rare.get(seq)!;
       const hasOther = (this.#board.bound(rare) ?? []).some((id) =>
-        engines.isAlive(id) && !rare.tried.has(id)
+        engines.isAlive(id) && !rare.tried.has(id) && this.#asks.canHave(engines.get(id), askOf(rare))
       );
       if (hasOther) continue;
       this.#restricted--;
@@ -130,20 +174,28 @@ export class WaitingRoom {
   dispatch(at: number): void {
     if (this.#board.waiting === 0) return;
     if (this.#restricted > 0) this.#dispatchRestricted(at);
-    this.#dispatchQueue(0, at);
-    if (this.#queues[1].length > 0) this.#dispatchQueue(1, at);
+    if (!this.#asks.isEmpty) {
+      for (const { seqs, ask } of this.#asks.open(at)) this.#dispatchQueue(0, seqs, ask, at);
+    }
+    this.#dispatchQueue(0, this.#queues[0], null, at);
+    if (this.#queues[1].length > 0) this.#dispatchQueue(1, this.#queues[1], null, at);
   }
 
   #hasRoom(engine: EngineState, kind: 0 | 1): boolean {
     return engine.hasRoom(this.#options.hwm, kind === 1);
   }
 
-  /** @param kind 0: tasks of our clients, 1: of peers, which run on peers' engines if there are any and else on ours */
-  #dispatchQueue(kind: 0 | 1, at: number): void {
-    const queue = this.#queues[kind], { engines } = this.#board;
+  /**
+   * @param kind 0: tasks of our clients, 1: of peers, which run on peers' engines if there are any and else on ours
+   * @param ask what all tasks of the queue ask for
+   */
+  #dispatchQueue(kind: 0 | 1, queue: SeqQueue, ask: TaskAsk | null, at: number): void {
+    const { engines } = this.#board;
     if (queue.length === 0) return;
     const pool = kind === 1 && !engines.has(1) ? 0 : kind;
-    const candidates = engines.order.filter((engine) => engine.pool === pool && this.#hasRoom(engine, kind));
+    const candidates = engines.order.filter((engine) =>
+      engine.pool === pool && this.#hasRoom(engine, kind) && this.#asks.canHave(engine, ask)
+    );
     if (this.#loads.length < candidates.length) this.#loads = new Float64Array(candidates.length * 2);
     for (let i = 0; i < candidates.length; i++) this.#loads[i] = candidates[i]!.load;
     const used = new Set<EngineState>();
@@ -222,8 +274,20 @@ export class WaitingRoom {
     if (place === NONE || table.state[place] !== WAITING || table.pool[place] !== kind) return false;
     if (this.#board.pool(place) !== engine.pool) return false;
     const rare = this.#board.rare.get(seq)!;
+    if (!this.#asks.canHave(engine, askOf(rare))) return false;
     if (!rare.tried.has(engine.id)) return true;
     return rare.peer === undefined &&
       engines.order.every((other) => other.pool !== engine.pool || rare.tried.has(other.id));
   }
+}
+
+function askOf(rare: Rare | undefined): TaskAsk | null {
+  return rare?.options?.ask ?? null;
+}
+
+/** Engines as a task's client knows them: by id, and by the very names that nobody knows. */
+function engineNames(ids: readonly number[], { options }: Rare): string {
+  const known = ids.filter((id) => id !== UNKNOWN_ENGINE);
+  const unknown = known.length < ids.length ? options?.unknownTargets ?? [] : [];
+  return JSON.stringify([...known, ...unknown]);
 }

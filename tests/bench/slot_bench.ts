@@ -2,8 +2,9 @@
  * How fast one slot is: tasks per second in groups, and the round trip of a single one, with a small argument and its result through
  * the codec.
  */
-import { childCommand, Slot } from "../../src/engine/slot.ts";
-import type { SlotHandle, SlotSink } from "../../src/engine/slot_contract.ts";
+import { Slot } from "../../src/engine/slot.ts";
+import { childCommand } from "../../src/engine/slot_start.ts";
+import { NO_GRANT, type SlotHandle, type SlotSink } from "../../src/engine/slot_contract.ts";
 import { pollFds } from "../../src/native/libc.ts";
 import { OP } from "../../src/protocol/groups.ts";
 import { readValue, ValueWriter } from "../../src/protocol/values.ts";
@@ -30,6 +31,9 @@ class Counter implements SlotSink {
   result(ticket: number, _status: "ok" | "error", body: Uint8Array): void {
     this.done++;
     if (readValue(body) !== ticket + 1) this.wrong++;
+  }
+  tooLarge(): void {
+    this.wrong++;
   }
   ended(): void {
     this.isEnded = true;
@@ -107,6 +111,7 @@ export async function benchSlot(options: { readonly quick: boolean }): Promise<F
     resultLimitBytes: 1 << 20,
   };
   const slot = Slot.start(settings, childCommand());
+  slot.decide(NO_GRANT);
   try {
     const bench = new Bench(slot);
     const readyMs = performance.now() - start;

@@ -244,6 +244,35 @@ export function testRecords(
     assert.deepEqual(record.resultBuffers(), [new Uint8Array([3])]);
   });
 
+  test("whole numbers of any length keep their digits", async (store) => {
+    const long = 12345678901234567890n, longer = -(10n ** 30n) - 7n;
+    store.put("p_1_1", {
+      header: { msg_id: "p_1_1", msg_type: "apply_request", trace: longer },
+      metadata: { label: long, parts: { n: 9007199254740993n, list: [1, 9007199254740992n] } },
+      content: {},
+      submitted: 1_764_000_000_000_000,
+    });
+    store.put("p_1_1", { result_content: { status: "ok", n: long }, completed: 1_764_000_000_000_001 });
+    store.output("p_1_1", { kind: "display_data", text: `{"data":{"n":${long}}}` });
+    const record = (await store.get("p_1_1"))!;
+    assert.deepEqual(record.field("header"), {
+      msg_id: "p_1_1",
+      msg_type: "apply_request",
+      trace: longer,
+    });
+    assert.equal(record.field("label"), long);
+    assert.deepEqual(record.field("result_content"), { status: "ok", n: long });
+    assert.deepEqual(record.field("display_data"), { data: { n: long } });
+    const count = async (asked: unknown) => (await store.find(query(asked), 10)).length;
+    assert.equal(await count({ label: long }), 1);
+    assert.equal(await count({ label: long + 1n }), 0);
+    assert.equal(await count({ label: { $in: [1, long] } }), 1);
+    assert.equal(await count({ "metadata.parts.n": { $gt: 9007199254740992n } }), 1);
+    assert.equal(await count({ "metadata.parts.n": { $lte: 9007199254740992n } }), 0);
+    assert.equal(await count({ "metadata.parts.n": { $mod: [10, 3] } }), 1);
+    assert.equal(await count({ "metadata.parts.list": [1, 2n ** 53n] }), 1);
+  });
+
   test("output of a group's task joins its record", async (store) => {
     const client = await store.clientIndex("s", 1, "me");
     store.output("s_1_1", { kind: "stderr", text: "oh" });

@@ -4,12 +4,14 @@
 import { encodeValue, readValue } from "../../src/protocol/values.ts";
 import { INLINE_BODY_BYTES, OP } from "../../src/protocol/groups.ts";
 import { libc, pollFds } from "../../src/native/libc.ts";
-import type {
-  ChildEnd,
-  SlotHandle,
-  SlotSettings,
-  SlotSink,
-  WallReport,
+import {
+  type ChildEnd,
+  type Grant,
+  NO_GRANT,
+  type SlotHandle,
+  type SlotSettings,
+  type SlotSink,
+  type WallReport,
 } from "../../src/engine/slot_contract.ts";
 
 // Before the first test, which would otherwise be told that it left a library open.
@@ -57,8 +59,10 @@ export class SlotHost implements SlotSink, Disposable {
   #ticket = 0;
   #definition = 0;
 
-  constructor(slot: SlotHandle) {
+  /** @param grant what the child may do; null leaves it undecided */
+  constructor(slot: SlotHandle, grant: Grant | null = NO_GRANT) {
     this.slot = slot;
+    if (grant !== null) slot.decide(grant);
   }
 
   ready(walls: WallReport): void {
@@ -98,6 +102,11 @@ export class SlotHost implements SlotSink, Disposable {
     if (!this.startedAt.has(ticket)) throw new Error(`Ticket ${ticket} was answered before it started`);
     const whole = body.length > 0 ? body : this.#buffers[buffers - 1]!;
     this.answers.set(ticket, { status, value: readValue(whole, this.#buffers), startedAt, finishedAt });
+    this.#buffers = [];
+  }
+
+  tooLarge(ticket: number, bytes: number, startedAt: number, finishedAt: number): void {
+    this.answers.set(ticket, { status: "error", value: { tooLarge: bytes }, startedAt, finishedAt });
     this.#buffers = [];
   }
 

@@ -7,9 +7,7 @@ import { Slot } from "../../src/engine/slot.ts";
 import { nestedWorker } from "./slot.ts";
 import { SETTINGS, SlotHost } from "./slot_host.ts";
 import type { SlotSuiteOptions } from "./slot.ts";
-
-type Answer = "open" | "deno" | "kernel";
-type Switches = { readonly deno: boolean; readonly landlock: boolean; readonly seccomp: boolean };
+import { type Answer, attempt as tried, STATES, type Switches } from "./wall_answers.ts";
 
 interface Attempt {
   readonly name: string;
@@ -105,10 +103,8 @@ const FINE: Readonly<Record<string, () => unknown>> = {
 
 /** Registers the tests of the walls. */
 export function wallSuite({ name, command, ignore = false, isCompiled = false }: SlotSuiteOptions): void {
-  for (let state = 0; state < 8; state++) {
-    const walls = { deno: (state & 4) > 0, landlock: (state & 2) > 0, seccomp: (state & 1) > 0 };
-    const up = Object.entries(walls).filter(([, isUp]) => isUp).map(([wall]) => wall);
-    const title = `${name}: walls: ${up.length === 0 ? "none" : up.join(", ")}`;
+  for (const { name: up, walls } of STATES) {
+    const title = `${name}: walls: ${up}`;
     Deno.test({ name: title, ignore, fn: () => tryAll(command(), walls, isCompiled) });
   }
   Deno.test({
@@ -151,16 +147,8 @@ async function tryAll(command: readonly string[], walls: Switches, isCompiled: b
     using host = new SlotHost(Slot.start({ ...SETTINGS, walls }, command)).untilReady();
     checkReport(host, walls);
     for (const attempt of ATTEMPTS) {
-      const ticket = host.offerCall(host.define(attempt.run), { ...targets, port: tcp.addr.port });
-      // Only whether it worked counts, not what came back.
-      const { status, value } = host.answer(ticket);
-      const error = status === "error" ? value as { ename: string; evalue: string } : undefined;
-      const said = error === undefined || error.ename === "UncodableValue" ? "open" : wallOf(error);
-      assert.equal(
-        said,
-        expected(attempt, walls, isCompiled),
-        `${attempt.name}: ${error?.ename} ${error?.evalue}`,
-      );
+      const { said, text } = tried(host, attempt.run, { ...targets, port: tcp.addr.port });
+      assert.equal(said, expected(attempt, walls, isCompiled), `${attempt.name}: ${text}`);
     }
   } finally {
     await Deno.remove(folder, { recursive: true });
@@ -170,12 +158,6 @@ async function tryAll(command: readonly string[], walls: Switches, isCompiled: b
 function expected(attempt: Attempt, walls: Switches, isCompiled: boolean): Answer {
   if (walls.deno && !(isCompiled && attempt.isLoading)) return "deno";
   return attempt.kernel(walls) ? "kernel" : "open";
-}
-
-function wallOf(error: { readonly ename: string; readonly evalue: string }): Answer {
-  if (error.ename === "NotCapable" || /Requires \w+ access/.test(error.evalue)) return "deno";
-  if (/os error (1|13)\b|EPERM|EACCES|Permission denied|not permitted/.test(error.evalue)) return "kernel";
-  throw new Error(`Neither wall says "${error.ename}: ${error.evalue}"`);
 }
 
 function checkReport(host: SlotHost, walls: Switches): void {

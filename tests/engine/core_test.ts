@@ -5,26 +5,40 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { EngineCore } from "../../src/engine/core.ts";
-import type { TaskLimits } from "../../src/engine/task_limits.ts";
+import type { CoreOptions } from "../../src/engine/core_types.ts";
+import type { LaneKey } from "../../src/engine/lanes.ts";
+import { NO_LIMITS } from "../../src/engine/task_limits.ts";
 import { emptyTask, STATUS } from "../../src/protocol/groups.ts";
 
 const STATUS_NAME = Object.fromEntries(Object.entries(STATUS).map(([name, value]) => [value, name]));
-const NONE: TaskLimits = {
-  runTimeoutMs: Infinity,
-  deadlineMs: Infinity,
-  memoryLimitMB: Infinity,
-  outputLimitBytes: Infinity,
-};
+/** Keys of the conversations: 0 is the engine's own; 1, 2, … share a process among their tasks, 10 and more have one for each, 20 and more a Worker. */
+const KEYS: readonly LaneKey[] = Array.from({ length: 30 }, (_, number) => ({
+  number,
+  isolation: number >= 20 ? "worker" : number >= 10 ? "process" : "shared",
+}));
+
+function optionsOf(options: Partial<CoreOptions>): CoreOptions {
+  return {
+    key: KEYS[0]!,
+    limits: NO_LIMITS,
+    maxChildren: 4,
+    tasksPerChild: Infinity,
+    cancelGraceMs: 250,
+    ...options,
+  };
+}
 
 /** A core with a played slot. */
 class Stage {
-  core = new EngineCore({ isolation: "shared", limits: NONE });
+  core = new EngineCore(optionsOf({}));
   at = 1000;
   readonly out: string[] = [];
   readonly tickets = new Map<number, number>();
   readonly ns = new Map<number, number>();
   /** What the slot has, in order: offered or begun. */
   readonly slot = new Map<number, "offered" | "begun">();
+  /** Tasks that look at their signal. */
+  readonly looking = new Set<number>();
 
   say(line: string): string[] {
     const [verb = "", ...words] = line.split(" ");
@@ -42,16 +56,18 @@ class Stage {
     const [first = 0, second = 0] = numbers;
     switch (verb) {
       case "engine":
-        this.core = new EngineCore({
-          isolation: words.includes("process") ? "process" : "shared",
-          limits: { ...NONE, runTimeoutMs: Number(options["run"] ?? Infinity) },
-        });
+        this.core = new EngineCore(optionsOf({
+          key: KEYS[words.includes("process") ? 10 : words.includes("worker") ? 20 : 0]!,
+          limits: { ...NO_LIMITS, runTimeoutMs: Number(options["run"] ?? Infinity) },
+          maxChildren: Number(options["children"] ?? 4),
+          tasksPerChild: Number(options["tasks"] ?? Infinity),
+        }));
         return;
       case "at":
         this.at = 1000 + first;
         return core.step({ kind: "tick", at: this.at });
       case "ready":
-        return core.step({ kind: "child_ready", at });
+        return core.step({ kind: "child_ready", lane: this.#lane(options), at });
       case "add":
         for (const n of numbers) this.#add(n, !words.includes("direct"), options);
         return;
@@ -64,10 +80,13 @@ class Stage {
         this.slot.set(first, "begun");
         return core.started(this.tickets.get(first)!, at);
       case "finish":
-        for (const n of numbers) this.#finish(n, Number(options["ms"] ?? 100));
+        for (const n of numbers) this.#finish(n, options);
         return;
       case "ended":
-        return this.#ended(words.join(" "));
+        return this.#ended(this.#lane(options), words.filter((word) => !word.startsWith("key=")).join(" "));
+      case "look":
+        this.looking.add(first);
+        return;
       case "cancel":
       case "abort": {
         const names = numbers.map((n) => ({ client: 1, n, waitingOnly: verb === "abort" }));
@@ -76,7 +95,9 @@ class Stage {
       case "recall":
         return core.step({ kind: "recall", count: first, at });
       case "memory":
-        return core.step({ kind: "memory", bytes: first * 2 ** 20, at });
+        return core.step({ kind: "usage", bytes: first * 2 ** 20, cpuMs: 0, at });
+      case "cpu":
+        return core.step({ kind: "usage", bytes: 0, cpuMs: first, at });
       case "interrupt":
         return core.step({ kind: "interrupt", how: "a test", at });
       case "restart":
@@ -86,7 +107,7 @@ class Stage {
       case "leave":
         return core.step({ kind: "leave", reason: "it was told to", at });
       case "epoch":
-        this.out.push(`epoch ${core.epoch}`);
+        this.out.push(`epoch ${core.lanes.at(this.#lane(options)).child.epoch}`);
         return;
       default:
         throw new Error(`Cannot play "${verb}"`);
@@ -96,49 +117,96 @@ class Stage {
   #add(n: number, isScheduled: boolean, options: Record<string, string>): void {
     const { core } = this;
     const frame = core.frames.add(new Uint8Array(8));
-    const limits = options["run"] || options["deadline"] || options["mem"]
-      ? {
-        ...NONE,
-        runTimeoutMs: Number(options["run"] ?? Infinity),
-        deadlineMs: Number(options["deadline"] ?? Infinity),
-        memoryLimitMB: Number(options["mem"] ?? Infinity),
-      }
-      : null;
+    const given = (name: string) => Number(options[name] ?? Infinity);
+    const limits = {
+      runTimeoutMs: given("run"),
+      deadlineMs: given("deadline"),
+      cpuLimitMs: given("cpu"),
+      memoryLimitMB: given("mem"),
+      outputLimitBytes: Infinity,
+      resultLimitBytes: given("result"),
+    };
     const isAlone = options["alone"] === "yes";
-    const rare = limits === null && !isAlone
-      ? null
-      : { limits, submitted: this.at, pieces: null, isAlone, peer: undefined };
-    const ticket = core.add({ ...emptyTask(), n, client: 1, seq: n }, frame, 1, isScheduled, 0, rare);
+    const isPlain = Object.values(limits).every((limit) => limit === Infinity) && !isAlone;
+    const rare = isPlain ? null : { limits, submitted: this.at, pieces: null, isAlone, peer: undefined };
+    const record = { ...emptyTask(), n, client: 1, seq: n };
+    const key = options["key"] === undefined ? undefined : KEYS[Number(options["key"])];
+    const ticket = core.add(record, frame, 1, isScheduled, 0, rare, key);
     this.tickets.set(n, ticket);
     this.ns.set(ticket, n);
   }
 
-  #finish(n: number, ms: number): void {
+  /** Number of the lane of a key that is named, else of the engine's own. */
+  #lane({ key }: Record<string, string>): number {
+    return key === undefined ? 0 : this.core.lanes.of(KEYS[Number(key)]!).number;
+  }
+
+  /** How lanes are called: nothing where it is the engine's own. */
+  #keyText(lane: number): string {
+    return lane === 0 ? "" : ` key ${this.core.lanes.at(lane).key.number}`;
+  }
+
+  /** Words that name the key whose turn it is. */
+  get keyOfCurrent(): string {
+    const { key } = this.core.lanes.current;
+    return key.number === 0 ? "" : ` key=${key.number}`;
+  }
+
+  #finish(n: number, options: Record<string, string>): void {
+    const ms = Number(options["ms"] ?? 100);
     const ticket = this.tickets.get(n)!;
     if (!this.slot.delete(n)) throw new Error(`Task ${n} is not in the slot`);
     this.core.started(ticket, this.at);
-    this.out.push(`${this.core.finish(ticket, this.at, this.at + ms) ? "send" : "drop"} ${n}`);
+    const value = Number(options["large"] ?? 0), max = 1000;
+    const hit = value === 0 ? null : { limit: "result", value, max } as const;
+    const isSent = this.core.finish(ticket, this.at, this.at + ms, hit);
+    this.out.push(`${isSent ? "send" : "drop"} ${n}`);
     this.core.release(ticket);
   }
 
-  #ended(detail: string): void {
-    const started = [...this.slot].filter(([, state]) => state === "begun").map(([n]) =>
-      this.tickets.get(n)!
-    );
-    this.slot.clear();
-    const outOfMemory = detail === "out of memory";
-    this.core.step({ kind: "child_ended", started, outOfMemory, detail, at: this.at });
+  #ended(lane: number, detail: string): void {
+    const isWorking = lane === this.core.lanes.current.number;
+    const begun = [...this.slot].filter(([, state]) => isWorking && state === "begun");
+    const started = begun.map(([n]) => this.tickets.get(n)!);
+    if (isWorking) this.slot.clear();
+    const memoryMB = detail === "out of memory" ? 900 : null;
+    const end = { started, memoryMB, detail, endedBy: "exit", code: 3, signal: null } as const;
+    this.core.step({ kind: "child_ended", lane, end, at: this.at });
   }
 
   /** What the shell does after each event. */
   pump(): void {
     const { core, out } = this;
+    this.#act();
+    for (let ticket = core.next(); ticket !== 0; ticket = core.next()) {
+      this.#act();
+      core.handed();
+      const n = this.ns.get(ticket)!;
+      this.slot.set(n, "offered");
+      out.push(`hand ${n}`);
+    }
+  }
+
+  #act(): void {
+    const { core, out } = this;
     for (let i = 0; i < core.actions.length; i++) {
       const action = core.actions[i]!;
       switch (action.kind) {
         case "start_child":
-          out.push("start child");
+          out.push(`start child${this.#keyText(action.lane)}`);
           break;
+        case "retire":
+          out.push(`retire${this.#keyText(action.lane)}`);
+          break;
+        case "turn":
+          out.push(`turn${this.#keyText(action.to) || " key 0"}`);
+          break;
+        case "signal": {
+          const n = this.ns.get(action.ticket)!;
+          out.push(`signal ${n}`);
+          core.signalled(action.ticket, this.looking.has(n), this.at);
+          break;
+        }
         case "returned":
           out.push(`returned ${action.n}`);
           break;
@@ -162,17 +230,12 @@ class Stage {
             if (state === "begun") core.started(this.tickets.get(n)!, this.at);
           }
           const what = action.ticket === 0 ? "" : ` for ${this.ns.get(action.ticket)}`;
-          out.push(`${core.confirmKill(action.ticket) ? "kill" : "spare"}${what}`);
+          const isKilled = core.confirmKill(action.ticket, action.lane);
+          out.push(`${isKilled ? "kill" : "spare"}${what}${this.#keyText(action.lane)}`);
         }
       }
     }
     core.actions.length = 0;
-    for (let ticket = core.next(); ticket !== 0; ticket = core.next()) {
-      core.handed();
-      const n = this.ns.get(ticket)!;
-      this.slot.set(n, "offered");
-      out.push(`hand ${n}`);
-    }
   }
 }
 
@@ -229,7 +292,7 @@ Deno.test("core: every task ends once, whatever happens", () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 80 }), fc.boolean(), (steps, isProcess) => {
       const stage = new Stage();
-      stage.say(isProcess ? "engine process" : "engine shared");
+      stage.say(isProcess ? "engine process" : "engine shared children=2");
       const ends = new Map<number, number>(), begun = new Set<number>();
       let last = 0;
       const hear = (lines: string[]) => {
@@ -241,8 +304,10 @@ Deno.test("core: every task ends once, whatever happens", () => {
           }
           if (verb === "hand") assert.ok(!begun.has(n), `task ${n} was handed again after it had begun`);
           if (verb === "returned") assert.ok(!begun.has(n), `task ${n} was returned after it had begun`);
-          if (verb === "kill") hear(stage.say("ended killed"));
-          if (line === "start child") hear(stage.say("ready"));
+          const key = / key (\d+)/.exec(line);
+          const which = key === null ? "" : ` key=${key[1]}`;
+          if (verb === "kill") hear(stage.say(`ended killed${which}`));
+          if (line.startsWith("start child")) hear(stage.say(`ready${which}`));
         }
       };
       const tell = (line: string) => hear(stage.say(line));
@@ -252,11 +317,13 @@ Deno.test("core: every task ends once, whatever happens", () => {
       for (const { kind, k } of steps) {
         const inSlot = [...stage.slot.keys()];
         const first = inSlot[0];
-        if (kind === "add") { for (let i = 0; i < k; i++) tell(`add ${++last}`); }
-        else if (kind === "cancel" || kind === "abort") tell(`${kind} ${Math.max(1, last - k)}`);
+        if (kind === "add") {
+          const key = isProcess ? "" : [" ", " key=1", " key=11", " key=2"][k % 4];
+          for (let i = 0; i < k; i++) tell(`add ${++last}${key}`);
+        } else if (kind === "cancel" || kind === "abort") tell(`${kind} ${Math.max(1, last - k)}`);
         else if (kind === "recall") tell(`recall ${k}`);
         else if (kind === "tick") go();
-        else if (kind === "ended") tell("ended crash");
+        else if (kind === "ended") tell(`ended crash${stage.keyOfCurrent}`);
         else if (kind === "interrupt" || kind === "restart") tell(kind);
         else if (first !== undefined) {
           begun.add(first);
@@ -286,7 +353,7 @@ Deno.test("core: a group costs little", () => {
   const { core } = stage;
   core.step({ kind: "tick", at: 1 });
   core.actions.length = 0;
-  core.step({ kind: "child_ready", at: 2 });
+  core.step({ kind: "child_ready", lane: 0, at: 2 });
   core.pace.told(0, 0x7fff_ffff);
   const record = { ...emptyTask(), client: 1, bodyLength: 8 };
   const began = performance.now();

@@ -40,7 +40,9 @@ Deno.test("direct tasks go back to their client; errors say where; text is publi
     const error = fake.result(2)!;
     assert.equal(error.status, STATUS.error);
     assert.equal((error.value as { ename: string }).ename, "RangeError");
-    assert.deepEqual(error.tail, { engine_info: { engine_id: 0, engine_uuid: uuid, method: "execute" } });
+    const { post_mortem, engine_info } = error.tail as Record<string, Record<string, unknown>>;
+    assert.deepEqual(engine_info, { engine_id: 0, engine_uuid: uuid, method: "execute" });
+    assert.equal(post_mortem?.["ended_by"], "error");
     assert.match((fake.result(3)!.value as { evalue: string }).evalue, /function 99/);
     await fake.until("text", () => fake.published.length >= 2);
     const texts = fake.published.filter((message) => message.header.msg_type === "stream");
@@ -232,7 +234,7 @@ Deno.test("SIGTERM: what has not started goes back, the engine says goodbye, exi
     const rest = [2, 3, 4].map((n) => ({ n, value: [1] }));
     await fake.schedule(uuid, [cell(1, "console.log('running'); for (;;);"), ...rest]);
     await fake.until("the task's text", () => fake.published.length > 0);
-    await fake.until("children", () => childrenOf(host.pid).length === 2);
+    await fake.until("children", () => childrenOf(host.pid).length === 3);
     const children = childrenOf(host.pid);
     host.kill("SIGTERM");
     await fake.until(
@@ -248,7 +250,7 @@ Deno.test("SIGTERM: what has not started goes back, the engine says goodbye, exi
 Deno.test("kill -9 of the host takes its children along", () =>
   test({ spares: 1, engines: 2 }, async (fake, host) => {
     await registered(fake, 2);
-    await fake.until("children", () => childrenOf(host.pid).length === 3);
+    await fake.until("children", () => childrenOf(host.pid).length === 4);
     const children = childrenOf(host.pid);
     host.kill("SIGKILL");
     await host.status;

@@ -1,3 +1,4 @@
+import { grantSuite } from "../contracts/slot_grants.ts";
 import { slotSuite } from "../contracts/slot.ts";
 import { processSuite } from "../contracts/slot_process.ts";
 import { wallSuite } from "../contracts/slot_walls.ts";
@@ -28,4 +29,5 @@ const command = () => [program ??= compile(), "slot-child"];
 
 slotSuite({ name: `compiled slot${why}`, command, ignore });
 wallSuite({ name: `compiled slot${why}`, command, ignore, isCompiled: true });
+grantSuite({ name: `compiled slot${why}`, command, ignore, isCompiled: true });
 processSuite({ name: `compiled slot${why}`, command, ignore });

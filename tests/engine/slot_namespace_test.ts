@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { childCommand, Slot } from "../../src/engine/slot.ts";
+import { Slot } from "../../src/engine/slot.ts";
+import { childCommand } from "../../src/engine/slot_start.ts";
 import { OP } from "../../src/protocol/groups.ts";
 import { SETTINGS, SlotHost } from "../contracts/slot_host.ts";
 

@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { CONTROL, ENTRY_WORDS, REQUEST, RESULT, RESULT_KIND, ringLayout } from "../../src/engine/ring.ts";
 import { WorkerRing } from "../../src/engine/ring_worker.ts";
 import { Nonsense, type RingSink } from "../../src/engine/slot_checks.ts";
-import { childCommand, Slot } from "../../src/engine/slot.ts";
+import { Slot } from "../../src/engine/slot.ts";
+import { childCommand } from "../../src/engine/slot_start.ts";
 import { HostRing } from "../../src/engine/slot_ring.ts";
 import { OP } from "../../src/protocol/groups.ts";
 import { SETTINGS, SlotHost } from "../contracts/slot_host.ts";
@@ -26,6 +27,9 @@ class Sink implements RingSink {
     this.heard.push(`event ${ticket}`);
   }
   text(): void {}
+  tooLarge(ticket: number, bytes: number): void {
+    this.heard.push(`too large ${ticket} ${bytes}`);
+  }
   result(
     ticket: number,
     status: string,

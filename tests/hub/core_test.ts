@@ -36,7 +36,7 @@ function eventOf(line: string, at: number): HubEvent {
     case "subscribe":
       return { kind: "heart_subscribed", at };
     case "pong":
-      return { kind: "ponged", at, uuid: name, payload: rest[0] ?? "" };
+      return { kind: "ponged", at, pongs: name.split(",").map((uuid) => ({ uuid, payload: rest[0] ?? "" })) };
     case "tick":
       return { kind: "ticked", at };
     case "unregister":

@@ -50,6 +50,24 @@ Deno.test("times survive the way to text and back to the microsecond", () => {
   );
   assert.equal(parseTime("2026-11-23T08:21:21"), new Date(2026, 10, 23, 8, 21, 21).getTime() * 1000);
   assert.equal(parseTime("yesterday"), undefined);
+  for (
+    const text of [
+      "2026-02-30T00:00:00Z",
+      "2026-02-29T00:00:00",
+      "2100-02-29T00:00:00Z",
+      "2026-13-01T00:00:00Z",
+      "2026-00-01T00:00:00Z",
+      "2026-01-00T00:00:00Z",
+      "2026-04-31T00:00:00Z",
+      "2026-01-01T24:00:00Z",
+      "2026-01-01T00:60:00Z",
+      "2026-01-01T00:00:60Z",
+      "2026-01-01T00:00:00+24:00",
+      "0000-01-01T00:00:00Z",
+    ]
+  ) assert.equal(parseTime(text), undefined, text);
+  assert.equal(parseTime("2024-02-29T00:00:00Z"), Date.UTC(2024, 1, 29) * 1000);
+  assert.equal(parseTime("0099-03-01T00:00:00Z"), new Date("0099-03-01T00:00:00Z").getTime() * 1000);
   assert.equal(toMicros(Infinity), null);
   assert.equal(toMicros(NaN), null);
   assert.equal(toMicros(-1), null);

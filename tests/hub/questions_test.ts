@@ -332,6 +332,75 @@ test("what cannot be read, or is of no known type, is answered with hub_error", 
   assert.equal((await client.ask("history_request")).content["status"], "ok");
 });
 
+test("a query that means nothing finds nothing by an error, and flags are true as in Python", async (hub) => {
+  const client = hub.client();
+  await hub.engine("e0").join();
+  const ask = (text: string, ename: string) => client.askBadly("db_request", JSON.parse(text), ename);
+  assert.match(await ask('{"query": {"__proto__": 1}}', "KeyError"), /__proto__/);
+  assert.match(await ask('{"query": {"constructor": null}}', "KeyError"), /constructor/);
+  assert.match(await ask('{"query": {"[]": 1}}', "KeyError"), /\[\]/);
+  assert.match(await ask('{"query": {"label": {"__proto__": 1}}}', "KeyError"), /__proto__/);
+  assert.match(await ask('{"query": []}', "TypeError"), /field "query": is no dictionary/);
+  for (
+    const query of [
+      '{"submitted": {"$gt": "2026-02-30T00:00:00Z"}}',
+      '{"submitted": "2026-13-01T00:00:00Z"}',
+      '{"label": {"$in": ["x", "2026-01-01T25:00:00Z"]}}',
+    ]
+  ) assert.match(await ask(`{"query": ${query}}`, "ValueError"), /'2026-.*' is no time/);
+  const verbose = await client.ask("queue_request", { targets: null, verbose: 1 });
+  assert.deepEqual(verbose.content["0"], { queue: [], tasks: [], completed: [] });
+  const plain = await client.ask("queue_request", { targets: null, verbose: [] });
+  assert.deepEqual(plain.content["0"], { queue: 0, tasks: 0, completed: 0 });
+});
+
+test("a signed message whose dictionaries cannot be read is answered with the name of the field", async (hub) => {
+  const client = hub.client();
+  const header = client.session.header("history_request");
+  const without = (name: string) =>
+    Object.fromEntries(Object.entries(header).filter(([key]) => key !== name));
+  const json = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+  const broken = new TextEncoder().encode("{");
+  const cases: readonly (readonly [Uint8Array[], RegExp, object])[] = [
+    [[broken, json({}), json({}), json({})], /its header is not json/, {}],
+    [[json([1]), json({}), json({}), json({})], /its header is no dictionary/, {}],
+    [[json({ ...header, msg_id: 7 }), json({}), json({}), json({})], /"msg_id" is no text/, {
+      ...header,
+      msg_id: 7,
+    }],
+    [[json(without("msg_type")), json({}), json({}), json({})], /"msg_type" is no text/, without("msg_type")],
+    [[json(without("version")), json({}), json({}), json({})], /"version" is missing/, without("version")],
+    [[json({ ...header, version: "4.1" }), json({}), json({}), json({})], /"version" is "4.1"/, {
+      ...header,
+      version: "4.1",
+    }],
+    [[json({ ...header, version: 5 }), json({}), json({}), json({})], /"version" is 5/, {
+      ...header,
+      version: 5,
+    }],
+    [[json(header), broken, json({}), json({})], /its parent_header is not json/, header],
+    [[json(header), json({}), broken, json({})], /its metadata is not json/, header],
+    [[json(header), json({}), json({}), broken], /its content is not json/, header],
+    [[json(header), json({}), json({})], /4 frames, at least 5/, header],
+  ];
+  for (const [parts, evalue, parent] of cases) {
+    const before = client.replies.length;
+    const frames = client.session.signed(parts);
+    // The very same message again is a replay, and gets nothing.
+    for (let i = 0; i < 2; i++) client.socket.send(frames);
+    const asked = client.session.message("history_request", {});
+    client.socket.send(asked);
+    await until("both replies", () => client.replies.length >= before + 2 ? true : undefined);
+    const reply = client.replies[before]!;
+    assert.equal(reply.header.msg_type, "hub_error");
+    assert.equal(reply.content["status"], "error");
+    assert.match(String(reply.content["evalue"]), evalue);
+    assert.deepEqual(reply.parentHeader, parent);
+    assert.equal(client.replies[before + 1]!.header.msg_type, "history_reply");
+    assert.equal(client.replies.length, before + 2);
+  }
+});
+
 Deno.test("hub with memory: a result that was asked for stays until it is fetched, whatever is culled", async () => {
   await using hub = await TestHub.start({ database: "memory", recordLimit: 5 });
   const client = hub.client();

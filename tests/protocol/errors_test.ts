@@ -87,10 +87,10 @@ Deno.test("a denied permission says which and where", () => {
     error: new Error("x"),
   });
   assert.ok(denied instanceof PermissionDenied);
-  assert.deepEqual([denied.permission, denied.target], ["read", "/etc/passwd"]);
+  assert.deepEqual([denied.permission, denied.value], ["read", "/etc/passwd"]);
   const bare = new PermissionDenied("Requires ffi access, run again with the --allow-ffi flag");
-  assert.deepEqual([bare.permission, bare.target], ["ffi", undefined]);
-  assert.deepEqual([new PermissionDenied("no").permission, new PermissionDenied("no").target], [
+  assert.deepEqual([bare.permission, bare.value], ["ffi", undefined]);
+  assert.deepEqual([new PermissionDenied("no").permission, new PermissionDenied("no").value], [
     undefined,
     undefined,
   ]);

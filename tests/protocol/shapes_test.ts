@@ -52,10 +52,27 @@ Deno.test("keys that we do not know are kept", () => {
   assert.deepEqual(hubRequest("history_request", { later: 1 }), { later: 1 });
 });
 
+Deno.test("true is what Python takes for it", () => {
+  for (
+    const [value, expected] of [[1, true], [0, false], ["", false], ["no", true], [[], false], [[0], true], [
+      {},
+      false,
+    ], [null, false]]
+  ) {
+    assert.equal(hubRequest("queue_request", { verbose: value }).verbose, expected, JSON.stringify(value));
+  }
+});
+
+Deno.test("a dictionary keeps every key, and a list is none", () => {
+  const query = JSON.parse('{"__proto__": 1, "constructor": 2}');
+  assert.deepEqual(Object.keys(hubRequest("db_request", { query }).query), ["__proto__", "constructor"]);
+  assert.match(problem(() => hubRequest("db_request", { query: [] })), /field "query": is no dictionary/);
+});
+
 Deno.test("what is wrong is named by its field", () => {
   assert.match(
-    problem(() => hubRequest("queue_request", { verbose: 1 })),
-    /^Cannot take queue_request: field "verbose": /,
+    problem(() => hubRequest("queue_request", { targets: true })),
+    /^Cannot take queue_request: field "targets": /,
   );
   assert.match(problem(() => hubRequest("db_request", { keys: ["a", 5] })), /field "keys.1"/);
   assert.match(problem(() => hubRequest("registration_request", {})), /field "uuid"/);

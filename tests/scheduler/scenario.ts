@@ -9,7 +9,9 @@ import { emptyResult, emptyTask, KIND, OP, STATUS } from "../../src/protocol/gro
 import { SchedulerCore } from "../../src/scheduler/core.ts";
 import type { CoreOptions } from "../../src/scheduler/events.ts";
 import { POLICIES, type Scheme } from "../../src/scheduler/policies.ts";
-import { readTaskOptions } from "../../src/scheduler/task_options.ts";
+import { taskKey } from "../../src/scheduler/dependencies.ts";
+import { readOffer } from "../../src/protocol/task_asks.ts";
+import { readTaskOptions, type TaskNames } from "../../src/scheduler/task_options.ts";
 
 const HEADER = { origin: 0, seq: 1, target: 0, nonce: 0n, acked: 0, committed: 0, window: 0 };
 const unsigned = () => {};
@@ -31,7 +33,9 @@ class Conversation {
           kind: "engine_registered",
           id: Number(words[0]),
           uuid: `uuid-${words[0]}`,
-          ours: words[1] !== "peer",
+          offer: words[1] === "peer"
+            ? null
+            : readOffer(rest.includes("{") ? JSON.parse(rest.slice(rest.indexOf("{"))) : null),
           at: this.#at,
         });
       case "gone":
@@ -103,7 +107,7 @@ class Conversation {
     const kept = this.#core.frames.add(frame);
     const taken: string[] = [];
     for (let at = reader.offset; reader.task(task); at = reader.offset) {
-      const read = options === null ? null : readTaskOptions(options, client, () => undefined);
+      const read = options === null ? null : readTaskOptions(options, namesOf(client));
       const peer = isPeer ? { sent: 0 } : undefined;
       const answer = this.#core.submit(task, kept, at, reader.offset - at, read, this.#at, peer);
       if (answer !== "taken") taken.push(`${answer} ${client}.${task.n}`);
@@ -202,4 +206,12 @@ export function play(text: string): string {
     else if (!isAnswer) played.push(line, "----", ...conversation.say(line));
   }
   return `${played.join("\n")}\n`;
+}
+
+/** Tasks are named by their count. */
+function namesOf(client: number): TaskNames {
+  return {
+    key: (id) => typeof id === "number" ? taskKey(client, id) : undefined,
+    text: (id) => `'${id}'`,
+  };
 }

@@ -21,6 +21,41 @@ const IDS = [
   "l".repeat(5000),
 ];
 
+Deno.test("errors name tasks and engines as their client knows them", async () => {
+  await using run = await Run.start({ n: 1 });
+  using peer = new RawPeer(run.folder.dir);
+  const why = async (metadata: Readonly<Record<string, unknown>>) => {
+    peer.send("task", peer.session.message("apply_request", {}, { metadata }));
+    const { content } = peer.session.parse(await peer.receive("task"), 0);
+    return `${content["ename"]}: ${content["evalue"]}`;
+  };
+  const first = peer.session.msgId(1), later = peer.session.msgId(99);
+  assert.match(await why({}), /^(?!InvalidDependency)/);
+  assert.equal(
+    await why({ after: [first, later] }),
+    `InvalidDependency: Cannot wait for task '${later}' (after): no such task`,
+  );
+  // A number is no id, though the peer's first task was number 1.
+  for (const name of ["after", "follow"]) {
+    assert.equal(
+      await why({ [name]: [1] }),
+      `InvalidDependency: Cannot wait for task 1 (${name}): no such task`,
+    );
+  }
+  assert.match(await why({ after: [null] }), /^TypeError: .*"after": null is no task id/);
+  assert.equal(
+    await why({ targets: ["nobody", "nor-she"] }),
+    'ImpossibleDependency: Cannot run: no engine of ["nobody","nor-she"] is there to take it',
+  );
+  const view = run.client.loadBalanced();
+  const done = view.apply(() => 1);
+  await done;
+  await assert.rejects(
+    view.with({ after: ["nobody_1"] }).apply(() => 1),
+    /Cannot wait for task 'nobody_1' \(after\): no such task/,
+  );
+});
+
 Deno.test("a peer's task may have an id of any text", async () => {
   await using run = await Run.start({ n: 1 });
   using peer = new RawPeer(run.folder.dir);

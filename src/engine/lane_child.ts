@@ -1,0 +1,90 @@
+/**
+ * One key's child at the host: what it was told of functions, and how tasks with everything that belongs to them get into its ring.
+ */
+import type { ClientFunctions } from "./client_functions.ts";
+import type { EngineCore } from "./core.ts";
+import type { Piece } from "./piece_store.ts";
+import type { SlotHandle, SlotSink } from "./slot_contract.ts";
+
+/** Tickets of definitions, apart from those of tasks. */
+const DEFINE_TICKET = 0x8000_0000;
+const DEFINE_TICKETS = 0x4000_0000;
+
+export class LaneChild {
+  readonly slot: SlotHandle;
+  /** Who takes what it says. */
+  sink: SlotSink | undefined;
+  /** Number of its key's lane. */
+  readonly lane: number;
+  readonly #core: EngineCore;
+  readonly #functions: ClientFunctions;
+  readonly #defined = new Set<number>();
+  /** Whether functions are forgotten with each task. */
+  readonly #forgets: boolean;
+  /** Whose pieces are being fed into the arena, and how many are in. */
+  #fedTicket = 0;
+  #fedCount = 0;
+  readonly #offer = {
+    ticket: 0,
+    op: 0,
+    definition: 0,
+    buffers: 0,
+    body: new Uint8Array(0),
+    resultLimitBytes: Infinity,
+  };
+
+  constructor(slot: SlotHandle, lane: number, core: EngineCore, functions: ClientFunctions) {
+    this.slot = slot;
+    this.lane = lane;
+    this.#core = core;
+    this.#functions = functions;
+    this.#forgets = core.lanes.at(lane).key.isolation === "worker";
+  }
+
+  /** Puts a task into the ring, with its function ahead of it if need be; false if there is no room now. */
+  offer(ticket: number): boolean {
+    const { table, frames, rare } = this.#core, { slot } = this;
+    const place = table.at(ticket), definition = table.definition[place]!, buffers = table.buffers[place]!;
+    if (definition !== 0 && !this.#defined.has(definition) && !this.#define(definition)) return false;
+    if (buffers > 0 && !this.#feed(ticket, rare.get(ticket)?.pieces ?? [])) return false;
+    const offer = this.#offer;
+    const from = table.offset[place]!;
+    offer.ticket = ticket;
+    offer.op = table.op[place]!;
+    offer.definition = definition;
+    offer.buffers = buffers;
+    offer.resultLimitBytes = rare.limit(ticket, "resultLimitBytes");
+    const body = frames.get(table.frame[place]!).subarray(from, from + table.length[place]!);
+    offer.body = body as typeof offer.body;
+    if (!slot.offer(offer)) return false;
+    if (buffers > 0) this.#fedTicket = 0;
+    if (this.#forgets) this.#defined.clear();
+    return true;
+  }
+
+  #define(number: number): boolean {
+    const definition = this.#functions.get(number);
+    if (definition === undefined) return true;
+    const ticket = DEFINE_TICKET + number % DEFINE_TICKETS;
+    const { body, buffers, pieces } = definition;
+    if (buffers > 0 && !this.#feed(ticket, pieces)) return false;
+    if (!this.slot.offer({ ticket, op: 1, definition: number, buffers, body })) return false;
+    if (buffers > 0) this.#fedTicket = 0;
+    this.#defined.add(number);
+    return true;
+  }
+
+  /** Feeds pieces of large buffers as far as there is room; true when all are in. */
+  #feed(ticket: number, pieces: readonly Piece[]): boolean {
+    if (this.#fedTicket !== ticket) {
+      if (this.#fedTicket !== 0) this.slot.withdraw(this.#fedTicket);
+      this.#fedTicket = ticket;
+      this.#fedCount = 0;
+    }
+    for (; this.#fedCount < pieces.length; this.#fedCount++) {
+      const { index, total, offset, bytes } = pieces[this.#fedCount]!;
+      if (!this.slot.chunk(ticket, index, total, offset, bytes)) return false;
+    }
+    return true;
+  }
+}
