@@ -3,6 +3,8 @@
  * a process; folders made anew for each attempt.
  */
 
+import { closeFd } from "../../../src/native/libc.ts";
+
 /** What the thread tells once it listens. */
 export interface Ports {
   readonly tcp: number;
@@ -36,13 +38,20 @@ export class Outside implements Disposable {
   readonly #victim = new Deno.Command("/bin/sleep", { args: ["1000"], stdin: "null" }).spawn();
   readonly #thread: Worker;
   readonly #hits = new Int32Array(new SharedArrayBuffer(4));
+  readonly #abstract: number;
   #count = 0;
 
-  private constructor(thread: Worker, hits: Int32Array<SharedArrayBuffer>, readonly ports: Ports, readonly socket: string) {
+  private constructor(
+    thread: Worker,
+    hits: Int32Array<SharedArrayBuffer>,
+    readonly ports: Ports,
+    readonly socket: string,
+  ) {
     this.#thread = thread;
     this.#hits = hits;
+    this.#abstract = listenAbstract(ABSTRACT);
     this.#victim.unref();
-    Deno.mkdirSync(`${this.base}/outside`);
+    for (const name of ["outside", "ways"]) Deno.mkdirSync(`${this.base}/${name}`);
     Deno.writeTextFileSync(`${this.base}/outside/secret`, "secret");
   }
 
@@ -54,6 +63,11 @@ export class Outside implements Disposable {
     thread.onmessage = ({ data }) => told.resolve(data);
     thread.postMessage({ hits, socket });
     return new Outside(thread, hits, await told.promise, socket);
+  }
+
+  /** Where the folders for attempts are. */
+  get folders(): string {
+    return `${this.base}/ways`;
   }
 
   /** How often anything reached a server so far. */
@@ -72,7 +86,7 @@ export class Outside implements Disposable {
 
   /** A folder for one attempt. */
   targets(): Targets {
-    const folder = `${this.base}/${++this.#count}`;
+    const folder = `${this.folders}/${++this.#count}`;
     for (const name of ["", "/sub", "/security"]) Deno.mkdirSync(folder + name, { mode: 0o700 });
     for (const [name, text] of Object.entries(CONTENTS)) Deno.writeTextFileSync(`${folder}/${name}`, text);
     Deno.symlinkSync(`${this.base}/outside/secret`, `${folder}/link`);
@@ -84,7 +98,7 @@ export class Outside implements Disposable {
       fresh: `${folder}/fresh`,
       secret: `${this.base}/outside/secret`,
       socket: this.socket,
-      abstract: [...new TextEncoder().encode("sandbox-way")],
+      abstract: [...ABSTRACT],
       host: Deno.pid,
       victim: this.victim,
       ring: 0,
@@ -94,10 +108,27 @@ export class Outside implements Disposable {
 
   [Symbol.dispose](): void {
     this.#thread.terminate();
+    closeFd(this.#abstract);
     this.#victim.kill("SIGKILL");
     Deno.removeSync(this.base, { recursive: true });
     Deno.removeSync(this.socket.replace(/\/socket$/, ""), { recursive: true });
   }
+}
+
+const ABSTRACT = new TextEncoder().encode(`sandbox-way-${Deno.pid}`);
+
+/** A Unix socket with a name and no path, which Deno cannot make: its descriptor. */
+function listenAbstract(name: Uint8Array): number {
+  const address = new Uint8Array([1, 0, 0, ...name]);
+  using library = Deno.dlopen("libc.so.6", {
+    socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
+    bind: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+    listen: { parameters: ["i32", "i32"], result: "i32" },
+  });
+  const { socket, bind, listen } = library.symbols;
+  const fd = socket(1, 0o2000001, 0);
+  if (bind(fd, address, address.length) < 0 || listen(fd, 5) < 0) throw new Error("Cannot listen");
+  return fd;
 }
 
 const CONTENTS: Readonly<Record<string, string>> = {

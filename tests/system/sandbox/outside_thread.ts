@@ -8,7 +8,7 @@ interface Start {
   readonly socket: string;
 }
 
-globalThis.addEventListener("message", ({ data }: MessageEvent<Start>) => void open(data));
+globalThis.addEventListener("message", (event) => void open((event as MessageEvent<Start>).data));
 
 async function open({ hits, socket }: Start): Promise<void> {
   const hit = () => Atomics.add(hits, 0, 1);

@@ -1,9 +1,13 @@
 /** Runs ways in slots, in one state of the walls, and tells what answered. */
-import type { WallReport } from "../../../src/engine/slot_contract.ts";
+import { THIS_HOST } from "../../../src/engine/grant_host.ts";
+import { Grants } from "../../../src/engine/grants.ts";
+import { type Grant, NO_GRANT, type WallReport } from "../../../src/engine/slot_contract.ts";
+import { specialStart } from "../../../src/engine/special_start.ts";
+import { readSet } from "../../../src/protocol/permissions.ts";
 import { Slot } from "../../../src/engine/slot.ts";
 import { type ErrorBody, SETTINGS, SlotHost } from "../../contracts/slot_host.ts";
 import { fingerprint, type Outside, type Targets } from "./outside.ts";
-import type { Answer, Switches, Way } from "./way.ts";
+import type { Answer, Grantable, Switches, Way } from "./way.ts";
 
 /** What became of one attempt. */
 export interface Attempt {
@@ -66,18 +70,50 @@ const WORDS: readonly (readonly [Answer, RegExp])[] = [
   ["ENOSYS", /ENOSYS|os error 38\b/],
   ["EPERM", /EPERM|os error 1\b|not permitted/i],
   ["EACCES", /EACCES|os error 13\b|Permission ?denied/i],
-  ["unreached", /failed to connect|fetch failed|query\w+ UNKNOWN/i],
+  ["unreached", /failed to connect|fetch failed|Command failed|query\w+ UNKNOWN/i],
   ["gone", /is not defined|is not a function|of undefined/],
-  ["unknown", /not a dependency|Cannot find|not found|ext: modules|Unsupported scheme|is specified|could not find|list of packages/i],
+  [
+    "unknown",
+    /not a dependency|Cannot find|not found|ext: modules|Unsupported scheme|is specified|could not find|list of packages/i,
+  ],
 ];
+
+/** How the slots are started. */
+export interface State {
+  readonly command: readonly string[];
+  readonly walls: Switches;
+  readonly isCompiled: boolean;
+  /** What they are granted; nothing if it is left out. */
+  readonly grant?: Grantable;
+}
+
+/** The grant that an engine would make of it. */
+function grantOf(grant: Grantable | undefined, outside: Outside): Grant {
+  if (grant === undefined) return NO_GRANT;
+  const places: Readonly<Record<string, string>> = { "$folder": outside.folders, "$socket": outside.socket };
+  const given = Object.fromEntries(
+    Object.entries(grant).map(([name, values]) => [
+      name,
+      values === true ? true : values.map((value) => places[value] ?? value),
+    ]),
+  );
+  const ceiling = readSet(given, "permissions");
+  const options = { ceiling, sets: {}, isolation: "shared", sharing: "all", host: THIS_HOST } as const;
+  const grants = new Grants(options);
+  return grants.grantOf(grants.default, "");
+}
 
 /** Tries ways in the state; each slot takes as many as it lives for. */
 export function tryWays(
   ways: readonly Way[],
   outside: Outside,
-  { command, walls }: { readonly command: readonly string[]; readonly walls: Switches },
+  { command, walls, isCompiled, grant }: State,
 ): { readonly attempts: readonly Attempt[]; readonly report: WallReport } {
-  const start = () => new SlotHost(Slot.start({ ...SETTINGS, walls }, command)).untilReady();
+  const given = grantOf(grant, outside);
+  const start = () => {
+    const slot = Slot.start({ ...SETTINGS, walls }, command, specialStart(given, isCompiled));
+    return new SlotHost(slot, given).untilReady();
+  };
   let host = start();
   const report = host.walls!;
   const attempts: Attempt[] = [];

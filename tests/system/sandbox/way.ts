@@ -13,7 +13,16 @@ export type Switches = Readonly<Record<Wall, boolean>>;
  * How a refusal is told. `refused`: Deno's NotCapable; an errno by its name; `gone`: what the way needs was taken out of the realm;
  * `unknown`: the loader was given nothing to find it in; `unreached`: an API that says of a failed connection only that it failed.
  */
-export type Answer = "refused" | "EPERM" | "EACCES" | "ENOSYS" | "EFBIG" | "gone" | "unknown" | "unreached" | "open";
+export type Answer =
+  | "refused"
+  | "EPERM"
+  | "EACCES"
+  | "ENOSYS"
+  | "EFBIG"
+  | "gone"
+  | "unknown"
+  | "unreached"
+  | "open";
 
 export interface Way extends Partial<Record<Wall, Answer>> {
   readonly name: string;
@@ -24,6 +33,10 @@ export interface Way extends Partial<Record<Wall, Answer>> {
   readonly code: string;
   /** What stands behind the walls in every state: a limit of the process, or that the thing is not there. */
   readonly always?: Answer;
+  /** What the kernel says to whoever lacks a capability: to a host that has none, and to each child whose kernel walls are up. */
+  readonly capability?: Answer;
+  /** The same for a child that has fewer capabilities than the host, as it has where the host is root. */
+  readonly lesser?: Answer;
   /** What lets the same code work. Values may name targets: `$file`, `$folder`, `$tcp`. */
   readonly grant?: Grantable;
   /** The walls' answers where the program is compiled: its loader asks for no permission. */
@@ -70,8 +83,14 @@ export function expectedAnswer(way: Way, up: Switches, isCompiled: boolean): Ans
     const answer = said[wall];
     if (up[wall] && answer !== undefined) return answer;
   }
+  const isLess = up.landlock || up.seccomp;
+  if (way.capability !== undefined && (!IS_PRIVILEGED || isLess)) return way.capability;
+  if (way.lesser !== undefined && IS_PRIVILEGED && isLess) return way.lesser;
   return said.always ?? "open";
 }
+
+/** Whether this process may do what needs a capability. */
+const IS_PRIVILEGED = !/^CapEff:\t0+$/m.test(Deno.readTextFileSync("/proc/self/status"));
 
 /** The walls that hold a way, each by itself. */
 export function holders(way: Way, isCompiled: boolean): Wall[] {

@@ -24,7 +24,8 @@ const reading: Way[] = ways(READ, {
   "readDir": "return (await Array.fromAsync(Deno.readDir(at.folder))).length",
   "process.loadEnvFile": `(await import("node:process")).default.loadEnvFile(at.folder + "/env")`,
   "fetch of a file": "return await (await fetch('file://' + at.file)).text()",
-  "getBuiltinModule": "return (await import('node:process')).default.getBuiltinModule('fs').readFileSync(at.file, 'utf8')",
+  "getBuiltinModule":
+    "return (await import('node:process')).default.getBuiltinModule('fs').readFileSync(at.file, 'utf8')",
 });
 
 const links: Way[] = [
@@ -47,9 +48,6 @@ const procfs: Way[] = ways({ ...OPENING, grant: { read: true } }, {
   "/proc/self/mem": "using file = Deno.openSync('/proc/self/mem'); return 1",
   "/proc/thread-self": "return Deno.readTextFileSync('/proc/thread-self/comm')",
   "/proc of the host, cmdline": "return Deno.readTextFileSync(`/proc/${at.host}/cmdline`)",
-  "/proc of the host, environ": "return Deno.readTextFileSync(`/proc/${at.host}/environ`).length",
-  "/proc of the host, mem": "using file = Deno.openSync(`/proc/${at.host}/mem`); return 1",
-  "/proc of the host, root": "return Deno.readTextFileSync(`/proc/${at.host}/root/etc/hostname`)",
   "/proc/net/tcp": "return Deno.readTextFileSync('/proc/net/tcp').length",
   "/proc/net/unix": "return Deno.readTextFileSync('/proc/net/unix').length",
   "/proc/version": "return Deno.readTextFileSync('/proc/version')",
@@ -104,12 +102,10 @@ const writing: Way[] = [
     "a core pattern": "Deno.openSync('/proc/self/comm', { write: true }).close()",
     "out of memory score": "Deno.openSync(`/proc/${at.host}/oom_score_adj`, { write: true }).close()",
   }),
-  // Its answer is the limit's, whoever else stands there.
   {
     name: "write bytes",
     code: "Deno.writeTextFileSync(at.folder + '/empty', 'changed')",
     ...WRITE,
-    always: "EFBIG",
   },
 ];
 
@@ -145,12 +141,15 @@ const existence: Way[] = ways({ ...ASKING, grant: { read: true } }, {
 });
 
 /** The kernel asks for more than a look here. */
-const otherLinks: Way[] = ways({ ...OPENING, grant: { read: true } }, {
+const others: Way[] = ways({ ...OPENING, lesser: "EACCES" }, {
+  "/proc of the host, environ": "return Deno.readTextFileSync(`/proc/${at.host}/environ`).length",
+  "/proc of the host, mem": "using file = Deno.openSync(`/proc/${at.host}/mem`); return 1",
+  "/proc of the host, root": "return Deno.readTextFileSync(`/proc/${at.host}/root/etc/hostname`)",
   "links of another's /proc": "return Deno.readLinkSync(`/proc/${at.host}/cwd`)",
 });
 
 /** Files in all their forms. */
 export const files: Category = {
   title: "files",
-  ways: [...reading, ...links, ...procfs, ...streams, ...writing, ...attributes, ...existence, ...otherLinks],
+  ways: [...reading, ...links, ...procfs, ...streams, ...writing, ...attributes, ...existence, ...others],
 };

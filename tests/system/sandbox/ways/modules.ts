@@ -1,19 +1,26 @@
 /** Loading modules: in a compiled program the loader asks for no permission, so the kernel's wall is all there is for files. */
 import { type Category, type Way, ways } from "../way.ts";
 
-const REQUIRE = `const { createRequire } = await import("node:module"); const require = createRequire("file:///x.js");`;
+const REQUIRE =
+  `const { createRequire } = await import("node:module"); const require = createRequire("file:///x.js");`;
 const WORKER = `const run = (url) => new Promise((done, failed) => {
   const worker = new Worker(url, { type: "module" });
   worker.onmessage = ({ data }) => { worker.terminate(); done(data); };
   worker.onerror = (event) => { event.preventDefault(); failed(new Error(event.message)); };
 });`;
 
-const LOADED = { deno: "refused", landlock: "EACCES", compiled: { landlock: "EACCES" }, grant: { read: ["$folder"] } } as const;
+const LOADED = {
+  deno: "refused",
+  landlock: "EACCES",
+  compiled: { landlock: "EACCES" },
+  grant: { read: ["$folder"] },
+} as const;
 
 const imports: Way[] = [
   ...ways(LOADED, {
     "import of a module": "return (await import('file://' + at.folder + '/module.mjs')).default",
-    "import of JSON": "return (await import('file://' + at.folder + '/data.json', { with: { type: 'json' } })).default",
+    "import of JSON":
+      "return (await import('file://' + at.folder + '/data.json', { with: { type: 'json' } })).default",
     "import from data:": `
       const text = 'export { default } from "file://' + at.folder + '/module.mjs"';
       return (await import('data:text/javascript,' + encodeURIComponent(text))).default`,
@@ -22,7 +29,8 @@ const imports: Way[] = [
       const options = { importModuleDynamically: vm.constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER };
       return (await vm.runInThisContext("import('file://" + at.folder + "/module.mjs')", options)).default`,
     "import by eval": "return (await (0, eval)(`import('file://${at.folder}/module.mjs')`)).default",
-    "import by Function": "return (await new Function(`return import('file://${at.folder}/module.mjs')`)()).default",
+    "import by Function":
+      "return (await new Function(`return import('file://${at.folder}/module.mjs')`)()).default",
     "a Worker's module": `${WORKER} return await run('file://' + at.folder + '/worker.mjs')`,
     "import in a nested Worker": `${WORKER}
       const text = 'postMessage((await import("file://' + at.folder + '/module.mjs")).default)';
@@ -83,4 +91,7 @@ const remote: Way[] = [
 ];
 
 /** Loading in all its forms. */
-export const modules: Category = { title: "module loading", ways: [...imports, ...requires, ...unknown, ...remote] };
+export const modules: Category = {
+  title: "module loading",
+  ways: [...imports, ...requires, ...unknown, ...remote],
+};

@@ -5,10 +5,16 @@ import { ASKING, BOTH, CALLING, type Category, OPENING, ways } from "../way.ts";
 export const hostLink: Category = {
   title: "the host link",
   ways: [
+    ...ways({ ...OPENING, lesser: "EACCES" }, {
+      "the ring by the host's descriptor":
+        "using file = Deno.openSync(`/proc/${at.host}/fd/${at.ring}`); return 1",
+    }),
     ...ways({ ...OPENING, grant: { read: true } }, {
-      "the ring by the host's descriptor": "using file = Deno.openSync(`/proc/${at.host}/fd/${at.ring}`); return 1",
       "list of the host's descriptors": "return [...Deno.readDirSync(`/proc/${at.host}/fd`)].length",
-      "the host's other end of fd 1": "using file = Deno.openSync(`/proc/${at.host}/fd/${at.bell}`); return 1",
+    }),
+    ...ways({ ...OPENING, lesser: "EACCES" }, {
+      "the host's other end of fd 1":
+        "using file = Deno.openSync(`/proc/${at.host}/fd/${at.bell}`); return 1",
     }),
     ...ways(CALLING, {
       "pidfd_getfd": "try { sys(438, 0, 0, 0) } catch (error) { if (error.message !== 'EBADF') throw error }",
@@ -25,7 +31,8 @@ export const neighbours: Category = {
   title: "neighbours and later tasks",
   ways: [
     ...ways({ ...OPENING, grant: { read: true, write: true } }, {
-      "a file in /dev/shm": "const path = '/dev/shm/way-' + Math.random(); Deno.openSync(path, { write: true, createNew: true }).close(); Deno.removeSync(path)",
+      "a file in /dev/shm":
+        "const path = '/dev/shm/way-' + Math.random(); Deno.openSync(path, { write: true, createNew: true }).close(); Deno.removeSync(path)",
     }),
     ...ways({ ...ASKING, seccomp: "EPERM" }, {
       "shared memory (System V)": "const id = sys(29, 0, 4096, 0o1600); sys(31, id, 0, 0)",
@@ -83,11 +90,18 @@ export const cluster: Category = {
   title: "the cluster's own sockets and keys",
   ways: [
     ...ways({ ...OPENING, grant: { read: ["$folder"] } }, {
-      "the connection file": "return JSON.parse(Deno.readTextFileSync(at.folder + '/security/ipcontroller-engine.json')).key",
+      "the connection file":
+        "return JSON.parse(Deno.readTextFileSync(at.folder + '/security/ipcontroller-engine.json')).key",
       "its folder": "return [...Deno.readDirSync(at.folder + '/security')].length",
-      "the connection file, imported": "return (await import('node:fs')).readFileSync(at.folder + '/security/ipcontroller-engine.json', 'utf8')",
+      "the connection file, imported":
+        "return (await import('node:fs')).readFileSync(at.folder + '/security/ipcontroller-engine.json', 'utf8')",
     }),
-    ...ways({ deno: "refused", landlock: "EACCES", compiled: { landlock: "EACCES" }, grant: { read: ["$folder"] } }, {
+    ...ways({
+      deno: "refused",
+      landlock: "EACCES",
+      compiled: { landlock: "EACCES" },
+      grant: { read: ["$folder"] },
+    }, {
       "the connection file as a module":
         "return (await import('file://' + at.folder + '/security/ipcontroller-engine.json', { with: { type: 'json' } })).default.key",
     }),
@@ -99,6 +113,8 @@ export const cluster: Category = {
     }),
     ...ways({ ...OPENING, grant: { read: true } }, {
       "the host's arguments": "return Deno.readTextFileSync(`/proc/${at.host}/cmdline`)",
+    }),
+    ...ways({ ...OPENING, lesser: "EACCES" }, {
       "the host's environment": "return Deno.readTextFileSync(`/proc/${at.host}/environ`).length",
       "the host's memory": "using file = Deno.openSync(`/proc/${at.host}/mem`); return 1",
       "the host's folder": "return [...Deno.readDirSync(`/proc/${at.host}/cwd`)].length",

@@ -14,7 +14,8 @@ const tcp: Way[] = ways({ ...BOTH, grant: LOCAL }, {
   "Deno.connect by number": "(await Deno.connect({ hostname: '127.1', port: at.tcp })).close()",
   "Deno.listen": "Deno.listen({ hostname: '127.0.0.1', port: 0 }).close()",
   "fetch": "return await (await fetch(`http://127.0.0.1:${at.http}/`)).text()",
-  "Deno.serve": `const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, () => new Response());
+  "Deno.serve":
+    `const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, () => new Response());
     await server.shutdown()`,
   "tls": `try { await Deno.connectTls({ hostname: "127.0.0.1", port: at.tcp }) } catch (error) {
     if (!/tls|corrupt|handshake|eof|closed/i.test(error.message) || /Requires/.test(error.message)) throw error; }`,
@@ -32,7 +33,8 @@ const nodeTcp: Way[] = ways({ ...BOTH, seccomp: "EACCES", grant: LOCAL }, {
     server.listen(0, "127.0.0.1", () => { server.close(); done(); }); })`,
   "node:http get": `const http = await import("node:http"); ${DONE}
     http.get("http://127.0.0.1:" + at.http + "/", (answer) => { answer.resume(); done(); }).on("error", failed); })`,
-  "tcp_wrap": `const { TCP, TCPConnectWrap } = process.binding("tcp_wrap"); const tcp = new TCP(0), request = new TCPConnectWrap(); ${DONE}
+  "tcp_wrap":
+    `const { TCP, TCPConnectWrap } = process.binding("tcp_wrap"); const tcp = new TCP(0), request = new TCPConnectWrap(); ${DONE}
     request.oncomplete = (status) => status < 0 ? failed(new Error({ "-1": "EPERM", "-13": "EACCES" }[status] ?? status)) : done();
     const status = tcp.connect(request, "127.0.0.1", at.tcp); if (status) failed(new Error(({ "-1": "EPERM", "-13": "EACCES" })[status] ?? status)); })`,
 });
@@ -43,7 +45,12 @@ const sockets: Way[] = ways({ deno: "refused", seccomp: "unreached", landlock: "
 });
 
 /** It says nothing of why. */
-const eventSource: Way[] = ways({ deno: "unreached", seccomp: "unreached", landlock: "unreached", grant: NET }, {
+const eventSource: Way[] = ways({
+  deno: "unreached",
+  seccomp: "unreached",
+  landlock: "unreached",
+  grant: NET,
+}, {
   "EventSource": `${DONE} const source = new EventSource("http://127.0.0.1:" + at.http + "/events");
     source.onopen = () => { source.close(); done(); };
     source.onerror = (event) => { source.close(); failed(new Error("failed to connect")); } })`,
@@ -65,17 +72,17 @@ const UNIX = { read: ["$folder", "$socket"], write: ["$folder", "$socket"], net:
 
 const unix: Way[] = [
   ...ways({ ...CALLING, grant: UNIX }, {
-  "Unix socket": "(await Deno.connect({ transport: 'unix', path: at.socket })).close()",
+    "Unix socket": "(await Deno.connect({ transport: 'unix', path: at.socket })).close()",
   }),
   ...ways({ ...CALLING, seccomp: "EACCES", grant: UNIX }, {
-  "node:net to a Unix socket": `${NODE_NET} ${DONE}
+    "node:net to a Unix socket": `${NODE_NET} ${DONE}
     const socket = net.connect(at.socket, () => { socket.destroy(); done(); }); socket.on("error", failed); })`,
   }),
   ...ways({ ...BOTH, grant: UNIX }, {
-  "listen on a Unix socket": "Deno.listen({ transport: 'unix', path: at.fresh }).close()",
+    "listen on a Unix socket": "Deno.listen({ transport: 'unix', path: at.fresh }).close()",
   }),
   ...ways({ ...BOTH, seccomp: "EACCES", grant: UNIX }, {
-  "node:net server on a Unix socket": `${NODE_NET} ${DONE}
+    "node:net server on a Unix socket": `${NODE_NET} ${DONE}
     const server = net.createServer(); server.on("error", failed); ${CATCH}
     server.listen(at.fresh, () => { server.close(); done(); }); })`,
   }),
@@ -87,7 +94,8 @@ const names: Way[] = [
       "return await Deno.resolveDns('x.test', 'A', { nameServer: { ipAddr: '127.0.0.1', port: at.dns } })",
   }),
   ...ways({ deno: "refused", seccomp: "unreached", grant: NET }, {
-    "node:dns by a server": `const { promises } = await import("node:dns"); const resolver = new promises.Resolver();
+    "node:dns by a server":
+      `const { promises } = await import("node:dns"); const resolver = new promises.Resolver();
       resolver.setServers(["127.0.0.1:" + at.dns]); return await resolver.resolve4("x.test")`,
   }),
 ];
@@ -97,18 +105,33 @@ const raw: Way[] = ways({ ...CALLING }, {
   "socket(AF_INET, SOCK_DGRAM)": "sys.close(sys(41, 2, 2, 0))",
   "socket(AF_UNIX)": "sys.close(sys(41, 1, 1, 0))",
   "socket(AF_NETLINK)": "sys.close(sys(41, 16, 3, 0))",
-  "socket(AF_PACKET)": "sys.close(sys(41, 17, 3, 0))",
-  "socket(AF_INET, SOCK_RAW)": "sys.close(sys(41, 2, 3, 1))",
   "socket(AF_INET6)": "sys.close(sys(41, 10, 1, 0))",
   "socketpair": "sys(53, 1, 1, 0, new Uint8Array(8))",
 });
 
+const packets: Way[] = ways({ ...CALLING, capability: "EPERM" }, {
+  "socket(AF_PACKET)": "sys.close(sys(41, 17, 3, 0))",
+  "socket(AF_INET, SOCK_RAW)": "sys.close(sys(41, 2, 3, 1))",
+});
+
 const abstract: Way[] = ways({ ...CALLING, landlock: "EPERM" }, {
-  "an abstract name": `const fd = sys(41, 1, 1, 0); sys(42, fd, new Uint8Array([1, 0, 0, ...at.abstract]), 3 + at.abstract.length)`,
+  "an abstract name":
+    `const fd = sys(41, 1, 1, 0); sys(42, fd, new Uint8Array([1, 0, 0, ...at.abstract]), 3 + at.abstract.length)`,
 });
 
 /** The network in all its forms. */
 export const network: Category = {
   title: "network",
-  ways: [...tcp, ...nodeTcp, ...sockets, ...eventSource, ...datagrams, ...unix, ...names, ...raw, ...abstract],
+  ways: [
+    ...tcp,
+    ...nodeTcp,
+    ...sockets,
+    ...eventSource,
+    ...datagrams,
+    ...unix,
+    ...names,
+    ...raw,
+    ...packets,
+    ...abstract,
+  ],
 };

@@ -8,16 +8,20 @@ export const processes: Category = {
   title: "processes and signals",
   ways: [
     ...ways(RUN, {
-      "Deno.Command": "if (new Deno.Command('/bin/true').outputSync().code !== 0) throw new Error('it failed')",
+      "Deno.Command":
+        "if (new Deno.Command('/bin/true').outputSync().code !== 0) throw new Error('it failed')",
       "Deno.Command, spawned": "await new Deno.Command('/bin/true').spawn().status",
       "its own program": "new Deno.Command(Deno.execPath(), { args: ['--version'], env: {} }).outputSync()",
       "a shell": "new Deno.Command('/bin/sh', { args: ['-c', 'true'] }).outputSync()",
     }),
+    ...ways({ ...RUN, seccomp: "unreached", landlock: "unreached" }, {
+      "execSync": `${CHILD} return child.execSync("true", { stdio: "ignore" })`,
+      "spawnSync":
+        `${CHILD} if (child.spawnSync("/bin/true").status !== 0) throw new Error("Command failed")`,
+      "execFileSync": `${CHILD} child.execFileSync("/bin/true", { stdio: "ignore" })`,
+    }),
     // Node's own interface says EACCES for whatever the kernel refused.
     ...ways({ ...RUN, seccomp: "EACCES" }, {
-      "execSync": `${CHILD} return child.execSync("true", { stdio: "ignore" })`,
-      "spawnSync": `${CHILD} const { error } = child.spawnSync("/bin/true"); if (error) throw error`,
-      "execFileSync": `${CHILD} child.execFileSync("/bin/true")`,
       "spawn": `${CHILD} await new Promise((done, failed) =>
         child.spawn("/bin/true").on("exit", done).on("error", failed))`,
       "exec": `${CHILD} await new Promise((done, failed) =>
@@ -31,7 +35,6 @@ export const processes: Category = {
       "whether a process is there": "(await import('node:process')).default.kill(at.victim, 0)",
     }),
     ...ways({ ...CALLING, landlock: "EPERM" }, {
-      "signal to everybody": "sys(62, -1, 0)",
       "kill(2)": "sys(62, at.victim, 18)",
       "tgkill(2)": "sys(234, at.victim, at.victim, 18)",
       "tkill(2)": "sys(200, at.victim, 18)",
@@ -40,7 +43,8 @@ export const processes: Category = {
     }),
     ...ways(CALLING, {
       "pidfd_open": "sys.close(sys(434, at.victim, 0))",
-      "vfork and clone as a process": "try { sys(56, 0x10000000 | 0x200, 0, 0, 0, 0) } catch (error) { if (!/errno/.test(error.message)) throw error }",
+      "vfork and clone as a process":
+        "try { sys(56, 0x10000000 | 0x200, 0, 0, 0, 0) } catch (error) { if (!/errno/.test(error.message)) throw error }",
     }),
   ],
 };
@@ -49,16 +53,21 @@ export const memory: Category = {
   title: "other processes' memory",
   ways: [
     ...ways({ deno: "refused", seccomp: "EPERM", landlock: "EPERM" }, {
-      "ptrace attach": "sys(101, 16, at.victim, 0, 0); await new Promise((done) => setTimeout(done, 20)); sys(101, 17, at.victim, 0, 0)",
-      "process_vm_readv": `const iov = sys.vector(8), other = new Uint8Array(new BigUint64Array([4096n, 8n]).buffer);
+      "ptrace attach":
+        "sys(101, 16, at.victim, 0, 0); await new Promise((done) => setTimeout(done, 20)); sys(101, 17, at.victim, 0, 0)",
+      "process_vm_readv":
+        `const iov = sys.vector(8), other = new Uint8Array(new BigUint64Array([4096n, 8n]).buffer);
         try { sys(310, at.victim, iov, 1, other, 1, 0) } catch (error) { if (!/errno 14/.test(error.message)) throw error }`,
-      "process_vm_writev": `const iov = sys.vector(8), other = new Uint8Array(new BigUint64Array([4096n, 8n]).buffer);
+      "process_vm_writev":
+        `const iov = sys.vector(8), other = new Uint8Array(new BigUint64Array([4096n, 8n]).buffer);
         try { sys(311, at.victim, iov, 1, other, 1, 0) } catch (error) { if (!/errno 14/.test(error.message)) throw error }`,
     }),
-    ...ways({ deno: "refused", landlock: "EACCES", grant: { read: true } }, {
+    ...ways({ deno: "refused", landlock: "EACCES", lesser: "EACCES" }, {
       "/proc/<pid>/mem": "using file = Deno.openSync(`/proc/${at.victim}/mem`); return 1",
       "/proc/<pid>/maps": "return Deno.readTextFileSync(`/proc/${at.victim}/maps`).length",
       "/proc/<pid>/environ": "return Deno.readTextFileSync(`/proc/${at.victim}/environ`).length",
+    }),
+    ...ways({ deno: "refused", landlock: "EACCES", grant: { read: true } }, {
       "/proc/<pid>/fd": "return [...Deno.readDirSync(`/proc/${at.victim}/fd`)].length",
     }),
     ...ways({ deno: "refused" }, {

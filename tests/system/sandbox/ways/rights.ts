@@ -22,11 +22,16 @@ export const rights: Category = {
   ways: [
     ...asking,
     ...ways({ deno: "refused", landlock: "EACCES", grant: { read: true } }, {
-      "a Worker that inherits": `${IN_WORKER} return await inside("Deno.readTextFileSync('/etc/passwd')", "inherit")`,
-      "a Worker that says nothing": `${IN_WORKER} return await inside("Deno.readTextFileSync('/etc/passwd')")`,
-      "a Worker that asks for read": `${IN_WORKER} return await inside("Deno.readTextFileSync('/etc/passwd')", { read: true })`,
-      "a Worker that asks for a file": `${IN_WORKER} return await inside("Deno.readTextFileSync('/etc/passwd')", { read: ["/etc/passwd"] })`,
-      "after a request": `Deno.permissions.requestSync({ name: "read" }); return Deno.readTextFileSync("/etc/passwd")`,
+      "a Worker that inherits":
+        `${IN_WORKER} return await inside("Deno.readTextFileSync('/etc/passwd')", "inherit")`,
+      "a Worker that says nothing":
+        `${IN_WORKER} return await inside("Deno.readTextFileSync('/etc/passwd')")`,
+      "a Worker that asks for read":
+        `${IN_WORKER} return await inside("Deno.readTextFileSync('/etc/passwd')", { read: true })`,
+      "a Worker that asks for a file":
+        `${IN_WORKER} return await inside("Deno.readTextFileSync('/etc/passwd')", { read: ["/etc/passwd"] })`,
+      "after a request":
+        `Deno.permissions.requestSync({ name: "read" }); return Deno.readTextFileSync("/etc/passwd")`,
       "in a node Worker": `const { Worker } = await import("node:worker_threads");
         return await new Promise((done, failed) => {
           const worker = new Worker("const { parentPort } = require('node:worker_threads'); try { parentPort.postMessage({ value: require('node:fs').readFileSync('/etc/passwd', 'utf8') }) } catch (error) { parentPort.postMessage({ error: error.message }) }", { eval: true });
