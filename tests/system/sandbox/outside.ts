@@ -120,7 +120,7 @@ const ABSTRACT = new TextEncoder().encode(`sandbox-way-${Deno.pid}`);
 /** A Unix socket with a name and no path, which Deno cannot make: its descriptor. */
 function listenAbstract(name: Uint8Array): number {
   const address = new Uint8Array([1, 0, 0, ...name]);
-  using library = Deno.dlopen("libc.so.6", {
+  const library = Deno.dlopen("libc.so.6", {
     socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
     bind: { parameters: ["i32", "buffer", "u32"], result: "i32" },
     listen: { parameters: ["i32", "i32"], result: "i32" },
@@ -128,6 +128,7 @@ function listenAbstract(name: Uint8Array): number {
   const { socket, bind, listen } = library.symbols;
   const fd = socket(1, 0o2000001, 0);
   if (bind(fd, address, address.length) < 0 || listen(fd, 5) < 0) throw new Error("Cannot listen");
+  library.close();
   return fd;
 }
 

@@ -22,11 +22,19 @@ const reading: Way[] = ways(READ, {
   "node:fs readdir": `${FS} return fs.readdirSync(at.folder)`,
   "readDirSync": "return [...Deno.readDirSync(at.folder)].length",
   "readDir": "return (await Array.fromAsync(Deno.readDir(at.folder))).length",
-  "process.loadEnvFile": `(await import("node:process")).default.loadEnvFile(at.folder + "/env")`,
   "fetch of a file": "return await (await fetch('file://' + at.file)).text()",
   "getBuiltinModule":
     "return (await import('node:process')).default.getBuiltinModule('fs').readFileSync(at.file, 'utf8')",
 });
+
+const named: Way[] = [
+  ...ways({ ...OPENING, grant: { read: true, env: true } }, {
+    "process.loadEnvFile": `(await import("node:process")).default.loadEnvFile(at.folder + "/env")`,
+  }),
+  ...ways({ ...OPENING, grant: { read: true } }, {
+    "/etc/passwd": "return Deno.readTextFileSync('/etc/passwd')",
+  }),
+];
 
 const links: Way[] = [
   ...ways({ ...OPENING, grant: { read: true } }, {
@@ -39,7 +47,8 @@ const links: Way[] = [
   }),
 ];
 
-const procfs: Way[] = ways({ ...OPENING, grant: { read: true } }, {
+/** Deno grants these to nobody but who has all rights. */
+const procfs: Way[] = ways(OPENING, {
   "/proc/self/environ": "return Deno.readTextFileSync('/proc/self/environ')",
   "/proc/self/maps": "return Deno.readTextFileSync('/proc/self/maps').length",
   "/proc/self/status": "return Deno.readTextFileSync('/proc/self/status')",
@@ -53,14 +62,13 @@ const procfs: Way[] = ways({ ...OPENING, grant: { read: true } }, {
   "/proc/version": "return Deno.readTextFileSync('/proc/version')",
   "/proc/cpuinfo": "return Deno.readTextFileSync('/proc/cpuinfo').length",
   "list of processes": "return [...Deno.readDirSync('/proc')].length",
-  "/etc/passwd": "return Deno.readTextFileSync('/etc/passwd')",
   "/sys": "return [...Deno.readDirSync('/sys')].length",
   "/dev/urandom": "using file = Deno.openSync('/dev/urandom'); return 1",
   "/dev/shm": "return [...Deno.readDirSync('/dev/shm')].length",
 });
 
 /** Pipes lie in no folder, so Landlock does not hold them; they are what the task holds anyway. */
-const streams: Way[] = ways({ ...ASKING, grant: { read: true } }, {
+const streams: Way[] = ways(ASKING, {
   "/dev/stdin": "using file = Deno.openSync('/dev/stdin'); return 1",
   "/dev/fd/0": "using file = Deno.openSync('/dev/fd/0'); return 1",
   "/proc/self/fd/0": "using file = Deno.openSync('/proc/self/fd/0'); return 1",
@@ -71,12 +79,10 @@ const writing: Way[] = [
     "make an empty file": "Deno.openSync(at.fresh, { write: true, createNew: true }).close()",
     "append": "Deno.openSync(at.file, { append: true }).close()",
     "truncate": "Deno.truncateSync(at.file, 0)",
-    "node:fs truncate": `${FS} fs.truncateSync(at.file, 0)`,
     "mkdir": "Deno.mkdirSync(at.fresh)",
     "node:fs mkdir": `${FS} fs.mkdirSync(at.fresh)`,
     "remove": "Deno.removeSync(at.file)",
     "remove a tree": "Deno.removeSync(at.folder + '/sub', { recursive: true })",
-    "node:fs rm": `${FS} fs.rmSync(at.folder + "/sub", { recursive: true })`,
     "node:fs unlink": `${FS} fs.unlinkSync(at.file)`,
     "makeTempFile": "Deno.makeTempFileSync({ dir: at.folder })",
     "makeTempDir": "Deno.makeTempDirSync({ dir: at.folder })",
@@ -85,6 +91,8 @@ const writing: Way[] = [
       fs.createWriteStream(at.fresh).on("open", done).on("error", failed))`,
   }),
   ...ways(BOTH_RIGHTS, {
+    "node:fs truncate": `${FS} fs.truncateSync(at.file, 0)`,
+    "node:fs rm": `${FS} fs.rmSync(at.folder + "/sub", { recursive: true })`,
     "rename": "Deno.renameSync(at.file, at.fresh)",
     "node:fs rename": `${FS} fs.renameSync(at.file, at.fresh)`,
     "hard link": "Deno.linkSync(at.file, at.fresh)",
@@ -98,8 +106,10 @@ const writing: Way[] = [
   ...ways({ ...OPENING, grant: { read: true, write: true } }, {
     "symbolic link": "Deno.symlinkSync(at.file, at.fresh)",
     "node:fs symlink": `${FS} fs.symlinkSync(at.file, at.fresh)`,
+  }),
+  ...ways(OPENING, {
     "a device": "Deno.openSync('/dev/null', { write: true }).close()",
-    "a core pattern": "Deno.openSync('/proc/self/comm', { write: true }).close()",
+    "its own name": "Deno.openSync('/proc/self/comm', { write: true }).close()",
     "out of memory score": "Deno.openSync(`/proc/${at.host}/oom_score_adj`, { write: true }).close()",
   }),
   {
@@ -129,16 +139,20 @@ const attributes: Way[] = [
   }),
 ];
 
-const existence: Way[] = ways({ ...ASKING, grant: { read: true } }, {
-  "stat": "return Deno.statSync(at.file).size",
-  "lstat": "return Deno.lstatSync(at.file).size",
-  "node:fs stat": `${FS} return fs.statSync(at.file).size`,
-  "node:fs access": `${FS} fs.accessSync(at.file)`,
-  "node:fs statfs": `${FS} return fs.statfsSync("/").bsize`,
-  "readLink": "return Deno.readLinkSync(at.folder + '/link')",
-  "realPath": "return Deno.realPathSync(at.folder + '/link')",
-  "node:fs realpath": `${FS} return fs.realpathSync(at.folder + "/link")`,
-});
+const existence: Way[] = [
+  ...ways({ ...ASKING, grant: { read: true, sys: true } }, {
+    "node:fs access": `${FS} fs.accessSync(at.file)`,
+    "node:fs statfs": `${FS} return fs.statfsSync("/").bsize`,
+  }),
+  ...ways({ ...ASKING, grant: { read: true } }, {
+    "stat": "return Deno.statSync(at.file).size",
+    "lstat": "return Deno.lstatSync(at.file).size",
+    "node:fs stat": `${FS} return fs.statSync(at.file).size`,
+    "readLink": "return Deno.readLinkSync(at.folder + '/link')",
+    "realPath": "return Deno.realPathSync(at.folder + '/link')",
+    "node:fs realpath": `${FS} return fs.realpathSync(at.folder + "/link")`,
+  }),
+];
 
 /** The kernel asks for more than a look here. */
 const others: Way[] = ways({ ...OPENING, lesser: "EACCES" }, {
@@ -151,5 +165,15 @@ const others: Way[] = ways({ ...OPENING, lesser: "EACCES" }, {
 /** Files in all their forms. */
 export const files: Category = {
   title: "files",
-  ways: [...reading, ...links, ...procfs, ...streams, ...writing, ...attributes, ...existence, ...others],
+  ways: [
+    ...reading,
+    ...named,
+    ...links,
+    ...procfs,
+    ...streams,
+    ...writing,
+    ...attributes,
+    ...existence,
+    ...others,
+  ],
 };

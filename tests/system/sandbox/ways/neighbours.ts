@@ -9,7 +9,7 @@ export const hostLink: Category = {
       "the ring by the host's descriptor":
         "using file = Deno.openSync(`/proc/${at.host}/fd/${at.ring}`); return 1",
     }),
-    ...ways({ ...OPENING, grant: { read: true } }, {
+    ...ways(OPENING, {
       "list of the host's descriptors": "return [...Deno.readDirSync(`/proc/${at.host}/fd`)].length",
     }),
     ...ways({ ...OPENING, lesser: "EACCES" }, {
@@ -30,7 +30,7 @@ export const hostLink: Category = {
 export const neighbours: Category = {
   title: "neighbours and later tasks",
   ways: [
-    ...ways({ ...OPENING, grant: { read: true, write: true } }, {
+    ...ways(OPENING, {
       "a file in /dev/shm":
         "const path = '/dev/shm/way-' + Math.random(); Deno.openSync(path, { write: true, createNew: true }).close(); Deno.removeSync(path)",
     }),
@@ -111,7 +111,7 @@ export const cluster: Category = {
     ...ways({ ...BOTH, grant: { net: ["127.0.0.1"] } }, {
       "the controller's port": "(await Deno.connect({ hostname: '127.0.0.1', port: at.tcp })).close()",
     }),
-    ...ways({ ...OPENING, grant: { read: true } }, {
+    ...ways(OPENING, {
       "the host's arguments": "return Deno.readTextFileSync(`/proc/${at.host}/cmdline`)",
     }),
     ...ways({ ...OPENING, lesser: "EACCES" }, {

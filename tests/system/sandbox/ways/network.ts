@@ -11,7 +11,6 @@ const LOCAL = { net: ["127.0.0.1"] } as const;
 
 const tcp: Way[] = ways({ ...BOTH, grant: LOCAL }, {
   "Deno.connect": "(await Deno.connect({ hostname: '127.0.0.1', port: at.tcp })).close()",
-  "Deno.connect by number": "(await Deno.connect({ hostname: '127.1', port: at.tcp })).close()",
   "Deno.listen": "Deno.listen({ hostname: '127.0.0.1', port: 0 }).close()",
   "fetch": "return await (await fetch(`http://127.0.0.1:${at.http}/`)).text()",
   "Deno.serve":
@@ -42,6 +41,10 @@ const nodeTcp: Way[] = ways({ ...BOTH, seccomp: "EACCES", grant: LOCAL }, {
 const sockets: Way[] = ways({ deno: "refused", seccomp: "unreached", landlock: "unreached", grant: NET }, {
   "WebSocket": `${DONE} const socket = new WebSocket("ws://127.0.0.1:" + at.http + "/");
     socket.onopen = () => { socket.close(); done(); }; socket.onerror = (event) => failed(event.error ?? new Error(event.message)); })`,
+});
+
+const byNumber: Way[] = ways({ ...BOTH, grant: NET }, {
+  "Deno.connect by number": "(await Deno.connect({ hostname: '127.1', port: at.tcp })).close()",
 });
 
 /** It says nothing of why. */
@@ -93,7 +96,7 @@ const names: Way[] = [
     "Deno.resolveDns by a server":
       "return await Deno.resolveDns('x.test', 'A', { nameServer: { ipAddr: '127.0.0.1', port: at.dns } })",
   }),
-  ...ways({ deno: "refused", seccomp: "unreached", grant: NET }, {
+  ...ways({ deno: "refused", seccomp: "unreached", grant: { net: true, sys: true } }, {
     "node:dns by a server":
       `const { promises } = await import("node:dns"); const resolver = new promises.Resolver();
       resolver.setServers(["127.0.0.1:" + at.dns]); return await resolver.resolve4("x.test")`,
@@ -124,6 +127,7 @@ export const network: Category = {
   title: "network",
   ways: [
     ...tcp,
+    ...byNumber,
     ...nodeTcp,
     ...sockets,
     ...eventSource,

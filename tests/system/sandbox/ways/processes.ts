@@ -2,7 +2,8 @@
 import { BOTH, CALLING, type Category, ways } from "../way.ts";
 
 const CHILD = `const child = await import("node:child_process");`;
-const RUN = { ...BOTH, grant: { run: true, read: true } } as const;
+const RUN = { ...BOTH, grant: { run: true } } as const;
+const NODE_RUN = { ...BOTH, grant: { run: true, env: true } } as const;
 
 export const processes: Category = {
   title: "processes and signals",
@@ -14,14 +15,14 @@ export const processes: Category = {
       "its own program": "new Deno.Command(Deno.execPath(), { args: ['--version'], env: {} }).outputSync()",
       "a shell": "new Deno.Command('/bin/sh', { args: ['-c', 'true'] }).outputSync()",
     }),
-    ...ways({ ...RUN, seccomp: "unreached", landlock: "unreached" }, {
+    ...ways({ ...NODE_RUN, seccomp: "unreached", landlock: "unreached" }, {
       "execSync": `${CHILD} return child.execSync("true", { stdio: "ignore" })`,
       "spawnSync":
         `${CHILD} if (child.spawnSync("/bin/true").status !== 0) throw new Error("Command failed")`,
       "execFileSync": `${CHILD} child.execFileSync("/bin/true", { stdio: "ignore" })`,
     }),
     // Node's own interface says EACCES for whatever the kernel refused.
-    ...ways({ ...RUN, seccomp: "EACCES" }, {
+    ...ways({ ...NODE_RUN, seccomp: "EACCES" }, {
       "spawn": `${CHILD} await new Promise((done, failed) =>
         child.spawn("/bin/true").on("exit", done).on("error", failed))`,
       "exec": `${CHILD} await new Promise((done, failed) =>
@@ -67,7 +68,7 @@ export const memory: Category = {
       "/proc/<pid>/maps": "return Deno.readTextFileSync(`/proc/${at.victim}/maps`).length",
       "/proc/<pid>/environ": "return Deno.readTextFileSync(`/proc/${at.victim}/environ`).length",
     }),
-    ...ways({ deno: "refused", landlock: "EACCES", grant: { read: true } }, {
+    ...ways({ deno: "refused", landlock: "EACCES" }, {
       "/proc/<pid>/fd": "return [...Deno.readDirSync(`/proc/${at.victim}/fd`)].length",
     }),
     ...ways({ deno: "refused" }, {
