@@ -53,7 +53,9 @@ function isAllowedHarm(way: Way, walls: Switches, isCompiled: boolean): boolean 
 export function granted(ways: readonly Way[], build: Build, walls: Switches, outside: Outside): string[] {
   const isCompiled = build.name === "compiled";
   const groups = Map.groupBy(
-    waysOf(ways, build).filter(({ grant }) => grant !== undefined && !(isCompiled && grant.import)),
+    waysOf(ways, build).filter(({ grant, compiled }) =>
+      grant !== undefined && !(isCompiled && (grant.import || compiled?.always))
+    ),
     ({ grant }) => JSON.stringify(grant),
   );
   return [...groups.values()].flatMap((group) => {

@@ -70,7 +70,10 @@ const WORDS: readonly (readonly [Answer, RegExp])[] = [
   ["ENOSYS", /ENOSYS|os error 38\b/],
   ["EPERM", /EPERM|os error 1\b|not permitted/i],
   ["EACCES", /EACCES|os error 13\b|Permission ?denied/i],
-  ["unreached", /failed to connect|fetch failed|Command failed|query\w+ UNKNOWN/i],
+  [
+    "unreached",
+    /failed to connect|fetch failed|Command failed|NetworkError when|ECONNREFUSED|Error: -111$|connect UNKNOWN|query\w+ UNKNOWN/i,
+  ],
   ["gone", /is not defined|is not a function|of undefined/],
   [
     "unknown",

@@ -40,7 +40,9 @@ export interface Way extends Partial<Record<Wall, Answer>> {
   /** What lets the same code work. Values may name targets: `$file`, `$folder`, `$tcp`. */
   readonly grant?: Grantable;
   /** The walls' answers where the program is compiled: its loader asks for no permission. */
-  readonly compiled?: Partial<Record<Wall, Answer>> & { readonly always?: Answer };
+  readonly compiled?: Partial<Record<Wall, Answer>> & { readonly always?: Answer; readonly first?: Wall };
+  /** The wall that answers before the others, where it is not the first of WALLS. */
+  readonly first?: Wall;
   /** The wall that only stops it after it has done something. */
   readonly inPart?: Wall;
   /** Needs a slot of its own: it spoils what comes after it. */
@@ -79,7 +81,8 @@ export const ASKING: Said = { deno: "refused" };
 /** What a way is expected to meet in one state of the switches. */
 export function expectedAnswer(way: Way, up: Switches, isCompiled: boolean): Answer {
   const said = isCompiled && way.compiled !== undefined ? way.compiled : way;
-  for (const wall of WALLS) {
+  const { first } = said;
+  for (const wall of up.deno || first === undefined ? WALLS : [first, ...WALLS]) {
     const answer = said[wall];
     if (up[wall] && answer !== undefined) return answer;
   }

@@ -1,5 +1,5 @@
 /** Files: reading, listing, making, changing, removing, and whether they are there. */
-import { ASKING, CALLING, type Category, OPENING, type Way, ways } from "../way.ts";
+import { ASKING, BOTH, CALLING, type Category, OPENING, type Way, ways } from "../way.ts";
 
 const FS = `const fs = await import("node:fs");`;
 const READ = { ...OPENING, grant: { read: ["$folder"] } };
@@ -22,12 +22,14 @@ const reading: Way[] = ways(READ, {
   "node:fs readdir": `${FS} return fs.readdirSync(at.folder)`,
   "readDirSync": "return [...Deno.readDirSync(at.folder)].length",
   "readDir": "return (await Array.fromAsync(Deno.readDir(at.folder))).length",
-  "fetch of a file": "return await (await fetch('file://' + at.file)).text()",
   "getBuiltinModule":
     "return (await import('node:process')).default.getBuiltinModule('fs').readFileSync(at.file, 'utf8')",
 });
 
 const named: Way[] = [
+  ...ways({ ...READ, compiled: { deno: "refused", landlock: "unreached" } }, {
+    "fetch of a file": "return await (await fetch('file://' + at.file)).text()",
+  }),
   ...ways({ ...OPENING, grant: { read: true, env: true } }, {
     "process.loadEnvFile": `(await import("node:process")).default.loadEnvFile(at.folder + "/env")`,
   }),
@@ -98,7 +100,7 @@ const writing: Way[] = [
     "hard link": "Deno.linkSync(at.file, at.fresh)",
   }),
   // The copy is there when the filter refuses to set its mode.
-  ...ways({ ...BOTH_RIGHTS, seccomp: "EPERM", inPart: "seccomp" }, {
+  ...ways({ ...BOTH_RIGHTS, seccomp: "EPERM", inPart: "seccomp", compiled: { ...BOTH, first: "landlock" } }, {
     "copy": "Deno.copyFileSync(at.folder + '/empty', at.fresh)",
     "node:fs copyFile": `${FS} fs.copyFileSync(at.folder + "/empty", at.fresh)`,
     "node:fs cp": `${FS} fs.cpSync(at.folder + "/empty", at.fresh)`,
@@ -131,6 +133,9 @@ const attributes: Way[] = [
   }),
   ...ways({ ...CALLING, grant: { read: ["$folder"] } }, {
     "watch": "Deno.watchFs(at.folder).close()",
+  }),
+  // The older one says nothing of what was refused.
+  ...ways({ ...CALLING, only: "source", grant: { read: ["$folder"] } }, {
     "node:fs watch": `${FS} await new Promise((done, failed) => {
       const watcher = fs.watch(at.folder);
       watcher.on("error", failed);

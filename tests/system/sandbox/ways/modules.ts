@@ -24,10 +24,6 @@ const imports: Way[] = [
     "import from data:": `
       const text = 'export { default } from "file://' + at.folder + '/module.mjs"';
       return (await import('data:text/javascript,' + encodeURIComponent(text))).default`,
-    "import in a vm script": `
-      const vm = await import("node:vm");
-      const options = { importModuleDynamically: vm.constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER };
-      return (await vm.runInThisContext("import('file://" + at.folder + "/module.mjs')", options)).default`,
     "import by eval": "return (await (0, eval)(`import('file://${at.folder}/module.mjs')`)).default",
     "import by Function":
       "return (await new Function(`return import('file://${at.folder}/module.mjs')`)()).default",
@@ -37,6 +33,10 @@ const imports: Way[] = [
       return await run('data:text/javascript,' + encodeURIComponent(text))`,
   }),
   ...ways({ ...LOADED, only: "source" }, {
+    "import in a vm script": `
+      const vm = await import("node:vm");
+      const options = { importModuleDynamically: vm.constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER };
+      return (await vm.runInThisContext("import('file://" + at.folder + "/module.mjs')", options)).default`,
     "import of text": "return (await import('file://' + at.file, { with: { type: 'text' } })).default",
     "import from blob:": `
       const text = 'export { default } from "file://' + at.folder + '/module.mjs"';
@@ -46,7 +46,13 @@ const imports: Way[] = [
   }),
 ];
 
-const requires: Way[] = ways({ deno: "refused", landlock: "EACCES", grant: { read: ["$folder"] } }, {
+/** A compiled program looks for these in itself only. */
+const requires: Way[] = ways({
+  deno: "refused",
+  landlock: "EACCES",
+  compiled: { deno: "refused", always: "unknown" },
+  grant: { read: ["$folder"] },
+}, {
   "require of CommonJS": `${REQUIRE} return require(at.folder + "/module.cjs")`,
   "require of JSON": `${REQUIRE} return require(at.folder + "/data.json")`,
   "Module._load": `return (await import("node:module")).default._load(at.folder + "/module.cjs")`,
@@ -73,6 +79,7 @@ const remote: Way[] = [
     code: `${REQUIRE} return require("is-odd")`,
     deno: "refused",
     always: "unknown",
+    compiled: { always: "unknown" },
   },
   {
     name: "import over HTTP",

@@ -7,6 +7,8 @@ const DONE = "await new Promise((done, failed) => {";
 
 /** An error that comes where nobody awaits it. */
 const CATCH = `addEventListener("error", (event) => failed(event.error), { once: true });`;
+/** The older one says of a connection only that it failed. */
+const UNTOLD = { deno: "unreached", seccomp: "unreached", landlock: "unreached" } as const;
 const LOCAL = { net: ["127.0.0.1"] } as const;
 
 const tcp: Way[] = ways({ ...BOTH, grant: LOCAL }, {
@@ -21,21 +23,24 @@ const tcp: Way[] = ways({ ...BOTH, grant: LOCAL }, {
 });
 
 /** Node's own interface says EACCES for whatever the kernel refused. */
-const nodeTcp: Way[] = ways({ ...BOTH, seccomp: "EACCES", grant: LOCAL }, {
+const nodeTcp: Way[] = ways({ ...BOTH, seccomp: "EACCES", grant: LOCAL, compiled: UNTOLD }, {
   "node:net connect": `${NODE_NET} ${DONE}
     const socket = net.connect(at.tcp, "127.0.0.1", () => { socket.destroy(); done(); }); socket.on("error", failed); })`,
-  "node:net server": `${NODE_NET} ${DONE}
-    const server = net.createServer(); server.on("error", failed); ${CATCH}
-    server.listen(0, "127.0.0.1", () => { server.close(); done(); }); })`,
-  "node:http server": `const http = await import("node:http"); ${DONE}
-    const server = http.createServer(); server.on("error", failed); ${CATCH}
-    server.listen(0, "127.0.0.1", () => { server.close(); done(); }); })`,
   "node:http get": `const http = await import("node:http"); ${DONE}
     http.get("http://127.0.0.1:" + at.http + "/", (answer) => { answer.resume(); done(); }).on("error", failed); })`,
   "tcp_wrap":
     `const { TCP, TCPConnectWrap } = process.binding("tcp_wrap"); const tcp = new TCP(0), request = new TCPConnectWrap(); ${DONE}
     request.oncomplete = (status) => status < 0 ? failed(new Error({ "-1": "EPERM", "-13": "EACCES" }[status] ?? status)) : done();
     const status = tcp.connect(request, "127.0.0.1", at.tcp); if (status) failed(new Error(({ "-1": "EPERM", "-13": "EACCES" })[status] ?? status)); })`,
+});
+
+const nodeServers: Way[] = ways({ ...BOTH, seccomp: "EACCES", grant: LOCAL, compiled: BOTH }, {
+  "node:net server": `${NODE_NET} ${DONE}
+    const server = net.createServer(); server.on("error", failed); ${CATCH}
+    server.listen(0, "127.0.0.1", () => { server.close(); done(); }); })`,
+  "node:http server": `const http = await import("node:http"); ${DONE}
+    const server = http.createServer(); server.on("error", failed); ${CATCH}
+    server.listen(0, "127.0.0.1", () => { server.close(); done(); }); })`,
 });
 
 const sockets: Way[] = ways({ deno: "refused", seccomp: "unreached", landlock: "unreached", grant: NET }, {
@@ -77,14 +82,14 @@ const unix: Way[] = [
   ...ways({ ...CALLING, grant: UNIX }, {
     "Unix socket": "(await Deno.connect({ transport: 'unix', path: at.socket })).close()",
   }),
-  ...ways({ ...CALLING, seccomp: "EACCES", grant: UNIX }, {
+  ...ways({ ...CALLING, seccomp: "EACCES", grant: UNIX, compiled: { deno: "unreached", seccomp: "EPERM" } }, {
     "node:net to a Unix socket": `${NODE_NET} ${DONE}
     const socket = net.connect(at.socket, () => { socket.destroy(); done(); }); socket.on("error", failed); })`,
   }),
   ...ways({ ...BOTH, grant: UNIX }, {
     "listen on a Unix socket": "Deno.listen({ transport: 'unix', path: at.fresh }).close()",
   }),
-  ...ways({ ...BOTH, seccomp: "EACCES", grant: UNIX }, {
+  ...ways({ ...BOTH, seccomp: "EACCES", grant: UNIX, compiled: BOTH }, {
     "node:net server on a Unix socket": `${NODE_NET} ${DONE}
     const server = net.createServer(); server.on("error", failed); ${CATCH}
     server.listen(at.fresh, () => { server.close(); done(); }); })`,
@@ -96,7 +101,12 @@ const names: Way[] = [
     "Deno.resolveDns by a server":
       "return await Deno.resolveDns('x.test', 'A', { nameServer: { ipAddr: '127.0.0.1', port: at.dns } })",
   }),
-  ...ways({ deno: "refused", seccomp: "unreached", grant: { net: true, sys: true } }, {
+  ...ways({
+    deno: "refused",
+    seccomp: "unreached",
+    grant: { net: true, sys: true },
+    compiled: { deno: "unreached", seccomp: "unreached" },
+  }, {
     "node:dns by a server":
       `const { promises } = await import("node:dns"); const resolver = new promises.Resolver();
       resolver.setServers(["127.0.0.1:" + at.dns]); return await resolver.resolve4("x.test")`,
@@ -129,6 +139,7 @@ export const network: Category = {
     ...tcp,
     ...byNumber,
     ...nodeTcp,
+    ...nodeServers,
     ...sockets,
     ...eventSource,
     ...datagrams,

@@ -8,7 +8,7 @@ const NODE_RUN = { ...BOTH, grant: { run: true, env: true } } as const;
 export const processes: Category = {
   title: "processes and signals",
   ways: [
-    ...ways(RUN, {
+    ...ways({ ...RUN, compiled: { ...BOTH, first: "landlock" } }, {
       "Deno.Command":
         "if (new Deno.Command('/bin/true').outputSync().code !== 0) throw new Error('it failed')",
       "Deno.Command, spawned": "await new Deno.Command('/bin/true').spawn().status",
@@ -22,7 +22,7 @@ export const processes: Category = {
       "execFileSync": `${CHILD} child.execFileSync("/bin/true", { stdio: "ignore" })`,
     }),
     // Node's own interface says EACCES for whatever the kernel refused.
-    ...ways({ ...NODE_RUN, seccomp: "EACCES" }, {
+    ...ways({ ...NODE_RUN, seccomp: "EACCES", compiled: BOTH }, {
       "spawn": `${CHILD} await new Promise((done, failed) =>
         child.spawn("/bin/true").on("exit", done).on("error", failed))`,
       "exec": `${CHILD} await new Promise((done, failed) =>

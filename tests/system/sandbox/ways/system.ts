@@ -15,7 +15,6 @@ export const system: Category = {
       "systemMemoryInfo": "return Deno.systemMemoryInfo().total",
       "uid": "return Deno.uid()",
       "gid": "return Deno.gid()",
-      "umask": "return Deno.umask()",
       "os.hostname": `${OS} return os.hostname()`,
       "os.cpus": `${OS} return os.cpus().length`,
       "os.freemem": `${OS} return os.freemem()`,
@@ -26,8 +25,14 @@ export const system: Category = {
       "os.loadavg": `${OS} return os.loadavg()`,
       "os.getPriority": `${OS} return os.getPriority()`,
       "process.getuid": `${PROCESS} return process.getuid()`,
-      "process.getgroups": `${PROCESS} return process.getgroups()`,
+    }),
+    // The older one asks for no right here; it changes nothing but the child.
+    ...ways({ ...ASKING, compiled: {}, grant: { sys: true } }, {
+      "umask": "return Deno.umask()",
       "process.umask": `${PROCESS} return process.umask()`,
+    }),
+    ...ways({ ...ASKING, only: "source", grant: { sys: true } }, {
+      "process.getgroups": `${PROCESS} return process.getgroups()`,
     }),
     ...ways({ ...ASKING, seccomp: "EPERM", grant: { sys: true } }, {
       "networkInterfaces": "return Deno.networkInterfaces().length",
