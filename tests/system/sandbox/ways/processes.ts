@@ -8,10 +8,12 @@ const NODE_RUN = { ...BOTH, grant: { run: true, env: true } } as const;
 export const processes: Category = {
   title: "processes and signals",
   ways: [
+    ...ways(RUN, {
+      "Deno.Command, spawned": "await new Deno.Command('/bin/true').spawn().status",
+    }),
     ...ways({ ...RUN, compiled: { ...BOTH, first: "landlock" } }, {
       "Deno.Command":
         "if (new Deno.Command('/bin/true').outputSync().code !== 0) throw new Error('it failed')",
-      "Deno.Command, spawned": "await new Deno.Command('/bin/true').spawn().status",
       "its own program": "new Deno.Command(Deno.execPath(), { args: ['--version'], env: {} }).outputSync()",
       "a shell": "new Deno.Command('/bin/sh', { args: ['-c', 'true'] }).outputSync()",
     }),
