@@ -2,19 +2,19 @@
  * `tsparallel exec`: runs code on engines and shows what comes back: text while it is written, then value, display and error of each.
  */
 import type { Command } from "commander";
-import { numberOrNone, OptionError } from "../base/options.ts";
+import { OptionError } from "../base/options.ts";
 import type { AsyncResult } from "../client/async_result.ts";
 import type { Client } from "../client/client.ts";
 import { CLIENT_OPTIONS } from "../client/options.ts";
 import type { ExecuteResult } from "../client/load_balanced_view.ts";
 import type { TaskMetadata } from "../client/task_state.ts";
+import type { ViewOptions } from "../client/view_options.ts";
 import { addExamples, addRunFlags, addTable, type Flags, openRun, textFlag } from "./command.ts";
 import { connect } from "./connect.ts";
 import { EXIT } from "./exit_codes.ts";
 import { interruptible } from "./interrupt.ts";
 import { printable } from "./table_text.ts";
-
-const TIMEOUT = numberOrNone(null, { unit: "ms", min: 1 }, "Longest run on an engine");
+import { addTaskFlags, taskOptions } from "./task_flags.ts";
 
 /** How often the text of running tasks is looked at. */
 const LOOK_EVERY_MS = 40;
@@ -50,22 +50,21 @@ export function defineExec(command: Command): void {
     .option("--targets <ids>", "engines, like 0,2 (default: all)")
     .option("--timeout <ms>", "stop it on an engine that runs longer than this; its namespace is lost")
     .option("--json", "one JSON document at the end instead of text");
+  addTaskFlags(command);
   addExamples(command, [
     "tsparallel exec 'navigator.hardwareConcurrency'",
     "tsparallel exec 'const x = await Promise.resolve(42); x' --targets 0",
+    "tsparallel exec --allow-read=/data 'await Deno.readTextFile(\"/data/x\")'    with this permission and no other",
     "tsparallel exec --file analysis.ts --targets 0,2 --timeout 60000 --json",
   ]);
   command.action(async (code: string | undefined, flags: Flags) => {
     const run = await openRun(flags);
     const text = await codeOf(code, textFlag(flags, "file"));
     const targets = targetsOf(textFlag(flags, "targets"));
-    const runTimeoutMs = flags["timeout"] === undefined
-      ? undefined
-      : TIMEOUT.read(flags["timeout"], "--timeout") ?? undefined;
+    const asked = taskOptions(flags);
     Deno.exitCode = await interruptible(async (signal) => {
       await using client = await connect(run, { flags, signal });
-      const limits = runTimeoutMs === undefined ? {} : { limits: { runTimeoutMs } };
-      const running = start(client, { text, targets, options: { ...limits, signal } });
+      const running = start(client, { text, targets, options: { ...asked, signal } });
       const code = flags["json"] === true ? await showJson(running) : await showText(running);
       return signal.aborted ? EXIT.interrupted : code;
     });
@@ -98,7 +97,7 @@ function targetsOf(text: string | undefined): readonly number[] | "all" {
 interface Order {
   readonly text: string;
   readonly targets: readonly number[] | "all";
-  readonly options: { readonly limits?: { readonly runTimeoutMs: number }; readonly signal: AbortSignal };
+  readonly options: ViewOptions;
 }
 
 function start(client: Client, { text, targets, options }: Order): Running[] {

@@ -3,6 +3,7 @@
  */
 import type { Command } from "commander";
 import { CLIENT_OPTIONS } from "../client/options.ts";
+import { describe, readSet } from "../protocol/permissions.ts";
 import { addExamples, addRunFlags, addTable, type Flags, openRun, type Run } from "./command.ts";
 import { connect } from "./connect.ts";
 import { EXIT } from "./exit_codes.ts";
@@ -33,6 +34,9 @@ function placeOf(run: Run) {
   return { profile: run.profileName, profileDir: run.dir, clusterId: run.clusterId };
 }
 
+/** Characters of an engine's permissions in the table; all of them are in the JSON. */
+const MAX_TOLD = 60;
+
 /** The hub's answer, as far as it is shown here; what it lacks is left out. */
 export type Status = Readonly<Record<string, unknown>>;
 
@@ -60,7 +64,18 @@ export function statusText(status: Status, run: Run): string {
 }
 
 function engineTable(engines: readonly Status[]): string {
-  const heading = ["id", "host", "pid", "kind", "sandbox", "direct", "tasks", "completed"];
+  const heading = [
+    "id",
+    "host",
+    "pid",
+    "kind",
+    "sandbox",
+    "isolation",
+    "tasks may",
+    "direct",
+    "tasks",
+    "completed",
+  ];
   return tableText(
     heading,
     engines.map((engine) => [
@@ -69,11 +84,29 @@ function engineTable(engines: readonly Status[]): string {
       text(engine["pid"]),
       engine["ours"] === true ? "tsparallel" : "python",
       text(engine["sandbox"]),
+      text(engine["isolation"]),
+      permissionText(engine["permissions"]),
       text(engine["queue"]),
       text(engine["tasks"]),
       text(engine["completed"]),
     ]),
   );
+}
+
+/** What tasks may do there at most, as far as it fits into a table. */
+function permissionText(permissions: unknown): string {
+  if (typeof permissions !== "object" || permissions === null) return "-";
+  const told = toldOf(permissions);
+  return told.length <= MAX_TOLD ? told : `${told.slice(0, MAX_TOLD - 1)}…`;
+}
+
+/** A newer hub may tell of permissions that are not known here. */
+function toldOf(permissions: object): string {
+  try {
+    return describe(readSet(permissions, "permissions"));
+  } catch {
+    return JSON.stringify(permissions);
+  }
 }
 
 function text(value: unknown): string {

@@ -17,7 +17,7 @@ import { type ClusterPlace, findConnection } from "./find_connection.ts";
 import * as hub from "./hub_queries.ts";
 import { LoadBalancedView } from "./load_balanced_view.ts";
 import type { RequestOptions } from "./requests.ts";
-import { type StopReference, stopTasks } from "./stop.ts";
+import { type CancelOptions, cancelTasks, type StopReference, stopTasks } from "./stop.ts";
 import { checkIds, type Targets } from "./targets.ts";
 import type { Transport } from "./transport.ts";
 import type { BalancedOptions, ViewOptions } from "./view_options.ts";
@@ -113,9 +113,15 @@ export class Client {
     stopTasks(this.#connection, tasks, "abort");
   }
 
-  /** Stops tasks in any state. */
-  cancel(...tasks: StopReference[]): void {
-    stopTasks(this.#connection, tasks, "cancel");
+  /**
+   * Stops tasks in any state, also those of other clients by their msg_ids. Each ends with TaskCancelled, which says who stopped it and why.
+   * @returns for each msg_id what came of it: `cancelled`, `cancelling` (an engine was told), `already finished`, `already cancelled`, `not known` …
+   */
+  cancel(
+    tasks: StopReference | readonly StopReference[],
+    options: CancelOptions = {},
+  ): Promise<Readonly<Record<string, string>>> {
+    return cancelTasks(this.#connection, Array.isArray(tasks) ? tasks : [tasks as StopReference], options);
   }
 
   /** How many tasks wait or run, by engine. */
@@ -246,7 +252,7 @@ export {
   TaskTimeout,
   UnmetDependency,
 } from "../protocol/errors.ts";
-export type { Runnable, Task } from "./functions.ts";
+export type { Runnable, Task, TaskMaker } from "./functions.ts";
 export type { ExecuteResult } from "./load_balanced_view.ts";
 export type { MapOptions } from "./map.ts";
 export type { AnyIterable } from "./map_source.ts";
@@ -255,5 +261,8 @@ export type { Channel, ChannelOptions, Transport } from "./transport.ts";
 export type { PermissionName, PermissionRequest } from "../protocol/permissions.ts";
 export type { Isolation } from "../protocol/task_asks.ts";
 export type { BalancedOptions, Dependency, TaskLimits, ViewOptions } from "./view_options.ts";
+export type { By } from "../protocol/by.ts";
+export type { Attempt, DeniedAct, EndedBy, PostMortem } from "../protocol/post_mortem.ts";
+export type { CancelOptions, StopReference } from "./stop.ts";
 export type { WaitOptions } from "./waiting.ts";
 export type { Targets } from "./targets.ts";

@@ -64,7 +64,26 @@ const mappers = new WeakMap<object, Definition>();
  * await view.apply(task((x: number) => x * scale, { captures: { scale } }), 14);
  * ```
  */
-export function task<Args extends unknown[], R>(
+export const task: TaskMaker = Object.defineProperty(makeTask, "signal", {
+  get(): never {
+    throw new TypeError(
+      "Cannot use task.signal here: it is the signal of the task that runs, inside a function that runs on an engine",
+    );
+  },
+}) as TaskMaker;
+
+/** `task(function, options)`; and inside a function that runs on an engine, where `task` is global, the running task. */
+export interface TaskMaker {
+  <Args extends unknown[], R>(run: (...args: Args) => R, options?: TaskOptions): Task<Args, R>;
+  /**
+   * On an engine: aborted when the running task is cancelled. A task that looks at it may end by itself within the engine's `cancelGraceMs`, and keeps
+   * the namespace; `signal.aborted` is up to date in a loop without a pause too.
+   * @throws TypeError anywhere else
+   */
+  readonly signal: AbortSignal;
+}
+
+function makeTask<Args extends unknown[], R>(
   run: (...args: Args) => R,
   options: TaskOptions = {},
 ): Task<Args, R> {

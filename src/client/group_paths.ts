@@ -2,8 +2,10 @@
  * Groups on this client's end: its paths to the task scheduler and to our engines, and what they have in common: the numbers under which it sends, the
  * functions that it has defined, and the gate through which groups come in. Only our own controller has this end.
  */
+import type { By } from "../protocol/by.ts";
+import { cancelledHere, thisClient } from "./by.ts";
 import { setImmediate } from "node:timers";
-import { TaskAborted, TaskCancelled } from "../protocol/errors.ts";
+import { TaskAborted } from "../protocol/errors.ts";
 import type { Session } from "../protocol/frames.ts";
 import type { GroupWriter } from "../protocol/group_writer.ts";
 import { ANY, isGroup, KIND, ORIGIN, STATUS } from "../protocol/groups.ts";
@@ -183,13 +185,17 @@ export class GroupPaths implements PathHost {
     this.#host.pending.add(task);
   }
 
+  by(reason: unknown): By {
+    return thisClient(this.#host.session, reason);
+  }
+
   refuse(task: TaskState, how: StopWord, reason: unknown): void {
     const { pending } = this.#host;
     if (how === "abort") return pending.fail(task, STATUS.aborted, new TaskAborted());
     pending.fail(
       task,
       STATUS.cancelled,
-      new TaskCancelled("Cancelled before it was sent", { cause: reason }),
+      cancelledHere(this.by(reason), " before it was sent", reason),
     );
   }
 

@@ -3,6 +3,7 @@
  */
 import { type ErrorDescription, errorFromContent } from "../protocol/errors.ts";
 import type { Dictionary, Message } from "../protocol/frames.ts";
+import { readPostMortem } from "../protocol/post_mortem.ts";
 import type { Connection } from "./connection.ts";
 import { type Stored, valueOrBytes, withBuffers } from "./record_values.ts";
 import type { RequestOptions } from "./requests.ts";
@@ -103,17 +104,23 @@ function outcomeOf({ content, buffers }: Message, msgId: string): unknown {
 
 function errorOf(said: Dictionary, metadata: Dictionary): Error {
   if (said.status === "aborted") {
-    return errorFromContent({ ename: "TaskAborted", evalue: "Aborted before it ran" });
+    const { post_mortem } = dictionary(metadata.tsparallel);
+    const postMortem = readPostMortem(post_mortem);
+    return errorFromContent({ ename: "TaskAborted", evalue: "Aborted before it ran", postMortem });
   }
-  const { limit } = dictionary(metadata.tsparallel);
+  const { limit, status, post_mortem } = dictionary(metadata.tsparallel);
+  const postMortem = readPostMortem(post_mortem);
   const description: ErrorDescription = {
     ename: String(said.ename ?? "Error"),
     evalue: String(said.evalue ?? ""),
     traceback: texts(said.traceback),
     engine_info: dictionary(said.engine_info),
     ...(isLimit(limit) ? { limit } : {}),
+    postMortem,
   };
-  return errorFromContent(description, limit === undefined ? undefined : false);
+  // A task's error is the task's, whatever it calls itself.
+  const isTasks = status === "error" && (postMortem?.endedBy ?? "error") === "error";
+  return errorFromContent(description, limit === undefined ? isTasks || undefined : false);
 }
 
 /** msg_ids of all tasks in the order of their submission. */

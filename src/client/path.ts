@@ -4,6 +4,7 @@
  *
  * Everything leaves in the order in which it was submitted: a task that waits for room holds those behind it.
  */
+import { type By, writeBy } from "../protocol/by.ts";
 import { now } from "../base/clock.ts";
 import { Queue } from "../base/queue.ts";
 import { GroupWriter } from "../protocol/group_writer.ts";
@@ -31,6 +32,8 @@ export interface PathHost {
   /** Has `flush` called at the end of the current microtask turn. */
   flushLater(path: TaskPath): void;
   opened(task: TaskState): void;
+  /** This client, and why it stops a task. */
+  by(reason: unknown): By;
   /** Ends a task that was never sent. */
   refuse(task: TaskState, how: StopWord, reason: unknown): void;
   /** Ends a task that could not be sent. */
@@ -87,6 +90,8 @@ interface Waiting {
   readonly buffers: readonly Uint8Array[];
   readonly tailLength: number;
   stopped: StopWord | null;
+  /** Why it was stopped. */
+  reason?: unknown;
 }
 
 interface SentGroup {
@@ -166,8 +171,10 @@ export class TaskPath implements TaskRoute {
       waiting.stopped = how;
       this.#host.refuse(waiting.task, how, reason);
     }
-    if (this.#sending !== null && open.delete(this.#sending.task)) this.#sending.stopped = how;
-    if (open.size > 0) this.#sendStop([...open], how);
+    if (this.#sending !== null && open.delete(this.#sending.task)) {
+      Object.assign(this.#sending, { stopped: how, reason });
+    }
+    if (open.size > 0) this.#sendStop([...open], how, reason);
   }
 
   /** The engine came anew and knows nothing of what was defined. */
@@ -323,16 +330,17 @@ export class TaskPath implements TaskRoute {
       await this.#host.turn();
     }
     this.#sending = null;
-    if (waiting.stopped !== null) this.#sendStop([task], waiting.stopped);
+    if (waiting.stopped !== null) this.#sendStop([task], waiting.stopped, waiting.reason);
   }
 
-  #sendStop(tasks: readonly TaskState[], how: StopWord): void {
+  #sendStop(tasks: readonly TaskState[], how: StopWord, reason: unknown): void {
     this.flush();
     for (let from = 0; from < tasks.length; from += PATH_BOUNDS.groupNames) {
       this.#scratch.reset();
       for (const task of tasks.slice(from, from + PATH_BOUNDS.groupNames)) {
         this.#scratch.name(this.#host.client, task.n, 0, how === "abort" ? 1 : 0);
       }
+      this.#scratch.rest(writeBy(this.#host.by(reason)));
       const group = this.#host.seal(this.#scratch, KIND.cancel, this.#end.target);
       this.#end.send([...this.#end.prefix, group]);
     }

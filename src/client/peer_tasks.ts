@@ -2,8 +2,9 @@
  * Tasks that travel as Jupyter messages, one by one: the open ones by number, and how they end. A reply ends its task; so does the word that its engine
  * is gone, since nobody answers for a dead engine on the direct way.
  */
+import { cancelledHere, thisClient } from "./by.ts";
 import { now } from "../base/clock.ts";
-import { EngineError, TaskCancelled } from "../protocol/errors.ts";
+import { EngineError } from "../protocol/errors.ts";
 import { type Dictionary, findDelimiter, type Message, type Session } from "../protocol/frames.ts";
 import { STATUS } from "../protocol/groups.ts";
 import type { Engine, Engines } from "./engines.ts";
@@ -196,7 +197,8 @@ export class PeerTasks {
   /** Ends tasks here, whatever becomes of them there. */
   cancelled(tasks: readonly TaskState[], reason: unknown): void {
     for (const task of tasks) {
-      const error = new TaskCancelled("Cancelled: its engine was asked to stop", { cause: reason });
+      const by = thisClient(this.host.session, reason);
+      const error = cancelledHere(by, ": its engine was asked to stop", reason);
       this.host.pending.fail(task, STATUS.cancelled, error);
     }
   }

@@ -1,7 +1,7 @@
 /**
  * A result's bytes as what the caller gets: the value, or the error that says how the task ended.
  */
-import { type ResultRecord, STATUS } from "../protocol/groups.ts";
+import { ANY, type ResultRecord, STATUS } from "../protocol/groups.ts";
 import {
   type DeniedPermission,
   EngineError,
@@ -11,6 +11,7 @@ import {
   TaskAborted,
   TaskCancelled,
 } from "../protocol/errors.ts";
+import { type PostMortem, readPostMortem } from "../protocol/post_mortem.ts";
 import { readValue } from "../protocol/values.ts";
 import type { OutputCounts } from "./task_state.ts";
 
@@ -22,6 +23,7 @@ export interface ResultTail {
   readonly limit?: Limit;
   readonly denied?: DeniedPermission;
   readonly tries?: number;
+  readonly postMortem?: PostMortem;
 }
 
 /** How a task ended. */
@@ -46,6 +48,7 @@ export function readTail(
       ...(isObject(fields.engine_info) ? { engine: fields.engine_info } : {}),
       ...limitOf(fields.limit),
       ...deniedOf(fields.denied),
+      ...postMortemOf(fields.post_mortem),
       ...(typeof fields.tries === "number" ? { tries: fields.tries } : {}),
     };
   } catch {
@@ -74,7 +77,7 @@ export function readOutcome(
       : readValue(body, isLast ? buffers.slice(0, -1) : buffers);
     return record.status === STATUS.ok
       ? { kind: "value", value }
-      : { kind: "error", error: endError(record.status, value, tail) };
+      : { kind: "error", error: endError(record.status, value, withAttempt(tail, record)) };
   } catch (cause) {
     const text = cause instanceof Error ? cause.message : String(cause);
     return {
@@ -86,7 +89,7 @@ export function readOutcome(
 
 /** The error of a task that did not end well. */
 function endError(status: number, said: unknown, tail: ResultTail): Error {
-  const { engine, limit, denied } = tail;
+  const { engine, limit, denied, postMortem } = tail;
   if (isObject(said) && typeof said.ename === "string" && typeof said.evalue === "string") {
     const traceback = Array.isArray(said.traceback) ? said.traceback.map(String) : [];
     const content = {
@@ -97,13 +100,35 @@ function endError(status: number, said: unknown, tail: ResultTail): Error {
       ...(engine === undefined ? {} : { engine_info: engine }),
       ...(limit === undefined ? {} : { limit }),
       ...(denied === undefined ? {} : { denied }),
+      postMortem,
     };
     return errorFromContent(content, status === STATUS.error ? undefined : false);
   }
-  if (status === STATUS.aborted) return new TaskAborted();
-  if (status === STATUS.cancelled) return new TaskCancelled();
-  return new EngineError("The engine died while it had the task: it may have run", { engine });
+  if (status === STATUS.aborted) return new TaskAborted(undefined, { engine, postMortem });
+  if (status === STATUS.cancelled) return new TaskCancelled(undefined, { engine, postMortem });
+  return new EngineError("The engine died while it had the task: it may have run", { engine, postMortem });
 }
+
+function postMortemOf(value: unknown): { postMortem?: PostMortem } {
+  const postMortem = readPostMortem(value);
+  return postMortem === undefined ? {} : { postMortem };
+}
+
+/** The scheduler names the tries of a task that had several; an only one is the record's. */
+function withAttempt(tail: ResultTail, { engine, started, completed, status }: ResultRecord): ResultTail {
+  const { postMortem } = tail;
+  if (postMortem === undefined || postMortem.attempts.length > 0 || started === 0) return tail;
+  const attempt = {
+    engineId: engine === ANY ? null : engine,
+    engineUuid: tail.engine?.engine_uuid ?? null,
+    started,
+    ended: completed,
+    outcome: OUTCOMES[status] ?? "error",
+  };
+  return { ...tail, postMortem: { ...postMortem, attempts: [attempt] } };
+}
+
+const OUTCOMES = Object.keys(STATUS);
 
 function outOf(value: unknown): { out?: OutputCounts } {
   if (!Array.isArray(value)) return {};

@@ -7,7 +7,7 @@ import { encodeValue } from "../protocol/values.ts";
 import type { ChildUsage } from "./child_usage.ts";
 import type { EngineCore } from "./core.ts";
 import type { Ending } from "./core_types.ts";
-import type { ChildEnd, SlotHandle, SlotSink, WallReport } from "./slot_contract.ts";
+import type { ChildEnd, Denial, SlotHandle, SlotSink, WallReport } from "./slot_contract.ts";
 import type { DriverHooks } from "./slot_driver.ts";
 import type { LimitHit } from "./task_limits.ts";
 
@@ -99,6 +99,10 @@ export class ChildSink implements SlotSink {
   #cleared(ticket: number, place: number, startedAt: number, finishedAt: number): void {
     this.#core.renew(this.#parts.lane);
     this.#hooks.result(ticket, place, true, encodeValue(null).body, 0, startedAt, finishedAt);
+  }
+
+  denied(ticket: number, acts: readonly Denial[]): void {
+    if (this.#core.table.at(ticket) >= 0) this.#hooks.denied(ticket, acts);
   }
 
   tooLarge(ticket: number, bytes: number, startedAt: number, finishedAt: number): void {

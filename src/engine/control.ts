@@ -1,14 +1,15 @@
 /**
  * The control channel: requests that are answered while code runs.
  */
+import { type By, byOf } from "../protocol/by.ts";
 import type { Dictionary, Message, Session } from "../protocol/frames.ts";
 import { engineRequest, isEngineRequest, ShapeError } from "../protocol/shapes.ts";
 import { kernelInfo } from "./kernel_info.ts";
 
 /** What a control request can do to an engine. */
 export interface ControlActions {
-  /** Aborts these of a peer's requests; all that waits if there are none. */
-  abort(msgIds: readonly string[]): void;
+  /** Aborts these of a peer's requests; all that waits if there are none. @param by the scheduler says that somebody stops them in any state */
+  abort(msgIds: readonly string[], by?: By): void;
   /** Empties the namespace, then calls back with what went wrong, or null. */
   clear(done: (failure: string | null) => void): void;
   /** Stops what runs. */
@@ -53,7 +54,7 @@ export class Control {
     switch (message.header.msg_type) {
       case "abort_request": {
         const { msg_ids } = engineRequest("abort_request", content);
-        this.#actions.abort(typeof msg_ids === "string" ? [msg_ids] : msg_ids);
+        this.#actions.abort(typeof msg_ids === "string" ? [msg_ids] : msg_ids, cancelOf(content));
         return this.#reply(message, { status: "ok" });
       }
       case "clear_request":
@@ -103,6 +104,13 @@ export class Control {
     const options = { parent: message.header, metadata: { engine: this.#session.session } };
     this.#send([...message.idents, ...this.#session.message(type, content, options)]);
   }
+}
+
+/** The extension of `abort_request`: a cancel. */
+function cancelOf({ tsparallel }: Dictionary): By | undefined {
+  if (typeof tsparallel !== "object" || tsparallel === null || !("cancel" in tsparallel)) return undefined;
+  const { who, why }: { who?: unknown; why?: unknown } = { ...tsparallel.cancel as object };
+  return byOf(who, why);
 }
 
 function failure(ename: string, evalue: string): Dictionary {

@@ -170,7 +170,7 @@ export class EngineCore<Key extends LaneKey = LaneKey> {
    */
   finish(ticket: number, startedAt: number, finishedAt: number, hit: LimitHit | null = null): boolean {
     const { table, lanes } = this, place = table.at(ticket);
-    if (place < 0 || table.state[place]! < STATE.handed) return false;
+    if (!table.isInSlot(ticket)) return false;
     table.startedAt[place] = startedAt;
     this.#inSlot.leave(place);
     if (this.#inSlot.running === ticket) this.#inSlot.running = 0;
@@ -203,7 +203,7 @@ export class EngineCore<Key extends LaneKey = LaneKey> {
   /** Forgets a task that was finished. */
   release(ticket: number): void {
     const place = this.table.at(ticket);
-    if (place < 0) return;
+    if (place < 0 || this.table.state[place] === STATE.dying) return;
     this.#stops.remove(ticket, place);
     this.#afterTask();
   }
@@ -230,6 +230,9 @@ export class EngineCore<Key extends LaneKey = LaneKey> {
         break;
       case "child_ended":
         this.#childEnded(this.lanes.at(event.lane), event.end, event.at);
+        break;
+      case "child_killed":
+        this.#stops.dead(event.ticket, event.end, this.name);
         break;
       case "cancel":
         this.#cancel(event.names);
@@ -279,9 +282,22 @@ export class EngineCore<Key extends LaneKey = LaneKey> {
     this.#supply.tick(at);
   }
 
-  /** See `Stops`. */
-  confirmKill(ticket: number, lane: number): boolean {
-    return this.#stops.confirmKill(ticket, lane);
+  /**
+   * After a last look: whether the task still runs, and its child shall die. Then its lane has room for the next one at once; `child_killed` is to be
+   * told when it is dead. Ticket 0: without a question, and `child_ended` is to be told.
+   */
+  confirmKill(ticket: number, laneNumber: number): boolean {
+    const lane = this.lanes.at(laneNumber);
+    if (!this.#stops.confirmKill(ticket, laneNumber)) return false;
+    if (ticket === 0) {
+      lane.child.state = "dying";
+      return true;
+    }
+    this.lanes.worked(Infinity);
+    this.#isWorn = false;
+    lane.child.retired();
+    this.#supply.want(lane);
+    return true;
   }
 
   /** See `Stops`. */
@@ -333,8 +349,9 @@ export class EngineCore<Key extends LaneKey = LaneKey> {
     this.#supply.close();
     this.table.forEach((place) => {
       const ticket = this.table.ticketOf(place);
-      const hasStarted = this.table.state[place] === STATE.started;
-      const why = lost(this.name, reason, hasStarted);
+      const hasStarted = this.table.state[place]! >= STATE.started;
+      const isDying = this.table.state[place] === STATE.dying;
+      const why = (isDying ? this.#stops.why(ticket) : null) ?? lost(this.name, reason, hasStarted);
       if (hasStarted) this.#stops.conclude(ticket, place, why);
       else this.#stops.stop(ticket, this.table.scheduled[place] === 1 ? RECALLED : why);
     });
@@ -360,7 +377,7 @@ export class EngineCore<Key extends LaneKey = LaneKey> {
     const { table } = this, inSlot = this.#inSlot, started = new Set(end.started);
     for (let i = inSlot.tickets.length - 1; i >= 0; i--) {
       const ticket = inSlot.tickets.get(i), place = table.at(ticket);
-      if (place < 0 || table.state[place]! < STATE.handed) continue;
+      if (!table.isInSlot(ticket)) continue;
       inSlot.leave(place);
       const hasStarted = table.state[place] === STATE.started || started.has(ticket);
       if (hasStarted) lane.child.worked();

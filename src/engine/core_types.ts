@@ -1,15 +1,12 @@
 /**
  * What happens to an engine and what its core wants done, as data.
  */
+import type { By } from "../protocol/by.ts";
 import type { LaneKey } from "./lanes.ts";
 import type { Piece } from "./piece_store.ts";
 import type { LimitHit, TaskLimits } from "./task_limits.ts";
 
-/** Who stopped a task, and why, in their own words. */
-export interface By {
-  readonly who: string;
-  readonly why: string;
-}
+export type { By };
 
 /** Names a task as the wire does. */
 export interface TaskName {
@@ -41,6 +38,8 @@ export type EndedBy = "error" | "exit" | "signal" | "limit" | "cancel" | "protoc
 export type Event =
   | { readonly kind: "child_ready"; readonly lane: number; readonly at: number }
   | { readonly kind: "child_ended"; readonly lane: number; readonly end: Ending; readonly at: number }
+  /** The child that was killed for this task is dead. */
+  | { readonly kind: "child_killed"; readonly ticket: number; readonly end: Ending; readonly at: number }
   | { readonly kind: "cancel"; readonly names: readonly TaskName[]; readonly at: number }
   | { readonly kind: "recall"; readonly count: number; readonly at: number }
   /** Stops what runs: a task that waits is told to wait no longer; one that does not heed it is stopped with its process. */

@@ -2,6 +2,7 @@
  * Everything that an engine is to Python's clients and to Jupyter's front-ends: their requests, their history, their input, and the ports by
  * which front-ends come.
  */
+import type { By } from "../protocol/by.ts";
 import type { Logger } from "../base/log.ts";
 import type { Context } from "../wire/context.ts";
 import type { SyncPoller } from "../wire/poll.ts";
@@ -68,10 +69,12 @@ export class FrontEnds {
       background: parts.background,
     });
     const abortWaiting = (ns: readonly number[]) => own.abort(ns);
+    const cancel = (ns: readonly number[], by: By) => own.cancel(ns, by);
     this.applies = new PeerApplies({
       iopub,
       replies,
       abortWaiting,
+      cancel,
       enqueue: (request) => own.apply(request),
       nextNumber: () => this.requests.nextNumber(),
       epoch: parts.epoch,
@@ -85,6 +88,7 @@ export class FrontEnds {
       input,
       execute: (request) => own.execute(request),
       abortWaiting,
+      cancel,
       applies: this.applies,
     });
   }

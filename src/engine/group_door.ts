@@ -1,5 +1,5 @@
 /**
- * Where groups come in to an engine: only the scheduler's on its path, only clients' on the direct one, each once. What fails is dropped, counted, and said once per peer.
+ * Where groups come in to an engine: only the scheduler's on its path, clients' and what stops their tasks on the direct one, each once. What fails is dropped, counted, and said once per peer.
  */
 import { Complaints } from "../base/complaints.ts";
 import type { Logger } from "../base/log.ts";
@@ -10,6 +10,9 @@ import type { Mac } from "../protocol/mac.ts";
 
 /** What an engine is sent. */
 const KINDS: ReadonlySet<number> = new Set([KIND.tasks, KIND.cancel, KIND.chunk, KIND.recall]);
+
+/** The scheduler's path counts by itself; what schedulers say on the direct path is numbered anew there. */
+const SCHEDULED = -1;
 
 export class GroupDoor {
   readonly #check: GroupCheck;
@@ -37,7 +40,7 @@ export class GroupDoor {
   open(id: number, nonce: bigint | null): void {
     if (nonce !== this.#nonce) this.#lastSeq.clear();
     // The scheduler counts anew with each registration.
-    this.#lastSeq.delete(ORIGIN.scheduler);
+    this.#lastSeq.delete(SCHEDULED);
     this.#id = id;
     this.#nonce = nonce;
   }
@@ -58,7 +61,7 @@ export class GroupDoor {
       const header = this.#check.open(frame, this.#nonce);
       const why = this.#refusal(header, isScheduled);
       if (why !== null) return this.drop(`${path}, origin ${header.origin}`, why);
-      this.#lastSeq.set(header.origin, header.seq);
+      this.#lastSeq.set(isScheduled ? SCHEDULED : header.origin, header.seq);
       return header;
     } catch (error) {
       return this.drop(path, error instanceof Error ? error.message : String(error));
@@ -69,9 +72,11 @@ export class GroupDoor {
     const { kind, target, origin, seq } = header;
     if (!KINDS.has(kind)) return `a group of kind ${kind}, which engines do not take`;
     if (target !== this.#id && target !== ANY) return `a group for engine ${target}`;
-    const isRight = isScheduled ? origin === ORIGIN.scheduler : origin < ORIGIN.engineBit;
+    const isRight = isScheduled
+      ? origin === ORIGIN.scheduler
+      : origin < ORIGIN.engineBit || (origin === ORIGIN.scheduler && kind === KIND.cancel);
     if (!isRight) return "a sender that does not belong there";
-    const last = this.#lastSeq.get(origin) ?? 0;
+    const last = this.#lastSeq.get(isScheduled ? SCHEDULED : origin) ?? 0;
     return seq > last ? null : `a replayed group (${seq} after ${last})`;
   }
 }

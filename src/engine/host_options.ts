@@ -27,8 +27,6 @@ export interface EngineHostOptions extends Partial<Omit<EngineOptions, "permissi
   readonly clusterId?: string | undefined;
   /** Ids to ask the hub for: of the first engine, the others get the next ones; or one for each. */
   readonly id?: number | readonly number[] | undefined;
-  /** Children kept ready with what most tasks need. Default 1; where each task has its own, 2. */
-  readonly decidedSpares?: number | undefined;
   /** A Jupyter connection file: the engine is a kernel there too. With several engines its name has `{id}` in it. */
   readonly kernelFile?: string | undefined;
   /** Jupyter has started this program. */

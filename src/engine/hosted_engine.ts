@@ -211,7 +211,7 @@ export class HostedEngine {
 
   /** What control requests of the cluster can do. */
   readonly #actions: ControlActions = {
-    abort: (msgIds) => msgIds.length === 0 ? this.#own.abortAll() : this.#peers.abort(msgIds),
+    abort: (msgIds, by) => msgIds.length === 0 ? this.#own.abortAll() : this.#peers.abort(msgIds, by),
     clear: (done) => this.#own.clear(done),
     interrupt: (how) => {
       // What has begun by now is told, not stopped.
@@ -261,6 +261,7 @@ export class HostedEngine {
       session: this.#parts.session,
       wantedId: this.#parts.wantedId,
       sandbox,
+      offer: this.#parts.grants.offer,
       timeoutMs: this.#parts.registrationTimeoutMs,
       log: this.#log,
       events: {

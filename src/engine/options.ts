@@ -53,6 +53,11 @@ export const ENGINE_OPTIONS = {
     "Most processes that an engine keeps, one for each set of needs",
   ),
   spares: number(1, { unit: "n", max: 100 }, "Processes kept ready that may still become anything"),
+  decidedSpares: numberOrNone(
+    null,
+    { unit: "n", max: 100 },
+    "Processes kept ready with what most tasks need; unset: 1, with isolation process 2",
+  ),
   waitMs: number(30_000, { unit: "ms" }, "How long the controller's file may take to appear"),
   timeoutMs: number(5000, { unit: "ms", min: 1 }, "How long the hub may take to answer a registration"),
   heartbeatMisses: number(

@@ -3,6 +3,7 @@
  */
 import { now } from "../base/clock.ts";
 import { isoTime, type ParentHeader } from "../protocol/frames.ts";
+import { type DeniedPermission, PermissionDenied } from "../protocol/errors.ts";
 import { OP, RESULT_FLAG, STATUS, type TaskRecord } from "../protocol/groups.ts";
 import { encodeValue, readValue } from "../protocol/values.ts";
 import type { Usage } from "./child_usage.ts";
@@ -17,7 +18,7 @@ import { type Death, jsonOf, type PostMortem, postMortemOf } from "./post_mortem
 import type { PeerExecute, PeerRequests } from "./peer_requests.ts";
 import { ResultPieces } from "./result_pieces.ts";
 import type { ResultSender, Route } from "./result_sender.ts";
-import type { WallReport } from "./slot_contract.ts";
+import type { Denial, WallReport } from "./slot_contract.ts";
 import type { DriverHooks } from "./slot_driver.ts";
 import type { LimitHit } from "./task_limits.ts";
 
@@ -45,11 +46,13 @@ interface TailParts {
   readonly op?: number;
   readonly limit?: LimitHit | null;
   readonly postMortem?: PostMortem | null;
+  readonly denied?: DeniedPermission | undefined;
 }
 
 type PeerTask = PeerExecute | PeerApply | InternalTask;
 
 const encoder = new TextEncoder();
+const MAX_DENIED = 1024;
 /** The end of a task that threw. */
 const FAILED = { endedBy: "error", end: null, limit: null, by: null } as const;
 const METHOD: Readonly<Record<number, string>> = {
@@ -63,6 +66,8 @@ const METHOD: Readonly<Record<number, string>> = {
 export class Outlet implements DriverHooks {
   readonly #parts: OutletParts;
   readonly #pieces = new ResultPieces();
+  /** What open tasks were not allowed to do. */
+  readonly #denied = new Map<number, readonly Denial[]>();
 
   constructor(parts: OutletParts) {
     this.#parts = parts;
@@ -158,6 +163,18 @@ export class Outlet implements DriverHooks {
     else peer.done(isOk ? null : "The engine could not do it", whole, large);
   }
 
+  denied(ticket: number, acts: readonly Denial[]): void {
+    if (this.#denied.size >= MAX_DENIED) this.#denied.clear();
+    this.#denied.set(ticket, acts);
+  }
+
+  #deniedOf(ticket: number): readonly Denial[] {
+    if (this.#denied.size === 0) return [];
+    const acts = this.#denied.get(ticket) ?? [];
+    this.#denied.delete(ticket);
+    return acts;
+  }
+
   answer(answer: Answer): void {
     const lastOutput = this.#parts.iopub.lastOf(answer.ticket);
     const out = this.#parts.iopub.finished(answer.ticket);
@@ -173,9 +190,19 @@ export class Outlet implements DriverHooks {
     this.#write({ ...answer, out, key, epoch, postMortem });
   }
 
-  #postMortem(key: ChildKey, ticket: number, death: Omit<Death, "key" | "usage" | "sandbox">): PostMortem {
+  #postMortem(
+    key: ChildKey,
+    ticket: number,
+    death: Omit<Death, "key" | "usage" | "sandbox" | "denied">,
+  ): PostMortem {
     const { usage, sandbox } = this.#parts;
-    return postMortemOf({ ...death, key, usage: usage(ticket), sandbox: sandbox() });
+    return postMortemOf({
+      ...death,
+      key,
+      usage: usage(ticket),
+      sandbox: sandbox(),
+      denied: this.#deniedOf(ticket),
+    });
   }
 
   /** Answers a task that could not be taken. */
@@ -197,6 +224,7 @@ export class Outlet implements DriverHooks {
       limit: null,
       out: null,
       postMortem: null,
+      denied: deniedOf(error),
       key: core.lanes.default.key,
       epoch: core.epoch,
     });
@@ -219,6 +247,7 @@ export class Outlet implements DriverHooks {
     readonly limit: LimitHit | null;
     readonly out: readonly number[] | null;
     readonly postMortem: PostMortem | null;
+    readonly denied?: DeniedPermission | undefined;
     readonly key: ChildKey;
     readonly epoch: number;
   }): void {
@@ -241,13 +270,14 @@ export class Outlet implements DriverHooks {
     );
   }
 
-  #tail({ key, out, op, limit = null, postMortem = null }: TailParts): Uint8Array {
+  #tail({ key, out, op, limit = null, postMortem = null, denied }: TailParts): Uint8Array {
     const { core, uuid, engineId } = this.#parts, { default: lane } = core.lanes;
     const engine_info = { engine_id: engineId(), engine_uuid: uuid, method: METHOD[op ?? 0] };
     return encoder.encode(JSON.stringify({
       ...(out === null ? {} : { out }),
       ...(op === undefined ? {} : { engine_info }),
       ...(limit === null ? {} : { limit }),
+      ...(denied === undefined ? {} : { denied }),
       ...(key.permissions === lane.key.permissions ? {} : { permissions: jsonOf(key) }),
       ...(key.isolation === lane.key.isolation ? {} : { isolation: key.isolation }),
       ...(postMortem === null ? {} : { post_mortem: postMortem }),
@@ -275,6 +305,15 @@ export class Outlet implements DriverHooks {
       version: "5.4",
     };
   }
+}
+
+/** What a task was refused for, where that is why. */
+function deniedOf(error: Error): DeniedPermission | undefined {
+  if (!(error instanceof PermissionDenied)) return undefined;
+  const { permission, value, where } = error;
+  return permission === undefined || value === undefined || where === undefined
+    ? undefined
+    : { permission, value, where };
 }
 
 function asPeer(peer: unknown): PeerTask | undefined {

@@ -13,7 +13,7 @@ import {
 import type { ConsoleMaker } from "./realm.ts";
 import { CONTROL } from "./ring.ts";
 
-const { store } = Atomics;
+const { load, store } = Atomics;
 
 /** One of the two streams. */
 export interface TextCounter {
@@ -36,6 +36,8 @@ class CountedStream implements TextCounter {
     this.#dropsBells = dropsBells;
     this.#words = words;
     this.#word = word;
+    // A Worker before this one may have written too.
+    this.#written = load(words, word);
   }
 
   get written(): number {

@@ -1,6 +1,7 @@
 /**
  * Tasks that came in no group: cells of peers and what control requests need from the slot. They wait in the same queue as all others.
  */
+import type { By } from "../protocol/by.ts";
 import { now } from "../base/clock.ts";
 import { emptyTask, INLINE_BODY_BYTES, OP } from "../protocol/groups.ts";
 import { encodeValue } from "../protocol/values.ts";
@@ -86,6 +87,12 @@ export class OwnTasks {
   /** Aborts cells of peers that have not begun. */
   abort(ns: readonly number[]): void {
     this.#abort(ns.map((n) => ({ client: PEER_CLIENT, n })));
+  }
+
+  /** Stops requests of peers in any state. */
+  cancel(ns: readonly number[], by: By): void {
+    const names = ns.map((n) => ({ client: PEER_CLIENT, n, waitingOnly: false, by }));
+    if (names.length > 0) this.#core.step({ kind: "cancel", names, at: now() });
   }
 
   /** Aborts everything that has not begun. */

@@ -2,6 +2,7 @@
  * apply_requests of peers in the engine host: they wait in the same queue as everything else, their buffers pass to the slot unread
  * (`python_calls.ts` says why), and what comes back becomes an apply_reply.
  */
+import type { By } from "../protocol/by.ts";
 import { STATUS } from "../protocol/groups.ts";
 import type { Message } from "../protocol/frames.ts";
 import { readValue } from "../protocol/values.ts";
@@ -25,6 +26,7 @@ export interface PeerApplyParts {
   readonly enqueue: (request: PeerApply) => boolean;
   /** Aborts requests of peers that have not begun. */
   readonly abortWaiting: (ns: readonly number[]) => void;
+  readonly cancel: (ns: readonly number[], by: By) => void;
   /** A number that no other request of a peer has. */
   readonly nextNumber: () => number;
   readonly replies: PeerReplies;
@@ -137,9 +139,13 @@ export class PeerApplies {
     this.#parts.replies.aborted(request);
   }
 
-  /** Aborts by msg_id what waits, and what is still to come. */
-  abort(msgIds: readonly string[]): void {
+  /** Aborts by msg_id what waits, and what is still to come; where somebody stops them in any state, what runs too. */
+  abort(msgIds: readonly string[], by?: By): void {
     const wanted = new Set(msgIds);
+    if (by !== undefined) {
+      const open = [...this.#open.values()].filter(({ header }) => wanted.delete(header.msg_id));
+      this.#parts.cancel(open.map(({ n }) => n), by);
+    }
     const waiting = [...this.#open.values()].filter(({ header, isBusy }) =>
       wanted.delete(header.msg_id) && !isBusy
     );

@@ -2,6 +2,7 @@
  * Requests of peers on the shell sockets: Jupyter messages, one by one. Cells run as our own tasks do; functions of Python are
  * `peer_apply.ts`, the questions of front-ends `kernel_requests.ts`.
  */
+import type { By } from "../protocol/by.ts";
 import { ORIGIN, STATUS } from "../protocol/groups.ts";
 import type { Dictionary, Header, Message } from "../protocol/frames.ts";
 import { engineRequest, ShapeError } from "../protocol/shapes.ts";
@@ -51,6 +52,7 @@ export interface PeerParts {
   readonly execute: (request: PeerExecute) => boolean;
   /** Aborts queued cells of peers. */
   readonly abortWaiting: (ns: readonly number[]) => void;
+  readonly cancel: (ns: readonly number[], by: By) => void;
   readonly applies: PeerApplies;
 }
 
@@ -259,9 +261,13 @@ export class PeerRequests {
     this.#parts.history.newSession();
   }
 
-  /** Aborts by msg_id what waits, and what is still to come. */
-  abort(msgIds: readonly string[]): void {
+  /** Aborts by msg_id what waits, and what is still to come; where somebody stops them in any state, what runs too. */
+  abort(msgIds: readonly string[], by?: By): void {
     const wanted = new Set(msgIds);
+    if (by !== undefined) {
+      const open = [...this.#open.values()].filter(({ header }) => wanted.delete(header.msg_id));
+      this.#parts.cancel(open.map(({ n }) => n), by);
+    }
     const waiting: number[] = [];
     for (const request of this.#open.values()) {
       if (!wanted.delete(request.header.msg_id) || request.isBusy) continue;
@@ -273,7 +279,7 @@ export class PeerRequests {
       this.#aborted.delete(id);
     }
     this.#parts.abortWaiting(waiting);
-    this.#parts.applies.abort(msgIds);
+    this.#parts.applies.abort(msgIds, by);
   }
 
   /** The controller has given the engine up, and the queue is empty: nobody waits for cells but front-ends of its own, who are told. */

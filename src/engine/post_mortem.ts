@@ -2,10 +2,12 @@
  * What is known of a task that did not end well, as its result's tail and its record tell it (PROTOCOL.md, "Tails"). Everything in it was seen by the host
  * from outside, but for the last output, which is the task's own.
  */
+import type { By } from "../protocol/by.ts";
 import { toJson } from "../protocol/permissions.ts";
 import type { Usage } from "./child_usage.ts";
-import type { By, EndedBy, Ending } from "./core_types.ts";
+import type { EndedBy, Ending } from "./core_types.ts";
 import type { ChildKey } from "./grants.ts";
+import type { Denial } from "./slot_contract.ts";
 import type { LimitHit } from "./task_limits.ts";
 
 /** What an end is made of. */
@@ -22,28 +24,21 @@ export interface Death {
   readonly lastOutput: string;
   readonly key: ChildKey;
   readonly sandbox: string;
+  readonly denied: readonly Denial[];
 }
 
-/** An act that was not allowed, as the slot's runtime told it. */
-export interface DeniedAct {
-  readonly permission: string;
-  readonly value: string;
-  readonly times: number;
-  readonly where: string;
-}
-
-/** The same as JSON. */
+/** The same as JSON; what is not known, or was not so, is absent. */
 export interface PostMortem {
   readonly ended_by: EndedBy;
-  readonly exit_code: number | null;
-  readonly signal: number | null;
-  readonly limit: LimitHit | null;
+  readonly exit_code?: number;
+  readonly signal?: number;
+  readonly limit?: LimitHit;
   readonly run_ms: number;
   readonly cpu_ms: number;
   readonly peak_memory_mb: number;
-  readonly denied: readonly DeniedAct[];
+  readonly denied: readonly Denial[];
   readonly last_output: string;
-  readonly by: By | null;
+  readonly by?: By;
   readonly permissions: unknown;
   readonly isolation: string;
   readonly sandbox: string;
@@ -52,20 +47,20 @@ export interface PostMortem {
 /** Permissions as JSON, made once for each set. */
 const permissionsOf = new WeakMap<object, unknown>();
 
-export function postMortemOf(death: Death, denied: readonly DeniedAct[] = []): PostMortem {
-  const { endedBy, end, limit, by, startedAt, finishedAt, usage, lastOutput, key, sandbox } = death;
+export function postMortemOf(death: Death): PostMortem {
+  const { endedBy, end, limit, by, startedAt, finishedAt, usage, lastOutput, key, sandbox, denied } = death;
   const hasStarted = startedAt > 0;
   return {
     ended_by: endedBy,
-    exit_code: end?.code ?? null,
-    signal: end?.signal ?? null,
-    limit,
+    ...(end === null || end.code === null ? {} : { exit_code: end.code }),
+    ...(end === null || end.signal === null ? {} : { signal: end.signal }),
+    ...(limit === null ? {} : { limit }),
     run_ms: hasStarted ? rounded(Math.max(0, finishedAt - startedAt)) : 0,
     cpu_ms: rounded(usage.cpuMs),
     peak_memory_mb: rounded(usage.peakBytes / 2 ** 20),
     denied,
     last_output: lastOutput,
-    by,
+    ...(by === null ? {} : { by }),
     permissions: jsonOf(key),
     isolation: key.isolation,
     sandbox,

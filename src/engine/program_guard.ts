@@ -21,7 +21,7 @@ export class ProgramGuard {
     const line = pipe(), output = pipe();
     try {
       // The group is there as long as one of its processes is: its number is nobody else's.
-      const command = [SHELL, "-c", `read x; kill -9 -- -${group}`];
+      const command = [SHELL, "-c", `read x; kill -s KILL -- -${group}`];
       const pid = spawn({ command, env: {}, stdio: [line.read, output.write, output.write] });
       return new ProgramGuard(pid, line.write);
     } catch (error) {

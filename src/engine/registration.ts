@@ -5,6 +5,7 @@
 import type { Logger } from "../base/log.ts";
 import { BadMessage, type Dictionary, type Session } from "../protocol/frames.ts";
 import { EXTENSION_VERSION } from "../protocol/messages.ts";
+import { type Offer, offerJson } from "../protocol/task_asks.ts";
 
 /** What the hub granted. */
 export interface Registered {
@@ -32,6 +33,8 @@ export interface RegistrationParts {
   readonly session: Session;
   readonly wantedId: number | undefined;
   readonly sandbox: string;
+  /** What its tasks may ask for. */
+  readonly offer: Offer;
   readonly timeoutMs: number;
   readonly events: RegistrationEvents;
   readonly log: Logger;
@@ -81,11 +84,17 @@ export class Registration {
   }
 
   #ask(at: number): void {
-    const { session, socket, sandbox, timeoutMs } = this.#parts;
+    const { session, socket, sandbox, offer, timeoutMs } = this.#parts;
     const content: Dictionary = {
       uuid: session.session,
       ...(this.#wantedId === undefined ? {} : { id: this.#wantedId }),
-      tsparallel: { version: EXTENSION_VERSION, host: Deno.hostname(), pid: Deno.pid, sandbox },
+      tsparallel: {
+        version: EXTENSION_VERSION,
+        host: Deno.hostname(),
+        pid: Deno.pid,
+        sandbox,
+        permissions: offerJson(offer),
+      },
     };
     socket.send(session.message("registration_request", content));
     this.#tries++;

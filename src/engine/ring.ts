@@ -104,7 +104,15 @@ export const RESULT = {
 } as const;
 
 /** `tooLarge` is an answer whose body says in digits how many bytes the result has at least. */
-export const RESULT_KIND = { ready: 1, ok: 2, error: 3, event: 4, chunk: 5, tooLarge: 6 } as const;
+export const RESULT_KIND = { ready: 1, ok: 2, error: 3, event: 4, chunk: 5, tooLarge: 6, denied: 7 } as const;
+
+/**
+ * What a task was not allowed to do: records of words, then text (permission, value, where, with zeros between). A record without times is
+ * none. Written by the Worker; `denied` is a copy of all of them, ahead of an error.
+ */
+export const DENIALS = { ticket: 0, times: 1, length: 2, text: 4, most: 32 } as const;
+export const DENIAL_BYTES = 512;
+export const DENIAL_WORDS = DENIAL_BYTES / 4;
 
 /** The doorbell's byte on fd 0 and fd 1. */
 export const BELL = 0;
@@ -125,6 +133,8 @@ export interface RingLayout {
   readonly arenaOut: number;
   /** Text of what the host tells a task. */
   readonly input: number;
+  /** What the running task was not allowed. */
+  readonly denials: number;
   readonly total: number;
 }
 
@@ -154,7 +164,8 @@ export function ringLayout(entries: number, ringBytes: number, arenaBytes: numbe
     arenaIn,
     arenaOut,
     input: arenaOut + arena,
-    total: arenaOut + arena + INPUT_BYTES,
+    denials: arenaOut + arena + INPUT_BYTES,
+    total: arenaOut + arena + INPUT_BYTES + DENIALS.most * DENIAL_BYTES,
   };
 }
 

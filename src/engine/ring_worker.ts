@@ -76,6 +76,21 @@ export class WorkerRing {
     this.#arenaMarks = new Float64Array(layout.entries);
   }
 
+  /** Goes on where the Worker before this one has left off, once the host has taken everything of that. */
+  takeOver(): void {
+    const words = this.#words;
+    this.#requestTail = load(words, CONTROL.requestTail);
+    this.#request = this.#layout.requests / 4 + (this.#requestTail & this.#mask) * ENTRY_WORDS;
+    this.#resultHead = load(words, CONTROL.resultHead);
+    this.#told = load(words, CONTROL.told);
+    while (load(words, CONTROL.resultTail) !== this.#resultHead) {
+      store(words, CONTROL.wantsRoom, 1);
+      if (load(words, CONTROL.resultTail) !== this.#resultHead) this.waitForBell();
+    }
+    store(words, CONTROL.wantsRoom, 0);
+    this.#resultTail = this.#resultHead;
+  }
+
   /** Whether a request waits; its fields are read with `field`. */
   get hasRequest(): boolean {
     return load(this.#words, CONTROL.requestHead) !== this.#requestTail;

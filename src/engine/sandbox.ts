@@ -22,6 +22,8 @@ import { BELL, CONTROL, ringLayout } from "./ring.ts";
 import { CHILD_PHASE, type Job, readFrame, type ToldGrant, wallsOf } from "./slot_job.ts";
 import type { WallPlan } from "./wall_plan.ts";
 import { revoke, withoutUnixPlaces, type WorkerRights } from "./worker_permissions.ts";
+import { WorkerSeries } from "./worker_series.ts";
+import type { Grant } from "./slot_contract.ts";
 import type { WorkerStart } from "./sandbox_worker.ts";
 
 /** The Worker's code and the text of its tools for cells; the build puts them in. */
@@ -103,27 +105,33 @@ function makeWorker(permissions: WorkerRights | "inherit"): Worker {
   }
 }
 
-function startWorker(job: Job, memory: ArrayBuffer, rights: WorkerRights, walls: Walls): void {
-  const worker = makeWorker(job.walls.deno ? rights : "inherit");
-  if (job.walls.deno) revoke(PERMISSION_NAMES);
-  // What gets here ended the Worker; this process ends with it, as nothing else keeps it alive.
-  worker.addEventListener("error", (event) => {
-    event.preventDefault();
-    console.error(event.message);
-    Deno.exit(1);
-  });
-  const start: WorkerStart = {
-    memory,
-    entries: job.entries,
-    ringBytes: job.ringBytes,
-    arenaBytes: job.arenaBytes,
-    resultLimitBytes: job.resultLimitBytes,
-    cellTools: CELL_TOOLS_TEXT,
-    closed: PERMISSION_NAMES.filter((name) => rights[name] !== true && rights[name] !== "inherit"),
-    walls,
-  };
-  worker.postMessage(WORKER_TEXT);
-  worker.postMessage(start, [memory]);
+function startWorker(
+  job: Job,
+  memory: ArrayBuffer,
+  rights: WorkerRights,
+  walls: Walls,
+  isolation: Grant["isolation"],
+): void {
+  const isFresh = isolation === "worker";
+  new WorkerSeries({
+    make: () => makeWorker(job.walls.deno ? rights : "inherit"),
+    text: WORKER_TEXT,
+    bytes: memory.byteLength,
+    exit: Deno.exit,
+    complain: (text) => console.error(text),
+    start: {
+      entries: job.entries,
+      ringBytes: job.ringBytes,
+      arenaBytes: job.arenaBytes,
+      resultLimitBytes: job.resultLimitBytes,
+      cellTools: CELL_TOOLS_TEXT,
+      closed: PERMISSION_NAMES.filter((name) => rights[name] !== true && rights[name] !== "inherit"),
+      isFresh,
+      walls,
+    },
+  }, memory);
+  // The Workers to come can only be given what is here by then.
+  if (job.walls.deno && !isFresh) revoke(PERMISSION_NAMES);
 }
 
 function main(): void {
@@ -143,7 +151,7 @@ function main(): void {
   if (told === undefined) Deno.exit(0);
   const { rights, plan } = told.walls ?? wallsOf(told, told.held);
   settle(job, told);
-  startWorker(job, memory, rights, raiseWalls(job, told, plan));
+  startWorker(job, memory, rights, raiseWalls(job, told, plan), told.isolation);
 }
 
 /** Tells the host that everything is done that needs no grant. */

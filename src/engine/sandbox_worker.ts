@@ -5,7 +5,7 @@
  * reach. It can at worst spoil the answers of its own slot.
  */
 import type { PermissionName } from "../protocol/permissions.ts";
-import { INLINE_BODY_BYTES, OP } from "../protocol/groups.ts";
+import { OP } from "../protocol/groups.ts";
 import {
   decodeUtf8,
   defineProperty,
@@ -14,12 +14,15 @@ import {
   typedArrayLength,
   typedArraySet,
 } from "../protocol/primordials.ts";
-import { encodeError, readValue, ValueWriter } from "../protocol/values.ts";
+import { readValue } from "../protocol/values.ts";
+import { Answers, now, TOO_LARGE } from "./answers.ts";
 import { Asking, named } from "./asking.ts";
+import { Denials } from "./denials.ts";
 import { Doorbell, guarded } from "./doorbell.ts";
 import { Definitions } from "./definitions.ts";
 import { Namespace } from "./namespace.ts";
 import { PythonCalls } from "./python_calls.ts";
+import { tellExits } from "./exits.ts";
 import { swallowLateErrors } from "./late_errors.ts";
 import { countOutput } from "./output.ts";
 import { closeBackDoors, consoleMaker, denoWallStands, proxyTest } from "./realm.ts";
@@ -31,6 +34,10 @@ import { WorkerRing } from "./ring_worker.ts";
 /** What the child's main thread gives to its Worker. */
 export interface WorkerStart {
   readonly memory: ArrayBuffer;
+  /** Whether no other Worker has had the ring. */
+  readonly isFirst: boolean;
+  /** Whether this Worker is for one task only. */
+  readonly isFresh: boolean;
   readonly entries: number;
   readonly ringBytes: number;
   readonly arenaBytes: number;
@@ -53,9 +60,6 @@ const RING_AFTER_MS = 1;
 /** A task that waits for less than so many promises in a row is not listened for. */
 const SHORT_WAIT = 100;
 
-const clock = performance.now.bind(performance);
-const { timeOrigin } = performance;
-const now = () => timeOrigin + clock();
 const PrimordialTypeError = TypeError;
 const mapGet = Function.prototype.call.bind(Map.prototype.get) as (map: unknown, key: number) => unknown;
 const mapSet = Function.prototype.call.bind(Map.prototype.set) as (
@@ -73,11 +77,9 @@ const mapSize = Function.prototype.call.bind(
 const PrimordialMap = Map;
 const PrimordialPromise = Promise;
 const closeWorker = self.close.bind(self);
+const postToMain: (message: unknown, transfer?: Transferable[]) => void = Reflect.get(self, "postMessage")
+  .bind(self);
 
-const PrimordialString = String;
-const NOTHING = new Uint8Array(0);
-/** Thrown by what has found its value too large; nobody else has it. */
-const TOO_LARGE = Object.freeze({});
 const NO_BUFFERS: readonly Uint8Array[] = [];
 
 /** A task that waits for something. */
@@ -93,66 +95,84 @@ class TaskRunner {
   readonly #bell: Doorbell;
   readonly #namespace: Namespace;
   readonly #definitions = new Definitions();
-  readonly #writer: ValueWriter;
+  readonly #answers: Answers;
   readonly #python: PythonCalls;
   /** Large buffers of tasks that are still to come, by ticket. */
   readonly #parts = new PrimordialMap<number, Uint8Array[]>();
   /** Time at which the last thing ended; the next task begins then. */
   #time = 0;
   #rungAt = 0;
-  /** Whether a task runs, so that what it shows has a place. */
-  #isRunning = false;
   readonly #reflection: Reflection;
   readonly #asking: Asking;
   readonly #signal: TaskSignal;
-  readonly #resultLimitBytes: number;
-  readonly #showLimitBytes: number;
+  readonly #denials: Denials;
   /** The task that waits. */
   #turn: Turn | undefined;
   #isListening = false;
+  readonly #isFresh: boolean;
 
   constructor(ring: WorkerRing, bell: Doorbell, start: WorkerStart, isProxy: ProxyTest) {
     this.#ring = ring;
     this.#bell = bell;
-    this.#writer = new ValueWriter(64 << 10, { maxBytes: start.resultLimitBytes });
-    this.#resultLimitBytes = start.resultLimitBytes;
-    this.#showLimitBytes = start.ringBytes / 4;
+    this.#isFresh = start.isFresh;
+    const layout = ringLayout(start.entries, start.ringBytes, start.arenaBytes);
+    this.#denials = new Denials(
+      start.memory,
+      layout.denials,
+      () => this.#answers.isRunning ? ring.field(REQUEST.ticket) : -1,
+    );
+    this.#denials.watch();
+    const answers = this.#answers = new Answers({
+      ring,
+      denials: this.#denials,
+      resultLimitBytes: start.resultLimitBytes,
+      showLimitBytes: start.ringBytes / 4,
+    });
     this.#reflection = new Reflection(isProxy);
     this.#asking = new Asking({
-      show: (event) => this.#show(event),
+      show: (event) => answers.show(event),
       told: () => ring.told(),
       text: () => decodeUtf8(ring.toldText()),
       wait: () => ring.waitForBell(),
     });
     this.#signal = new TaskSignal({
-      isRunning: () => this.#isRunning,
+      isRunning: () => answers.isRunning,
       hear: () => this.#hear(),
       text: () => decodeUtf8(ring.toldText()),
       looked: () => ring.looked(),
     });
-    this.#namespace = new Namespace({ cellTools: start.cellTools, show: (event) => void this.#show(event) });
+    this.#namespace = new Namespace({
+      cellTools: start.cellTools,
+      show: (event) => void answers.show(event),
+    });
     this.#python = new PythonCalls(this.#namespace, start.resultLimitBytes);
   }
 
-  /** Takes all requests that wait. */
-  async drain(): Promise<void> {
+  /** Takes all requests that wait. True: it has done its one task. */
+  async drain(): Promise<boolean> {
     const ring = this.#ring;
     this.#time = this.#rungAt = now();
+    let isOver = false;
     while (ring.hasRequest) {
       const op = ring.field(REQUEST.op);
+      let isTask = false;
       if (op === OP.define) this.#define();
       else if (op === RING_OP.chunk) this.#keepPiece();
       else if (op === RING_OP.drop) mapDelete(this.#parts, ring.field(REQUEST.ticket));
       else if (ring.start(this.#time)) {
+        isTask = true;
         const pending = this.#task(op);
         if (pending !== undefined) await guarded(pending);
       } else mapDelete(this.#parts, ring.field(REQUEST.ticket));
       ring.done();
+      isOver = isTask && this.#isFresh;
+      if (isOver) break;
       if (this.#time - this.#rungAt < RING_AFTER_MS) continue;
       this.#rungAt = this.#time;
       ring.ring();
     }
     ring.ring();
+    return isOver;
   }
 
   #define(): void {
@@ -201,17 +221,18 @@ class TaskRunner {
   /** Runs a task and publishes its one answer. Only a task that has to wait makes this wait. */
   #task(op: number): Promise<void> | undefined {
     const started = this.#time;
+    this.#denials.forget();
     this.#signal.forget();
-    this.#isRunning = true;
+    this.#answers.isRunning = true;
     try {
       const { body, buffers } = this.#body(false);
       const result = this.#run(op, readValue(body, buffers));
       if ((typeof result === "object" && result !== null) || typeof result === "function") {
         return this.#wait(result, started);
       }
-      this.#answer(result, started);
+      this.#time = this.#answers.answer(result, started);
     } catch (error) {
-      this.#fail(error, started);
+      this.#time = this.#answers.fail(error, started);
     }
     return undefined;
   }
@@ -230,9 +251,9 @@ class TaskRunner {
     try {
       try {
         const value = await result;
-        if (!turn.isOver) this.#answer(value, turn.started);
+        if (!turn.isOver) this.#time = this.#answers.answer(value, turn.started);
       } catch (error) {
-        if (!turn.isOver) this.#fail(error, turn.started);
+        if (!turn.isOver) this.#time = this.#answers.fail(error, turn.started);
       }
       if (!turn.isOver) this.#end(turn);
     } catch {
@@ -278,7 +299,7 @@ class TaskRunner {
   #interrupt(turn: Turn): void {
     const evalue =
       "Interrupted: what it awaited was abandoned and may still go on behind later tasks; the namespace is kept";
-    this.#fail(named("KeyboardInterrupt", evalue), turn.started);
+    this.#time = this.#answers.fail(named("KeyboardInterrupt", evalue), turn.started);
     this.#end(turn);
   }
 
@@ -317,71 +338,13 @@ class TaskRunner {
       expressions,
     });
     try {
-      this.#write(result, "value");
+      this.#answers.write(result, "value");
       return result;
     } catch (error) {
       if (error === TOO_LARGE) throw error;
       const { executionCount, text } = result;
       return { executionCount, text, value: undefined };
     }
-  }
-
-  #answer(value: unknown, started: number): void {
-    const writer = this.#writer;
-    this.#write(value, "result");
-    this.#isRunning = false;
-    const body = writer.bytes(), buffers = writer.buffers;
-    const count = buffers.length;
-    for (let i = 0; i < count; i++) this.#ring.publishBuffer(i, buffers[i] as Uint8Array);
-    const isLong = typedArrayLength(body) > INLINE_BODY_BYTES;
-    if (isLong) this.#ring.publishBuffer(count, body);
-    this.#time = now();
-    this.#ring.publish(
-      RESULT_KIND.ok,
-      isLong ? count + 1 : count,
-      isLong ? NOTHING : body,
-      started,
-      this.#time,
-    );
-  }
-
-  /** Writes a result. @throws UncodableValue, or TOO_LARGE if it is larger than this task's may be */
-  #write(value: unknown, root: string): void {
-    const writer = this.#writer, limit = this.#ring.number(REQUEST.resultLimit);
-    writer.bound(limit < this.#resultLimitBytes ? limit : this.#resultLimitBytes);
-    writer.reset();
-    try {
-      writer.write(value, root);
-    } catch (error) {
-      throw writer.wanted > writer.length ? TOO_LARGE : error;
-    }
-    if (writer.wanted > limit) throw TOO_LARGE;
-  }
-
-  #fail(error: unknown, started: number): void {
-    this.#isRunning = false;
-    if (error === TOO_LARGE) return this.#tooLarge(started);
-    const body = encodeError(error);
-    const isLong = typedArrayLength(body) > INLINE_BODY_BYTES;
-    if (isLong) this.#ring.publishBuffer(0, body);
-    this.#time = now();
-    this.#ring.publish(RESULT_KIND.error, isLong ? 1 : 0, isLong ? NOTHING : body, started, this.#time);
-  }
-
-  #tooLarge(started: number): void {
-    const bytes = this.#writer.wanted;
-    this.#time = now();
-    this.#ring.publish(RESULT_KIND.tooLarge, 0, encodeUtf8(PrimordialString(bytes)), started, this.#time);
-  }
-
-  /** Sends something to show, if a task runs: what comes later belongs to none. Returns whether one does. */
-  #show(event: object): boolean {
-    if (!this.#isRunning) return false;
-    const writer = new ValueWriter(256, { maxBytes: this.#showLimitBytes, inline: true });
-    writer.write(event, "display");
-    this.#ring.publish(RESULT_KIND.event, 0, writer.bytes(), 0, 0);
-    this.#ring.ring();
-    return true;
   }
 }
 
@@ -391,15 +354,19 @@ async function serve(start: WorkerStart): Promise<void> {
   const { stdout, stderr } = countOutput(consoleMaker(), start.memory);
   const isProxy = proxyTest();
   closeBackDoors();
+  tellExits(postToMain);
   swallowLateErrors(stderr);
   const layout = ringLayout(start.entries, start.ringBytes, start.arenaBytes);
   const ring = new WorkerRing(start.memory, layout, bell, { stdout, stderr });
   const runner = new TaskRunner(ring, bell, start, isProxy);
-  const report = encodeUtf8(JSON.stringify({ deno: isDeno, ...start.walls }));
-  ring.publish(RESULT_KIND.ready, 0, report, 0, 0);
-  ring.ring();
+  if (start.isFirst) {
+    const report = encodeUtf8(JSON.stringify({ deno: isDeno, ...start.walls }));
+    ring.publish(RESULT_KIND.ready, 0, report, 0, 0);
+    ring.ring();
+  } else ring.takeOver();
   for (;;) {
-    await guarded(runner.drain());
+    // The main thread ends this Worker, and gives the memory to the next.
+    if (await guarded(runner.drain())) return postToMain(start.memory, [start.memory]);
     if (!await guarded(bell.sleep())) break;
   }
   closeWorker();

@@ -3,6 +3,7 @@
  * Everything is checked before anything changes; what cannot be taken is answered with an error where that is possible.
  */
 import { now } from "../base/clock.ts";
+import { readBy } from "../protocol/by.ts";
 import { BadMessage, type Session } from "../protocol/frames.ts";
 import {
   emptyTask,
@@ -105,11 +106,13 @@ export class Shell {
 
   #readNames(): TaskName[] {
     const names: TaskName[] = [];
-    while (this.#parts.door.reader.name(this.#name)) {
+    const { reader } = this.#parts.door;
+    while (reader.name(this.#name)) {
       const [client = 0, n = 0, , word] = this.#name;
       names.push({ client, n, waitingOnly: word === 1 });
     }
-    return names;
+    const by = readBy(reader.rest());
+    return by === undefined ? names : names.map((name) => ({ ...name, by }));
   }
 
   #takePiece(message: Incoming, at: number): void {

@@ -235,6 +235,7 @@ export class Slot implements SlotHandle {
         this.#stdout.settle(stdout, (text) => sink.output(ticket, "stdout", text));
         this.#stderr.settle(stderr, (text) => this.#errorText(sink, ticket, text));
       },
+      denied: (ticket, acts) => sink.denied?.(ticket, acts),
       result: (ticket, status, body, buffers, startedAt, finishedAt) =>
         sink.result(ticket, status, body, buffers, startedAt, finishedAt),
       tooLarge: (ticket, bytes, startedAt, finishedAt) => sink.tooLarge(ticket, bytes, startedAt, finishedAt),
@@ -295,8 +296,16 @@ export class Slot implements SlotHandle {
     const status = this.#reap();
     this.#drain(sink);
     const open = this.#ring.unfinished();
+    this.#tellDenials(sink, open);
     this.#state = "ended";
     sink.ended(this.#report(status), open);
+  }
+
+  #tellDenials(sink: SlotSink, open: readonly { ticket: number; started: boolean }[]): void {
+    for (const { ticket, started } of open) {
+      const acts = started ? this.#ring.denials(ticket) : [];
+      if (acts.length > 0) sink.denied?.(ticket, acts);
+    }
   }
 
   /** Once only: afterwards its process id may be somebody else's. */

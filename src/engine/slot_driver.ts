@@ -6,13 +6,13 @@ import type { Logger } from "../base/log.ts";
 import { PermissionDenied } from "../protocol/errors.ts";
 import { ChildUsage, type Usage } from "./child_usage.ts";
 import type { EngineCore } from "./core.ts";
-import type { Answer } from "./core_types.ts";
+import type { Answer, Ending } from "./core_types.ts";
 import type { ClientFunctions } from "./client_functions.ts";
 import { LaneChild } from "./lane_child.ts";
 import { ChildSink, endingOf, type Open } from "./child_sink.ts";
 import type { LaneKey } from "./lanes.ts";
 import { TOLD } from "./ring.ts";
-import type { ChildEnd, SlotHandle, SlotSink, WallReport } from "./slot_contract.ts";
+import type { ChildEnd, Denial, SlotHandle, SlotSink, WallReport } from "./slot_contract.ts";
 
 /** What becomes of what the slot says. `place` is the task's place in the core's table; views are valid during the call. */
 export interface DriverHooks {
@@ -32,6 +32,8 @@ export interface DriverHooks {
     startedAt: number,
     finishedAt: number,
   ): void;
+  /** What the task tried and was not allowed to do, ahead of its error or of its child's end. */
+  denied(ticket: number, acts: readonly Denial[]): void;
   answer(answer: Answer): void;
   returned(client: number, n: number, seq: number): void;
 }
@@ -71,6 +73,9 @@ export class SlotDriver<Key extends LaneKey = LaneKey> {
   readonly #core: EngineCore<Key>;
   /** By number of the lane. */
   readonly #children = new Map<number, LaneChild>();
+  /** Killed children, dead ones until their task has its answer, each for one task, and what that had used. */
+  readonly #dying = new Map<LaneChild, { readonly ticket: number; readonly usage: Usage }>();
+  readonly #dead: LaneChild[] = [];
   readonly #usage = new ChildUsage();
   #isBlocked = false;
   #lookAt = 0;
@@ -92,6 +97,7 @@ export class SlotDriver<Key extends LaneKey = LaneKey> {
 
   /** What a task used, if it is the one that began last. */
   usage(ticket: number): Usage {
+    for (const dead of this.#dying.values()) if (dead.ticket === ticket) return dead.usage;
     return this.#usage.of(ticket, now());
   }
 
@@ -109,6 +115,10 @@ export class SlotDriver<Key extends LaneKey = LaneKey> {
     if (core.nextTick <= at) core.step({ kind: "tick", at });
     if (at >= this.#usage.nextAt && this.#isMeasured) this.#measure(at);
     this.act();
+    if (core.nextTick <= at) {
+      core.step({ kind: "tick", at });
+      this.act();
+    }
     this.#hand();
   }
 
@@ -178,13 +188,20 @@ export class SlotDriver<Key extends LaneKey = LaneKey> {
       }
     }
     actions.length = 0;
+    for (const child of this.#dead.splice(0)) this.#dying.delete(child);
   }
 
   #kill(ticket: number, lane: number): void {
     const child = this.#children.get(lane);
     child?.slot.look(this.#sinkOf(child));
     if (ticket !== 0) this.#usage.look(now());
-    if (this.#core.confirmKill(ticket, lane)) this.#children.get(lane)?.slot.kill();
+    const isSo = this.#core.confirmKill(ticket, lane), found = this.#children.get(lane);
+    if (!isSo || found === undefined) return;
+    found.slot.kill();
+    if (ticket === 0) return;
+    // Its lane gets another one while it dies; its task's answer comes when it is dead.
+    this.#children.delete(lane);
+    this.#dying.set(found, { ticket, usage: this.usage(ticket) });
   }
 
   #retire(lane: number): void {
@@ -258,24 +275,36 @@ export class SlotDriver<Key extends LaneKey = LaneKey> {
   }
 
   #ended(child: LaneChild, end: ChildEnd, open: readonly Open[]): void {
-    if (this.#children.get(child.lane) !== child) return;
+    const dead = this.#dying.get(child);
+    if (dead === undefined && this.#children.get(child.lane) !== child) return;
     const { slot } = child, { reason, detail, lastWords } = end;
     this.#parts.log.info("A child ended", { pid: slot.pid, reason, detail, lastWords });
     const memoryMB = this.#usage.now.bytes / 2 ** 20;
     this.#usage.ended(slot);
     this.#forget(child);
     this.#parts.children.release(slot);
-    this.#core.step({ kind: "child_ended", lane: child.lane, end: endingOf(end, open, memoryMB), at: now() });
+    if (dead !== undefined) this.#killed(child, dead.ticket, endingOf(end, open, memoryMB));
+    else {this.#core.step({
+        kind: "child_ended",
+        lane: child.lane,
+        end: endingOf(end, open, memoryMB),
+        at: now(),
+      });}
+  }
+
+  #killed(child: LaneChild, ticket: number, end: Ending): void {
+    this.#core.step({ kind: "child_killed", ticket, end, at: now() });
+    this.#dead.push(child);
   }
 
   #forget(child: LaneChild): void {
     this.#parts.children.unwatch(child.slot);
-    this.#children.delete(child.lane);
+    if (this.#children.get(child.lane) === child) this.#children.delete(child.lane);
   }
 
   /** Kills the children. Harmless twice. */
   close(): void {
-    for (const child of [...this.#children.values()]) {
+    for (const child of [...this.#children.values(), ...this.#dying.keys()]) {
       this.#forget(child);
       this.#parts.children.release(child.slot);
     }

@@ -10,6 +10,8 @@ import {
   ByteRing,
   CONTROL,
   CONTROL_WORDS,
+  DENIAL_BYTES,
+  DENIALS,
   ENTRY_WORDS,
   PIECE_BYTES,
   REQUEST,
@@ -30,7 +32,8 @@ import {
   type RequestFields,
   type RingSink,
 } from "./slot_checks.ts";
-import type { Offer } from "./slot_contract.ts";
+import { readDenials } from "./denial_records.ts";
+import type { Denial, Offer } from "./slot_contract.ts";
 import { BodyCopies, SlotTimes } from "./slot_times.ts";
 
 const { load, store, compareExchange } = Atomics;
@@ -298,6 +301,7 @@ export class HostRing {
     this.#advance();
     sink.text(ticket, stdout, stderr);
     if (kind === RESULT_KIND.event) return sink.event(ticket, body);
+    if (kind === RESULT_KIND.denied) return sink.denied?.(ticket, readDenials(body, ticket));
     if (kind !== RESULT_KIND.ok && kind !== RESULT_KIND.error && kind !== RESULT_KIND.tooLarge) {
       throw new Nonsense(`It published kind ${kind}`);
     }
@@ -398,6 +402,12 @@ export class HostRing {
     this.#arena.release(this.#arenaMarks[last]!);
     this.#tail = tail;
     if (ahead(tail, this.#cursor) > 0) this.#cursor = tail;
+  }
+
+  /** What a task that will never answer was not allowed. */
+  denials(ticket: number): Denial[] {
+    const from = this.#layout.denials;
+    return readDenials(this.#bytes.slice(from, from + DENIALS.most * DENIAL_BYTES), ticket);
   }
 
   /** What is open, and whether it may have run: for the end of the child. */

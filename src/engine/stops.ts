@@ -3,7 +3,8 @@
  * ends by itself. A child is killed for one task only, and only after everything else that it had was taken back, so that a kill never hits a
  * task that it was not meant for. Pure.
  */
-import type { Action, By, Ending, Why } from "./core_types.ts";
+import type { By } from "../protocol/by.ts";
+import type { Action, Ending, Why } from "./core_types.ts";
 import type { InSlot } from "./in_slot.ts";
 import type { Lanes } from "./lanes.ts";
 import type { Pace } from "./pace.ts";
@@ -28,6 +29,8 @@ export class Stops {
   /** The running task whose signal was aborted, 0 for none, and until when it may end by itself. */
   #graceFor = 0;
   graceEndsAt = Infinity;
+  /** What the children that were killed had: for which task that was, and a task. */
+  #dying: [killedFor: number, ticket: number][] = [];
 
   constructor(parts: StopsParts) {
     this.#parts = parts;
@@ -54,8 +57,10 @@ export class Stops {
         this.#whys.set(ticket, why);
         actions.push({ kind: "withdraw", ticket });
         return;
-      default:
+      case STATE.started:
         return this.#stopStarted(ticket, why);
+      case STATE.dying:
+        if (why.then === "drop") this.#whys.set(ticket, why);
     }
   }
 
@@ -81,6 +86,7 @@ export class Stops {
   cancel(ticket: number, waitingOnly: boolean, by: By | undefined): void {
     const { table, actions } = this.#parts, place = table.at(ticket);
     if (waitingOnly) return this.stop(ticket, ABORTED);
+    if (table.state[place] === STATE.dying) return;
     const isRunning = table.state[place] === STATE.started;
     const why = cancelled(isRunning ? "running" : "waiting", by);
     if (!isRunning) return this.stop(ticket, why);
@@ -113,6 +119,8 @@ export class Stops {
     this.#whys.delete(ticket);
     if (why === undefined) return undefined;
     if (why.then === "drop") return why;
+    // What it has written, it has written, though it came to an end meanwhile.
+    if (why.limit?.limit === "output") return why;
     if (this.#graceFor !== ticket) return undefined;
     this.#endGrace();
     return cancelled("heeded", why.by ?? undefined);
@@ -139,14 +147,39 @@ export class Stops {
 
   /** After a last look: whether the task still runs, and its child shall die. */
   confirmKill(ticket: number, lane: number): boolean {
-    const { inSlot, lanes, table } = this.#parts, { child } = lanes.at(lane);
-    if (ticket !== 0) {
-      inSlot.stopping = 0;
-      const place = table.at(ticket);
-      if (place < 0 || table.state[place] !== STATE.started || child.state !== "ready") return false;
+    const { inSlot, lanes, table } = this.#parts;
+    if (ticket === 0) return true;
+    inSlot.stopping = 0;
+    const place = table.at(ticket);
+    if (place < 0 || table.state[place] !== STATE.started) return false;
+    if (lanes.at(lane).child.state !== "ready") return false;
+    // Only a child that lies about itself has anything else by now.
+    for (let i = 0; i < inSlot.tickets.length; i++) {
+      const at = table.at(inSlot.tickets.get(i));
+      if (!table.isInSlot(inSlot.tickets.get(i))) continue;
+      inSlot.leave(at);
+      table.state[at] = STATE.dying;
+      this.#dying.push([ticket, inSlot.tickets.get(i)]);
     }
-    child.state = "dying";
+    inSlot.clear();
     return true;
+  }
+
+  /** The child that was killed for this task is dead. */
+  dead(killedFor: number, end: Ending, engine: string): void {
+    const { table } = this.#parts, gone = this.#dying.filter(([reason]) => reason === killedFor);
+    this.#dying = this.#dying.filter(([reason]) => reason !== killedFor);
+    for (const [, ticket] of gone) {
+      const place = table.at(ticket);
+      if (place < 0 || table.state[place] !== STATE.dying) continue;
+      table.state[place] = STATE.queued;
+      this.conclude(
+        ticket,
+        place,
+        this.#whys.get(ticket) ?? lost(engine, end.detail, true, end.endedBy),
+        end,
+      );
+    }
   }
 
   /** The slot's word on a `withdraw`: true if the task never will start. */

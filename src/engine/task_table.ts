@@ -8,7 +8,14 @@
 import type { TaskRecord } from "../protocol/groups.ts";
 
 /** Where a task stands. */
-export const STATE = { free: 0, queued: 1, handed: 2, started: 3 } as const;
+export const STATE = {
+  free: 0,
+  queued: 1,
+  handed: 2,
+  started: 3,
+  /** It had started, and its child was killed for it: its answer waits for that one's end. */
+  dying: 4,
+} as const;
 
 const PLACE_BITS = 18;
 const PLACE_MASK = (1 << PLACE_BITS) - 1;
@@ -60,7 +67,7 @@ export class TaskTable {
   /** Whether a slot has it, started or not. */
   isInSlot(ticket: number): boolean {
     const place = this.at(ticket);
-    return place >= 0 && this.state[place]! >= STATE.handed;
+    return place >= 0 && this.state[place]! >= STATE.handed && this.state[place] !== STATE.dying;
   }
 
   ticketOf(place: number): number {

@@ -1,8 +1,9 @@
 /**
  * Why a task is stopped or taken back, with the words that its client reads. Pure.
  */
+import { type By, cancelText } from "../protocol/by.ts";
 import { STATUS } from "../protocol/groups.ts";
-import type { Answer, By, EndedBy, Ending, Why } from "./core_types.ts";
+import type { Answer, EndedBy, Ending, Why } from "./core_types.ts";
 import { type LimitHit, limitText } from "./task_limits.ts";
 import type { TaskTable } from "./task_table.ts";
 
@@ -34,6 +35,8 @@ export function exceeded(hit: LimitHit): Why {
   };
 }
 
+const ITS_CLIENT: By = { who: "its client", why: "" };
+
 /** How far a task had come when it was cancelled. */
 export type Stage = "waiting" | "running" | "heeded";
 
@@ -55,12 +58,7 @@ export const ABORTED: Why = {
 
 /** Somebody stops it, in any state. */
 export function cancelled(stage: Stage, by: By | undefined): Why {
-  const who = by?.who ? by.who : "its client", why = by?.why ? `: ${by.why}` : "";
-  return {
-    ...stopped(`Cancelled by ${who}${STAGE_TEXT[stage]}${why}`),
-    isGraceful: true,
-    by: by ?? { who, why: "" },
-  };
+  return { ...stopped(cancelText(by, STAGE_TEXT[stage])), isGraceful: true, by: by ?? ITS_CLIENT };
 }
 
 /** @param how by what; it ran without a pause, or a restart was asked for */

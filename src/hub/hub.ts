@@ -14,11 +14,13 @@ import { loadPacker, type Packer } from "../protocol/packers.ts";
 import { localUrl } from "../wire/bind_interface.ts";
 import { Context } from "../wire/context.ts";
 import { AsyncPoller } from "../wire/poll.ts";
+import { Cancels } from "./cancels.ts";
 import { type Claim, claimProfile } from "./claim.ts";
 import { beforeExit, guarded } from "./guard.ts";
 import { bindHub, type HubSockets } from "./hub_sockets.ts";
 import { Intake } from "./intake.ts";
 import { Ledger } from "./ledger.ts";
+import { noteOf } from "./engine_notes.ts";
 import { HubFiles } from "./hub_files.ts";
 import { openRecords } from "./open_records.ts";
 import { HUB_BOUNDS, type HubOptions } from "./options.ts";
@@ -32,7 +34,7 @@ import { RequestDoor } from "./request_door.ts";
 import { RequestError } from "./request_error.ts";
 import { Resubmitter } from "./resubmit.ts";
 import { SchedulerLink, type SchedulerPorts } from "./scheduler_link.ts";
-import { schedulerSetup, welcomeContent } from "./told.ts";
+import { engineNews, schedulerSetup, welcomeContent } from "./told.ts";
 import { engineStatus, type HubStatus } from "./status.ts";
 
 /** A running hub. */
@@ -76,6 +78,7 @@ class RunningHub implements Hub {
   readonly #poller: AsyncPoller;
   readonly #sockets: HubSockets;
   readonly #link: SchedulerLink;
+  readonly #cancels: Cancels;
   readonly #ledger = new Ledger();
   readonly #store: RecordStore;
   readonly #presence: Presence;
@@ -113,6 +116,7 @@ class RunningHub implements Hub {
       this.#peers = this.#makePeers();
       this.#link = new SchedulerLink(this.#context, this.#poller, this.#linkEvents(), log);
       this.#stack.defer(() => this.#link.close());
+      this.#cancels = this.#makeCancels();
       this.#intake = this.#makeIntake();
       this.#door = this.#makeDoor();
     } catch (error) {
@@ -235,6 +239,12 @@ class RunningHub implements Hub {
     });
   }
 
+  #makeCancels(): Cancels {
+    const { registry } = this.#presence;
+    const tell = (message: Readonly<Record<string, unknown>>) => this.#link.tell(message);
+    return new Cancels({ ledger: this.#ledger, store: this.#store, registry, tell });
+  }
+
   #makeIntake(): Intake {
     return new Intake({
       ledger: this.#ledger,
@@ -260,6 +270,7 @@ class RunningHub implements Hub {
       step: (event) => this.#presence.step(event),
       welcome: (announcement) => this.#welcome(announcement),
       resubmit: (msgIds) => this.#resubmit(msgIds),
+      cancel: (msgIds, by) => this.#cancels.cancel(msgIds, by),
       status: () => this.status(),
       dask: this.#options.dask,
       onShutdown: (request) => this.#onShutdown(request),
@@ -303,6 +314,7 @@ class RunningHub implements Hub {
         this.#schedulerQueue = { waiting, assigned };
         this.#schedulerDropped = dropped;
       },
+      onCancelled: (request: unknown, words: unknown) => this.#cancels.answered(request, words),
       onData: (topic: string, frames: readonly Uint8Array[]) => this.#intake.take(topic, frames),
     };
   }
@@ -321,9 +333,7 @@ class RunningHub implements Hub {
   #onReady(ports: SchedulerPorts): void {
     clearTimeout(this.#shutdown);
     this.#ports = ports;
-    for (const { id, uuid, ours } of this.#presence.registry.engines) {
-      this.#link.tell({ kind: "engine_registered", id, uuid, ours: ours !== null });
-    }
+    for (const engine of this.#presence.registry.engines) this.#link.tell(engineNews(engine));
     this.#files.writeConnections(this.#key, this.#sockets, ports);
     this.#log.info("Hub ready");
     this.#readyGate.resolve();
@@ -332,8 +342,8 @@ class RunningHub implements Hub {
   #arrived(engine: Engine): void {
     const { id, uuid, ours } = engine;
     this.#ledger.numbers(id);
-    this.#store.engine(id, uuid);
-    this.#link.tell({ kind: "engine_registered", id, uuid, ours: ours !== null });
+    this.#store.engine(id, uuid, ours === null ? null : noteOf(ours));
+    this.#link.tell(engineNews(engine));
     this.#notify("registration_notification", engine);
   }
 

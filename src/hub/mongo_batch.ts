@@ -33,6 +33,7 @@ export class MongoBatch {
   readonly #docs: Record<CollectionName, Doc[]> = {
     tsparallel: [],
     tsparallel_clients: [],
+    tsparallel_engines: [],
     tsparallel_definitions: [],
     tsparallel_client_definitions: [],
     tsparallel_submissions: [],

@@ -26,6 +26,7 @@ export interface MongoPlace {
 const INDEXES = {
   tsparallel: [],
   tsparallel_clients: [],
+  tsparallel_engines: [],
   tsparallel_definitions: [],
   tsparallel_client_definitions: [],
   tsparallel_submissions: ["submitted", "client_uuid"],
@@ -38,7 +39,7 @@ const INDEXES = {
 export type CollectionName = keyof typeof INDEXES;
 
 /** Written into the database; a newer hub may read older ones, never the reverse. */
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 const DUPLICATE = 11_000;
 
 export class MongoDatabase {
@@ -190,8 +191,13 @@ export class MongoDatabase {
   async #prepare(): Promise<void> {
     await this.insert("tsparallel", [{ _id: "schema", version: SCHEMA_VERSION }]);
     const [schema] = await this.all("tsparallel", { _id: "schema" });
-    if (schema?.["version"] !== SCHEMA_VERSION) {
+    const version = Number(schema?.["version"]);
+    if (!(version >= 1 && version <= SCHEMA_VERSION)) {
       throw new Error(`its schema version is ${schema?.["version"]}, known is ${SCHEMA_VERSION}`);
+    }
+    // What came since is a collection more, which is made when it is first written.
+    if (version < SCHEMA_VERSION) {
+      await this.set("tsparallel", [{ _id: "schema", version: SCHEMA_VERSION }], false);
     }
     await this.#collection("tsparallel_clients").createIndex({ session: 1, pid: 1 }, { unique: true });
     for (const [name, fields] of Object.entries(INDEXES)) {

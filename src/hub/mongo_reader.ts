@@ -5,6 +5,7 @@
 
 import { parseJson } from "../base/json.ts";
 import { FoundRecords, sizeOf } from "./found_records.ts";
+import type { MongoNotes } from "./mongo_notes.ts";
 import type { MongoClients } from "./mongo_clients.ts";
 import type { CollectionName, Doc, MongoDatabase } from "./mongo_database.ts";
 import { bytesOf, Pieces } from "./mongo_pieces.ts";
@@ -32,6 +33,7 @@ interface Wanted {
   readonly hasArguments: boolean;
   readonly hasResults: boolean;
   readonly hasOutputs: boolean;
+  readonly hasNotes: boolean;
   readonly pieces: Pieces;
   readonly definitions: Map<string, Uint8Array | null>;
 }
@@ -50,11 +52,17 @@ export const JSON_FIELDS = [
 export class MongoReader {
   readonly #db: MongoDatabase;
   readonly #clients: MongoClients;
+  readonly #notes: MongoNotes;
   readonly #context: RecordContext;
 
-  constructor(db: MongoDatabase, clients: MongoClients, context: RecordContext) {
+  constructor(
+    db: MongoDatabase,
+    { clients, notes }: { readonly clients: MongoClients; readonly notes: MongoNotes },
+    context: RecordContext,
+  ) {
     this.#db = db;
     this.#clients = clients;
+    this.#notes = notes;
     this.#context = context;
   }
 
@@ -165,12 +173,19 @@ export class MongoReader {
       // Another hub's client.
       await this.#clients.load();
     }
+    if (wanted.hasNotes) await this.#notes.load(candidates.flatMap((one) => this.#engineOf(one) ?? []));
     return candidates.flatMap((candidate) => {
       const texts = outputs.get(String(candidate.doc._id)) ?? {};
       return candidate.isGroup
         ? this.#group(candidate, texts, wanted)
-        : [peerRecord(candidate.doc, texts, wanted)];
+        : [peerRecord(candidate.doc, texts, wanted, this.#notes)];
     });
+  }
+
+  /** The engine that a record will name. */
+  #engineOf({ doc, result, isGroup }: Candidate): string | null {
+    const told = textOf(result?.["engine_uuid"]) ?? textOf(doc["engine_uuid"]);
+    return told ?? (isGroup ? this.#context.engineOf(Number(doc["client"]), Number(doc["n"])) : null);
   }
 
   #group({ doc, result }: Candidate, outputs: Outputs, { pieces, definitions }: Wanted): StoredRecord[] {
@@ -196,6 +211,7 @@ export class MongoReader {
         buffers: (side) => [...pieces.of(msgId, side)],
         outputs: () => outputs,
         resubmitted: () => textOf(doc["resubmitted"]),
+        note: (uuid) => this.#notes.get(uuid),
         assigned: () => this.#context.engineOf(card.index, n),
       }),
     ];
@@ -249,7 +265,7 @@ export class MongoReader {
   }
 }
 
-function peerRecord(doc: Doc, outputs: Outputs, { pieces }: Wanted): StoredRecord {
+function peerRecord(doc: Doc, outputs: Outputs, { pieces }: Wanted, notes: MongoNotes): StoredRecord {
   const msgId = String(doc._id);
   const fields: Record<string, unknown> = { ...doc, msg_id: msgId };
   for (const key of JSON_FIELDS) {
@@ -263,6 +279,7 @@ function peerRecord(doc: Doc, outputs: Outputs, { pieces }: Wanted): StoredRecor
       return Array.isArray(value) ? value.map(bytesOf) : [...pieces.of(msgId, side)];
     },
     outputs: () => outputs,
+    note: (uuid) => notes.get(uuid),
   });
 }
 
@@ -287,6 +304,7 @@ function wantedFor(keys: readonly RecordKey[]): Wanted {
     hasArguments: keys.some((key) => ARGUMENT_KEYS.has(key)),
     hasResults: keys.some((key) => RESULT_KEYS.has(key)),
     hasOutputs: keys.some((key) => OUTPUT_KEYS.has(key)),
+    hasNotes: keys.some((key) => key === "permissions" || key === "isolation" || key === "sandbox"),
     pieces: new Pieces(),
     definitions: new Map(),
   };

@@ -29,11 +29,15 @@ const KINDS = {
   label: "text",
   display_data: "object",
   status: "text",
+  post_mortem: "object",
+  permissions: "object",
+  isolation: "text",
+  sandbox: "text",
 } as const satisfies Readonly<Record<string, KeyKind>>;
 
 export type RecordKey = keyof typeof KINDS;
 
-/** The keys of a record, in ipyparallel's order; the last two are extras. */
+/** The keys of a record, in ipyparallel's order; those from `display_data` on are extras. */
 export const RECORD_KEYS = Object.keys(KINDS) as readonly RecordKey[];
 
 export function isRecordKey(key: string): key is RecordKey {

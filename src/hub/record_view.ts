@@ -5,8 +5,9 @@
 
 import { parseJson } from "../base/json.ts";
 import { OP, STATUS } from "../protocol/groups.ts";
-import { readValue } from "../protocol/values.ts";
+import { type EngineNote, isolationOf, permissionsOf } from "./engine_notes.ts";
 import type { Route } from "./ledger.ts";
+import { groupPostMortem, peerPostMortem, peerStatus } from "./post_mortem_view.ts";
 import { sizeOf } from "./found_records.ts";
 import { isObject } from "./query_match.ts";
 import type { RecordKey } from "./record_keys.ts";
@@ -18,7 +19,7 @@ import {
   type PeerFields,
   type StoredRecord,
 } from "./records.ts";
-import { timeText } from "./times.ts";
+import { decoded, readTail, text } from "./record_parts.ts";
 
 /** Output of one task. */
 export type Outputs = Partial<Record<OutputKind, string>>;
@@ -62,10 +63,11 @@ export interface RecordLoader {
   resubmitted(): string | null;
   /** The engine that has the open task. */
   assigned(): string | null;
+  /** What is remembered of an engine of ours. */
+  note(uuid: string): EngineNote | null;
 }
 
 const STATUS_TEXT = ["ok", "error", "aborted", "cancelled", "lost"] as const;
-const decoder = new TextDecoder();
 
 /** The record of a group's task. */
 export class GroupRecord implements StoredRecord {
@@ -158,6 +160,14 @@ export class GroupRecord implements StoredRecord {
           : this.#engine === null
           ? "waiting"
           : "assigned";
+      case "post_mortem":
+        return result && groupPostMortem(result, STATUS_TEXT, this.#resultTail ??= readTail(result.tail));
+      case "permissions":
+        return permissionsOf(this.#parts);
+      case "isolation":
+        return isolationOf(this.#parts);
+      case "sandbox":
+        return this.#note?.sandbox ?? null;
       case "buffers":
       case "result_buffers":
         return null;
@@ -179,6 +189,17 @@ export class GroupRecord implements StoredRecord {
     const { result, engineUuid } = this.#row;
     if (result) return result.engineUuid ?? engineUuid;
     return engineUuid ?? this.#load.assigned();
+  }
+
+  get #note(): EngineNote | null {
+    const engine = this.#engine;
+    return engine === null ? null : this.#load.note(engine);
+  }
+
+  get #parts() {
+    const { result } = this.#row;
+    const resultTail = result ? this.#resultTail ??= readTail(result.tail) : null;
+    return { tail: this.#options, resultTail, note: this.#note };
   }
 
   #messageType(suffix: string): string {
@@ -270,10 +291,10 @@ export interface PeerRow extends PeerFields {
 /** The record of a peer's task. */
 export class PeerRecord implements StoredRecord {
   readonly #row: PeerRow;
-  readonly #load: Pick<RecordLoader, "buffers" | "outputs">;
+  readonly #load: Pick<RecordLoader, "buffers" | "outputs" | "note">;
   #outputs: Outputs | undefined;
 
-  constructor(row: PeerRow, load: Pick<RecordLoader, "buffers" | "outputs">) {
+  constructor(row: PeerRow, load: Pick<RecordLoader, "buffers" | "outputs" | "note">) {
     this.#row = row;
     this.#load = load;
   }
@@ -300,6 +321,11 @@ export class PeerRecord implements StoredRecord {
     return this.#load.buffers(1);
   }
 
+  get #note(): EngineNote | null {
+    const uuid = this.#row.engine_uuid;
+    return typeof uuid === "string" ? this.#load.note(uuid) : null;
+  }
+
   field(key: RecordKey): unknown {
     const row = this.#row;
     switch (key) {
@@ -311,8 +337,13 @@ export class PeerRecord implements StoredRecord {
       case "label":
         return row.metadata?.["label"] ?? null;
       case "status":
-        return row.result_content?.["status"] ??
-          (row.completed ? "ok" : row.engine_uuid ? "assigned" : "waiting");
+        return peerStatus(row);
+      case "post_mortem":
+        return peerPostMortem(row);
+      case "permissions":
+      case "isolation":
+      case "sandbox":
+        return this.#note?.[key] ?? null;
       case "buffers":
       case "result_buffers":
         return null;
@@ -339,10 +370,6 @@ export class PeerRecord implements StoredRecord {
   }
 }
 
-function text(micros: number | null): string | null {
-  return micros === null ? null : timeText(micros);
-}
-
 function outputField(outputs: Outputs, key: OutputKind): unknown {
   const text = outputs[key];
   if (key === "stdout" || key === "stderr") return text ?? "";
@@ -357,24 +384,4 @@ function bodyFirst(body: Uint8Array, count: number, load: RecordLoader, side: 0 
   if (body.length > 0) return [body, ...large];
   const last = large.length === count ? large.pop() : undefined;
   return [last ?? body, ...large];
-}
-
-/** The value in a body and its buffers, or undefined where it cannot be read. */
-function decoded(load: () => Uint8Array[]): unknown {
-  try {
-    const [body, ...buffers] = load();
-    return body && body.length > 0 ? readValue(body, buffers) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function readTail(tail: Uint8Array): Record<string, unknown> {
-  if (tail.length === 0) return {};
-  try {
-    const value: unknown = parseJson(decoder.decode(tail));
-    return isObject(value) ? value : {};
-  } catch {
-    return {};
-  }
 }

@@ -6,6 +6,7 @@
  * come one by one as fields. One way out: `StoredRecord`, which makes a field when it is asked for.
  */
 
+import type { EngineNote } from "./engine_notes.ts";
 import type { Route } from "./ledger.ts";
 import type { Condition } from "./query_match.ts";
 import type { RecordKey } from "./record_keys.ts";
@@ -128,8 +129,8 @@ export interface RecordStore {
   client(index: number): ClientCard | undefined;
   /** The client and number that a msg_id stands for, if it is a group's. */
   nameOf(msgId: string): { readonly client: number; readonly n: number } | undefined;
-  /** Engine `id` is `uuid` from now on: groups name engines by id. */
-  engine(id: number, uuid: string): void;
+  /** Engine `id` is `uuid` from now on: groups name engines by id. @param note what is remembered of it for its records, null (default) for a peer's */
+  engine(id: number, uuid: string, note?: EngineNote | null): void;
 
   /** Takes in a group of kind tasks, definitions included. The frame is kept until the commit at least (`keepsFrames`). */
   takeTasks(frame: Uint8Array, route: Route): void;

@@ -6,6 +6,7 @@
 
 import { GroupReader } from "../protocol/group_reader.ts";
 import { emptyResult, emptyTask, OP } from "../protocol/groups.ts";
+import { type EngineNote, MAX_NOTES } from "./engine_notes.ts";
 import { ChunkAssembler } from "./chunk_assembler.ts";
 import { ClientTable } from "./client_table.ts";
 import { FoundRecords } from "./found_records.ts";
@@ -71,6 +72,7 @@ export class MemoryRecords implements RecordStore {
   readonly #limits: Required<{ [K in keyof MemoryOptions]: number }>;
   readonly #clients = new ClientTable();
   readonly #engines = new Map<number, string>();
+  readonly #notes = new Map<string, EngineNote>();
   readonly #definitions = new Map<string, Uint8Array>();
   readonly #entries = new Map<string, Entry>();
   readonly #finished = new Set<string>();
@@ -104,8 +106,12 @@ export class MemoryRecords implements RecordStore {
     return this.#clients.nameOf(msgId);
   }
 
-  engine(id: number, uuid: string): void {
+  engine(id: number, uuid: string, note: EngineNote | null = null): void {
     this.#engines.set(id, uuid);
+    if (note === null) return;
+    this.#notes.delete(uuid);
+    this.#notes.set(uuid, note);
+    if (this.#notes.size > MAX_NOTES) this.#notes.delete(first(new Set(this.#notes.keys())));
   }
 
   takeTasks(frame: Uint8Array, route: Route): void {
@@ -281,6 +287,7 @@ export class MemoryRecords implements RecordStore {
       buffers: (side: 0 | 1) => Object.values(entry.buffers[side]),
       outputs: () => entry.outputs,
       resubmitted: () => entry.resubmitted,
+      note: (uuid: string) => this.#notes.get(uuid) ?? null,
       assigned: () => entry.group && this.#context.engineOf(entry.group.card.index, entry.group.n),
     };
     if (entry.group) return new GroupRecord(entry.group, load);

@@ -11,6 +11,8 @@ import { GroupReader } from "../protocol/group_reader.ts";
 import { ANY, emptyResult, emptyTask, OP } from "../protocol/groups.ts";
 import type { Route } from "./ledger.ts";
 import { INLINE_BYTES, MongoBatch } from "./mongo_batch.ts";
+import type { EngineNote } from "./engine_notes.ts";
+import { MongoNotes } from "./mongo_notes.ts";
 import { MongoClients } from "./mongo_clients.ts";
 import { mongoAway, MongoDatabase, type MongoPlace, reasonOf } from "./mongo_database.ts";
 import { PieceOrder } from "./mongo_pieces.ts";
@@ -43,6 +45,7 @@ export class MongoRecords implements RecordStore {
   readonly keepsFrames = true;
   readonly #db: MongoDatabase;
   readonly #clients: MongoClients;
+  readonly #notes: MongoNotes;
   readonly #reader: MongoReader;
   readonly #log: Logger;
   readonly #maxOutputBytes: number;
@@ -62,7 +65,8 @@ export class MongoRecords implements RecordStore {
   constructor(context: RecordContext, options: MongoOptions, log: Logger) {
     this.#db = new MongoDatabase(options, log);
     this.#clients = new MongoClients(this.#db);
-    this.#reader = new MongoReader(this.#db, this.#clients, context);
+    this.#notes = new MongoNotes(this.#db);
+    this.#reader = new MongoReader(this.#db, { clients: this.#clients, notes: this.#notes }, context);
     this.#log = log;
     this.#maxOutputBytes = options.maxOutputBytes ?? 1 << 20;
   }
@@ -88,8 +92,12 @@ export class MongoRecords implements RecordStore {
     return this.#clients.nameOf(msgId);
   }
 
-  engine(id: number, uuid: string): void {
+  engine(id: number, uuid: string, note: EngineNote | null = null): void {
     this.#engines.set(id, uuid);
+    if (note === null) return;
+    this.#notes.set(uuid, note);
+    const text = JSON.stringify(note);
+    this.#batch.add("tsparallel_engines", { _id: uuid, note: text }, text.length);
   }
 
   takeTasks(frame: Uint8Array, route: Route): void {

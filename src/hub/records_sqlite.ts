@@ -7,6 +7,7 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { GroupReader } from "../protocol/group_reader.ts";
 import { ANY, emptyResult, emptyTask, OP } from "../protocol/groups.ts";
 import { ChunkAssembler, ROW_BYTES } from "./chunk_assembler.ts";
+import type { EngineNote } from "./engine_notes.ts";
 import type { Route } from "./ledger.ts";
 import type { Condition } from "./query_match.ts";
 import { RECORD_KEYS, type RecordKey } from "./record_keys.ts";
@@ -111,8 +112,9 @@ export class SqliteRecords implements RecordStore {
     return this.#names.nameOf(msgId);
   }
 
-  engine(id: number, uuid: string): void {
-    this.#names.engine(id, uuid);
+  engine(id: number, uuid: string, note: EngineNote | null = null): void {
+    this.#names.engine(id, uuid, note);
+    this.#reader.forgetNote(uuid);
   }
 
   takeTasks(frame: Uint8Array, route: Route): void {

@@ -3,11 +3,15 @@
  * Ids count up and are not given twice, unless an engine asks for a free one (its rank, or the one it had before).
  */
 
+import type { Offer } from "../protocol/task_asks.ts";
+
 /** What an engine of ours tells about itself. */
 export interface EngineCard {
   readonly host: string;
   readonly pid: number;
   readonly sandbox: string;
+  /** What its tasks may ask for. */
+  readonly offer: Offer;
 }
 
 /** A registered or incoming engine. */

@@ -5,6 +5,7 @@
 
 import { monotonic, now } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
+import { type By, byOf } from "../protocol/by.ts";
 import type { Message, ParentHeader, Session } from "../protocol/frames.ts";
 import type {
   ClientAnnouncement,
@@ -14,6 +15,7 @@ import type {
 } from "../protocol/messages.ts";
 import { replyType } from "../protocol/messages.ts";
 import { hubRequest, isHubRequest, ShapeError } from "../protocol/shapes.ts";
+import { type Offer, readOffer } from "../protocol/task_asks.ts";
 import type { Socket } from "../wire/socket.ts";
 import type { HubEvent } from "./core.ts";
 import { guarded } from "./guard.ts";
@@ -35,6 +37,8 @@ export interface DoorParts {
   /** Engines by id and uuid; for a client of ours its index and what else it is told. */
   welcome(announcement: ClientAnnouncement | undefined): Promise<Readonly<Record<string, unknown>>>;
   resubmit(msgIds: readonly string[]): Promise<Record<string, string>>;
+  /** A word for each. */
+  cancel(msgIds: readonly string[], by: By): Promise<Record<string, string>>;
   status(): HubStatus;
   /** Absent where this process starts no programs. */
   readonly dask: DaskPart | undefined;
@@ -46,7 +50,10 @@ export interface DoorParts {
 
 const decoder = new TextDecoder();
 
-type Handler<Type extends HubRequestType> = (content: HubRequests[Type]) => Later<Answer>;
+type Handler<Type extends HubRequestType> = (
+  content: HubRequests[Type],
+  header: Message["header"],
+) => Later<Answer>;
 type Questions = Exclude<
   HubRequestType,
   "registration_request" | "unregistration_request" | "shutdown_request"
@@ -82,6 +89,10 @@ export class RequestDoor {
       resubmit_request: async (content) => ({
         content: { status: "ok", resubmitted: await parts.resubmit(content.msg_ids) },
       }),
+      cancel_request: async ({ msg_ids, who, why }, { username, session }) => {
+        const by = byOf(who ?? `${username}, session ${session}`, why);
+        return { content: { status: "ok", tasks: await parts.cancel(msg_ids, by) } };
+      },
       become_dask_request: async ({ scheduler_args }) => ({
         content: { status: "ok", ...await startDask(parts.dask, scheduler_args) },
       }),
@@ -168,7 +179,7 @@ export class RequestDoor {
     const content = hubRequest(type, message.content);
     this.#turns.take(decoder.decode(rid), async () => {
       try {
-        const answer = await this.#handlers[type](content);
+        const answer = await this.#handlers[type](content, message.header);
         await this.#replyLong(rid, message, replyType(type), answer);
         this.#parts.onChange();
       } catch (error) {
@@ -236,6 +247,16 @@ async function startDask(dask: DaskPart | undefined, args: Readonly<Record<strin
 
 function cardOf(announcement: EngineAnnouncement | undefined) {
   if (!announcement) return null;
-  const { host, pid, sandbox } = announcement;
-  return { host, pid, sandbox };
+  const { host, pid, sandbox, permissions } = announcement;
+  return { host, pid, sandbox, offer: offerOf(permissions) };
+}
+
+/** @throws RequestError for an offer that cannot be read */
+function offerOf(permissions: unknown): Offer {
+  try {
+    return readOffer(permissions);
+  } catch (error) {
+    if (error instanceof TypeError) throw new RequestError("TypeError", error.message);
+    throw error;
+  }
 }

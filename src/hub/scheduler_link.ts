@@ -30,6 +30,8 @@ export interface LinkEvents {
   onFailed(reason: string): void;
   /** Its numbers: tasks that wait, tasks that engines have, messages that were dropped. */
   onQueue(waiting: number, assigned: number, dropped: number): void;
+  /** What came of a `cancel`. */
+  onCancelled(request: unknown, words: unknown): void;
   /** A data message. Groups of tasks, assignments and results are valid during the call only; others may be views of a larger piece of memory. */
   onData(topic: string, frames: readonly Uint8Array[]): void;
 }
@@ -119,7 +121,8 @@ export class SchedulerLink {
     else if (kind === "scheduler_failed") this.#events.onFailed(String(reason));
     else if (kind === "queue") {
       this.#events.onQueue(Number(waiting) || 0, Number(assigned) || 0, Number(dropped) || 0);
-    } else if (kind === "scheduler_ready") {
+    } else if (kind === "cancelled") this.#events.onCancelled(message["request"], message["words"]);
+    else if (kind === "scheduler_ready") {
       if (isPorts(ports)) this.#events.onReady(ports);
       else this.#events.onFailed("the schedulers did not name all their ports");
     }

@@ -4,6 +4,7 @@
  */
 
 import { nodeCrypto } from "../base/builtin.ts";
+import type { EngineNote } from "./engine_notes.ts";
 import { type ClientCard, splitMsgId } from "./records.ts";
 import type { SqlValue } from "./row_buffer.ts";
 
@@ -86,11 +87,16 @@ export class SqliteNames {
   }
 
   /** Engine `id` is `uuid` from now on. */
-  engine(id: number, uuid: string): void {
+  engine(id: number, uuid: string, note: EngineNote | null): void {
     const known = this.#db.get("SELECT id FROM engines WHERE uuid = ?", uuid);
     const row = known ? Number(known["id"]) : this.#nextEngineRow++;
     this.#engineRows.set(id, row);
     if (!known) this.#db.later("INSERT OR IGNORE INTO engines (id, uuid) VALUES (?, ?)", [row, uuid]);
+    if (note === null) return;
+    this.#db.later("INSERT OR REPLACE INTO engine_notes (engine, note) VALUES (?, ?)", [
+      row,
+      JSON.stringify(note),
+    ]);
   }
 
   engineRow(id: number): number | null {

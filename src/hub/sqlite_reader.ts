@@ -5,6 +5,7 @@
 
 import { parseJson } from "../base/json.ts";
 import { ANY } from "../protocol/groups.ts";
+import { type EngineNote, MAX_NOTES, readNote } from "./engine_notes.ts";
 import { FoundRecords } from "./found_records.ts";
 import { askedIds, type Condition, isObject, isPlainText, matches } from "./query_match.ts";
 import { GroupRecord, type GroupRow, type Outputs, PeerRecord, type PeerRow } from "./record_view.ts";
@@ -58,6 +59,7 @@ export class SqliteReader {
   readonly #db: Database;
   readonly #context: RecordContext;
   readonly #engines = new Map<number, string>();
+  readonly #notes = new Map<string, EngineNote | null>();
 
   constructor(db: Database, context: RecordContext) {
     this.#db = db;
@@ -229,6 +231,7 @@ export class SqliteReader {
       buffers: (side) => this.#buffers(task, side),
       outputs: () => this.#outputs(task),
       resubmitted: () => this.#resubmitted(task),
+      note: (uuid) => this.#note(uuid),
       assigned: () => this.#context.engineOf(client, n),
     });
   }
@@ -262,6 +265,7 @@ export class SqliteReader {
     return new PeerRecord(peer, {
       buffers: (side) => this.#buffers(key, side),
       outputs: () => this.#outputs(key),
+      note: (uuid) => this.#note(uuid),
     });
   }
 
@@ -274,6 +278,21 @@ export class SqliteReader {
     if (typeof uuid !== "string") return null;
     this.#engines.set(id, uuid);
     return uuid;
+  }
+
+  #note(uuid: string): EngineNote | null {
+    const known = this.#notes.get(uuid);
+    if (known !== undefined) return known;
+    const sql = "SELECT note FROM engine_notes WHERE engine = (SELECT id FROM engines WHERE uuid = ?)";
+    const note = readNote(this.#db.prepare(sql).get(uuid)?.["note"]);
+    if (this.#notes.size >= MAX_NOTES) this.#notes.clear();
+    this.#notes.set(uuid, note);
+    return note;
+  }
+
+  /** The engine has said something new of itself. */
+  forgetNote(uuid: string): void {
+    this.#notes.delete(uuid);
   }
 
   #definition(row: unknown): Uint8Array | null {

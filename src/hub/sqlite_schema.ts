@@ -4,7 +4,7 @@
  */
 
 /** Written into the file; a newer hub may read older ones, never the reverse. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 export const SCHEMA: readonly string[] = [
   `CREATE TABLE clients (id INTEGER PRIMARY KEY, session TEXT NOT NULL, pid INTEGER NOT NULL, username TEXT NOT NULL, UNIQUE (session, pid))`,
@@ -19,7 +19,13 @@ export const SCHEMA: readonly string[] = [
   `CREATE TABLE buffers (task, side INTEGER NOT NULL, place INTEGER NOT NULL, size INTEGER NOT NULL, data BLOB, file TEXT, PRIMARY KEY (task, side, place))`,
   `CREATE INDEX buffers_file ON buffers (file) WHERE file IS NOT NULL`,
   `CREATE TABLE resubmissions (task PRIMARY KEY, msg_id TEXT NOT NULL)`,
+  `CREATE TABLE engine_notes (engine INTEGER PRIMARY KEY, note TEXT NOT NULL)`,
 ];
+
+/** What came with each version after the first: an older database gets it when it is opened. */
+const ADDED: ReadonlyMap<number, readonly string[]> = new Map([
+  [2, SCHEMA.filter((statement) => statement.startsWith("CREATE TABLE engine_notes "))],
+]);
 
 /** Columns of `messages` that hold JSON text. */
 export const JSON_COLUMNS = [
@@ -65,20 +71,24 @@ export function prepareDatabase(db: SchemaDatabase, file: string, durability: "p
   const version = Number(db.prepare("PRAGMA user_version").get()?.["user_version"]);
   const rows = db.prepare("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").all();
   const isNew = version === 0 && rows.length === 0;
-  if (!isNew) checkSchema(file, version, new Set(rows.map((row) => row["sql"])));
+  const missing = isNew ? SCHEMA : missingTables(file, version, new Set(rows.map((row) => row["sql"])));
   if (file !== ":memory:") Deno.chmodSync(file, 0o600);
   db.exec("PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 4000");
   db.exec(`PRAGMA synchronous = ${durability === "power" ? "FULL" : "NORMAL"}`);
-  if (isNew) db.exec(`BEGIN; ${SCHEMA.join("; ")}; PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`);
+  if (version < SCHEMA_VERSION) {
+    db.exec(`BEGIN; ${missing.join("; ")}; PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`);
+  }
 }
 
-function checkSchema(file: string, version: number, found: ReadonlySet<unknown>): void {
+/** What a database of an older version lacks. @throws SchemaMismatch if it is none of ours */
+function missingTables(file: string, version: number, found: ReadonlySet<unknown>): readonly string[] {
   const what = `Cannot use the records in "${file}"`;
-  if (version !== SCHEMA_VERSION) {
+  if (version < 1 || version > SCHEMA_VERSION) {
     throw new SchemaMismatch(`${what}: schema version ${version}, known is ${SCHEMA_VERSION}`);
   }
-  const missing = SCHEMA.find((statement) => !found.has(statement));
-  if (missing === undefined) return;
+  const later = [...ADDED].flatMap(([since, statements]) => since > version ? statements : []);
+  const missing = SCHEMA.find((statement) => !found.has(statement) && !later.includes(statement));
+  if (missing === undefined) return later;
   const name = missing.split(" (")[0];
   throw new SchemaMismatch(`${what}: its schema differs from version ${version} at "${name}"`);
 }

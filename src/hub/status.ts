@@ -1,5 +1,6 @@
 /** The hub's state at a moment, for `tsparallel status` and for the process that houses the hub. */
 
+import { offerParts } from "./engine_notes.ts";
 import type { EngineNumbers } from "./ledger.ts";
 import type { Engine } from "./registry.ts";
 import { timeText } from "./times.ts";
@@ -13,6 +14,10 @@ export interface EngineStatus {
   readonly host: string | null;
   readonly pid: number | null;
   readonly sandbox: string | null;
+  /** What tasks may do at most, sets that they can ask for by name, what is new for each: null for a peer's. */
+  readonly permissions: Readonly<Record<string, unknown>> | null;
+  readonly sets: Readonly<Record<string, unknown>> | null;
+  readonly isolation: string | null;
   /** When it was registered, ISO text. */
   readonly registered: string;
   readonly queue: number;
@@ -51,6 +56,7 @@ export function engineStatus({ id, uuid, ours, since }: Engine, numbers: EngineN
     host: ours?.host ?? null,
     pid: ours?.pid ?? null,
     sandbox: ours?.sandbox ?? null,
+    ...(ours === null ? { permissions: null, sets: null, isolation: null } : offerParts(ours.offer)),
     registered: timeText(Math.round(since * 1000)),
     ...numbers,
   };

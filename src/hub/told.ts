@@ -1,5 +1,6 @@
 /** What the hub tells those who come to it: a scheduler how it is to work, a client who is there. */
 
+import { offerJson } from "../protocol/task_asks.ts";
 import type { HubSockets } from "./hub_sockets.ts";
 import type { HubOptions } from "./options.ts";
 import type { Engine } from "./registry.ts";
@@ -34,4 +35,10 @@ export function welcomeContent(engines: readonly Engine[]) {
     status: "ok",
     engines: Object.fromEntries(engines.map(({ id, uuid }) => [String(id), uuid])),
   };
+}
+
+/** What the schedulers are told of an engine: whether it is ours, and what its tasks may ask for. */
+export function engineNews({ id, uuid, ours }: Engine): Readonly<Record<string, unknown>> {
+  const permissions = ours === null ? null : offerJson(ours.offer);
+  return { kind: "engine_registered", id, uuid, ours: ours !== null, permissions };
 }

@@ -3,6 +3,9 @@
  * built-in errors (TypeError, RangeError).
  */
 
+import type { By } from "./by.ts";
+import type { PostMortem } from "./post_mortem.ts";
+
 /** Which engine an error came from. Empty for errors that the controller made. */
 export interface EngineInfo {
   readonly engine_id?: number;
@@ -10,28 +13,44 @@ export interface EngineInfo {
   readonly method?: string;
 }
 
-export interface RemoteErrorOptions extends ErrorOptions {
+/** What all errors of tasks can carry. */
+export interface ClusterErrorOptions extends ErrorOptions {
   readonly engine?: EngineInfo | undefined;
+  readonly postMortem?: PostMortem | undefined;
+}
+
+/** How a task ended that did not end well. */
+class TaskFailure extends Error {
+  readonly engine: EngineInfo;
+  /** What engine host and scheduler have seen of its end; null where nobody told. */
+  readonly postMortem: PostMortem | null;
+
+  constructor(message: string, options: ClusterErrorOptions = {}) {
+    super(message, options);
+    this.engine = options.engine ?? {};
+    this.postMortem = options.postMortem ?? null;
+  }
+}
+
+export interface RemoteErrorOptions extends ClusterErrorOptions {
   /** The stack or traceback on the engine, as text. */
   readonly traceback?: string | undefined;
 }
 
 /** An error that a task threw on an engine. `cause` is the error itself, revived, where it could travel. */
-export class RemoteError extends Error {
+export class RemoteError extends TaskFailure {
   override readonly name = "RemoteError";
   /** Class name of the error on the engine. */
   readonly ename: string;
   /** Message of the error on the engine. */
   readonly evalue: string;
   readonly traceback: string;
-  readonly engine: EngineInfo;
 
   constructor(ename: string, evalue: string, options: RemoteErrorOptions = {}) {
     super(`${place(options.engine)}${ename}${evalue === "" ? "" : `: ${evalue}`}`, options);
     this.ename = ename;
     this.evalue = evalue;
     this.traceback = options.traceback ?? "";
-    this.engine = options.engine ?? {};
   }
 }
 
@@ -54,45 +73,37 @@ export class CompositeError extends Error {
   }
 }
 
-/** What all errors of the system itself can carry. */
-export interface ClusterErrorOptions extends ErrorOptions {
-  readonly engine?: EngineInfo | undefined;
-}
-
 /** The engine died while it had the task. The message says whether the task may have run. */
-export class EngineError extends Error {
+export class EngineError extends TaskFailure {
   override readonly name = "EngineError";
-  readonly engine: EngineInfo;
-
-  constructor(message: string, options: ClusterErrorOptions = {}) {
-    super(message, options);
-    this.engine = options.engine ?? {};
-  }
 }
 
 /** The task was aborted before it ran. */
-export class TaskAborted extends Error {
+export class TaskAborted extends TaskFailure {
   override readonly name = "TaskAborted";
 
-  constructor(message = "Aborted before it ran", options?: ErrorOptions) {
+  constructor(message = "Aborted before it ran", options?: ClusterErrorOptions) {
     super(message, options);
   }
 }
 
 /** The task was cancelled, in any state. The message says by whom and why. */
-export class TaskCancelled extends Error {
+export class TaskCancelled extends TaskFailure {
   override readonly name = "TaskCancelled";
+  /** Who stopped it, and why, in their own words; null where nobody told. */
+  readonly by: By | null;
 
-  constructor(message = "Cancelled", options?: ErrorOptions) {
+  constructor(message = "Cancelled", options: ClusterErrorOptions & { readonly by?: By | undefined } = {}) {
     super(message, options);
+    this.by = options.by ?? options.postMortem?.by ?? null;
   }
 }
 
 /** The task waited for an engine longer than its `timeout`. */
-export class TaskTimeout extends Error {
+export class TaskTimeout extends TaskFailure {
   override readonly name = "TaskTimeout";
 
-  constructor(message = "Waited for an engine longer than its timeout", options?: ErrorOptions) {
+  constructor(message = "Waited for an engine longer than its timeout", options?: ClusterErrorOptions) {
     super(message, options);
   }
 }
@@ -106,19 +117,17 @@ export interface Limit {
 }
 
 /** The task was stopped because it exceeded a limit, as measured from outside. */
-export class LimitExceeded extends Error {
+export class LimitExceeded extends TaskFailure {
   override readonly name = "LimitExceeded";
   readonly limit: string;
   readonly value: number;
   readonly max: number;
-  readonly engine: EngineInfo;
 
   constructor(limit: Limit, message?: string, options: ClusterErrorOptions = {}) {
     super(message ?? `Exceeded the limit of ${limit.limit}: ${limit.value} of at most ${limit.max}`, options);
     this.limit = limit.limit;
     this.value = limit.value;
     this.max = limit.max;
-    this.engine = options.engine ?? {};
   }
 }
 
@@ -137,7 +146,7 @@ export interface PermissionDeniedOptions extends ClusterErrorOptions {
 }
 
 /** The task did what its permissions do not allow, or asked for permissions that nobody grants. */
-export class PermissionDenied extends Error {
+export class PermissionDenied extends TaskFailure {
   override readonly name = "PermissionDenied";
   /** `read`, `write`, `net`, `env`, `run`, `ffi`, `sys`, `import`; undefined if it is not known. */
   readonly permission: string | undefined;
@@ -145,7 +154,6 @@ export class PermissionDenied extends Error {
   readonly value: string | undefined;
   /** Who refused it before the task ran; undefined where the runtime did while it ran. */
   readonly where: string | undefined;
-  readonly engine: EngineInfo;
 
   constructor(message: string, options: PermissionDeniedOptions = {}) {
     super(
@@ -160,33 +168,26 @@ export class PermissionDenied extends Error {
     this.permission = denied?.permission ?? found?.[1];
     this.value = denied?.value ?? found?.[2]?.replace(/^"(.*)"$/, "$1");
     this.where = denied?.where;
-    this.engine = options.engine ?? {};
   }
 }
 
 /** What was pushed to the engine before is gone: its process was replaced. */
-export class NamespaceLost extends Error {
+export class NamespaceLost extends TaskFailure {
   override readonly name = "NamespaceLost";
-  readonly engine: EngineInfo;
-
-  constructor(message: string, options: ClusterErrorOptions = {}) {
-    super(message, options);
-    this.engine = options.engine ?? {};
-  }
 }
 
 /** Thrown by a task that cannot run on this engine: the scheduler tries another one. */
-export class UnmetDependency extends Error {
+export class UnmetDependency extends TaskFailure {
   override readonly name = "UnmetDependency";
 }
 
 /** The task can never run: what it waits for ended in another way than it asks for, or no engine is left for it. */
-export class ImpossibleDependency extends Error {
+export class ImpossibleDependency extends TaskFailure {
   override readonly name = "ImpossibleDependency";
 }
 
 /** The task waits for a task that the scheduler does not know. */
-export class InvalidDependency extends Error {
+export class InvalidDependency extends TaskFailure {
   override readonly name = "InvalidDependency";
 }
 
@@ -245,6 +246,8 @@ export interface ErrorDescription {
   readonly limit?: Limit;
   /** Which permission scheduler, engine or policy refused before the task ran. */
   readonly denied?: DeniedPermission;
+  /** What else is known, as in a result's tail. */
+  readonly postMortem?: PostMortem | undefined;
 }
 
 type Maker = (message: string, options: ClusterErrorOptions) => Error;
@@ -276,12 +279,14 @@ const TASK: ReadonlyMap<string, Maker> = new Map<string, Maker>([
  * @param byTask whether a task threw it; default: whether it carries a thrown value
  */
 export function errorFromContent(content: ErrorDescription, byTask?: boolean): Error {
-  const { ename, evalue, engine_info: engine } = content;
+  const { ename, evalue, engine_info: engine, postMortem } = content;
   const thrown = byTask ?? ("error" in content);
-  if (content.limit !== undefined) return new LimitExceeded(content.limit, evalue || undefined, { engine });
-  const options = "error" in content ? { engine, cause: content.error } : { engine };
+  if (content.limit !== undefined) {
+    return new LimitExceeded(content.limit, evalue || undefined, { engine, postMortem });
+  }
+  const options = "error" in content ? { engine, postMortem, cause: content.error } : { engine, postMortem };
   if (!thrown && content.denied !== undefined) {
-    return new PermissionDenied(evalue, { engine, denied: content.denied });
+    return new PermissionDenied(evalue, { engine, postMortem, denied: content.denied });
   }
   const make = TASK.get(ename) ?? (thrown ? undefined : SYSTEM.get(ename));
   if (make !== undefined) return make(evalue, options);

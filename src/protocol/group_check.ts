@@ -3,6 +3,7 @@
  *
  * Who may send it, to whom, and in which sequence is the business of the door that uses this.
  */
+import { MAX_BY_BYTES } from "./by.ts";
 import { GroupReader } from "./group_reader.ts";
 import {
   CHUNK_PIECE_BYTES,
@@ -44,7 +45,8 @@ export class GroupCheck {
     const header = this.reader.open(frame);
     if (header.nonce !== nonce) throw new RangeError("a group of another run of the controller");
     this.#checkRecords(header);
-    if (this.reader.left !== 0 || this.reader.offset !== frame.length) {
+    const behind = header.kind === KIND.cancel ? MAX_BY_BYTES : 0;
+    if (this.reader.left !== 0 || frame.length - this.reader.offset > behind) {
       throw new RangeError("Cannot read a group: its records do not end where it ends");
     }
     this.reader.open(frame);

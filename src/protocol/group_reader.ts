@@ -143,6 +143,11 @@ export class GroupReader {
     return true;
   }
 
+  /** What stands behind the last record, to the frame's end: of a cancel group who stops the tasks. A view. */
+  rest(): Uint8Array {
+    return this.#left > 0 ? this.#bytes.subarray(this.#bytes.length) : this.#bytes.subarray(this.#offset);
+  }
+
   /** Reads the one record of a chunk group; its lengths are checked to lie inside `total`. */
   chunk(): ChunkRecord {
     if (this.#left === 0) throw new RangeError("Cannot read a group of chunks: it has no record");

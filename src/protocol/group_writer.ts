@@ -147,6 +147,12 @@ export class GroupWriter {
     this.#count++;
   }
 
+  /** Bytes behind the last record of a cancel group: who stops the tasks. Nothing may follow. */
+  rest(bytes: Uint8Array): void {
+    const at = this.#grow(bytes.length);
+    this.#bytes.set(bytes, at);
+  }
+
   /** The one record of a chunk group. */
   chunk(record: ChunkRecord): void {
     const at = this.#grow(CHUNK_BYTES);

@@ -35,6 +35,8 @@ export interface EngineAnnouncement {
   readonly host: string;
   readonly pid: number;
   readonly sandbox: string;
+  /** What its tasks may ask for (`task_asks.ts`, Offer). */
+  readonly permissions?: unknown;
 }
 
 /** What our hub adds to the registration_reply for an engine that announced itself. */
@@ -89,6 +91,12 @@ export interface HubRequests {
   db_request: { readonly query: Dictionary; readonly keys: readonly string[] | null };
   purge_request: { readonly msg_ids: "all" | readonly string[]; readonly engine_ids: readonly number[] };
   resubmit_request: { readonly msg_ids: readonly string[] };
+  /** Ours. Without `who`: who the header says. */
+  cancel_request: {
+    readonly msg_ids: readonly string[];
+    readonly who?: string | undefined;
+    readonly why?: string | undefined;
+  };
   shutdown_request: Dictionary;
   load_request: { readonly targets: Targets };
   become_dask_request: { readonly scheduler_args: Dictionary };
@@ -167,6 +175,7 @@ interface HubReplies {
   };
   purge_reply: Ok;
   resubmit_reply: Ok & { readonly resubmitted: Readonly<Record<string, string>> };
+  cancel_reply: Ok & { readonly tasks: Readonly<Record<string, string>> };
   load_reply: Ok & { readonly [engine: string]: number | string };
   become_dask_reply: Ok & { readonly ip: string; readonly address: string; readonly port: number };
   stop_distributed_reply: Ok;
@@ -253,6 +262,7 @@ export interface ReplyTo {
   db_request: "db_reply";
   purge_request: "purge_reply";
   resubmit_request: "resubmit_reply";
+  cancel_request: "cancel_reply";
   shutdown_request: "shutdown_reply";
   load_request: "load_reply";
   become_dask_request: "become_dask_reply";

@@ -42,7 +42,12 @@ const listOfTexts = v.pipe(
 );
 
 const clientAnnouncement = announcement({ session: v.string(), username: v.string(), pid: natural });
-const engineAnnouncement = announcement({ host: v.string(), pid: natural, sandbox: v.string() });
+const engineAnnouncement = announcement({
+  host: v.string(),
+  pid: natural,
+  sandbox: v.string(),
+  permissions: v.optional(v.unknown()),
+});
 
 /** What our own parts add. Another version than ours is not looked into: who speaks it is a peer. */
 function announcement<const Entries extends v.ObjectEntries>(entries: Entries) {
@@ -96,6 +101,7 @@ const HUB: Shapes<HubRequests> = {
     engine_ids: v.optional(v.array(natural), []),
   }),
   resubmit_request: v.looseObject({ msg_ids: listOfTexts }),
+  cancel_request: v.looseObject({ msg_ids: listOfTexts, who: maybe(v.string()), why: maybe(v.string()) }),
   shutdown_request: anything,
   load_request: v.looseObject({ targets }),
   become_dask_request: v.looseObject({ scheduler_args: v.optional(dictionary, {}) }),

@@ -121,7 +121,9 @@ export class Asks {
     });
     const first = refusals.find(({ refusal }) => refusal.kind === "permission") ?? refusals[0];
     const denied = first === undefined ? undefined : deniedOf(first.refusal, "the scheduler");
-    this.#board.fail(place, STATUS.error, "PermissionDenied", textOf(refusals, bound !== undefined), denied);
+    this.#board.fail(place, STATUS.error, "PermissionDenied", textOf(refusals, bound !== undefined), {
+      denied,
+    });
   }
 }
 

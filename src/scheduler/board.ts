@@ -6,6 +6,8 @@
 import { STATUS } from "../protocol/groups.ts";
 import type { Denied } from "../protocol/task_asks.ts";
 import { type Dependency, type TaskKey, taskKey } from "./dependencies.ts";
+import { type By, cancelText } from "../protocol/by.ts";
+import type { Attempts } from "./attempts.ts";
 import { EngineTable } from "./engine_table.ts";
 import { Output } from "./events.ts";
 import { ClientHistory } from "./history.ts";
@@ -22,6 +24,8 @@ export interface Rare {
   follow: Dependency | null;
   /** Engines that had it and failed. */
   readonly tried: Set<number>;
+  /** The tries that failed, null before the first. */
+  attempts: Attempts | null;
   /** Its queue time-out has passed while an engine had it. */
   timedOut: boolean;
   /** When its queue time-out is over, Infinity for never. A peer's task gets a new one each time it goes back to the queue. */
@@ -29,6 +33,12 @@ export interface Rare {
   readonly hasBuffers: boolean;
   /** The shell's own: a peer's message and address. */
   readonly peer: unknown;
+}
+
+/** How a task is to be stopped. */
+export interface Stop {
+  readonly waitingOnly: boolean;
+  readonly by: By | undefined;
 }
 
 /** A task that ended and whose dependents were not told yet. */
@@ -42,6 +52,12 @@ interface KnownClient {
   readonly history: ClientHistory;
 }
 
+/** More of why a task ended: the permission that nobody grants, who stopped it. */
+export interface Reason {
+  readonly denied?: Denied | undefined;
+  readonly by?: By | undefined;
+}
+
 export class Board {
   readonly table = new TaskTable();
   readonly frames = new FrameStore();
@@ -51,6 +67,8 @@ export class Board {
   /** Open tasks that wait for a task, by its key. */
   readonly dependents = new Map<TaskKey, number[]>();
   readonly settled: Settled[] = [];
+  /** Open tasks that an engine was told to stop. One that comes back from it ends here instead of waiting anew. */
+  readonly stopping = new Map<number, Stop>();
   /** Tasks accepted and not assigned. */
   waiting = 0;
   readonly #clients = new Map<number, KnownClient>();
@@ -98,6 +116,7 @@ export class Board {
       if (this.rare.get(seq)?.hasBuffers) this.output.actions.push({ kind: "release", client, n });
       this.rare.delete(seq);
     }
+    if (this.stopping.size > 0) this.stopping.delete(seq);
     table.remove(place);
     if (this.dependents.size === 0) return;
     const key = taskKey(client, n);
@@ -105,9 +124,9 @@ export class Board {
   }
 
   /** Ends a waiting task with an answer of our own. */
-  fail(place: number, status: number, ename: string, evalue: string, denied?: Denied): void {
+  fail(place: number, status: number, ename: string, evalue: string, more: Reason = {}): void {
     const { table } = this;
-    const seq = table.seq[place]!;
+    const seq = table.seq[place]!, rare = this.rare.get(seq);
     this.output.actions.push({
       kind: "answer",
       client: table.client[place]!,
@@ -117,11 +136,20 @@ export class Board {
       status,
       ename,
       evalue,
-      denied,
-      peer: this.rare.get(seq)?.peer,
+      ...more,
+      attempts: rare?.attempts ?? undefined,
+      peer: rare?.peer,
     });
     this.waiting--;
     this.end(place, false, NONE);
+  }
+
+  /** A task that has no engine ends because somebody stopped it. */
+  stop(place: number, { waitingOnly, by }: Stop): void {
+    if (waitingOnly) return this.fail(place, STATUS.aborted, "TaskAborted", "Aborted before it ran", { by });
+    const tries = this.rare.get(this.table.seq[place]!)?.tries ?? 1;
+    const how = tries > 1 ? ` between try ${tries - 1} and try ${tries}` : " before it ran";
+    this.fail(place, STATUS.cancelled, "TaskCancelled", cancelText(by, how), { by });
   }
 
   /** The task can never run. */

@@ -2,6 +2,7 @@
  * The control relay's way to engines. Like all relays it reads envelopes and never letters, with one exception: `abort_request`. The tasks that it names may still wait
  * in a scheduler, which aborts them at once; and an engine knows its copy of a broadcast under an id of its own, which is added to those that the client named.
  */
+import type { By } from "../protocol/by.ts";
 import { isDelimiter, type Message } from "../protocol/frames.ts";
 import { isGroup } from "../protocol/groups.ts";
 import { Incoming } from "../wire/incoming.ts";
@@ -29,6 +30,8 @@ export interface ControlParts {
 const PATIENCE_MS = 10_000;
 const PEER = "a client on control";
 const decoder = new TextDecoder();
+const encoder = new TextEncoder();
+const SCHEDULER = encoder.encode("scheduler");
 
 export class ControlRelay {
   readonly #parts: ControlParts;
@@ -89,6 +92,16 @@ export class ControlRelay {
     if (this.#parts.isRegistered(uuid)) this.#outbox.send(uuid, frames);
     // It may be on its way in or out.
     else this.#parts.engines.send(frames);
+  }
+
+  /**
+   * Asks an engine to stop requests of peers in any state. What is ours does; a peer's takes it for an abort of what has not begun.
+   */
+  cancelAt(uuid: string, msgIds: readonly string[], by: By | undefined): void {
+    const content = { msg_ids: msgIds, tsparallel: { version: 1, cancel: by ?? {} } };
+    const frames = this.#parts.door.session.message("abort_request", content);
+    // Its reply goes to nobody.
+    this.#deliver([encoder.encode(uuid), SCHEDULER, ...frames]);
   }
 
   #abort(message: Incoming, request: Message, uuid: string): void {

@@ -8,12 +8,13 @@ import { DeadlineHeap } from "../base/heap.ts";
 import type { GroupReader } from "../protocol/group_reader.ts";
 import { type ResultRecord, STATUS, type TaskRecord } from "../protocol/groups.ts";
 import type { Offer } from "../protocol/task_asks.ts";
-import { Board, type Rare } from "./board.ts";
+import type { AttemptList, Tried } from "./attempts.ts";
+import { Board, type Rare, type Stop } from "./board.ts";
 import { taskKey } from "./dependencies.ts";
 import { Departures } from "./departures.ts";
 import { Dependents } from "./dependents.ts";
 import { EngineState, type EngineTable } from "./engine_table.ts";
-import type { CoreOptions, Event, Output, Taken, Verdict } from "./events.ts";
+import type { CancelWord, CoreOptions, Event, Output, Taken, Verdict } from "./events.ts";
 import { MAX_N } from "./history.ts";
 import { SecondTries } from "./second_tries.ts";
 import type { TaskOptions } from "./task_options.ts";
@@ -37,6 +38,9 @@ export class SchedulerCore {
     this.#tries = new SecondTries(this.#board, this.#room, this.#deadlines);
     this.#departures = new Departures(this.#board, this.#room, this.#tries, options.graceMs);
   }
+
+  /** Of the results that `finish` said to relay: the tries of those that had more than one, by their place in the group. */
+  readonly attempts = new Map<number, AttemptList>();
 
   get table(): TaskTable {
     return this.#board.table;
@@ -78,7 +82,7 @@ export class SchedulerCore {
         this.#departures.begin(event.id, event.reason, event.at);
         break;
       case "cancel":
-        this.#cancel(event.client, event.n, event.waitingOnly);
+        this.cancel(event.client, event.n, { waitingOnly: event.waitingOnly, by: event.by });
         break;
       case "returned":
         this.#takeBack(event.engine, event.seqs, event.at);
@@ -148,6 +152,7 @@ export class SchedulerCore {
       after: null,
       follow: null,
       tried: new Set(),
+      attempts: null,
       timedOut: false,
       deadline: Infinity,
       hasBuffers,
@@ -225,11 +230,14 @@ export class SchedulerCore {
   ): number {
     const engine = this.engines.get(engineId);
     let unchanged = 0, totalMs = 0, timed = 0;
+    this.attempts.clear();
     for (let i = 0; reader.result(record); i++) {
-      const tries = this.#board.rare.size === 0 ? 1 : this.#triesOf(record.seq);
+      const rare = this.#board.rare.size === 0 ? undefined : this.#board.rare.get(record.seq);
+      const tries = Math.min(255, rare?.tries ?? 1), attempts = rare?.attempts ?? null;
       const isRelayed = engine !== undefined &&
-        this.finishOne(engine, record.seq, record.client, record.n, record.status, at) === "relay";
+        this.finishOne(engine, record.seq, record.client, record.n, record, at) === "relay";
       verdicts[i] = isRelayed ? tries : 0;
+      if (isRelayed && attempts !== null) this.attempts.set(i, attempts.with(engine, record, at));
       if (isRelayed && tries === 1) unchanged++;
       if (engine !== undefined) engine.acked++;
       if (record.completed >= record.started && record.started > 0) {
@@ -246,17 +254,13 @@ export class SchedulerCore {
     return unchanged;
   }
 
-  #triesOf(seq: number): number {
-    return Math.min(255, this.#board.rare.get(seq)?.tries ?? 1);
-  }
-
   /** Takes one result: relay it, or drop it because it is late, unknown, or tried again. */
   finishOne(
     engine: EngineState,
     seq: number,
     client: number,
     n: number,
-    status: number,
+    { status, started }: Tried,
     at: number,
   ): Verdict {
     const { table } = this;
@@ -273,7 +277,7 @@ export class SchedulerCore {
       }
       if (rare.retriesLeft > 0 && (status === STATUS.error || status === STATUS.lost)) {
         rare.retriesLeft--;
-        this.#tries.elsewhere(seq, place, rare, engine.id, at);
+        this.#tries.elsewhere(seq, place, rare, engine, { status, started }, at);
         return "drop";
       }
     }
@@ -335,24 +339,29 @@ export class SchedulerCore {
 
   // ── cancel, time ───────────────────────────────────────────────────────────────────────────
 
-  #cancel(client: number, n: number, waitingOnly: boolean): void {
-    const seq = this.seqOf(client, n);
-    const place = this.table.at(seq);
-    if (place === NONE) return;
-    if (this.table.state[place] === ASSIGNED) {
-      // An engine hears of a peer's abort on its control socket.
-      if (this.table.pool[place] === 0) this.#tellToCancel(seq, place, waitingOnly);
-      return;
+  /** Stops a task, wherever it is; call `dispatch` afterwards. */
+  cancel(client: number, n: number, { waitingOnly, by }: Stop): CancelWord {
+    const { table } = this;
+    const seq = this.seqOf(client, n), place = table.at(seq);
+    if (place === NONE) return this.isKnown(client, n) ? "finished" : "unknown";
+    if (table.state[place] !== ASSIGNED) {
+      this.#room.leave(seq, place);
+      this.#board.stop(place, { waitingOnly, by });
+      return "cancelled";
     }
-    this.#room.leave(seq, place);
-    if (waitingOnly) this.#board.fail(place, STATUS.aborted, "TaskAborted", "Aborted before it ran");
-    else this.#board.fail(place, STATUS.cancelled, "TaskCancelled", "Cancelled by its client before it ran");
+    // Who stopped it first is named; an abort may still become a cancel.
+    const isTold = this.#board.stopping.get(seq)?.waitingOnly === waitingOnly;
+    if (!isTold) this.#board.stopping.set(seq, { waitingOnly, by });
+    // An engine hears of a peer's abort on its control socket.
+    if (table.pool[place] === 0 || !waitingOnly) this.#tellToCancel(seq, place, { waitingOnly, by });
+    return this.#board.engines.get(table.engine[place]!)?.pool === 1 ? "asked" : "cancelling";
   }
 
-  #tellToCancel(seq: number, place: number, waitingOnly: boolean): void {
+  #tellToCancel(seq: number, place: number, { waitingOnly, by }: Stop): void {
     const { table } = this;
     const client = table.client[place]!, n = table.n[place]!, engine = table.engine[place]!;
-    this.output.actions.push({ kind: "cancel", engine, client, n, seq, waitingOnly });
+    const peer = this.peerOf(seq);
+    this.output.actions.push({ kind: "cancel", engine, client, n, seq, waitingOnly, by, peer });
   }
 
   #expire(at: number): void {
@@ -372,7 +381,7 @@ export class SchedulerCore {
       this.#board.fail(place, STATUS.error, "TaskTimeout", timeoutText(rare));
     } else if (this.table.pool[place] === 0) {
       rare.timedOut = true;
-      this.#tellToCancel(seq, place, true);
+      this.#tellToCancel(seq, place, { waitingOnly: true, by: undefined });
     }
   }
 }

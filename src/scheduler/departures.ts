@@ -77,7 +77,7 @@ export class Departures {
     const rare = this.#board.rare.get(seq);
     if (rare !== undefined && rare.retriesLeft > 0) {
       rare.retriesLeft--;
-      this.#tries.elsewhere(seq, place, rare, engine.id, at);
+      this.#tries.elsewhere(seq, place, rare, engine, { status: STATUS.lost, started: 0 }, at);
       return;
     }
     const why = engine.reason === "" ? "" : ` (${engine.reason})`;

@@ -60,6 +60,15 @@ export class DirectCore {
     return this.#byUuid.get(uuid)?.open.delete(client * 0x1_0000_0000 + n) ?? false;
   }
 
+  /** The engine that has a task, undefined if none has. */
+  engineOf(client: number, n: number): { readonly id: number; readonly uuid: string } | undefined {
+    const key = client * 0x1_0000_0000 + n;
+    for (const engine of this.#byUuid.values()) {
+      if (engine.diedAt === 0 && engine.open.has(key)) return engine;
+    }
+    return undefined;
+  }
+
   isOpen(uuid: string, client: number, n: number): boolean {
     return this.#byUuid.get(uuid)?.open.has(client * 0x1_0000_0000 + n) ?? false;
   }

@@ -3,6 +3,7 @@
  * an engine that died gets an EngineError instead of silence.
  */
 import { now } from "../base/clock.ts";
+import { type By, writeBy } from "../protocol/by.ts";
 import { isDelimiter, type ParentHeader, type Remains } from "../protocol/frames.ts";
 import { GroupWriter } from "../protocol/group_writer.ts";
 import { emptyResult, emptyTask, type GroupHeader, KIND, OP, ORIGIN, STATUS } from "../protocol/groups.ts";
@@ -30,6 +31,9 @@ export interface DirectSchedulerParts {
 /** Fewest frames of a peer's message behind two addresses. */
 const MESSAGE_FRAMES = 8;
 const decoder = new TextDecoder();
+const encoder = new TextEncoder();
+/** In a client's place where an engine hears something from here. */
+const SCHEDULER = encoder.encode("scheduler");
 
 export class DirectScheduler {
   readonly #parts: DirectSchedulerParts;
@@ -217,6 +221,20 @@ export class DirectScheduler {
     else this.#parts.clients.send([...prefix, relayed]);
   }
 
+  /** Stops a task that an engine has, whoever sent it; false if none has it. */
+  cancel({ client, n }: { readonly client: number; readonly n: number }, by: By): boolean {
+    const engine = this.#core.engineOf(client, n);
+    if (engine === undefined) return false;
+    this.#writer.reset();
+    this.#writer.name(client, n, 0, 0);
+    this.#writer.rest(writeBy(by));
+    const header = { kind: KIND.cancel, target: engine.id, seq: ++this.#seq };
+    const group = seal(this.#parts.sealing, this.#writer, header);
+    const ident = encoder.encode(engine.uuid);
+    this.#outbox.send(engine.uuid, [ident, SCHEDULER, group]);
+    return true;
+  }
+
   #answerStranded(stranded: readonly Stranded[], why: string, status: number = STATUS.lost): void {
     for (const { engine, uuid, client, n } of stranded) {
       const known = this.#clients.get(client);
@@ -227,7 +245,7 @@ export class DirectScheduler {
       this.#writer.result(n, client, status, 0, 0, engine, 0, 0, 0, 0, now(), body);
       const group = this.#close(client);
       this.#parts.link.send("results", [group]);
-      if (known !== undefined) this.#parts.clients.send([known.rid, new TextEncoder().encode(uuid), group]);
+      if (known !== undefined) this.#parts.clients.send([known.rid, encoder.encode(uuid), group]);
     }
   }
 

@@ -1,6 +1,7 @@
 /**
  * The task scheduler's ends towards engines: what is gathered for each in this turn of the loop, and the groups that carry it.
  */
+import { type By, writeBy } from "../protocol/by.ts";
 import { GroupWriter } from "../protocol/group_writer.ts";
 import { KIND, ORIGIN } from "../protocol/groups.ts";
 import type { Mac } from "../protocol/mac.ts";
@@ -27,6 +28,15 @@ export interface EngineEnd {
   /** `window` in the same group: what the engine goes by, whatever it was told before. */
   window: number;
   isDirty: boolean;
+}
+
+/** A task that an engine is to stop. */
+export interface CancelledTask {
+  readonly client: number;
+  readonly n: number;
+  readonly seq: number;
+  readonly waitingOnly: boolean;
+  readonly by: By | undefined;
 }
 
 /** What signs groups, and for which run. */
@@ -159,10 +169,11 @@ export class EngineEnds {
     }
   }
 
-  sendCancel(end: EngineEnd, task: { client: number; n: number; seq: number; waitingOnly: boolean }): void {
+  sendCancel(end: EngineEnd, task: CancelledTask): void {
     this.flush(end);
     this.#scratch.reset();
     this.#scratch.name(task.client, task.n, task.seq, task.waitingOnly ? 1 : 0);
+    if (task.by !== undefined) this.#scratch.rest(writeBy(task.by));
     this.#send(end, this.#scratch, KIND.cancel, this.#states.get(end.id)?.acked ?? 0, 0);
   }
 

@@ -1,7 +1,9 @@
 /**
  * Everything that can happen to the task scheduler's core, and everything that it may want done.
  */
+import type { By } from "../protocol/by.ts";
 import type { Denied, Offer } from "../protocol/task_asks.ts";
+import type { Attempts } from "./attempts.ts";
 import type { Policy } from "./policies.ts";
 
 /** Rare things that happen; groups of tasks and results have calls of their own. `at` is wall-clock time in ms. */
@@ -25,6 +27,7 @@ export type Event =
     readonly client: number;
     readonly n: number;
     readonly waitingOnly: boolean;
+    readonly by?: By | undefined;
     readonly at: number;
   }
   | {
@@ -49,6 +52,10 @@ export type Action =
     readonly evalue: string;
     /** The permission that nobody grants, where that is the reason. */
     readonly denied?: Denied | undefined;
+    /** Who stopped it. */
+    readonly by?: By | undefined;
+    /** Tries that failed. */
+    readonly attempts?: Attempts | undefined;
     readonly peer: unknown;
   }
   | {
@@ -58,6 +65,8 @@ export type Action =
     readonly n: number;
     readonly seq: number;
     readonly waitingOnly: boolean;
+    readonly by: By | undefined;
+    readonly peer: unknown;
   }
   | { readonly kind: "recall"; readonly engine: number; readonly count: number }
   /** A peer's task is back in the queue; if it still is when this is carried out, no engine has it. */
@@ -101,5 +110,7 @@ export interface CoreOptions {
 
 /** What became of a submitted task. */
 export type Taken = "taken" | "duplicate" | "refused";
+/** What a cancel came to: it ended what waited; an engine was told, of ours or a peer's; it came too late; it means nobody. */
+export type CancelWord = "cancelled" | "cancelling" | "asked" | "finished" | "unknown";
 /** What the shell does with a result. */
 export type Verdict = "relay" | "drop";

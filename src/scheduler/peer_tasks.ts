@@ -15,7 +15,8 @@ import type { EngineEnd, EngineEnds } from "./engine_ends.ts";
 import type { EngineState } from "./engine_table.ts";
 import type { HubLink } from "./hub_link.ts";
 import type { PeerDoor } from "./peer_door.ts";
-import { PeerIds } from "./peer_ids.ts";
+import { postMortemOf } from "./own_answers.ts";
+import { type PeerId, PeerIds } from "./peer_ids.ts";
 import {
   isSameFrame,
   LaterRefusals,
@@ -198,7 +199,7 @@ export class PeerTasks {
         : metadata.status === "aborted"
         ? STATUS.aborted
         : STATUS.error;
-      if (core.finishOne(engine, seq, client, n, status, at) === "relay") {
+      if (core.finishOne(engine, seq, client, n, { status, started: 0 }, at) === "relay") {
         const swapped = [frames[1]!, frames[0]!];
         incoming.forward(this.#clients, swapped, 2);
         this.#link.forward("outtask", incoming, swapped, 2);
@@ -226,7 +227,8 @@ export class PeerTasks {
     const task = peer.header.msg_id;
     const id = this.#ids.find(task);
     if (id === undefined) return;
-    if (core.finishOne(engine, seq, id.client, id.n, STATUS.error, at) === "relay") {
+    const tried = { status: STATUS.error, started: 0 };
+    if (core.finishOne(engine, seq, id.client, id.n, tried, at) === "relay") {
       const evalue = `Engine ${engine.id} answered task '${task}' with a message that cannot be read: ${why}`;
       this.#reply(peer, "error", "EngineError", evalue, uuid);
     }
@@ -272,15 +274,27 @@ export class PeerTasks {
     return true;
   }
 
+  /** The number of a task that is or was here, by its msg_id. */
+  find(msgId: string): PeerId | undefined {
+    return this.#ids.find(msgId);
+  }
+
+  /** The id by which an engine knows a task that it has. */
+  msgIdOf(peer: unknown): string | undefined {
+    return isPeerTask(peer) ? peer.header.msg_id : undefined;
+  }
+
   /** A failure that the scheduler itself decided. */
   answer(action: Extract<Action, { kind: "answer" }>): void {
     const { peer, ename, evalue, status } = action;
     if (!isPeerTask(peer)) return;
     const uuid = action.engine >= 0 ? this.#uuidOfId.get(action.engine) : undefined;
-    this.#reply(peer, status === STATUS.aborted ? "aborted" : "error", ename, evalue, uuid);
+    const known = postMortemOf(action, uuid, now());
+    this.#reply(peer, status === STATUS.aborted ? "aborted" : "error", ename, evalue, uuid, known);
   }
 
-  #reply(peer: PeerTask, status: string, ename: string, evalue: string, uuid?: string): void {
+  /** @param known what else its record is told */
+  #reply(peer: PeerTask, status: string, ename: string, evalue: string, uuid?: string, known?: object): void {
     const isAborted = status === "aborted";
     const content = isAborted
       ? { status: "aborted" as const }
@@ -293,8 +307,21 @@ export class PeerTasks {
     const type = isAborted && peer.header.msg_type === "execute_request" ? "execute_reply" : "apply_reply";
     const frames = this.#door.session.message(type, content, { parent: peer.header, metadata });
     this.#clients.send([peer.rid, ...frames]);
-    this.#link.send("outtask", [peer.rid, ...frames]);
+    this.#link.send("outtask", [peer.rid, ...this.#forRecord(frames, metadata, known)]);
     this.#answerLater(peer);
+  }
+
+  /** The same reply with what its client has no use for. */
+  #forRecord(
+    frames: readonly Uint8Array[],
+    metadata: object,
+    known: object | undefined,
+  ): readonly Uint8Array[] {
+    if (known === undefined) return frames;
+    const { session } = this.#door;
+    const [, , header, parent, , content] = frames;
+    const more = session.packed({ ...metadata, tsparallel: { version: 1, post_mortem: known } });
+    return session.signed([header!, parent!, more, content!]);
   }
 }
 

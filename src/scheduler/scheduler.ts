@@ -16,6 +16,7 @@ import { SyncPoller } from "../wire/poll.ts";
 import type { Socket } from "../wire/socket.ts";
 import { BroadcastScheduler } from "./broadcast_scheduler.ts";
 import { BroadcastTree } from "./broadcast_tree.ts";
+import { Cancels } from "./cancels.ts";
 import { ControlRelay } from "./control_relay.ts";
 import { SchedulerCore } from "./core.ts";
 import { DirectScheduler } from "./direct_scheduler.ts";
@@ -31,7 +32,7 @@ import { allSockets, bindSockets, type SchedulerSockets } from "./ports.ts";
 import { PureTasks } from "./pure_tasks.ts";
 import { PublishRelay, SwapRelay } from "./relay.ts";
 import { awaitSetup, eventLoopTurn, fileOf, linkFromFile, type SchedulerOptions, TURN_MS } from "./setup.ts";
-import { TaskScheduler } from "./task_scheduler.ts";
+import { TaskScheduler, type TaskSchedulerParts } from "./task_scheduler.ts";
 
 export type { SchedulerOptions } from "./setup.ts";
 
@@ -102,6 +103,9 @@ class SchedulerLoop {
   readonly #direct: DirectScheduler;
   readonly #broadcast: BroadcastScheduler;
   readonly #control: ControlRelay;
+  readonly #cancels: Cancels;
+  /** Uuids of engines of ours. */
+  readonly #ours = new Set<string>();
   readonly #door: GroupDoor;
   readonly #poller = new SyncPoller();
   /** Engines' side before the clients' side, which rests while the hub does not keep up. */
@@ -121,7 +125,7 @@ class SchedulerLoop {
     const peerDoor = new PeerDoor(new Session({ key: setup.key, mac, packer }), door);
     const early = new EarlyAborts();
     const common = { context, link, setup, sockets, door, peerDoor, early, sealing: { mac, nonce } };
-    this.#tasks = taskScheduler(common);
+    this.#tasks = taskScheduler(common, (...ask) => this.#control.cancelAt(...ask));
     const direct = this.#direct = new DirectScheduler({
       link,
       door,
@@ -132,6 +136,13 @@ class SchedulerLoop {
     });
     this.#broadcast = broadcastScheduler(common);
     this.#control = this.#controlRelay(common);
+    this.#cancels = new Cancels({
+      link,
+      tasks: this.#tasks,
+      direct,
+      control: this.#control,
+      isOurs: (uuid) => this.#ours.has(uuid),
+    });
     this.#pure = pureTasks(common);
     this.#readers = [
       ...this.#taskReaders(common),
@@ -236,6 +247,7 @@ class SchedulerLoop {
       part.flush();
     }
     this.#control.flush();
+    this.#cancels.flush();
     this.#report(at);
     this.#link.flush();
   }
@@ -270,8 +282,10 @@ class SchedulerLoop {
     const { kind, id, uuid, reason } = news;
     if (kind === "stop") this.#stopped = true;
     if (kind === "client_known") this.#welcome(news);
+    if (kind === "cancel") this.#cancels.take(news);
     if (typeof id !== "number" || typeof uuid !== "string") return;
     if (kind === "engine_registered") {
+      if (news["ours"] === true) this.#ours.add(uuid);
       this.#tasks?.registered(id, uuid, this.#offerOf(news));
       this.#direct.registered(id, uuid);
       this.#broadcast.registered(id, uuid);
@@ -280,6 +294,7 @@ class SchedulerLoop {
       this.#direct.unregistered(uuid);
       this.#broadcast.unregistered(uuid);
       this.#control.unregistered(uuid);
+      this.#ours.delete(uuid);
     }
   }
 
@@ -312,6 +327,7 @@ class SchedulerLoop {
 
 function taskScheduler(
   { setup, sockets, link, door, peerDoor, early, sealing }: Common,
+  cancelAt: TaskSchedulerParts["cancelAt"],
 ): TaskScheduler | null {
   const { scheme, hwm } = setup, { task } = sockets;
   if (task === null || !isPolicy(scheme)) return null;
@@ -322,7 +338,7 @@ function taskScheduler(
     random: Math.random,
   });
   const peers = new PeerTasks({ clients: task.clients, link, door: peerDoor, core, early });
-  return new TaskScheduler({ ...task, core, sealing, link, door, peers });
+  return new TaskScheduler({ ...task, core, sealing, link, door, peers, cancelAt });
 }
 
 function pureTasks({ setup, sockets, context, link, peerDoor }: Common): PureTasks | null {

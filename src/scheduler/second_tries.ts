@@ -3,6 +3,8 @@
  */
 import type { DeadlineHeap } from "../base/heap.ts";
 import type { Board, Rare } from "./board.ts";
+import { Attempts, type Tried } from "./attempts.ts";
+import type { EngineState } from "./engine_table.ts";
 import type { WaitingRoom } from "./waiting_room.ts";
 
 export class SecondTries {
@@ -22,9 +24,12 @@ export class SecondTries {
   }
 
   /** One more try, at an engine that has not had it. */
-  elsewhere(seq: number, place: number, rare: Rare, engine: number, at: number): void {
+  elsewhere(seq: number, place: number, rare: Rare, engine: EngineState, tried: Tried, at: number): void {
     rare.tries++;
-    this.others(seq, place, rare, engine, at);
+    (rare.attempts ??= new Attempts()).add(engine, tried, at);
+    // It did run: an abort, which means waiting tasks only, has come too late.
+    if (this.#board.stopping.get(seq)?.waitingOnly) this.#board.stopping.delete(seq);
+    this.others(seq, place, rare, engine.id, at);
   }
 
   /** The engine would not have it: that was no try. */

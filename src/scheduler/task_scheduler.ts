@@ -4,6 +4,7 @@
  * Bodies are copied, never parsed. Everything that is taken or finished is told to the hub over the link.
  */
 import { now } from "../base/clock.ts";
+import { type By, readBy } from "../protocol/by.ts";
 import { isDelimiter } from "../protocol/frames.ts";
 import { GroupReader } from "../protocol/group_reader.ts";
 import { GroupWriter } from "../protocol/group_writer.ts";
@@ -28,15 +29,14 @@ import { type ClientEnd, ClientEnds } from "./client_ends.ts";
 import type { SchedulerCore } from "./core.ts";
 import { Definitions } from "./definitions.ts";
 import { type EngineEnd, EngineEnds, seal, type Sealing } from "./engine_ends.ts";
-import type { Action } from "./events.ts";
+import type { Action, CancelWord } from "./events.ts";
 import type { GroupDoor } from "./group_door.ts";
 import { MAX_N } from "./history.ts";
 import type { HubLink } from "./hub_link.ts";
 import { SCHEDULER_BOUNDS } from "./options.ts";
-import { writeAnswer } from "./own_answers.ts";
 import type { PeerTasks } from "./peer_tasks.ts";
+import { ResultsOut } from "./results_out.ts";
 import { BadOption, isPlain, readTaskOptions, type TaskOptions } from "./task_options.ts";
-import { copyWithTries } from "./tries.ts";
 
 export interface TaskSchedulerParts {
   readonly clients: Socket;
@@ -46,6 +46,8 @@ export interface TaskSchedulerParts {
   readonly door: GroupDoor;
   readonly sealing: Sealing;
   readonly peers: PeerTasks;
+  /** Asks an engine to stop requests of peers. */
+  readonly cancelAt: (uuid: string, msgIds: readonly string[], by: By | undefined) => void;
 }
 
 const decoder = new TextDecoder();
@@ -57,6 +59,7 @@ export class TaskScheduler {
   readonly #link: HubLink;
   readonly #clients: ClientEnds;
   readonly #engines: EngineEnds;
+  readonly #results: ResultsOut;
   readonly #definitions = new Definitions();
   readonly #buffers = new BufferStore();
   readonly #incoming = new Incoming();
@@ -74,7 +77,13 @@ export class TaskScheduler {
     this.#link = parts.link;
     const { link, sealing } = parts;
     this.#clients = new ClientEnds({ socket: parts.clients, link, sealing });
-    this.#engines = new EngineEnds({ socket: parts.engines, link, sealing, states: parts.core.engines });
+    const engines = this.#engines = new EngineEnds({
+      socket: parts.engines,
+      link,
+      sealing,
+      states: parts.core.engines,
+    });
+    this.#results = new ResultsOut({ clients: this.#clients, engines, core: parts.core, link, sealing });
   }
 
   /** Whether clients may be read: the hub keeps up and large buffers have room. */
@@ -208,7 +217,15 @@ export class TaskScheduler {
   #refuse(client: number, n: number): void {
     this.#door.drop(`client ${client}`, `a task number out of order: ${n}`);
     const evalue = `Cannot take task ${n}: a client counts its tasks from 1 to ${MAX_N}`;
-    this.#answer({ client, n, seq: 0, engine: -1, status: STATUS.error, ename: "RangeError", evalue });
+    this.#results.answer({
+      client,
+      n,
+      seq: 0,
+      engine: -1,
+      status: STATUS.error,
+      ename: "RangeError",
+      evalue,
+    });
   }
 
   /** The options in the tail of the task just read; null if they do not concern the scheduler. */
@@ -236,10 +253,21 @@ export class TaskScheduler {
   }
 
   #cancel(client: ClientEnd): void {
-    while (this.#door.reader.name(this.#name)) {
-      const n = this.#name[1]!, word = this.#name[3]!;
-      this.#core.step({ kind: "cancel", client: client.index, n, waitingOnly: word === 1, at: now() });
-    }
+    const { reader } = this.#door, names: [n: number, waitingOnly: boolean][] = [];
+    while (reader.name(this.#name)) names.push([this.#name[1]!, this.#name[3] === 1]);
+    const by = readBy(reader.rest());
+    for (const [n, waitingOnly] of names) this.#core.cancel(client.index, n, { waitingOnly, by });
+    this.#core.dispatch(now());
+  }
+
+  /** Stops a task of any client. @param msgId a peer's; of ours by client and n */
+  cancel(name: { client: number; n: number } | string, by: By): CancelWord {
+    const id = typeof name === "string" ? this.#parts.peers.find(name) : name;
+    if (id === undefined) return "unknown";
+    const word = this.#core.cancel(id.client, id.n, { waitingOnly: false, by });
+    this.#core.dispatch(now());
+    this.#carryOut();
+    return word;
   }
 
   // ── from engines ───────────────────────────────────────────────────────────────────────────
@@ -292,32 +320,7 @@ export class TaskScheduler {
     if (unchanged === header.count && client !== undefined) {
       this.#link.send("results", [frame]);
       message.forward(this.#parts.clients, [client.rid], 1);
-    } else this.#relayParts(frame);
-  }
-
-  /** Passes on the results that are to be relayed, client by client. */
-  #relayParts(frame: Uint8Array): void {
-    const reader = this.#reader, result = this.#result;
-    reader.open(frame);
-    for (let i = 0, from = reader.offset; reader.result(result); i++, from = reader.offset) {
-      const tries = this.#verdicts[i]!;
-      if (tries === 0) continue;
-      const copy = (to: GroupWriter) => {
-        if (tries === 1) to.copy(frame, from, reader.offset - from);
-        else copyWithTries(to, frame, result, tries);
-      };
-      const writer = this.#clients.answersTo(result.client);
-      if (writer !== null) copy(writer);
-      else this.#tellHubOnly(copy);
-    }
-  }
-
-  /** A result for a client that has never spoken to this run: its record keeps it. */
-  #tellHubOnly(write: (scratch: GroupWriter) => void): void {
-    this.#scratch.reset();
-    write(this.#scratch);
-    const group = seal(this.#parts.sealing, this.#scratch, { kind: KIND.results, target: ANY });
-    this.#link.send("results", [group]);
+    } else this.#results.relay(frame, this.#verdicts);
   }
 
   #relayPiece(end: EngineEnd, message: Incoming): void {
@@ -367,11 +370,11 @@ export class TaskScheduler {
     switch (action.kind) {
       case "answer":
         if (action.peer !== undefined) this.#parts.peers.answer(action);
-        else this.#answer(action);
+        else this.#results.answer(action);
         break;
       case "cancel": {
         const end = this.#engines.get(action.engine);
-        if (end !== undefined) this.#engines.sendCancel(end, action);
+        if (end !== undefined) this.#tellToCancel(end, action);
         break;
       }
       case "recall": {
@@ -388,12 +391,10 @@ export class TaskScheduler {
     }
   }
 
-  /** Answers a task in an engine's place. */
-  #answer(action: Omit<Extract<Action, { kind: "answer" }>, "kind" | "peer">): void {
-    const { client } = action;
-    const write = (writer: GroupWriter) => writeAnswer(writer, action, now());
-    const writer = this.#clients.answersTo(client);
-    if (writer !== null) write(writer);
-    else this.#tellHubOnly(write);
+  /** An engine knows a peer's task by its msg_id, and hears of it on its control socket. */
+  #tellToCancel(end: EngineEnd, action: Extract<Action, { kind: "cancel" }>): void {
+    const msgId = this.#parts.peers.msgIdOf(action.peer);
+    if (msgId === undefined) this.#engines.sendCancel(end, action);
+    else this.#parts.cancelAt(end.uuid, [msgId], action.by);
   }
 }

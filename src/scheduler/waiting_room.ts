@@ -103,6 +103,8 @@ export class WaitingRoom {
     const { table } = this.#board;
     table.engine[place] = NONE;
     this.#board.waiting++;
+    const stop = this.#board.stopping.get(seq);
+    if (stop !== undefined) return this.#board.stop(place, stop);
     const rare = table.rare[place] === 1 ? this.#board.rare.get(seq) : undefined;
     if (rare?.peer !== undefined) this.#board.output.actions.push({ kind: "waits", seq, peer: rare.peer });
     if (rare !== undefined && (rare.tried.size > 0 || this.#board.bound(rare) !== null)) {

@@ -28,6 +28,14 @@ const BENCHES: readonly Bench[] = [
     names: ["slot_tasks_per_s", "slot_latency_median_us"],
     run: async (plan) => figuresOf(await (await import("./slot_bench.ts")).benchSlot(plan)),
   },
+  {
+    names: ["isolation_worker_ms", "isolation_process_ms", "isolation_process_decided_ms"],
+    run: async (plan) => (await import("./isolation_bench.ts")).benchIsolation(plan),
+  },
+  {
+    names: ["cancel_ready_ms", "cancel_ready_undecided_ms"],
+    run: async (plan) => await (await import("./cancel_bench.ts")).benchCancel(plan),
+  },
   { names: ["records_per_s"], run: async (plan) => (await import("./records_bench.ts")).benchRecords(plan) },
   {
     names: ["cluster_start_s", "cluster_start_compiled_s"],

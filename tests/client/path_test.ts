@@ -10,6 +10,10 @@ import { Assembler } from "../../src/client/assembler.ts";
 
 /** The other end of a path: keeps what leaves. */
 class Ends implements PathHost {
+  by(reason: unknown) {
+    return { who: "a test", why: String(reason ?? "") };
+  }
+
   readonly client = 1;
   readonly card = encodeValue({ kind: "client" }).body;
   readonly isEnded = false;

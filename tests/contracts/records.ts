@@ -2,9 +2,10 @@
 
 import assert from "node:assert/strict";
 import { type Condition, parseQuery } from "../../src/hub/query_match.ts";
+import type { RecordKey } from "../../src/hub/record_keys.ts";
 import type { RecordContext, RecordStore } from "../../src/hub/records.ts";
 import { GroupWriter } from "../../src/protocol/group_writer.ts";
-import { ANY, KIND, OP, STATUS, TASK_FLAG } from "../../src/protocol/groups.ts";
+import { ANY, KIND, OP, RESULT_FLAG, STATUS, TASK_FLAG } from "../../src/protocol/groups.ts";
 import { encodeValue } from "../../src/protocol/values.ts";
 
 const noSign = () => {};
@@ -51,6 +52,53 @@ function chunkGroup(client: number, n: number, side: number, piece: Uint8Array, 
   const writer = new GroupWriter();
   writer.chunk({ n, client, index: 0, side, offset, length: piece.length, total });
   return writer.close({ ...HEADER, kind: KIND.chunk }, noSign).slice();
+}
+
+/** What an engine has told of itself. */
+const NOTE = {
+  host: "here",
+  pid: 7,
+  sandbox: "deno, landlock 6",
+  isolation: "shared",
+  permissions: { read: ["/data"] },
+  sets: { web: { net: ["a:1"] } },
+};
+
+const encoder = new TextEncoder();
+
+/** Executes 1 … of a client, each with such a tail. */
+function askingGroup(client: number, tails: readonly object[]): Uint8Array {
+  const writer = new GroupWriter();
+  tails.forEach((tail, i) => {
+    const { body, tailLength } = withTail({ code: "1" }, tail);
+    writer.task(i + 1, client, 0, OP.execute, TASK_FLAG.tail, 0, tailLength, i + 1, SUBMITTED_MS + i, body);
+  });
+  return writer.close({ ...HEADER, kind: KIND.tasks }, noSign).slice();
+}
+
+/** Results from `from` on, each with such a tail. */
+function toldGroup(client: number, from: number, tails: readonly object[], engine: number): Uint8Array {
+  const writer = new GroupWriter();
+  tails.forEach((tail, i) => {
+    const { body, tailLength } = withTail({ value: 1 }, tail);
+    const n = from + i;
+    writer.result(n, client, STATUS.ok, RESULT_FLAG.tail, 0, engine, tailLength, n, 1, 1000, 1001, body);
+  });
+  return writer.close({ ...HEADER, kind: KIND.results }, noSign).slice();
+}
+
+function withTail(value: unknown, tail: object): { body: Uint8Array; tailLength: number } {
+  const end = encoder.encode(JSON.stringify(tail));
+  const { body } = encodeValue(value);
+  const whole = new Uint8Array(body.length + end.length);
+  whole.set(body);
+  whole.set(end, body.length);
+  return { body: whole, tailLength: end.length };
+}
+
+async function fieldsOf(store: RecordStore, msgId: string, keys: readonly RecordKey[]): Promise<unknown[]> {
+  const record = (await store.get(msgId))!;
+  return keys.map((key) => record.field(key));
 }
 
 /** A store, ready to be asked. */
@@ -128,6 +176,51 @@ export function testRecords(
     const client = await store.clientIndex("s", 1, "me");
     store.takeTasks(tasksGroup(client, 1, 1), "task");
     assert.equal((await store.get("s_1_1"))!.field("engine_uuid"), "engine-9");
+  }, () => "engine-9");
+
+  test("a record has permissions, isolation and walls from its engine's note, its result or its request", async (store) => {
+    const client = await store.clientIndex("s", 1, "me");
+    const keys = (msgId: string) => fieldsOf(store, msgId, ["permissions", "isolation", "sandbox"]);
+    store.engine(0, "engine-0", NOTE);
+    store.engine(1, "peer", null);
+    store.takeTasks(askingGroup(client, [{}, { permissions: "web" }, {}, {}, {}]), "task");
+    assert.deepEqual(await keys("s_1_1"), [null, null, null], "no engine has it");
+    const denied = { permission: "net", value: "x", where: "the scheduler" };
+    const tails = [{}, { permissions: { net: ["a:1"] }, isolation: "process" }, { denied }];
+    store.takeResults(toldGroup(client, 1, tails, 0), 1);
+    store.takeResults(toldGroup(client, 4, [{}], 1), 1);
+    assert.deepEqual(await keys("s_1_1"), [{ read: ["/data"] }, "shared", "deno, landlock 6"]);
+    assert.deepEqual(await keys("s_1_2"), [{ net: ["a:1"] }, "process", "deno, landlock 6"]);
+    assert.deepEqual(await keys("s_1_3"), [null, "shared", "deno, landlock 6"], "it never ran");
+    assert.deepEqual(await keys("s_1_4"), [null, null, null], "a peer's engine tells nothing");
+    const found = async (conditions: unknown) =>
+      (await store.find(query(conditions), 10)).map((record) => record.msgId);
+    assert.deepEqual(await found({ "permissions.net": { $ne: null } }), ["s_1_2"]);
+    assert.deepEqual(await found({ sandbox: { $glob: "*landlock*" }, isolation: "shared" }), [
+      "s_1_1",
+      "s_1_3",
+    ]);
+    store.put("p-1", { header: { msg_id: "p-1" }, submitted: 1, engine_uuid: "engine-0" });
+    assert.deepEqual(await keys("p-1"), [{ read: ["/data"] }, "shared", "deno, landlock 6"]);
+  });
+
+  test("an open task's permissions are what it asked for, by its engine's sets", async (store) => {
+    const client = await store.clientIndex("s", 1, "me");
+    store.engine(0, "engine-9", NOTE);
+    const asks = [{}, { permissions: "web" }, { permissions: { net: ["b"] }, isolation: "worker" }, {
+      permissions: "none",
+    }, { permissions: "no such" }];
+    store.takeTasks(askingGroup(client, asks), "task");
+    const all = await Promise.all(
+      asks.map((_, i) => fieldsOf(store, `s_1_${i + 1}`, ["permissions", "isolation"])),
+    );
+    assert.deepEqual(all, [
+      [{ read: ["/data"] }, "shared"],
+      [{ net: ["a:1"] }, "shared"],
+      [{ net: ["b"] }, "worker"],
+      [{}, "shared"],
+      [null, "shared"],
+    ]);
   }, () => "engine-9");
 
   test("the first result of a task stays", async (store) => {

@@ -1,5 +1,7 @@
-/** A host that starts three slots (idle, looping, paused), says their process ids and waits to be killed. */
+/** A host that starts four slots (idle, looping, paused, with a program), says their process ids and waits to be killed. */
 import { Slot } from "../../src/engine/slot.ts";
+import { NO_GRANT } from "../../src/engine/slot_contract.ts";
+import { readSet } from "../../src/protocol/permissions.ts";
 import { SETTINGS, SlotHost } from "./slot_host.ts";
 
 const command: string[] = JSON.parse(Deno.args[0] ?? "[]");
@@ -12,5 +14,16 @@ const ticket = looping?.offerCall(looping.define(() => {
 looping?.slot.ring();
 looping?.until(() => looping.startedAt.has(ticket));
 paused?.slot.pause(true);
-console.log(JSON.stringify(hosts.map((host) => host.slot.pid)));
+const grant = { ...NO_GRANT, permissions: readSet({ run: ["/bin/sh", "/usr/bin/sleep"] }, "permissions") };
+const runner = new SlotHost(Slot.start(SETTINGS, command), grant).untilReady();
+const programs = runner.call(async () => {
+  const options = { stdin: "piped", stdout: "piped", stderr: "null" } as const;
+  // They ignore what can be ignored, and do not end with their pipes.
+  const args = ["-c", "trap '' HUP TERM INT PIPE; (sleep 1000 & sleep 1000) & echo; sleep 1000"];
+  const child = new Deno.Command("/bin/sh", { args, ...options }).spawn();
+  await child.stdout.getReader().read();
+  Object.assign(globalThis, { child });
+  return child.pid;
+}) as number;
+console.log(JSON.stringify([...hosts, runner].map((host) => host.slot.pid).concat(programs)));
 setInterval(() => {}, 1000);

@@ -37,6 +37,8 @@ class Stage {
   readonly ns = new Map<number, number>();
   /** What the slot has, in order: offered or begun. */
   readonly slot = new Map<number, "offered" | "begun">();
+  /** Tasks whose child was killed for them, and is not dead yet. */
+  readonly dying: number[] = [];
   /** Tasks that look at their signal. */
   readonly looking = new Set<number>();
 
@@ -165,13 +167,15 @@ class Stage {
   }
 
   #ended(lane: number, detail: string): void {
-    const isWorking = lane === this.core.lanes.current.number;
+    const isWorking = lane === this.core.lanes.current.number && this.dying.length === 0;
     const begun = [...this.slot].filter(([, state]) => isWorking && state === "begun");
     const started = begun.map(([n]) => this.tickets.get(n)!);
     if (isWorking) this.slot.clear();
     const memoryMB = detail === "out of memory" ? 900 : null;
+    const killedFor = this.dying.shift();
     const end = { started, memoryMB, detail, endedBy: "exit", code: 3, signal: null } as const;
-    this.core.step({ kind: "child_ended", lane, end, at: this.at });
+    if (killedFor === undefined) this.core.step({ kind: "child_ended", lane, end, at: this.at });
+    else this.core.step({ kind: "child_killed", ticket: killedFor, end, at: this.at });
   }
 
   /** What the shell does after each event. */
@@ -231,6 +235,10 @@ class Stage {
           }
           const what = action.ticket === 0 ? "" : ` for ${this.ns.get(action.ticket)}`;
           const isKilled = core.confirmKill(action.ticket, action.lane);
+          if (isKilled && action.ticket !== 0) {
+            this.slot.clear();
+            this.dying.push(action.ticket);
+          }
           out.push(`${isKilled ? "kill" : "spare"}${what}${this.#keyText(action.lane)}`);
         }
       }

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { type HubAction, HubCore, type HubEvent } from "../../src/hub/core.ts";
+import { NO_OFFER } from "../../src/protocol/task_asks.ts";
 
 const START = 1_000_000;
 const encoder = new TextEncoder();
@@ -23,7 +24,7 @@ function eventOf(line: string, at: number): HubEvent {
   switch (word) {
     case "register": {
       const id = rest.find((part) => part.startsWith("id="));
-      const ours = rest.includes("ours") ? { host: "here", pid: 1, sandbox: "" } : null;
+      const ours = rest.includes("ours") ? { host: "here", pid: 1, sandbox: "", offer: NO_OFFER } : null;
       return {
         kind: "registration_requested",
         at,

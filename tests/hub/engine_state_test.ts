@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { EngineState } from "../../src/hub/engine_state.ts";
 import { type Engine, Registry } from "../../src/hub/registry.ts";
+import { NO_OFFER } from "../../src/protocol/task_asks.ts";
 
-const CARD = { host: "here", pid: 1, sandbox: "" };
+const CARD = { host: "here", pid: 1, sandbox: "", offer: NO_OFFER };
 
 function engine(id: number, uuid: string, ours: Engine["ours"] = null): Engine {
   return { id, uuid, ours, since: 0 };

@@ -93,6 +93,7 @@ test("hub announces an engine within a round trip, not at the next beat", async 
     id: 0,
     uuid: "fast",
     ours: true,
+    permissions: { ceiling: {}, sets: {}, isolation: "shared" },
   });
 }, { heartbeatPeriodMs: 60_000 });
 
@@ -312,9 +313,28 @@ test("hub tells its status over the wire", async (hub) => {
   const { content } = await hub.client().ask("status_request");
   const [engine] = content["engines"] as Record<string, unknown>[];
   assert.equal(engine!["sandbox"], "both walls");
+  assert.deepEqual([engine!["permissions"], engine!["sets"], engine!["isolation"]], [{}, {}, "shared"]);
   assert.equal(content["records"], "written");
   assert.equal(content["database"], "memory");
 }, { database: "memory" });
+
+test("hub keeps what an engine's tasks may ask for, and refuses an engine that says it wrongly", async (hub) => {
+  const permissions = {
+    ceiling: { net: ["B.org"], read: true },
+    sets: { web: { net: ["b.org:1"] } },
+    isolation: "worker",
+  };
+  await hub.engine("e0").join({ tsparallel: { ...OURS.tsparallel, permissions } });
+  const told = await until("the news", () => hub.scheduler.heard("engine_registered"));
+  const ceiling = { read: true, net: ["b.org"] };
+  assert.deepEqual(told["permissions"], { ...permissions, ceiling });
+  const { content } = await hub.client().ask("status_request");
+  const [engine] = content["engines"] as Record<string, unknown>[];
+  assert.deepEqual([engine!["permissions"], engine!["isolation"]], [ceiling, "worker"]);
+  const wrong = { ...OURS.tsparallel, permissions: { ceiling: { nett: true } } };
+  const reply = await hub.engine("e1").request({ uuid: "e1", tsparallel: wrong });
+  assert.match(String(reply.content["evalue"]), /"permissions\.ceiling\.nett", did you mean "net"/);
+});
 
 test("hub sets up a scheduler that replaces another one and names the engines to it", async (hub) => {
   await hub.engine("e0").join(OURS);

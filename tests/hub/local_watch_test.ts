@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { LocalWatch } from "../../src/hub/local_watch.ts";
+import { NO_OFFER } from "../../src/protocol/task_asks.ts";
 
 Deno.test("the end of an engine's process is told once, also of all engines of one process", async () => {
   await using child = new Deno.Command("sleep", { args: ["60"], stdin: "null" }).spawn();
@@ -9,7 +10,7 @@ Deno.test("the end of an engine's process is told once, also of all engines of o
     told.push(uuid);
     if (told.length === 2) both.resolve();
   });
-  const card = { host: "here", pid: child.pid, sandbox: "" };
+  const card = { host: "here", pid: child.pid, sandbox: "", offer: NO_OFFER };
   watch.add({ id: 0, uuid: "a", ours: card, since: 0 });
   watch.add({ id: 1, uuid: "b", ours: card, since: 0 });
   watch.add({ id: 2, uuid: "elsewhere", ours: { ...card, host: "there" }, since: 0 });
@@ -30,7 +31,7 @@ Deno.test("an engine that left is not watched any more", async () => {
     told.push(uuid);
     last.resolve();
   });
-  const card = { host: "here", pid: child.pid, sandbox: "" };
+  const card = { host: "here", pid: child.pid, sandbox: "", offer: NO_OFFER };
   watch.add({ id: 0, uuid: "left", ours: card, since: 0 });
   watch.add({ id: 1, uuid: "stays", ours: card, since: 0 });
   watch.remove("left");

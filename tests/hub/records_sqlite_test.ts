@@ -64,7 +64,7 @@ Deno.test(
     db.close();
     assert.throws(
       () => new SqliteRecords(context, { file: changed }),
-      /differs from version 1 at "CREATE TABLE results"/,
+      /differs from version 2 at "CREATE TABLE results"/,
     );
     const again = new DatabaseSync(file);
     assert.equal(again.prepare("SELECT count(*) AS n FROM sqlite_master").get()?.["n"], 2);
@@ -73,6 +73,37 @@ Deno.test(
     assert.throws(() => new SqliteRecords(context, { file: `${folder}/text.db` }), /Cannot open the records/);
   }),
 );
+
+Deno.test(
+  "SqliteRecords takes over a database of the first version, and none of a later one",
+  inFolder((folder) => {
+    const file = `${folder}/tasks.db`;
+    const old = new SqliteRecords(context, { file });
+    const client = old.clientIndex("s", 1, "me");
+    old.engine(0, "e0");
+    old.takeTasks(tasksGroup(client, 1, 1), "task");
+    old.takeResults(resultsGroup(client, 1, 1), 9);
+    old.close();
+    change(file, "DROP TABLE engine_notes; PRAGMA user_version = 1");
+    const store = new SqliteRecords(context, { file });
+    assert.equal(store.get("s_1_1")!.field("engine_uuid"), "e0");
+    assert.equal(store.get("s_1_1")!.field("permissions"), null);
+    const offer = { isolation: "shared", permissions: { read: ["/data"] }, sets: {} };
+    store.engine(0, "e0", { host: "h", pid: 1, sandbox: "deno", ...offer });
+    store.close();
+    const again = new SqliteRecords(context, { file });
+    assert.deepEqual(again.get("s_1_1")!.field("permissions"), { read: ["/data"] });
+    again.close();
+    change(file, "PRAGMA user_version = 3");
+    assert.throws(() => new SqliteRecords(context, { file }), /schema version 3, known is 2/);
+  }),
+);
+
+function change(file: string, sql: string): void {
+  const db = new DatabaseSync(file);
+  db.exec(sql);
+  db.close();
+}
 
 Deno.test(
   "SqliteRecords holds what the disk refuses, says so, and writes it later",

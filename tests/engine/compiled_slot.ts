@@ -1,20 +1,14 @@
-/** The slot's child as a compiled program, for the suites that every way of starting one must pass. */
-
+/**
+ * A slot's child as a compiled program has it, for tests: compiled once, from a folder without a package.
+ */
 const base = Deno.env.get("DENORT_BIN");
 const compiler = Deno.env.get("TSPARALLEL_DENO26");
 
-/** Whether there is nothing here to compile it with, and the words for the test's name. */
-export const cannotCompile = base === undefined || compiler === undefined;
-export const compiledNeeds = cannotCompile ? " (needs DENORT_BIN and TSPARALLEL_DENO26)" : "";
+/** What a test of it must be registered with. */
+export const ignore = base === undefined || compiler === undefined;
+export const why = ignore ? " (needs DENORT_BIN and TSPARALLEL_DENO26)" : "";
 
-let program: string | undefined;
-
-/** The command of the compiled child; it is made at the first call, and gone at the end of this program. */
-export function compiledCommand(): string[] {
-  return [program ??= compile(), "slot-child"];
-}
-
-/** The program that main.ts is to a slot: compiled alone, from a folder without a package. */
+/** The program that main.ts is to a slot. */
 function compile(): string {
   const folder = Deno.makeTempDirSync({ prefix: "slot-compiled-" });
   globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
@@ -29,3 +23,7 @@ function compile(): string {
   if (!success) throw new Error(`Cannot compile: ${new TextDecoder().decode(stderr)}`);
   return `${folder}/slot`;
 }
+
+let program: string | undefined;
+/** The command that starts it. */
+export const compiledCommand = () => [program ??= compile(), "slot-child"];
