@@ -221,10 +221,11 @@ export class PeerRequests {
     const error = placedError(failure, request.code, count);
     this.#parts.iopub.error({ ...error }, request.header);
     this.#remember(request, null);
+    const stops = !request.silent && request.stopOnError;
+    // Front-ends send all cells of a notebook at once: those are behind this one too. What comes after the reply is not.
+    if (stops) request.channel.readAhead?.();
     this.#replyError(request, error, startedAt);
-    if (!request.silent && request.stopOnError) {
-      // Front-ends send all cells of a notebook at once: those are behind this one too.
-      request.channel.readAhead?.();
+    if (stops) {
       this.#parts.abortWaiting(
         [...this.#open.values()].filter((other) => !other.isBusy).map((other) => other.n),
       );
