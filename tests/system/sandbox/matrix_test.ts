@@ -2,7 +2,11 @@
  * The escape suite. A part of it with the other tests; `deno task test:sandbox` runs all states in both builds.
  */
 import assert from "node:assert/strict";
-import { compiledCommand, ignore as cannotCompile, why as compiledNeeds } from "../../engine/compiled_slot.ts";
+import {
+  compiledCommand,
+  ignore as cannotCompile,
+  why as compiledNeeds,
+} from "../../engine/compiled_slot.ts";
 import { type Build, denied, granted, SOURCE, stateName, STATES } from "./matrix.ts";
 import { Outside } from "./outside.ts";
 import type { Switches } from "./way.ts";

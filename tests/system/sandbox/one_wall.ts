@@ -41,4 +41,4 @@ function wordsOf(way: Way, isCompiled: boolean): string | undefined {
   return others.length === 0 ? WORDS[first] : undefined;
 }
 
-if (import.meta.main) for (const line of oneWallLines()) console.log(line);
+if (import.meta.main) { for (const line of oneWallLines()) console.log(line); }
