@@ -65,6 +65,29 @@ export function granted(ways: readonly Way[], build: Build, walls: Switches, out
   });
 }
 
+/** A little of everything, none of which lets any way through. */
+const BESIDE: Grantable = {
+  read: ["/usr/share/zoneinfo"],
+  write: ["$scratch"],
+  net: ["127.0.0.1:1"],
+  env: ["NOBODY_ASKS_FOR_THIS"],
+  sys: ["statfs"],
+};
+
+/** What gets through behind all walls although only other things were granted, as sentences. */
+export function beside(ways: readonly Way[], build: Build, outside: Outside): string[] {
+  const walls = { deno: true, landlock: true, seccomp: true }, isCompiled = build.name === "compiled";
+  const state = { command: build.command(), walls, isCompiled, grant: BESIDE };
+  const chosen = waysOf(ways, build).filter((way) =>
+    (way.deno !== undefined || way.always !== undefined) &&
+    expectedAnswer(way, walls, isCompiled) !== "open" &&
+    way.name !== "node:fs statfs"
+  );
+  return tryWays(chosen, outside, state).attempts
+    .filter(({ answer, harm }) => answer === "open" || harm !== undefined)
+    .map((attempt) => sentence(attempt, "refused"));
+}
+
 function sentence({ way, answer, said, harm }: Attempt, expected: string): string {
   const what = answer === undefined ? "an error of no wall" : answer;
   return `${way.name}: ${what}, not ${expected} (${said.slice(0, 200)})${

@@ -7,7 +7,7 @@ import {
   ignore as cannotCompile,
   why as compiledNeeds,
 } from "../../engine/compiled_slot.ts";
-import { type Build, denied, granted, SOURCE, stateName, STATES } from "./matrix.ts";
+import { beside, type Build, denied, granted, SOURCE, stateName, STATES } from "./matrix.ts";
 import { Outside } from "./outside.ts";
 import type { Switches } from "./way.ts";
 import { CATEGORIES } from "./ways/all.ts";
@@ -42,6 +42,11 @@ for (const build of [SOURCE, COMPILED]) {
         }),
     });
   }
+  Deno.test({
+    name: `sandbox, ${build.name}, other things granted: no way gets through${needs}`,
+    ignore,
+    fn: () => withOutside((outside) => assert.deepEqual(beside(WAYS, build, outside), [])),
+  });
   for (const walls of statesOf(FEW.slice(0, 1))) {
     Deno.test({
       name: `sandbox, ${build.name}, granted, ${stateName(walls)}: the same code works${needs}`,

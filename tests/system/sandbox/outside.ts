@@ -51,7 +51,7 @@ export class Outside implements Disposable {
     this.#hits = hits;
     this.#abstract = listenAbstract(ABSTRACT);
     this.#victim.unref();
-    for (const name of ["outside", "ways"]) Deno.mkdirSync(`${this.base}/${name}`);
+    for (const name of ["outside", "ways", "granted"]) Deno.mkdirSync(`${this.base}/${name}`);
     Deno.writeTextFileSync(`${this.base}/outside/secret`, "secret");
   }
 
@@ -68,6 +68,11 @@ export class Outside implements Disposable {
   /** Where the folders for attempts are. */
   get folders(): string {
     return `${this.base}/ways`;
+  }
+
+  /** A folder that may be granted, in which no way is tried. */
+  get granted(): string {
+    return `${this.base}/granted`;
   }
 
   /** How often anything reached a server so far. */

@@ -93,7 +93,11 @@ export interface State {
 /** The grant that an engine would make of it. */
 function grantOf(grant: Grantable | undefined, outside: Outside): Grant {
   if (grant === undefined) return NO_GRANT;
-  const places: Readonly<Record<string, string>> = { "$folder": outside.folders, "$socket": outside.socket };
+  const places: Readonly<Record<string, string>> = {
+    "$folder": outside.folders,
+    "$socket": outside.socket,
+    "$scratch": outside.granted,
+  };
   const given = Object.fromEntries(
     Object.entries(grant).map(([name, values]) => [
       name,

@@ -28,10 +28,6 @@ const nodeTcp: Way[] = ways({ ...BOTH, seccomp: "EACCES", grant: LOCAL, compiled
     const socket = net.connect(at.tcp, "127.0.0.1", () => { socket.destroy(); done(); }); socket.on("error", failed); })`,
   "node:http get": `const http = await import("node:http"); ${DONE}
     http.get("http://127.0.0.1:" + at.http + "/", (answer) => { answer.resume(); done(); }).on("error", failed); })`,
-  "tcp_wrap":
-    `const { TCP, TCPConnectWrap } = process.binding("tcp_wrap"); const tcp = new TCP(0), request = new TCPConnectWrap(); ${DONE}
-    request.oncomplete = (status) => status < 0 ? failed(new Error({ "-1": "EPERM", "-13": "EACCES" }[status] ?? status)) : done();
-    const status = tcp.connect(request, "127.0.0.1", at.tcp); if (status) failed(new Error(({ "-1": "EPERM", "-13": "EACCES" })[status] ?? status)); })`,
 });
 
 const nodeServers: Way[] = ways({ ...BOTH, seccomp: "EACCES", grant: LOCAL, compiled: BOTH }, {
@@ -50,6 +46,15 @@ const sockets: Way[] = ways({ deno: "refused", seccomp: "unreached", landlock: "
 
 const byNumber: Way[] = ways({ ...BOTH, grant: NET }, {
   "Deno.connect by number": "(await Deno.connect({ hostname: '127.1', port: at.tcp })).close()",
+});
+
+/** Raw bindings of node's, by which nothing is asked for. */
+const bindings: Way[] = ways({ always: "gone" }, {
+  "tcp_wrap": `return new (process.binding("tcp_wrap").TCP)(0)`,
+  "udp_wrap": `return new (process.binding("udp_wrap").UDP)()`,
+  "pipe_wrap": `return new (process.binding("pipe_wrap").Pipe)(0)`,
+  "getBuiltinModule's binding":
+    `return new ((await import("node:process")).default.binding("tcp_wrap").TCP)(0)`,
 });
 
 /** It says nothing of why. */
@@ -141,6 +146,7 @@ export const network: Category = {
     ...nodeTcp,
     ...nodeServers,
     ...sockets,
+    ...bindings,
     ...eventSource,
     ...datagrams,
     ...unix,
