@@ -204,9 +204,13 @@ export function didYouMean(given: string, candidates: readonly string[]): string
 }
 
 /** The candidate that the fewest slips of the keyboard turn into `given`; undefined if even that is too far. */
-export function nearest(given: string, candidates: readonly string[]): string | undefined {
+export function nearest(
+  given: string,
+  candidates: readonly string[],
+  most = Math.max(1, Math.ceil(given.length * 0.4)),
+): string | undefined {
   let best: string | undefined;
-  let least = Math.max(1, Math.ceil(given.length * 0.4)) + 1;
+  let least = most + 1;
   for (const candidate of candidates) {
     const slips = distance(given.toLowerCase(), candidate.toLowerCase());
     if (slips < least) [best, least] = [candidate, slips];

@@ -6,8 +6,6 @@ import { type ConnectionRole, type Connections, readConnectionFile } from "../pr
 import { ConnectionFileError } from "../protocol/errors.ts";
 
 const POLL_MS = 10;
-/** A wait that takes longer is said. */
-const QUIET_MS = 1000;
 
 /** How long to wait, and until when it makes sense. */
 export interface FileWait {
@@ -25,7 +23,7 @@ export async function awaitConnectionFile<Role extends ConnectionRole>(
   role: Role,
   wait: FileWait,
 ): Promise<Connections[Role]> {
-  const began = performance.now(), deadline = began + wait.patienceMs;
+  const deadline = performance.now() + wait.patienceMs;
   let isSaid = false;
   for (;;) {
     wait.signal.throwIfAborted();
@@ -34,7 +32,7 @@ export async function awaitConnectionFile<Role extends ConnectionRole>(
     } catch (error) {
       const isMissing = error instanceof ConnectionFileError && error.kind === "missing";
       if (!isMissing || performance.now() > deadline) throw error;
-      if (!isSaid && performance.now() - began > QUIET_MS) {
+      if (!isSaid) {
         isSaid = true;
         wait.log.info("Waiting for a controller to write its connection file", {
           path,

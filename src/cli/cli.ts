@@ -44,6 +44,14 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     summary: "show a cluster's engines and queues",
     load: async () => (await import("./status.ts")).defineStatus,
   },
+  cancel: {
+    summary: "stop tasks of any client, in any state",
+    load: async () => (await import("./cancel.ts")).defineCancel,
+  },
+  explain: {
+    summary: "say what became of a task, and why",
+    load: async () => (await import("./explain.ts")).defineExplain,
+  },
   exec: {
     summary: "run code on engines and show what comes back",
     load: async () => (await import("./exec.ts")).defineExec,
@@ -76,8 +84,8 @@ async function run(args: readonly string[]): Promise<number> {
   try {
     if (args.includes("--version") || args[0] === "-V") return await showVersion();
     const translated = await translate(args);
-    const program = await commandLine(translated);
-    await program.parseAsync(translated.args, { from: "user" });
+    const { program, args: known } = await commandLine(translated);
+    await program.parseAsync([...known], { from: "user" });
     return Deno.exitCode;
   } catch (error) {
     return explain(error);
@@ -95,8 +103,9 @@ async function translate(given: readonly string[]): Promise<OwnArguments> {
   return { ...translated, args: [name, ...translated.args] };
 }
 
-async function commandLine(translated: OwnArguments): Promise<Command> {
-  const { args } = translated;
+/** The program, and the arguments that it is to read: those that a stand-in ignores are named in its warning. */
+async function commandLine(translated: OwnArguments): Promise<{ program: Command; args: readonly string[] }> {
+  let { args } = translated;
   const program = new Command("tsparallel")
     .description("Parallel computing with sandboxed engines: ipyparallel's architecture on Deno.")
     .option("-V, --version", "show the versions of tsparallel, Deno and ZeroMQ")
@@ -107,11 +116,20 @@ async function commandLine(translated: OwnArguments): Promise<Command> {
     const command = program.command(name).summary(subcommand.summary).description(
       sentence(subcommand.summary),
     );
-    if (name === wanted) (await subcommand.load())(command, translated);
+    if (name === wanted) {
+      const unmapped = [...translated.unmapped];
+      (await subcommand.load())(command, { ...translated, unmapped });
+      if (subcommand.peer !== undefined && args[0] === name) {
+        const { withoutUnknown } = await import("./unknown_flags.ts");
+        const known = withoutUnknown(args, command);
+        args = known.args;
+        unmapped.push(...known.unknown);
+      }
+    }
     strict(command);
     for (const inner of command.commands) strict(inner);
   }
-  return program;
+  return { program, args };
 }
 
 /** Errors are thrown, not exits, and point to the help. */

@@ -45,7 +45,7 @@ export function defineController(command: Command, translated: OwnArguments): vo
 export function addControllerFlags(command: Command): void {
   addRunFlags(command);
   addTable(command, CONTROLLER_OPTIONS);
-  addPeerFlags(command);
+  addPeerFlags(command, IPCONTROLLER, CONTROLLER_OPTIONS);
   addLogFlags(command);
   command.addHelpText("after", SPELLINGS);
 }

@@ -3,11 +3,13 @@
  */
 import type { Command } from "commander";
 import { number, OptionError, type OptionValues } from "../base/options.ts";
+import { isZ85Key, Z85_KEY } from "../base/z85.ts";
 import { connectionFile } from "../cluster/live_controller.ts";
 import { ENGINE_OPTIONS } from "../engine/options.ts";
 import { enginePermissions } from "../engine/permission_options.ts";
 import { type EngineConnection, parseConnection } from "../protocol/connection_file.ts";
 import { awaitConnectionFile, type FileWait } from "./await_file.ts";
+import { excess, type PermissionSet, readSet } from "../protocol/permissions.ts";
 import {
   addExamples,
   addLogFlags,
@@ -19,6 +21,7 @@ import {
 } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
 import { endWithParent } from "./parent.ts";
+import { checkProfile } from "./known_profile.ts";
 import type { OwnArguments } from "./peer_arguments.ts";
 import { addPermissionFlags, permissionFlags } from "./permission_flags.ts";
 import { addPeerFlags, IPENGINE, openPeerRun } from "./peer_program.ts";
@@ -44,6 +47,14 @@ export function defineEngine(command: Command, translated: OwnArguments): void {
       place: run.profile.place("engine", "permissions"),
       base: Deno.cwd(),
     });
+    if (readsSecrets(ceiling, run.dir)) {
+      log.warn(
+        "Tasks may read this cluster's key: who has it may do everything; grant less, or deny the folder",
+        {
+          folder: `${run.dir}/security`,
+        },
+      );
+    }
     const kernelFile = kernelFileOf(flags, options.engines);
     const isJupyters = Deno.env.has("JPY_PARENT_PID");
     const { runEngineHost } = await import("../engine/engine.ts");
@@ -85,7 +96,7 @@ function addEngineFlags(command: Command): void {
     .option("--mpi", "ask for the id that is this process's rank under MPI or Slurm");
   addTable(command, ENGINE_OPTIONS);
   addPermissionFlags(command);
-  addPeerFlags(command);
+  addPeerFlags(command, IPENGINE, ENGINE_OPTIONS);
   addLogFlags(command);
   command.addHelpText(
     "after",
@@ -100,6 +111,12 @@ function addEngineFlags(command: Command): void {
     "tsparallel engine --allow-read=/data --allow-net=api.example.org:443    what tasks may do at most",
     "tsparallel engine --file ./ipcontroller-engine.json --memory-limit-mb 512",
   ]);
+}
+
+/** Whether tasks may read the files that have the cluster's key in them. */
+function readsSecrets(ceiling: PermissionSet, dir: string): boolean {
+  const secrets = readSet({ read: [`${dir}/security`] }, "security", Deno.cwd());
+  return excess(secrets, ceiling).length === 0;
 }
 
 function wantedId(flags: Flags): number | undefined {
@@ -118,6 +135,7 @@ async function connectionOf(flags: Flags, run: Run, wait: FileWait): Promise<Eng
   const file = textFlag(flags, "file");
   const told = Deno.env.get("IPP_CONNECTION_INFO") ?? "";
   if (file === undefined && told !== "") return parseConnection(told, "engine", "IPP_CONNECTION_INFO");
+  if (file === undefined) await checkProfile(flags, run);
   const place = { profileDir: run.dir, clusterId: run.clusterId };
   return await awaitConnectionFile(file ?? connectionFile(place, "engine"), "engine", wait);
 }
@@ -138,7 +156,15 @@ type Settings = OptionValues<typeof ENGINE_OPTIONS>;
 
 /** The file's key goes before the environment's, as with ipengine. */
 function withServerKey(connection: EngineConnection, { curveServerKey }: Settings): EngineConnection {
-  return { ...connection, curve_serverkey: connection.curve_serverkey || curveServerKey };
+  if (connection.curve_serverkey || curveServerKey === null || curveServerKey === "") return connection;
+  if (!isZ85Key(curveServerKey)) {
+    throw new OptionError(
+      `Cannot use "${
+        curveServerKey.slice(0, 60)
+      }" for "--curve-server-key" (IPP_CURVE_SERVERKEY): ${Z85_KEY}`,
+    );
+  }
+  return { ...connection, curve_serverkey: curveServerKey };
 }
 
 function patience({ timeoutMs, heartbeatMisses }: Settings) {

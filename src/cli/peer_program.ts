@@ -2,13 +2,14 @@
  * What `tsparallel controller` and `engine` share as stand-ins for ipcontroller and ipengine: their spellings, their configuration files,
  * and one line about what has no counterpart here.
  */
-import { type Command, Option } from "commander";
+import { type Command, CommanderError, Option } from "commander";
 import { flagName, OptionError, type OptionTable, type OptionValues } from "../base/options.ts";
 import type { Logger } from "../base/log.ts";
 import { PROFILE_FILE } from "../base/profile.ts";
 import { type Flags, openLog, openRun, type Run, tableValues, textFlag } from "./command.ts";
 import { type Configuration, readConfiguration } from "./config_file.ts";
 import { type OwnArguments, type Spellings, unmappedLine } from "./peer_arguments.ts";
+import { traitHelp } from "./trait_help.ts";
 import { CONTROLLER_TRAITS, ENGINE_TRAITS, type Setting } from "./traits.ts";
 
 /** One of ipyparallel's programs. */
@@ -70,12 +71,18 @@ export const IPENGINE: PeerProgram = {
 };
 
 /** Adds the flags of ipyparallel's programs that are none of a table: folders, logs, configuration. */
-export function addPeerFlags(command: Command): void {
+export function addPeerFlags(command: Command, { name, spellings }: PeerProgram, table: OptionTable): void {
   command
     .option("--work-dir <path>", "work in this folder")
     .option("--config <path>", "read this configuration file too")
     .option("--clean-logs", "remove the logs of runs before")
-    .option("--show-config", "show the settings as JSON instead of starting");
+    .option("--show-config", "show the settings as JSON instead of starting")
+    .option("--help-all", `show all settings of ${name} that can be given too`)
+    .on("option:help-all", () => {
+      command.outputHelp();
+      console.log(traitHelp(name, spellings.traits, table));
+      throw new CommanderError(0, "commander.help", "(help)");
+    });
   for (const hidden of ["--no-clean-logs", "--no-log-to-file", "--show-config-json"]) {
     command.addOption(new Option(hidden).hideHelp());
   }

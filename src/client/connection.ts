@@ -2,6 +2,7 @@
  * The client's end of a cluster: its sockets, the handshake with the hub, and who gets what arrives.
  */
 import { processEnvironment } from "../base/profile_dir.ts";
+import { isZ85Key, Z85_KEY } from "../base/z85.ts";
 import { type ClientConnection, endpoint } from "../protocol/connection_file.ts";
 import { findDelimiter, type Message, Session } from "../protocol/frames.ts";
 import { createMac, type Mac } from "../protocol/mac.ts";
@@ -139,7 +140,7 @@ export class Connection implements TaskNames {
       type: role === "notification" || role === "iopub" ? "SUB" : "DEALER",
       url,
       onMessage,
-      serverKey: this.info.curve_serverkey || processEnvironment("IPP_CURVE_SERVERKEY") || undefined,
+      serverKey: serverKeyOf(this.info),
       ...(role === "registration" ? { onRefused: (reason) => this.#stop(new Error(reason)) } : {}),
     });
     this.#channels.set(role, channel);
@@ -348,4 +349,12 @@ export class Connection implements TaskNames {
 async function packerFor(info: ClientConnection): Promise<Packer> {
   checkReach(info);
   return await loadPacker(info.pack, info.unpack);
+}
+
+/** The controller's CURVE key: of its file, else of the environment. */
+function serverKeyOf({ curve_serverkey }: ClientConnection): string | undefined {
+  if (curve_serverkey) return curve_serverkey;
+  const key = processEnvironment("IPP_CURVE_SERVERKEY") || undefined;
+  if (key === undefined || isZ85Key(key)) return key;
+  throw new TypeError(`Cannot use IPP_CURVE_SERVERKEY="${key.slice(0, 60)}": ${Z85_KEY}`);
 }

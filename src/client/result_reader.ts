@@ -10,6 +10,7 @@ import {
   type Limit,
   TaskAborted,
   TaskCancelled,
+  textsOf,
 } from "../protocol/errors.ts";
 import { type PostMortem, readPostMortem } from "../protocol/post_mortem.ts";
 import { readValue } from "../protocol/values.ts";
@@ -91,11 +92,10 @@ export function readOutcome(
 function endError(status: number, said: unknown, tail: ResultTail): Error {
   const { engine, limit, denied, postMortem } = tail;
   if (isObject(said) && typeof said.ename === "string" && typeof said.evalue === "string") {
-    const traceback = Array.isArray(said.traceback) ? said.traceback.map(String) : [];
     const content = {
       ename: said.ename,
       evalue: said.evalue,
-      traceback,
+      traceback: textsOf(said.traceback),
       ...("error" in said ? { error: said.error } : {}),
       ...(engine === undefined ? {} : { engine_info: engine }),
       ...(limit === undefined ? {} : { limit }),

@@ -12,6 +12,8 @@ import {
   stringSlice,
   typedArrayLength,
 } from "../protocol/primordials.ts";
+import { SHOWN_BITS } from "../protocol/values_error.ts";
+import { firstProperties, HUGE, SHOWN_ITEMS, shownDepth } from "./shown_depth.ts";
 
 const inspect = Deno.inspect;
 const encodeBase64 = btoa;
@@ -19,6 +21,8 @@ const PrimordialTypeError = TypeError;
 const symbol: unique symbol = Symbol.for("Jupyter.display");
 /** Most characters of a value shown as text. */
 const MAX_TEXT = 16 << 10;
+const SHOWN_DEPTH = 4;
+const HUGE_TEXT = `a BigInt of more than ${SHOWN_BITS} bits`;
 
 /** How a value is shown. */
 export interface DisplayOptions {
@@ -119,11 +123,21 @@ export function hasDisplay(value: unknown): value is Displayable {
 /** A value as bounded text. Never throws. */
 export function showValue(value: unknown): string {
   try {
-    const text = inspect(value, { depth: 4, iterableLimit: 100, strAbbreviateSize: MAX_TEXT });
-    return text.length > MAX_TEXT ? stringSlice(text, 0, MAX_TEXT) + "…" : text;
+    const depth = shownDepth(value, SHOWN_DEPTH);
+    if (depth === HUGE) {
+      return typeof value === "bigint" ? `(${HUGE_TEXT})` : `(cannot be shown: it holds ${HUGE_TEXT})`;
+    }
+    if (depth >= 0) return inspected(value, depth);
+    const { part, left } = firstProperties(value as object);
+    return `${inspected(part, 0)}\n… and ${left} more`;
   } catch {
     return "(cannot be shown)";
   }
+}
+
+function inspected(value: unknown, depth: number): string {
+  const text = inspect(value, { depth, iterableLimit: SHOWN_ITEMS, strAbbreviateSize: MAX_TEXT });
+  return text.length > MAX_TEXT ? stringSlice(text, 0, MAX_TEXT) + "…" : text;
 }
 
 function withText(data: unknown, value: unknown): object {

@@ -27,6 +27,7 @@ import {
 } from "./host_options.ts";
 import type { Grants } from "./grants.ts";
 import { HostedEngine, type HostedEngineParts } from "./hosted_engine.ts";
+import { removeStale } from "./scratch.ts";
 import { Slot } from "./slot.ts";
 import { childCommand } from "./slot_start.ts";
 import type { SlotHandle } from "./slot_contract.ts";
@@ -57,7 +58,7 @@ export async function runEngineHost(
   const context = Context.open();
   const host = new EngineHost(options, logger, context);
   const mac = createMac(connection.key);
-  const socket = socketOptionsOf(connection.curve_serverkey, options);
+  const socket = socketOptionsOf(connection.curve_serverkey, options, logger);
   const endpoints = endpointsOf(connection);
   for (let i = 0; i < (options.engines ?? 1); i++) {
     const session = new Session({ key: connection.key, session: newSession(), mac, packer, pid: Deno.pid });
@@ -73,10 +74,16 @@ export async function runEngineHost(
 }
 
 /** CURVE's keys for all sockets: the controller's, and a pair of its own that is made if none is given. */
-function socketOptionsOf(serverKey: string | null, options: EngineHostOptions): SocketOptions {
+function socketOptionsOf(serverKey: string | null, options: EngineHostOptions, log: Logger): SocketOptions {
   const curve = curveClient(serverKey);
-  const { curveSecretKey = null } = options;
+  const { curveSecretKey = null, curvePublicKey = null } = options;
   if (curve === undefined) return {};
+  if (curveSecretKey === null && curvePublicKey !== null) {
+    log.warn(
+      "A CURVE pair lacks its secret half (--curve-secret-key, IPP_CURVE_SECRETKEY): the engine makes a pair of its own",
+      { public: curvePublicKey },
+    );
+  }
   return { curve: curveSecretKey === null ? curve : { ...curve, ...ownKeys(curveSecretKey, options) } };
 }
 
@@ -103,6 +110,8 @@ class EngineHost {
     this.#log = log;
     this.#context = context;
     const settings = slotSettingsOf(options);
+    // What hosts left that were killed; if it cannot be removed now, then at the next start.
+    removeStale().catch(() => {});
     const command = options.childCommand ?? childCommand();
     const grants = this.#grants = grantsOf(options, () => this.#name);
     this.#spares = new Spares({

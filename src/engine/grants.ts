@@ -15,7 +15,7 @@ import {
   setFor,
   type Values,
 } from "../protocol/permissions.ts";
-import { containsVariable, isScratch } from "../protocol/permission_values.ts";
+import { containsVariable, isScratch, SECRET_VARIABLES } from "../protocol/permission_values.ts";
 import {
   deniedOf,
   type Isolation,
@@ -59,9 +59,6 @@ export interface GrantsOptions {
   /** How the engine is called in sentences. */
   readonly name?: () => string;
 }
-
-/** Variables of the cluster's own: keys and addresses are in them. No task ever sees them, whatever is granted. */
-export const SECRET_VARIABLES = /^(TSPARALLEL_|IPP_|IPYPARALLEL_)/;
 
 const PATH_NAMES: readonly PermissionName[] = ["read", "write", "ffi"];
 

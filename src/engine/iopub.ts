@@ -3,6 +3,7 @@
  * Text is gathered for a turn of the loop, bounded per task, and never split inside a character.
  */
 import type { Dictionary, ParentHeader, Session } from "../protocol/frames.ts";
+import { plainBundle } from "./plain_json.ts";
 
 /** The part of a socket that is needed here. */
 export interface Publisher {
@@ -144,7 +145,7 @@ export class IoPub {
   /** Publishes what a task shows, as the slot's event has it. Anything that is no such event is ignored. */
   event(ticket: number, event: unknown, parent: ParentHeader): void {
     if (typeof event !== "object" || event === null || !("kind" in event)) return;
-    const { kind, ...content } = event;
+    const { kind, ...content } = event as Dictionary;
     this.flush();
     switch (kind) {
       case "display_data":
@@ -155,7 +156,7 @@ export class IoPub {
         return this.publish(topic, kind, withBundle(content), parent);
       }
       case "clear_output":
-        return this.publish("displaypub", kind, { wait: false, ...content }, parent);
+        return this.publish("displaypub", kind, { wait: content["wait"] === true }, parent);
     }
   }
 
@@ -186,9 +187,8 @@ function fresh(parent: ParentHeader): Written {
   };
 }
 
-/** What a task shows has data and metadata, whatever it says. */
-function withBundle(content: Dictionary): Dictionary {
-  const { data, metadata } = content;
-  const isObject = (value: unknown) => typeof value === "object" && value !== null;
-  return { ...content, data: isObject(data) ? data : {}, metadata: isObject(metadata) ? metadata : {} };
+/** What a task shows has data and metadata, whatever it says, and is fit for a message. */
+function withBundle({ data, metadata, ...content }: Dictionary): Dictionary {
+  const bundle = (value: unknown) => typeof value === "object" && value !== null ? plainBundle(value) : {};
+  return { ...plainBundle(content), data: bundle(data), metadata: bundle(metadata) };
 }

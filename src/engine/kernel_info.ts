@@ -1,6 +1,7 @@
 /**
  * What an engine says about itself to Jupyter front-ends.
  */
+import { VERSION } from "../base/version.ts";
 import type { Dictionary } from "../protocol/frames.ts";
 
 /** The content of a `kernel_info_reply`. */
@@ -9,7 +10,7 @@ export function kernelInfo(): Dictionary {
     status: "ok",
     protocol_version: "5.3",
     implementation: "tsparallel",
-    implementation_version: Deno.version.deno,
+    implementation_version: VERSION,
     language_info: {
       name: "typescript",
       version: Deno.version.typescript,

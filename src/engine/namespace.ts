@@ -24,7 +24,7 @@ const mapKeep = Function.prototype.call.bind(Map.prototype.set) as (
   key: unknown,
   v: unknown,
 ) => void;
-const PrimordialReferenceError = ReferenceError;
+const PrimordialSyntaxError = SyntaxError;
 const PrimordialTypeError = TypeError;
 
 /** A cell as it is asked for. Peers want texts instead of values, and to be told when it begins. */
@@ -128,18 +128,21 @@ export class Namespace {
     ) => PreparedCell;
   }
 
-  /** Sets global names. @throws TypeError if it is not given an object */
+  /** Sets global names. @throws TypeError if it is not given an object, SyntaxError for what is no name */
   push(values: unknown): null {
     if (typeof values !== "object" || values === null) throw new PrimordialTypeError("Cannot push no object");
     const names = keys(values);
     for (let i = 0; i < names.length; i++) {
       const name = names[i] as string;
+      if (isWord(name)) {
+        throw new PrimordialSyntaxError(`Cannot push "${name}": a word of the language is no name`);
+      }
       setGlobal(name, (values as Readonly<Record<string, unknown>>)[name]);
     }
     return null;
   }
 
-  /** Values of names or expressions, in order. @throws ReferenceError naming what is not there */
+  /** Values of names or expressions, in order. @throws ReferenceError naming what is not there, SyntaxError */
   pull(names: unknown): unknown[] {
     if (!isArray(names)) throw new PrimordialTypeError("Cannot pull: no list of names");
     const values: unknown[] = [];
@@ -166,10 +169,15 @@ export class Namespace {
   }
 }
 
+/** The value of a name, or of any other expression: words of the language are such. */
 function pullOne(name: string): unknown {
-  if (!isIdentifier(name)) return globalEval(`(${name}\n)`);
-  if (!has(globalThis, name)) throw new PrimordialReferenceError(`${name} is not defined`);
+  if (!isIdentifier(name) || isWord(name) || !has(globalThis, name)) return globalEval(`(${name}\n)`);
   return (globalThis as unknown as Readonly<Record<string, unknown>>)[name];
+}
+
+/** Whether it is written like a name, but has its value from the language. */
+function isWord(text: string): boolean {
+  return text === "null" || text === "true" || text === "false" || text === "this";
 }
 
 /** Whether a text is a plain name (of letters that JavaScript and everybody knows). */

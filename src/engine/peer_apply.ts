@@ -5,6 +5,7 @@
 import type { By } from "../protocol/by.ts";
 import { STATUS } from "../protocol/groups.ts";
 import type { Message } from "../protocol/frames.ts";
+import { textsOf } from "../protocol/errors.ts";
 import { readValue } from "../protocol/values.ts";
 import type { CellError } from "./cell_errors.ts";
 import type { Answer } from "./core_types.ts";
@@ -185,6 +186,6 @@ function asFailure(value: unknown): CellError {
   return {
     ename: typeof ename === "string" ? ename : "Error",
     evalue: typeof evalue === "string" ? evalue : "",
-    traceback: Array.isArray(traceback) ? traceback.map(String) : [],
+    traceback: textsOf(traceback),
   };
 }

@@ -6,6 +6,7 @@ import type { By } from "../protocol/by.ts";
 import { ORIGIN, STATUS } from "../protocol/groups.ts";
 import type { Dictionary, Header, Message } from "../protocol/frames.ts";
 import { engineRequest, ShapeError } from "../protocol/shapes.ts";
+import { textsOf } from "../protocol/errors.ts";
 import { readValue } from "../protocol/values.ts";
 import { type CellError, cellTraceback, placedError } from "./cell_errors.ts";
 import type { Answer } from "./core_types.ts";
@@ -14,6 +15,7 @@ import type { IoPub } from "./iopub.ts";
 import type { KernelRequests } from "./kernel_requests.ts";
 import type { PeerApplies } from "./peer_apply.ts";
 import type { PeerChannel, PeerMessage } from "./peer_channel.ts";
+import { plainBundle } from "./plain_json.ts";
 import type { PeerReplies, PeerRequest } from "./peer_replies.ts";
 import type { FrontEndInput } from "./stdin.ts";
 
@@ -319,15 +321,17 @@ function readOrNull(body: Uint8Array, large: readonly Uint8Array[]): Dictionary 
 
 /** Values of a request's expressions as a reply has them. */
 function expressionsOf(said: unknown): Dictionary {
-  const found: Record<string, unknown> = {};
-  if (typeof said !== "object" || said === null) return found;
-  for (const [name, value] of Object.entries(said)) {
-    const { traceback } = value as { readonly traceback?: unknown };
-    found[name] = Array.isArray(traceback)
-      ? { ...value, traceback: cellTraceback(traceback.map(String)) }
-      : value;
+  if (typeof said !== "object" || said === null) return {};
+  return Object.fromEntries(Object.entries(said).map(([name, value]) => [name, expressionOf(value)]));
+}
+
+function expressionOf(value: unknown): unknown {
+  const { status, data, metadata, ename, evalue, traceback } = (value ?? {}) as Dictionary;
+  if (status !== "ok") {
+    return { status: "error", ...asFailure({ ename, evalue, traceback: cellTraceback(textsOf(traceback)) }) };
   }
-  return found;
+  const bundle = (of: unknown) => typeof of === "object" && of !== null ? plainBundle(of) : {};
+  return { status, data: bundle(data), metadata: bundle(metadata) };
 }
 
 function asFailure(value: Dictionary | null): CellError {
@@ -335,6 +339,6 @@ function asFailure(value: Dictionary | null): CellError {
   return {
     ename: typeof ename === "string" ? ename : "Error",
     evalue: typeof evalue === "string" ? evalue : "",
-    traceback: Array.isArray(traceback) ? traceback.map(String) : [],
+    traceback: textsOf(traceback),
   };
 }

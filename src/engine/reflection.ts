@@ -22,6 +22,7 @@ import {
   typedArrayLength,
   typedArrayName,
 } from "../protocol/primordials.ts";
+import { hasMoreBits, SHOWN_BITS } from "../protocol/values_error.ts";
 import { isIdentifier } from "./namespace.ts";
 
 /** Where something lies: a global name or a literal's kind, and property names from there. */
@@ -238,7 +239,7 @@ export class Reflection {
       case "string":
         return { type: "string", text: stringSlice(value, 0, MAX_TEXT + 1) };
       case "bigint":
-        return { type: "bigint", text: stringSlice(bigintText(value), 0, MAX_TEXT) + "n" };
+        return { type: "bigint", text: bigintShort(value) };
       case "symbol":
         return { type: "symbol", text: stringSlice(symbolText(value), 0, MAX_TEXT) };
       case "function":
@@ -297,6 +298,12 @@ const BRANDS: readonly ((value: object, type: string) => ShortValue)[] = [
     text: stringSlice(`/${regExpSource(value)}/${regExpFlags(value)}`, 0, MAX_TEXT),
   }),
 ];
+
+/** The first digits of a BigInt; of a huge one they would take long to find. */
+function bigintShort(value: bigint): string {
+  if (hasMoreBits(value, SHOWN_BITS)) return `(more than ${SHOWN_BITS} bits)`;
+  return stringSlice(bigintText(value), 0, MAX_TEXT) + "n";
+}
 
 /** The object at which looking for a value's properties begins. */
 function levelOf(value: unknown): object | null {

@@ -77,7 +77,10 @@ const mapSize = Function.prototype.call.bind(
 const PrimordialMap = Map;
 const PrimordialPromise = Promise;
 const closeWorker = self.close.bind(self);
-const postToMain: (message: unknown, transfer?: Transferable[]) => void = Reflect.get(self, "postMessage")
+const postToMain: (message: unknown, transfer?: Transferable[]) => void = Reflect.get(
+  self,
+  "postMessage" as string,
+)
   .bind(self);
 
 const NO_BUFFERS: readonly Uint8Array[] = [];

@@ -49,7 +49,7 @@ export class Cancels {
   /** A broadcast is its copies. */
   #namesOf(msgId: string): string[] {
     const { ledger, store } = this.#parts;
-    if (ledger.peer(msgId) || store.nameOf(msgId)) return [msgId];
+    if (ledger.peer(msgId) || store.clients.nameOf(msgId)) return [msgId];
     const copies = [...ledger.peers()].map(([name]) => name).filter((name) => name.startsWith(`${msgId}_`));
     return copies.length > 0 ? copies : [msgId];
   }
@@ -78,7 +78,7 @@ export class Cancels {
     const { ledger, store, registry } = this.#parts;
     const place = ledger.peer(msg_id);
     const engine = place?.route === "mux" && place.engine !== null ? registry.byId(place.engine) : undefined;
-    return { msg_id, ...store.nameOf(msg_id), ...(engine ? { uuid: engine.uuid } : {}) };
+    return { msg_id, ...store.clients.nameOf(msg_id), ...(engine ? { uuid: engine.uuid } : {}) };
   }
 
   /** What the schedulers said, or what the records say of a task that is not open there. */
@@ -94,7 +94,7 @@ export class Cancels {
 
   #isOpen(msgId: string): boolean {
     const { ledger, store } = this.#parts;
-    const name = store.nameOf(msgId);
+    const name = store.clients.nameOf(msgId);
     return ledger.peer(msgId) !== undefined ||
       (name !== undefined && ledger.group(name.client, name.n) !== undefined);
   }

@@ -272,6 +272,7 @@ class RunningHub implements Hub {
       resubmit: (msgIds) => this.#resubmit(msgIds),
       cancel: (msgIds, by) => this.#cancels.cancel(msgIds, by),
       status: () => this.status(),
+      settled: () => this.#link.settled(),
       dask: this.#options.dask,
       onShutdown: (request) => this.#onShutdown(request),
       onChange: () => this.#intake.touch(),
@@ -316,6 +317,7 @@ class RunningHub implements Hub {
       },
       onCancelled: (request: unknown, words: unknown) => this.#cancels.answered(request, words),
       onData: (topic: string, frames: readonly Uint8Array[]) => this.#intake.take(topic, frames),
+      onLost: (count: number) => this.#intake.lose(count),
     };
   }
 
@@ -361,7 +363,7 @@ class RunningHub implements Hub {
   async #welcome(announcement: ClientAnnouncement | undefined): Promise<Readonly<Record<string, unknown>>> {
     // First what may take time: the engines are told as they are when the reply leaves.
     const client = announcement &&
-      await this.#store.clientIndex(announcement.session, announcement.pid, announcement.username);
+      await this.#store.clients.index(announcement.session, announcement.pid, announcement.username);
     this.#clients++;
     const engines = [...this.#presence.registry.engines];
     const content = welcomeContent(engines);

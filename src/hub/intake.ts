@@ -5,10 +5,11 @@
 
 import { now } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
+import { isRecordedTopic } from "../protocol/link_topics.ts";
 import { guarded } from "./guard.ts";
 import type { Ledger } from "./ledger.ts";
 import { HUB_BOUNDS } from "./options.ts";
-import type { PeerIntake, PeerTopic } from "./peer_intake.ts";
+import type { PeerIntake } from "./peer_intake.ts";
 import type { CommitReport, RecordStore } from "./records.ts";
 import { Slab } from "./slab.ts";
 
@@ -66,6 +67,13 @@ export class Intake {
     }
     if (this.#parts.store.waiting >= HUB_BOUNDS.commitRows && !this.#refused) this.commit();
     else this.#soon(this.#refused ? HUB_BOUNDS.retryMs : HUB_BOUNDS.commitMs);
+  }
+
+  /** So many messages came and cannot be read. They count as taken: the scheduler's window would be narrower by them for ever. */
+  lose(count: number): void {
+    this.#taken = (this.#taken + count) >>> 0;
+    this.#malformed += count;
+    this.touch();
   }
 
   /** A new scheduler counts its messages from the start. */
@@ -154,7 +162,7 @@ export class Intake {
       case "outcontrol":
         return;
       default:
-        if (!isPeerTopic(topic)) throw new RangeError(`its topic is unknown`);
+        if (!isRecordedTopic(topic)) throw new RangeError(`its topic is unknown`);
         return peers.take(topic, frames, Math.round(now() * 1000));
     }
   }
@@ -163,10 +171,4 @@ export class Intake {
 /** Whether one u32 count is beyond another, which it may have overtaken at the end of its range. */
 function isAhead(count: number, other: number): boolean {
   return ((count - other) | 0) > 0;
-}
-
-function isPeerTopic(topic: string): topic is PeerTopic {
-  return topic === "in" || topic === "out" || topic === "intask" || topic === "tracktask" ||
-    topic === "outtask" || topic === "inbcast" || topic === "outbcast" ||
-    topic === "iopub";
 }

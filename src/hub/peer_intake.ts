@@ -5,22 +5,12 @@
 
 import { jsonText } from "../base/json.ts";
 import type { Message, Session } from "../protocol/frames.ts";
+import type { RecordedTopic } from "../protocol/link_topics.ts";
 import type { Ledger } from "./ledger.ts";
 import { isObject } from "./query_match.ts";
 import { OUTPUT_KINDS, type OutputKind, type PeerFields, type RecordStore } from "./records.ts";
 import type { Engine, Registry } from "./registry.ts";
 import { parseTime, timeText } from "./times.ts";
-
-/** Topics of the link that carry a peer's message. */
-export type PeerTopic =
-  | "in"
-  | "out"
-  | "intask"
-  | "tracktask"
-  | "outtask"
-  | "inbcast"
-  | "outbcast"
-  | "iopub";
 
 export interface PeerIntakeParts {
   readonly session: Session;
@@ -46,8 +36,9 @@ export class PeerIntake {
    * @param now microseconds since 1970
    * @throws BadMessage if it is none, or its signature is wrong or was seen before
    */
-  take(topic: PeerTopic, frames: readonly Uint8Array[], now: number): void {
+  take(topic: RecordedTopic, frames: readonly Uint8Array[], now: number): void {
     const { session, store } = this.#parts;
+    if (topic === "tracktask") return this.#assigned(text(frames[0]), text(frames[1]));
     const message = topic === "out" ? this.#relayed(frames, now) : session.parseChecked(frames);
     if (store.keepsFrames) message.buffers = message.buffers.map((buffer) => buffer.slice());
     switch (topic) {
@@ -57,8 +48,6 @@ export class PeerIntake {
         return this.#directResult(message, now);
       case "intask":
         return this.#task(message);
-      case "tracktask":
-        return this.#assigned(message);
       case "outtask":
         return this.#taskResult(message, now);
       case "inbcast":
@@ -126,10 +115,8 @@ export class PeerIntake {
     store.put(msgId, { ...submission(message), queue: "task" });
   }
 
-  #assigned({ content }: Message): void {
+  #assigned(msgId: string, uuid: string): void {
     const { ledger, registry, store } = this.#parts;
-    const { msg_id: msgId, engine_id: uuid } = content;
-    if (typeof msgId !== "string" || typeof uuid !== "string") return;
     const engine = registry.byUuid(uuid);
     // Without a uuid: an engine gave it back, and it waits for another one.
     if (engine || uuid === "") ledger.assignPeer(msgId, engine?.id ?? null);

@@ -199,7 +199,7 @@ export class Queries {
   #isPending(msgId: string): boolean {
     const { ledger, store } = this.#parts;
     if (ledger.peer(msgId)) return true;
-    const name = store.nameOf(msgId);
+    const name = store.clients.nameOf(msgId);
     return name !== undefined && ledger.group(name.client, name.n) !== undefined;
   }
 
@@ -232,7 +232,7 @@ export class Queries {
     const { ledger, store } = this.#parts;
     yield* ledger.peers();
     for (const [client, n, place] of ledger.groups()) {
-      const card = store.client(client);
+      const card = store.clients.card(client);
       if (card) yield [msgIdOf(card, n), place];
     }
   }

@@ -4,6 +4,7 @@
  */
 
 import { parseJson } from "../base/json.ts";
+import { textsOf } from "../protocol/errors.ts";
 import { OP, STATUS } from "../protocol/groups.ts";
 import { type EngineNote, isolationOf, permissionsOf } from "./engine_notes.ts";
 import type { Route } from "./ledger.ts";
@@ -264,18 +265,18 @@ export class GroupRecord implements StoredRecord {
     if (result.status === STATUS.ok) {
       return {
         status: "ok",
-        execution_count: fields["executionCount"] ?? 0,
+        execution_count: typeof fields["executionCount"] === "number" ? fields["executionCount"] : 0,
         user_expressions: {},
         payload: [],
       };
     }
     const tail = this.#resultTail ??= readTail(result.tail);
-    const { traceback } = fields;
+    const { ename, evalue, traceback } = fields;
     return {
       status: "error",
-      ename: String(fields["ename"] ?? "Error"),
-      evalue: String(fields["evalue"] ?? ""),
-      traceback: Array.isArray(traceback) ? traceback.map(String) : [],
+      ename: typeof ename === "string" ? ename : "Error",
+      evalue: typeof evalue === "string" ? evalue : "",
+      traceback: textsOf(traceback),
       engine_info: tail["engine_info"] ?? {},
     };
   }

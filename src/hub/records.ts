@@ -22,6 +22,15 @@ export interface ClientCard {
   readonly username: string;
 }
 
+/** The clients of ours that a store knows. */
+export interface Clients {
+  /** The index of (session, pid), a new one the first time: durable when it is told. @throws RequestError if it cannot be kept */
+  index(session: string, pid: number, username: string): Later<number>;
+  card(index: number): ClientCard | undefined;
+  /** The client and number that a msg_id stands for, if it is a group's. */
+  nameOf(msgId: string): { readonly client: number; readonly n: number } | undefined;
+}
+
 /** What is known of a peer's task; times are microseconds since 1970. What is absent stays as it was. */
 export interface PeerFields {
   readonly header?: Readonly<Record<string, unknown>>;
@@ -118,17 +127,14 @@ export interface RecordStore {
   /** Whether frames are kept beyond the next successful commit. */
   readonly keepsFrames: boolean;
 
+  readonly clients: Clients;
+
   /** For a store that keeps no records: whether a task has ended, and which ended at an engine, by their msg_ids. */
   readonly finished?: { has(msgId: string): boolean; at(engineUuid: string): string[] };
 
   /** What has to be done before anything else is asked, if anything. @throws Error that names the database if it cannot be used */
   open?(): Promise<void>;
 
-  /** The index of (session, pid), a new one the first time: durable when it is told. @throws RequestError if it cannot be kept */
-  clientIndex(session: string, pid: number, username: string): Later<number>;
-  client(index: number): ClientCard | undefined;
-  /** The client and number that a msg_id stands for, if it is a group's. */
-  nameOf(msgId: string): { readonly client: number; readonly n: number } | undefined;
   /** Engine `id` is `uuid` from now on: groups name engines by id. @param note what is remembered of it for its records, null (default) for a peer's */
   engine(id: number, uuid: string, note?: EngineNote | null): void;
 

@@ -10,6 +10,7 @@ import { type EngineNote, MAX_NOTES } from "./engine_notes.ts";
 import { ChunkAssembler } from "./chunk_assembler.ts";
 import { ClientTable } from "./client_table.ts";
 import { FoundRecords } from "./found_records.ts";
+import { partsOf } from "./group_parts.ts";
 import type { Route } from "./ledger.ts";
 import { askedIds, type Condition, matches } from "./query_match.ts";
 import {
@@ -70,7 +71,7 @@ export class MemoryRecords implements RecordStore {
   readonly waiting = 0;
   readonly #context: RecordContext;
   readonly #limits: Required<{ [K in keyof MemoryOptions]: number }>;
-  readonly #clients = new ClientTable();
+  readonly clients = new ClientTable();
   readonly #engines = new Map<number, string>();
   readonly #notes = new Map<string, EngineNote>();
   readonly #definitions = new Map<string, Uint8Array>();
@@ -94,18 +95,6 @@ export class MemoryRecords implements RecordStore {
     };
   }
 
-  clientIndex(session: string, pid: number, username: string): number {
-    return this.#clients.index(session, pid, username);
-  }
-
-  client(index: number): ClientCard | undefined {
-    return this.#clients.card(index);
-  }
-
-  nameOf(msgId: string): { client: number; n: number } | undefined {
-    return this.#clients.nameOf(msgId);
-  }
-
   engine(id: number, uuid: string, note: EngineNote | null = null): void {
     this.#engines.set(id, uuid);
     if (note === null) return;
@@ -119,12 +108,12 @@ export class MemoryRecords implements RecordStore {
     const engineUuid = route === "mux" ? this.#engines.get(header.target) ?? null : null;
     const task = emptyTask();
     while (this.#reader.task(task)) {
-      const card = this.#clients.card(task.client);
+      const card = this.clients.card(task.client);
       if (!card) continue;
-      const end = task.bodyOffset + task.bodyLength;
-      const body = frame.slice(task.bodyOffset, end - task.tailLength);
+      const { body, tail } = partsOf(frame, task);
       if (task.op === OP.define) {
-        this.#define(card, task.definition, body.length > 0 ? body : this.#lastBuffer(card, task.n));
+        const whole = body.length > 0 ? body.slice() : this.#lastBuffer(card, task.n);
+        this.#define(card, task.definition, whole);
         continue;
       }
       const msgId = msgIdOf(card, task.n);
@@ -137,8 +126,8 @@ export class MemoryRecords implements RecordStore {
         op: task.op,
         route,
         submitted: toMicros(task.submitted),
-        body,
-        tail: frame.slice(end - task.tailLength, end),
+        body: body.slice(),
+        tail: tail.slice(),
         bufferCount: task.buffers,
         engineUuid,
         result: null,
@@ -152,11 +141,11 @@ export class MemoryRecords implements RecordStore {
     this.#reader.open(frame);
     const result = emptyResult();
     while (this.#reader.result(result)) {
-      const card = this.#clients.card(result.client);
+      const card = this.clients.card(result.client);
       const msgId = card && msgIdOf(card, result.n);
       const entry = msgId === undefined ? undefined : this.#entries.get(msgId);
       if (msgId === undefined || !entry?.group || entry.group.result) continue;
-      const end = result.bodyOffset + result.bodyLength;
+      const { body, tail } = partsOf(frame, result);
       const outcome: GroupResult = {
         status: result.status,
         engineUuid: this.#engines.get(result.engine) ?? null,
@@ -164,8 +153,8 @@ export class MemoryRecords implements RecordStore {
         started: toMicros(result.started),
         completed: toMicros(result.completed),
         received,
-        body: frame.slice(result.bodyOffset, end - result.tailLength),
-        tail: frame.slice(end - result.tailLength, end),
+        body: body.slice(),
+        tail: tail.slice(),
         bufferCount: result.buffers,
       };
       entry.group = { ...entry.group, result: outcome };
@@ -176,7 +165,7 @@ export class MemoryRecords implements RecordStore {
 
   takeChunk(frame: Uint8Array, piece: Uint8Array): void {
     const whole = this.#chunks.take(frame, piece);
-    const card = whole && this.#clients.card(whole.client);
+    const card = whole && this.clients.card(whole.client);
     if (!whole?.bytes || !card) return;
     const entry = this.#entry(msgIdOf(card, whole.n));
     entry.buffers[whole.side][whole.index] = whole.bytes;
@@ -197,7 +186,7 @@ export class MemoryRecords implements RecordStore {
 
   output(msgId: string, output: TaskOutput): void {
     const entry = this.#entry(msgId);
-    if (!entry.peer && !this.#clients.nameOf(msgId)) entry.peer = { msg_id: msgId };
+    if (!entry.peer && !this.clients.nameOf(msgId)) entry.peer = { msg_id: msgId };
     if (entry.outputBytes + output.text.length > this.#limits.maxOutputBytes) return;
     entry.outputBytes += output.text.length;
     const isStream = output.kind === "stdout" || output.kind === "stderr";

@@ -9,6 +9,7 @@ import { nodeCrypto } from "../base/builtin.ts";
 import type { Logger } from "../base/log.ts";
 import { GroupReader } from "../protocol/group_reader.ts";
 import { ANY, emptyResult, emptyTask, OP } from "../protocol/groups.ts";
+import { partsOf } from "./group_parts.ts";
 import type { Route } from "./ledger.ts";
 import { INLINE_BYTES, MongoBatch } from "./mongo_batch.ts";
 import type { EngineNote } from "./engine_notes.ts";
@@ -20,7 +21,6 @@ import { JSON_FIELDS, MongoReader, TASK_PLACES } from "./mongo_reader.ts";
 import { type Condition, parseQuery } from "./query_match.ts";
 import { RECORD_KEYS, type RecordKey } from "./record_keys.ts";
 import {
-  type ClientCard,
   type CommitReport,
   msgIdOf,
   type PeerFields,
@@ -44,7 +44,7 @@ export class MongoRecords implements RecordStore {
   readonly name = "MongoDB";
   readonly keepsFrames = true;
   readonly #db: MongoDatabase;
-  readonly #clients: MongoClients;
+  readonly clients: MongoClients;
   readonly #notes: MongoNotes;
   readonly #reader: MongoReader;
   readonly #log: Logger;
@@ -64,32 +64,20 @@ export class MongoRecords implements RecordStore {
 
   constructor(context: RecordContext, options: MongoOptions, log: Logger) {
     this.#db = new MongoDatabase(options, log);
-    this.#clients = new MongoClients(this.#db);
+    this.clients = new MongoClients(this.#db);
     this.#notes = new MongoNotes(this.#db);
-    this.#reader = new MongoReader(this.#db, { clients: this.#clients, notes: this.#notes }, context);
+    this.#reader = new MongoReader(this.#db, { clients: this.clients, notes: this.#notes }, context);
     this.#log = log;
     this.#maxOutputBytes = options.maxOutputBytes ?? 1 << 20;
   }
 
   async open(): Promise<void> {
     await this.#db.open();
-    await this.#clients.load();
+    await this.clients.load();
   }
 
   get waiting(): number {
     return this.#batch.rows;
-  }
-
-  clientIndex(session: string, pid: number, username: string): number | Promise<number> {
-    return this.#clients.index(session, pid, username);
-  }
-
-  client(index: number): ClientCard | undefined {
-    return this.#clients.card(index);
-  }
-
-  nameOf(msgId: string): { client: number; n: number } | undefined {
-    return this.#clients.nameOf(msgId);
   }
 
   engine(id: number, uuid: string, note: EngineNote | null = null): void {
@@ -105,10 +93,9 @@ export class MongoRecords implements RecordStore {
     const engine = route === "mux" && header.target !== ANY ? this.#engines.get(header.target) ?? null : null;
     const task = emptyTask();
     while (this.#group.task(task)) {
-      const card = this.#clients.card(task.client);
+      const card = this.clients.card(task.client);
       if (!card) continue;
-      const end = task.bodyOffset + task.bodyLength, bodyEnd = end - task.tailLength;
-      const body = frame.subarray(task.bodyOffset, bodyEnd);
+      const { body, tail } = partsOf(frame, task);
       const name = `${task.client} ${task.definition}`;
       if (task.op === OP.define) {
         this.#define(name, body, msgIdOf(card, task.n));
@@ -126,7 +113,7 @@ export class MongoRecords implements RecordStore {
         engine_uuid: engine,
         submitted: toMicros(task.submitted),
         body,
-        tail: task.tailLength > 0 ? frame.subarray(bodyEnd, end) : null,
+        tail: tail.length > 0 ? tail : null,
         buffer_count: task.buffers,
       };
       if (task.op !== OP.apply || known !== undefined) {
@@ -139,9 +126,9 @@ export class MongoRecords implements RecordStore {
     this.#group.open(frame);
     const result = emptyResult();
     while (this.#group.result(result)) {
-      const card = this.#clients.card(result.client);
+      const card = this.clients.card(result.client);
       if (!card) continue;
-      const end = result.bodyOffset + result.bodyLength, bodyEnd = end - result.tailLength;
+      const { body, tail } = partsOf(frame, result);
       this.#batch.add("tsparallel_results", {
         _id: msgIdOf(card, result.n),
         status: result.status,
@@ -150,8 +137,8 @@ export class MongoRecords implements RecordStore {
         started: toMicros(result.started),
         completed: toMicros(result.completed) ?? received,
         received,
-        body: frame.subarray(result.bodyOffset, bodyEnd),
-        tail: result.tailLength > 0 ? frame.subarray(bodyEnd, end) : null,
+        body,
+        tail: tail.length > 0 ? tail : null,
         buffer_count: result.buffers,
       }, result.bodyLength);
     }
@@ -159,7 +146,7 @@ export class MongoRecords implements RecordStore {
 
   takeChunk(frame: Uint8Array, piece: Uint8Array): void {
     const { client, n, side, index: place, offset, total, attempt } = this.#pieces.take(frame, piece);
-    const card = this.#clients.card(client);
+    const card = this.clients.card(client);
     if (!card) return;
     const task = msgIdOf(card, n);
     this.#batch.addPiece({ task, side: side === 1 ? 1 : 0, place, offset, total, attempt, data: piece });
@@ -191,7 +178,7 @@ export class MongoRecords implements RecordStore {
       if (this.#outputBytes.size <= MAX_CACHED) break;
       this.#outputBytes.delete(oldest);
     }
-    if (before === undefined && !this.#clients.nameOf(msgId)) this.#batch.message(msgId, {}, true, 0);
+    if (before === undefined && !this.clients.nameOf(msgId)) this.#batch.message(msgId, {}, true, 0);
     const order = ++this.#outputs;
     this.#batch.add("tsparallel_outputs", {
       _id: `${order} ${this.#pieces.attempt()}`,

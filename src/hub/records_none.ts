@@ -8,7 +8,6 @@ import { emptyResult } from "../protocol/groups.ts";
 import { ClientTable } from "./client_table.ts";
 import { FinishedTasks } from "./finished_tasks.ts";
 import {
-  type ClientCard,
   type CommitReport,
   msgIdOf,
   type PeerFields,
@@ -21,7 +20,7 @@ export class NoRecords implements RecordStore {
   readonly name = "none";
   readonly keepsFrames = false;
   readonly waiting = 0;
-  readonly #clients = new ClientTable();
+  readonly clients = new ClientTable();
   readonly #engines = new Map<number, string>();
   readonly #tasks = new FinishedTasks();
   readonly #group = new GroupReader();
@@ -29,29 +28,17 @@ export class NoRecords implements RecordStore {
   /** What is known of ended tasks nevertheless. */
   readonly finished = {
     has: (msgId: string): boolean => {
-      const name = this.nameOf(msgId);
+      const name = this.clients.nameOf(msgId);
       return this.#tasks.hasPeer(msgId) || (name !== undefined && this.#tasks.hasGroup(name.client, name.n));
     },
     at: (engine: string): string[] => {
       const groups = [...this.#tasks.groupsOf(engine)].flatMap(([client, n]) => {
-        const card = this.client(client);
+        const card = this.clients.card(client);
         return card ? msgIdOf(card, n) : [];
       });
       return [...this.#tasks.peersOf(engine), ...groups];
     },
   };
-
-  clientIndex(session: string, pid: number, username: string): number {
-    return this.#clients.index(session, pid, username);
-  }
-
-  client(index: number): ClientCard | undefined {
-    return this.#clients.card(index);
-  }
-
-  nameOf(msgId: string): { client: number; n: number } | undefined {
-    return this.#clients.nameOf(msgId);
-  }
 
   engine(id: number, uuid: string): void {
     this.#engines.set(id, uuid);

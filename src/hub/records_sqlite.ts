@@ -8,11 +8,11 @@ import { GroupReader } from "../protocol/group_reader.ts";
 import { ANY, emptyResult, emptyTask, OP } from "../protocol/groups.ts";
 import { ChunkAssembler, ROW_BYTES } from "./chunk_assembler.ts";
 import type { EngineNote } from "./engine_notes.ts";
+import { partsOf } from "./group_parts.ts";
 import type { Route } from "./ledger.ts";
 import type { Condition } from "./query_match.ts";
 import { RECORD_KEYS, type RecordKey } from "./record_keys.ts";
 import {
-  type ClientCard,
   type CommitReport,
   OUTPUT_KINDS,
   type PeerFields,
@@ -100,16 +100,8 @@ export class SqliteRecords implements RecordStore {
       this.#rows.size + this.#operations.length;
   }
 
-  clientIndex(session: string, pid: number, username: string): number {
-    return this.#names.clientIndex(session, pid, username);
-  }
-
-  client(index: number): ClientCard | undefined {
-    return this.#names.card(index);
-  }
-
-  nameOf(msgId: string): { client: number; n: number } | undefined {
-    return this.#names.nameOf(msgId);
+  get clients(): SqliteNames {
+    return this.#names;
   }
 
   engine(id: number, uuid: string, note: EngineNote | null = null): void {
@@ -123,10 +115,9 @@ export class SqliteRecords implements RecordStore {
     const word = route === "mux" ? 1 << 8 : 0;
     const task = emptyTask(), rows = this.#submissions;
     while (this.#group.task(task)) {
-      const end = task.bodyOffset + task.bodyLength;
-      const bodyEnd = end - task.tailLength;
+      const { body, tail } = partsOf(frame, task);
       if (task.op === OP.define) {
-        this.#define(task.client, task.n, task.definition, frame.slice(task.bodyOffset, bodyEnd));
+        this.#define(task.client, task.n, task.definition, body.slice());
         continue;
       }
       // Looked up first: it may have to commit, and a row must not be cut in two.
@@ -138,8 +129,8 @@ export class SqliteRecords implements RecordStore {
       rows.put(definition);
       rows.put(engine);
       rows.put(toMicros(task.submitted));
-      rows.put(frame.subarray(task.bodyOffset, bodyEnd));
-      rows.put(task.tailLength > 0 ? frame.subarray(bodyEnd, end) : null);
+      rows.put(body);
+      rows.put(tail.length > 0 ? tail : null);
       this.#heldBytes += ROW_OVERHEAD + task.bodyLength;
     }
   }
@@ -148,8 +139,7 @@ export class SqliteRecords implements RecordStore {
     this.#group.open(frame);
     const result = emptyResult(), rows = this.#results;
     while (this.#group.result(result)) {
-      const end = result.bodyOffset + result.bodyLength;
-      const bodyEnd = end - result.tailLength;
+      const { body, tail } = partsOf(frame, result);
       const engine = this.#names.engineRow(result.engine);
       rows.put(taskKey(result.client, result.n));
       rows.put(result.status | (result.buffers << 16));
@@ -158,8 +148,8 @@ export class SqliteRecords implements RecordStore {
       rows.put(toMicros(result.started));
       rows.put(toMicros(result.completed));
       rows.put(received);
-      rows.put(frame.subarray(result.bodyOffset, bodyEnd));
-      rows.put(result.tailLength > 0 ? frame.subarray(bodyEnd, end) : null);
+      rows.put(body);
+      rows.put(tail.length > 0 ? tail : null);
       this.#heldBytes += ROW_OVERHEAD + result.bodyLength;
     }
   }

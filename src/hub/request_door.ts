@@ -40,6 +40,8 @@ export interface DoorParts {
   /** A word for each. */
   cancel(msgIds: readonly string[], by: By): Promise<Record<string, string>>;
   status(): HubStatus;
+  /** Settles when all that the schedulers know has come here. */
+  settled(): Promise<void>;
   /** Absent where this process starts no programs. */
   readonly dask: DaskPart | undefined;
   /** A client asks the whole controller to end; the reply has gone. */
@@ -61,6 +63,17 @@ type Questions = Exclude<
 
 /** Requests whose refusal by a handler travels as their own reply, as from Python's hub; that of others is a hub_error. */
 const REFUSED_IN_REPLY: ReadonlySet<string> = new Set([
+  "result_request",
+  "history_request",
+  "db_request",
+  "purge_request",
+  "resubmit_request",
+]);
+
+/** Questions about tasks: what has happened before they were asked is in their answer. */
+const ABOUT_TASKS: ReadonlySet<string> = new Set([
+  "queue_request",
+  "load_request",
   "result_request",
   "history_request",
   "db_request",
@@ -154,9 +167,7 @@ export class RequestDoor {
 
   #answer(rid: Uint8Array, message: Message): void {
     const { parts, type } = { parts: this.#parts, type: message.header.msg_type };
-    if (type === "status_request") {
-      return this.#reply(rid, message, "status_reply", { content: { status: "ok", ...parts.status() } });
-    }
+    if (type === "status_request") return this.#status(rid, message);
     if (!isHubRequest(type)) throw keyError(`Bad Message Type: ${quoted(type)}`);
     switch (type) {
       case "registration_request":
@@ -179,12 +190,20 @@ export class RequestDoor {
     const content = hubRequest(type, message.content);
     this.#turns.take(decoder.decode(rid), async () => {
       try {
+        if (ABOUT_TASKS.has(type)) await this.#parts.settled();
         const answer = await this.#handlers[type](content, message.header);
         await this.#replyLong(rid, message, replyType(type), answer);
         this.#parts.onChange();
       } catch (error) {
         guarded(this.#parts.log, "refusal", () => this.#refuse(rid, message, error))();
       }
+    });
+  }
+
+  #status(rid: Uint8Array, message: Message): void {
+    this.#turns.take(decoder.decode(rid), async () => {
+      await this.#parts.settled();
+      this.#reply(rid, message, "status_reply", { content: { status: "ok", ...this.#parts.status() } });
     });
   }
 

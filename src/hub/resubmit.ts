@@ -88,7 +88,7 @@ export class Resubmitter {
   async #open(): Promise<void> {
     const { context, poller, session, url, store } = this.#parts;
     if (this.#socket) return;
-    this.#client = await store.clientIndex(session.session, session.pid, session.username);
+    this.#client = await store.clients.index(session.session, session.pid, session.username);
     // Two requests may have waited for it.
     if (this.#socket) return;
     const curve = curveClient(this.#parts.serverKey);

@@ -11,6 +11,7 @@ import { Incoming } from "../wire/incoming.ts";
 import type { AsyncPoller } from "../wire/poll.ts";
 import type { Socket } from "../wire/socket.ts";
 import { guarded } from "./guard.ts";
+import { Flushes } from "./flushes.ts";
 import { HUB_BOUNDS } from "./options.ts";
 import { isObject } from "./query_match.ts";
 
@@ -34,6 +35,8 @@ export interface LinkEvents {
   onCancelled(request: unknown, words: unknown): void;
   /** A data message. Groups of tasks, assignments and results are valid during the call only; others may be views of a larger piece of memory. */
   onData(topic: string, frames: readonly Uint8Array[]): void;
+  /** So many data messages came and cannot be read. */
+  onLost(count: number): void;
 }
 
 const decoder = new TextDecoder();
@@ -52,6 +55,7 @@ export class SchedulerLink {
   readonly #events: LinkEvents;
   readonly #log: Logger;
   readonly #incoming = new Incoming();
+  readonly #flushes = new Flushes();
 
   constructor(context: Context, poller: AsyncPoller, events: LinkEvents, log: Logger) {
     this.#events = events;
@@ -68,6 +72,11 @@ export class SchedulerLink {
     this.#socket.send([SCHEDULER, JSON_TOPIC, encoder.encode(JSON.stringify(message))]);
   }
 
+  /** Settles when all that the schedulers have sent on until now has come here, or they do not say so in time. */
+  settled(): Promise<void> {
+    return this.#flushes.ask((number) => this.tell({ kind: "flush", number }));
+  }
+
   /** Data messages up to the `taken`-th are safe. */
   acknowledge(taken: number): void {
     const frame = new Uint8Array(8);
@@ -76,6 +85,7 @@ export class SchedulerLink {
   }
 
   close(): void {
+    this.#flushes.end();
     this.#poller.remove(this.#socket);
     this.#socket.close();
     try {
@@ -101,11 +111,11 @@ export class SchedulerLink {
   }
 
   #readBatch(batch: Uint8Array): void {
-    try {
-      readBatch(batch, ([topic, ...frames]) => this.#events.onData(decoder.decode(topic), frames));
-    } catch (error) {
-      this.#log.warn("The schedulers sent a batch that cannot be read", { error: String(error) });
-    }
+    const { messages, lost } = readBatch(batch);
+    for (const [topic, ...frames] of messages) this.#events.onData(decoder.decode(topic), frames);
+    if (lost === 0) return;
+    this.#log.warn("The schedulers sent a batch that cannot be read", { bytes: batch.length, lost });
+    this.#events.onLost(lost);
   }
 
   #hear(frame: Uint8Array | undefined): void {
@@ -116,13 +126,17 @@ export class SchedulerLink {
       message = null;
     }
     if (!isObject(message)) return this.#log.warn("The schedulers sent something that is no JSON object");
-    const { kind, ports, reason, waiting, assigned, dropped } = message;
-    if (kind === "scheduler_hello") this.tell({ kind: "scheduler_setup", ...this.#events.onHello() });
+    const { kind, ports, reason, waiting, assigned, dropped, number } = message;
+    if (kind === "scheduler_hello") {
+      this.#flushes.end();
+      this.tell({ kind: "scheduler_setup", ...this.#events.onHello() });
+    } else if (kind === "flushed") this.#flushes.done(Number(number));
     else if (kind === "scheduler_failed") this.#events.onFailed(String(reason));
     else if (kind === "queue") {
       this.#events.onQueue(Number(waiting) || 0, Number(assigned) || 0, Number(dropped) || 0);
     } else if (kind === "cancelled") this.#events.onCancelled(message["request"], message["words"]);
     else if (kind === "scheduler_ready") {
+      this.#flushes.begin();
       if (isPorts(ports)) this.#events.onReady(ports);
       else this.#events.onFailed("the schedulers did not name all their ports");
     }

@@ -47,7 +47,7 @@ export class SqliteNames {
   }
 
   /** The index of (session, pid), written at once if it is new. */
-  clientIndex(session: string, pid: number, username: string): number {
+  index(session: string, pid: number, username: string): number {
     const known = this.#findCard(session, pid);
     if (known) return known.index;
     const sql = "INSERT INTO clients (session, pid, username) VALUES (?, ?, ?)";

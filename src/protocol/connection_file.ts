@@ -2,6 +2,7 @@
  * Connection files: where a cluster's sockets are and the key to them. Two are ipyparallel's, key by key; the third is between
  * our hub and its scheduler. Who reads one may trust all of its fields; who writes one leaves no half of it behind.
  */
+import { isZ85Key, Z85_KEY } from "../base/z85.ts";
 import { ConnectionFileError } from "./errors.ts";
 
 /** What both of ipyparallel's files hold. Ports are behind `interface`. */
@@ -302,6 +303,7 @@ function checked<Role extends ConnectionRole>(
       }; another version wrote it`,
     );
   }
+  if (role !== "scheduler") checkServerKey(value["curve_serverkey"], source);
   const result: Record<string, unknown> = { ...value };
   for (const [name, field] of FIELDS[role]) result[name] = checkedField(name, field, value[name], source);
   if (role !== "scheduler" && result["signature_scheme"] !== "hmac-sha256") {
@@ -314,6 +316,17 @@ function checked<Role extends ConnectionRole>(
     );
   }
   return result as unknown as Connections[Role];
+}
+
+function checkServerKey(key: unknown, source: string): void {
+  if (typeof key !== "string" || key === "" || isZ85Key(key)) return;
+  throw new ConnectionFileError(
+    source,
+    "incomplete",
+    `Cannot use "${source}": its curve_serverkey is "${
+      key.slice(0, 60)
+    }", but ${Z85_KEY}; copy the file anew, or restart the controller`,
+  );
 }
 
 function checkedField(name: string, [type, missing]: Field, value: unknown, source: string): unknown {

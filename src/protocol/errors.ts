@@ -297,6 +297,13 @@ export function errorFromContent(content: ErrorDescription, byTask?: boolean): E
   });
 }
 
+const MAX_LINES = 1000;
+
+/** The texts of a list that came from a task, as many as an error has lines: it may be sparse, or hold anything. */
+export function textsOf(list: unknown): string[] {
+  return Array.isArray(list) ? list.slice(0, MAX_LINES).filter((line) => typeof line === "string") : [];
+}
+
 function place(engine: EngineInfo | undefined): string {
   if (engine?.engine_id === undefined) return "";
   return `[engine ${engine.engine_id}${engine.method === undefined ? "" : `, ${engine.method}`}] `;

@@ -10,6 +10,7 @@ import { newSession } from "../base/ids.ts";
 import { BadMessage } from "./errors.ts";
 import { createMac, type Mac } from "./mac.ts";
 import { JSON_PACKER, MAX_DEPTH, type Packer } from "./packers.ts";
+import { RecentDictionaries } from "./recent_dictionaries.ts";
 import { isoTime } from "./times.ts";
 
 export { BadMessage } from "./errors.ts";
@@ -108,6 +109,7 @@ export class Session {
   readonly #mac: Mac | undefined;
   #last = 0;
   readonly #signatures = new Set<number>();
+  readonly #recent = new RecentDictionaries<Dictionary>();
 
   constructor(options: SessionOptions) {
     this.session = options.session ?? newSession();
@@ -149,12 +151,6 @@ export class Session {
   pack(header: Header, content: object, options: Omit<MessageOptions, "header"> = {}): Uint8Array[] {
     const parts = [header, options.parent ?? {}, options.metadata ?? {}, content].map(this.packer.pack);
     return [...this.signed(parts), ...(options.buffers ?? [])];
-  }
-
-  /** A new message without a signature: for the link, which is private. */
-  unsigned(type: string, content: object): Uint8Array[] {
-    const parts = [this.header(type), {}, {}, content].map(this.packer.pack);
-    return [DELIMITER, new Uint8Array(0), ...parts];
   }
 
   /** A new message whose content is in bytes already. */
@@ -204,8 +200,11 @@ export class Session {
 
   #message(frames: readonly Uint8Array[], from: number, at: number): Message {
     return {
-      ...this.#envelope(frames, from, at),
-      content: this.#dictionary(frames[at + 5], "content"),
+      idents: frames.slice(from, at),
+      header: checkedHeader(this.#dictionary(frames[at + 2], "header")),
+      parentHeader: this.#recentDictionary(frames[at + 3], "parent_header"),
+      metadata: this.#recentDictionary(frames[at + 4], "metadata"),
+      content: this.#recentDictionary(frames[at + 5], "content"),
       buffers: frames.slice(at + 6),
     };
   }
@@ -232,19 +231,10 @@ export class Session {
     }
   }
 
-  #envelope(frames: readonly Uint8Array[], from: number, at: number): Envelope {
-    return {
-      idents: frames.slice(from, at),
-      header: checkedHeader(this.#dictionary(frames[at + 2], "header")),
-      parentHeader: this.#dictionary(frames[at + 3], "parent_header"),
-      metadata: this.#dictionary(frames[at + 4], "metadata"),
-    };
-  }
-
   /** Checks the signature and that it is new; returns what it is remembered by, or undefined if nothing is signed. */
   #verified(frames: readonly Uint8Array[], at: number): number | undefined {
     if (this.#mac === undefined) return undefined;
-    const right = this.#mac.digest(frames.slice(at + 2, at + 6));
+    const right = this.#mac.digest(frames.slice(at + 2, at + 1 + PARTS));
     if (!isHexOf(frames[at + 1], right)) {
       throw new BadMessage("bad signature", "Cannot take a message: bad signature");
     }
@@ -260,6 +250,16 @@ export class Session {
     this.#signatures.add(signature);
     if (this.#signatures.size <= REMEMBERED) return;
     for (const old of this.#signatures) if (Math.random() < FORGOTTEN) this.#signatures.delete(old);
+  }
+
+  /** A dictionary that other messages may have, too: then it is the same object. */
+  #recentDictionary(frame: Uint8Array | undefined, what: string): Dictionary {
+    if (frame === undefined || isEmptyJson(frame)) return this.#dictionary(frame, what);
+    const known = this.#recent.find(what, frame);
+    if (known !== undefined) return known;
+    const dictionary = this.#dictionary(frame, what);
+    this.#recent.keep(what, frame, dictionary);
+    return dictionary;
   }
 
   #dictionary(frame: Uint8Array | undefined, what: string): Dictionary {
@@ -314,12 +314,18 @@ function checkedHeader(header: Dictionary): Header {
     const what = version === undefined ? "missing" : jsonText(version);
     throw new BadMessage("version", `Cannot read a message: its "version" is ${what}, and only 5 is known`);
   }
-  for (const [name, value] of Object.entries({ msg_id, msg_type, session, username, date })) {
-    if (typeof value !== "string") {
-      throw new BadMessage("bad header", `Cannot read a message: "${name}" is no text`);
-    }
+  if (isText(msg_id) && isText(msg_type) && isText(session) && isText(username) && isText(date)) {
+    const isWhole = header["session"] === session && header["username"] === username &&
+      header["date"] === date;
+    return (isWhole ? header : { ...header, session, username, date }) as Header;
   }
-  return { ...header, session, username, date } as Header;
+  const parts = Object.entries({ msg_id, msg_type, session, username, date });
+  const name = parts.find(([, value]) => !isText(value))?.[0];
+  throw new BadMessage("bad header", `Cannot read a message: "${name}" is no text`);
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string";
 }
 
 /** `{}`: half of all dictionaries that travel. */

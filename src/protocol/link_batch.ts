@@ -1,15 +1,24 @@
 /**
- * Several data messages of the link as one frame (PROTOCOL.md, "Link"): of each the number of its frames, topic included, then each frame's length and
+ * Several data messages of the link as one frame (PROTOCOL.md, "Link"): how many there are; of each the number of its frames, topic included, then each frame's length and
  * bytes. Numbers are u32, little-endian.
  */
 
 const NUMBER_BYTES = 4;
+/** A message takes at least its number of frames and the length of one. */
+const LEAST_BYTES = 2 * NUMBER_BYTES;
 
 /** Appends messages to one buffer that is used over and over. */
 export class BatchWriter {
   #bytes = new Uint8Array(16 << 10);
   #view = new DataView(this.#bytes.buffer);
-  #length = 0;
+  /** Behind the count of messages, which is written at the end. */
+  #length = NUMBER_BYTES;
+  #count = 0;
+
+  /** Messages so far. */
+  get count(): number {
+    return this.#count;
+  }
 
   /** Bytes so far. */
   get length(): number {
@@ -18,6 +27,7 @@ export class BatchWriter {
 
   /** Begins a message of so many frames. */
   begin(frames: number): void {
+    this.#count++;
     this.#room(NUMBER_BYTES);
     this.#number(frames);
   }
@@ -32,8 +42,10 @@ export class BatchWriter {
 
   /** What was gathered, valid until the next message begins; forgets it. */
   take(): Uint8Array {
+    this.#view.setUint32(0, this.#count, true);
     const batch = this.#bytes.subarray(0, this.#length);
-    this.#length = 0;
+    this.#length = NUMBER_BYTES;
+    this.#count = 0;
     return batch;
   }
 
@@ -52,24 +64,43 @@ export class BatchWriter {
   }
 }
 
-/**
- * Reads a batch. @param take gets each message's frames, topic first, as views
- * @throws RangeError if it is malformed
- */
-export function readBatch(batch: Uint8Array, take: (frames: Uint8Array[]) => void): void {
+/** What a batch holds. */
+export interface Batch {
+  /** Of each message its frames, topic first, as views. */
+  readonly messages: readonly Uint8Array[][];
+  /** Messages that the batch counts and that cannot be read: they are to be acknowledged all the same, since their sender waits for that. */
+  readonly lost: number;
+}
+
+/** Reads a batch, as far as it goes. */
+export function readBatch(batch: Uint8Array): Batch {
+  const messages: Uint8Array[][] = [];
+  if (batch.length < NUMBER_BYTES) return { messages, lost: 1 };
   const view = new DataView(batch.buffer, batch.byteOffset, batch.byteLength);
-  for (let at = 0; at < batch.length;) {
-    const count = view.getUint32(at, true);
+  const declared = view.getUint32(0, true);
+  for (let at = NUMBER_BYTES; messages.length < declared;) {
+    const frames = readFrames(batch, view, at);
+    if (frames === undefined) break;
+    messages.push(frames);
+    for (const frame of frames) at += NUMBER_BYTES + frame.length;
     at += NUMBER_BYTES;
-    const frames: Uint8Array[] = [];
-    while (frames.length < count) {
-      const length = view.getUint32(at, true), from = at + NUMBER_BYTES;
-      at = from + length;
-      if (at > batch.length) {
-        throw new RangeError(`Cannot read a batch: a frame of ${length} bytes is cut off`);
-      }
-      frames.push(batch.subarray(from, at));
-    }
-    take(frames);
   }
+  // No more than there is room for: a number that makes no sense must not acknowledge what was never sent.
+  const most = Math.max(1, Math.floor((batch.length - NUMBER_BYTES) / LEAST_BYTES));
+  return { messages, lost: Math.max(0, Math.min(declared, most) - messages.length) };
+}
+
+/** The frames of the message at `at`, or undefined if it is cut off. */
+function readFrames(batch: Uint8Array, view: DataView, at: number): Uint8Array[] | undefined {
+  if (at + NUMBER_BYTES > batch.length) return undefined;
+  const count = view.getUint32(at, true);
+  const frames: Uint8Array[] = [];
+  for (let next = at + NUMBER_BYTES; frames.length < count;) {
+    if (next + NUMBER_BYTES > batch.length) return undefined;
+    const from = next + NUMBER_BYTES;
+    next = from + view.getUint32(next, true);
+    if (next > batch.length) return undefined;
+    frames.push(batch.subarray(from, next));
+  }
+  return frames;
 }

@@ -18,6 +18,18 @@ type Host =
   /** Compared as a whole. */
   | { readonly kind: "other"; readonly text: string };
 
+/** Places that were read, so that lists need not be taken apart for each pair of values. */
+const PARSED = new Map<string, Place>();
+const MAX_PARSED = 2048;
+
+function placeOf(text: string): Place {
+  let place = PARSED.get(text);
+  if (place !== undefined) return place;
+  if (PARSED.size >= MAX_PARSED) PARSED.clear();
+  PARSED.set(text, place = parse(text));
+  return place;
+}
+
 const OTHER = /^(unix:\/|vsock:)/;
 
 /** The canonical spelling of a value of `net`. @throws TypeError with the reason alone */
@@ -126,7 +138,7 @@ function spellHost(host: Host): string {
 /** What both places contain; null if that is nothing. */
 export function meetNet(a: string, b: string): string | null {
   if (a === b) return a;
-  const one = parse(a), other = parse(b);
+  const one = placeOf(a), other = placeOf(b);
   const host = meetHosts(one.host, other.host);
   if (host === null) return null;
   if (one.port !== null && other.port !== null && one.port !== other.port) return null;
@@ -153,7 +165,7 @@ function containsHost(outer: Host, inner: Host): boolean {
 
 /** As `meetNet`; but a name may lead to any address, so of these two nothing is sure. */
 export function mayMeetNet(a: string, b: string): boolean {
-  const one = parse(a), other = parse(b);
+  const one = placeOf(a), other = placeOf(b);
   const areBoth = one.port === null || other.port === null || one.port === other.port;
   return areBoth && (meetHosts(one.host, other.host) !== null || isName(one.host) !== isName(other.host)) &&
     (one.host.kind !== "other") === (other.host.kind !== "other");

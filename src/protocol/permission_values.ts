@@ -21,6 +21,9 @@ export interface ValueKind {
 /** As a path: the child's own folder, fresh and empty, that is gone after it. */
 export const SCRATCH = "$SCRATCH";
 
+/** Variables of the cluster's own: keys and addresses are in them. No task ever sees them, whatever is granted. */
+export const SECRET_VARIABLES = /^(TSPARALLEL_|IPP_|IPYPARALLEL_)/;
+
 /** The kinds of system information that Deno knows, from 2.6 to 2.9. */
 export const SYS_KINDS = [
   "hostname",
@@ -67,7 +70,9 @@ export function isScratch(path: string): boolean {
 
 /** @throws TypeError */
 export function normalPath(text: string, base: Base): string {
-  if (text === "") throw new TypeError("a path cannot be empty");
+  if (text === "") {
+    throw new TypeError(`a path cannot be empty (in a shell, "${SCRATCH}" stands in single quotes)`);
+  }
   if (text.includes("\0")) throw new TypeError("a path cannot have a zero byte");
   if (isScratch(text)) {
     if (text.split("/").includes("..")) throw new TypeError(`a path in "${SCRATCH}" has no ".."`);

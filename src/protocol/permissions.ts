@@ -5,7 +5,7 @@
  * an allowed one, and denials of all sides add up.
  */
 import { didYouMean } from "../base/options.ts";
-import { type Base, VALUE_KINDS, type ValueKind } from "./permission_values.ts";
+import { type Base, SECRET_VARIABLES, VALUE_KINDS, type ValueKind } from "./permission_values.ts";
 
 export { SCRATCH } from "./permission_values.ts";
 
@@ -38,6 +38,10 @@ export interface Excess {
   readonly permission: PermissionName;
   readonly value: string;
 }
+
+/** Most values of one list, and characters of one value: requests come from anybody, and lists are compared value by value. */
+const MAX_VALUES = 128;
+const MAX_LENGTH = 4096;
 
 const NOTHING: Scope = { allow: [], deny: [] };
 
@@ -82,8 +86,18 @@ export function readSet(value: unknown, where: string, base: Base = null): Permi
   checkKeys(denied, PERMISSION_NAMES, `${where}.deny`);
   return setOf((name) => {
     const allow = readValues(name, given[name], `${where}.${name}`, base);
+    if (name === "env") refuseSecrets(allow, `${where}.env`);
     return normal(name, allow, readValues(name, denied[name], `${where}.deny.${name}`, base));
   });
+}
+
+/** @throws TypeError for a variable of the cluster's own, which nobody gets */
+function refuseSecrets(variables: Values, where: string): void {
+  const secret = variables === true ? undefined : variables.find((name) => SECRET_VARIABLES.test(name));
+  if (secret === undefined) return;
+  throw new TypeError(
+    `Cannot use "${secret}" for "${where}": the cluster's own variables have its keys, and no task ever sees them`,
+  );
 }
 
 function entriesOf(value: unknown, where: string): Readonly<Record<string, unknown>> {
@@ -112,6 +126,9 @@ export function readValues(name: PermissionName, value: unknown, where: string, 
   if (!Array.isArray(value)) {
     throw new TypeError(`Cannot use ${show(value)} for "${where}": it takes true, false or a list of texts`);
   }
+  if (value.length > MAX_VALUES) {
+    throw new TypeError(`Cannot use ${value.length} values for "${where}": it takes at most ${MAX_VALUES}`);
+  }
   const kind: ValueKind = VALUE_KINDS[name];
   const read = value.map((text: unknown) => readValue(kind, text, where, base));
   return read.includes(true) ? true : outermost(kind, read.filter((text) => text !== true));
@@ -119,6 +136,11 @@ export function readValues(name: PermissionName, value: unknown, where: string, 
 
 function readValue(kind: ValueKind, text: unknown, where: string, base: Base): string | true {
   if (typeof text !== "string") throw new TypeError(`Cannot use ${show(text)} in "${where}": it takes texts`);
+  if (text.length > MAX_LENGTH) {
+    throw new TypeError(
+      `Cannot use a value of ${text.length} characters for "${where}": it takes at most ${MAX_LENGTH}`,
+    );
+  }
   try {
     return kind.read(text, base);
   } catch (error) {
@@ -128,7 +150,7 @@ function readValue(kind: ValueKind, text: unknown, where: string, base: Base): s
 }
 
 function show(value: unknown): string {
-  return typeof value === "string" ? `"${value}"` : JSON.stringify(value) ?? String(value);
+  return JSON.stringify(value) ?? String(value);
 }
 
 /** The set that a request means at an engine with these named sets; undefined if it knows none of that name. */
@@ -215,7 +237,7 @@ export function describe(set: PermissionSet): string {
     PERMISSION_NAMES.flatMap((name) => {
       const values = set[name][which];
       if (values === true) return [name];
-      return values.length === 0 ? [] : [`${name} ${values.join(" ")}`];
+      return values.length === 0 ? [] : [`${name} ${values.map(plainText).join(" ")}`];
     }).join(", ");
   const denied = part("deny");
   return (part("allow") || "none") + (denied === "" ? "" : `; not ${denied}`);
@@ -223,5 +245,10 @@ export function describe(set: PermissionSet): string {
 
 /** One permission as it stands in a sentence: `net "example.org:443"`, `all of net`. */
 export function excessText({ permission, value }: Excess): string {
-  return value === "" ? `all of ${permission}` : `${permission} "${value}"`;
+  return value === "" ? `all of ${permission}` : `${permission} ${JSON.stringify(value)}`;
+}
+
+/** A value without quotes where it needs none: paths may have anything in them. */
+function plainText(value: string): string {
+  return /^[\w$*:./\[\]-]+$/.test(value) ? value : JSON.stringify(value);
 }

@@ -12,6 +12,7 @@ import {
   typedArraySet,
 } from "./primordials.ts";
 import { Refusal } from "./values_bytes.ts";
+import { checkBigInt } from "./values_parts.ts";
 
 const LEAST_BYTES = 256;
 
@@ -37,10 +38,16 @@ export class PickleSink {
     this.#room(0);
   }
 
+  /** Refuses what will take at least so many bytes more, if there is no room for them. */
+  check(count: number): void {
+    if (this.#length + count + this.#beside <= this.#maxBytes) return;
+    throw new Refusal(`it has more than ${this.#maxBytes} bytes`);
+  }
+
   /** Makes room for so many bytes, and gives their place. What was taken of the buffer before it may be stale after it. */
   #room(count: number): number {
     const at = this.#length, wanted = at + count;
-    if (wanted + this.#beside > this.#maxBytes) throw new Refusal(`it has more than ${this.#maxBytes} bytes`);
+    this.check(count);
     if (wanted > typedArrayLength(this.#bytes)) this.#grow(wanted);
     this.#length = wanted;
     return at;
@@ -131,6 +138,7 @@ export class PickleSink {
 
   /** An integer of any size. */
   integer(value: bigint): void {
+    checkBigInt(value);
     this.sized(PICKLE_OP.LONG1, PICKLE_OP.LONG4, PICKLE_OP.LONG4, twosComplement(value));
   }
 

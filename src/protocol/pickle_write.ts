@@ -10,6 +10,7 @@
  */
 import { byCodePoints } from "./code_point_order.ts";
 import { type ArrayData, asNdArray, dtypeOf, isBytesKind, type NdArray } from "./nd_array.ts";
+import { type CannedState, closeWrapping, openWrapping, writeInstance } from "./pickle_canned.ts";
 import { PICKLE_OP } from "./pickle_ops.ts";
 import { PickleSink } from "./pickle_sink.ts";
 import { Reference } from "./pickle_reference.ts";
@@ -26,7 +27,7 @@ import {
 } from "./primordials.ts";
 import { Refusal } from "./values_bytes.ts";
 import { classify, unbox } from "./values_classify.ts";
-import { mapParts, setParts, viewParts } from "./values_parts.ts";
+import { lengthOf, mapParts, MAX_ITEMS, setParts, sparseIndexes, viewParts } from "./values_parts.ts";
 import { entryText, memberText, uncodable } from "./values_path.ts";
 
 export { UncodableValue } from "./values_path.ts";
@@ -43,8 +44,9 @@ const MAX_BYTES = 2 ** 31;
 /** ipyparallel's own numbers: larger buffers travel apart, containers with so many items are not looked into. */
 const APART_BYTES = 1024;
 const CANNED_ITEMS = 64;
-const CANNING = "ipyparallel.serialize.canning";
 const SHOWN_PATH = 20;
+/** Longest array that may be mostly holes. */
+const MAX_HOLES = 1 << 20;
 
 /** Where in a container: index of an array, name of a member; made into text only when something fails there. */
 type Place = number | string | { readonly text: () => string };
@@ -73,6 +75,8 @@ class PickleWriter {
   readonly #isCanned: boolean;
   /** Number in the memo of what is finished; −1 while it is being written. */
   readonly #seen = new PrimordialMap<object, number>();
+  /** The same of what was written as something hashable. */
+  readonly #hashed = new PrimordialMap<object, number>();
   readonly #apart: Apart[] = [];
   readonly #path: Place[] = [];
   #remembered = 0;
@@ -182,20 +186,34 @@ class PickleWriter {
   }
 
   #list(array: readonly unknown[]): void {
-    this.#openItems(array.length);
+    const count = this.#countOf(array);
+    this.#openItems(count);
     this.#out.byte(PICKLE_OP.EMPTY_LIST);
-    this.#items(array, PICKLE_OP.APPENDS);
+    if (count > 0) this.#items(array, count);
     this.#remember(array);
   }
 
-  #items(array: readonly unknown[], end: number): void {
-    if (array.length === 0) return;
+  #items(array: readonly unknown[], count: number): void {
     this.#out.byte(PICKLE_OP.MARK);
-    for (let i = 0; i < array.length; i++) {
+    for (let i = 0; i < count; i++) {
       this.#path[this.#depth - 1] = i;
       this.#any(array[i]);
     }
-    this.#out.byte(end);
+    this.#out.byte(PICKLE_OP.APPENDS);
+  }
+
+  /** How many items an array has. A pickle has no holes, so one that is mostly holes must not be long. */
+  #countOf(array: readonly unknown[]): number {
+    const count = lengthOf(array);
+    if (count > MAX_HOLES) {
+      const filled = sparseIndexes(array, count)?.length;
+      if (filled !== undefined) {
+        throw new Refusal(`an array of ${count} places of which ${filled} are filled; send its entries`);
+      }
+    }
+    if (count > MAX_ITEMS) throw new Refusal(`an array of more than ${MAX_ITEMS} items`);
+    this.#out.check(count);
+    return count;
   }
 
   #plain(object: object): void {
@@ -203,6 +221,7 @@ class PickleWriter {
     const array = asNdArray(members);
     if (array !== undefined) return this.#array(array, object);
     const names = keys(object);
+    this.#out.check(names.length * 3);
     this.#openItems(names.length);
     this.#out.byte(PICKLE_OP.EMPTY_DICT);
     if (names.length > 0) this.#out.byte(PICKLE_OP.MARK);
@@ -221,7 +240,7 @@ class PickleWriter {
     const parts = mapParts(map), names = parts.filter((_, i) => i % 2 === 0);
     const isSortable = names.every((name) => typeof name === "string") || names.every(isNumeric);
     const isWrapped = this.#isCanned && this.#depth === 1 && !isSortable && names.length < CANNED_ITEMS;
-    if (isWrapped) this.#openWrapping();
+    if (isWrapped) openWrapping(this.#out);
     this.#out.byte(PICKLE_OP.EMPTY_DICT);
     if (parts.length > 0) this.#out.byte(PICKLE_OP.MARK);
     for (let i = 0; i < parts.length; i += 2) {
@@ -232,24 +251,7 @@ class PickleWriter {
     }
     if (parts.length > 0) this.#out.byte(PICKLE_OP.SETITEMS);
     this.#remember(map);
-    if (isWrapped) this.#closeWrapping();
-  }
-
-  /** ipyparallel sorts the keys of a small dict that it gets; one that cannot be sorted hides in what it does not look into. */
-  #openWrapping(): void {
-    this.#newInstance("CannedObject");
-    this.#out.byte(PICKLE_OP.EMPTY_DICT);
-    this.#out.byte(PICKLE_OP.MARK);
-    for (const [name, value] of [["keys", []], ["hook", null], ["buffers", []]] as const) {
-      this.#out.text(name);
-      this.#out.byte(value === null ? PICKLE_OP.NONE : PICKLE_OP.EMPTY_LIST);
-    }
-    this.#out.text("obj");
-  }
-
-  #closeWrapping(): void {
-    this.#out.byte(PICKLE_OP.SETITEMS);
-    this.#out.byte(PICKLE_OP.BUILD);
+    if (isWrapped) closeWrapping(this.#out);
   }
 
   #set(set: object): void {
@@ -270,16 +272,21 @@ class PickleWriter {
     const isSet = !isArray(value) && classify(value) === "set";
     if (!isArray(value) && !isSet) return this.#hashableObject(value);
     if (this.#seen.get(value) === -1) throw new Refusal("it contains itself");
+    const number = this.#hashed.get(value);
+    if (number !== undefined) return this.#out.u32(PICKLE_OP.LONG_BINGET, number);
     if (++this.#depth > MAX_DEPTH) throw new Refusal(`it is nested more than ${MAX_DEPTH} deep`);
     const before = this.#seen.get(value);
     this.#seen.set(value, -1);
     this.#out.byte(PICKLE_OP.MARK);
     const items = isSet ? setParts(value) : value as readonly unknown[];
-    for (let i = 0; i < items.length; i++) {
+    const count = isSet ? items.length : this.#countOf(items);
+    for (let i = 0; i < count; i++) {
       this.#path[this.#depth - 1] = i;
       this.#hashable(items[i]);
     }
     this.#out.byte(isSet ? PICKLE_OP.FROZENSET : PICKLE_OP.TUPLE);
+    this.#out.byte(PICKLE_OP.MEMOIZE);
+    this.#hashed.set(value, this.#remembered++);
     if (before === undefined) this.#seen.delete(value);
     else this.#seen.set(value, before);
     this.#depth--;
@@ -330,42 +337,11 @@ class PickleWriter {
     this.#remember(object);
   }
 
-  #newInstance(name: string): void {
-    this.#out.global(CANNING, name);
-    this.#out.byte(PICKLE_OP.EMPTY_TUPLE);
-    this.#out.byte(PICKLE_OP.NEWOBJ);
-  }
-
-  /** One of ipyparallel's wrappers, exactly as its own client sends it; its buffers go beside the pickle. */
-  #instance(
-    type: string,
-    state: string | Pick<NdArray, "shape" | "dtype"> | null,
-    buffers: Uint8Array[],
-  ): void {
-    this.#newInstance(type);
-    this.#out.byte(PICKLE_OP.EMPTY_DICT);
-    this.#out.byte(PICKLE_OP.MARK);
-    if (typeof state === "string") {
-      this.#out.text("name");
-      this.#out.text(state);
-    } else if (state !== null) {
-      this.#out.text("shape");
-      this.#out.tuple(state.shape);
-      this.#out.text("dtype");
-      this.#out.text(state.dtype);
-      this.#out.text("pickled");
-      this.#out.byte(PICKLE_OP.NEWFALSE);
-    }
-    this.#out.text("buffers");
-    this.#out.byte(PICKLE_OP.EMPTY_LIST);
-    for (const bytes of buffers) {
-      this.#out.byte(PICKLE_OP.NONE);
-      this.#out.byte(PICKLE_OP.APPEND);
-      this.#out.beside(typedArrayLength(bytes));
-      this.#apart.push({ key: this.#depth > 1 ? this.#key : "", bytes });
-    }
-    this.#out.byte(PICKLE_OP.SETITEMS);
-    this.#out.byte(PICKLE_OP.BUILD);
+  /** One of ipyparallel's wrappers; its buffers go beside the pickle. */
+  #instance(type: string, state: CannedState, buffers: readonly Uint8Array[]): void {
+    writeInstance(this.#out, type, state, buffers);
+    const key = this.#depth > 1 ? this.#key : "";
+    for (const bytes of buffers) this.#apart.push({ key, bytes });
   }
 }
 

@@ -84,14 +84,6 @@ export class ByteSink {
     this.#maxBytes = maxBytes;
   }
 
-  /** Counts so many more against the bound. */
-  #count(bytes: number): void {
-    const needed = bytes + this.#largeBytes;
-    if (needed <= this.#maxBytes) return;
-    this.#overflow = needed;
-    throw new Refusal(`more than ${this.#maxBytes} bytes`);
-  }
-
   reset(): void {
     this.#overflow = 0;
     this.#length = 0;
@@ -109,10 +101,18 @@ export class ByteSink {
     this.#largeBytes = mark.largeBytes;
   }
 
+  /** Refuses what will take at least so many bytes more, if there is no room for them. */
+  check(length: number): void {
+    const needed = this.#length + this.#largeBytes + length;
+    if (needed <= this.#maxBytes) return;
+    this.#overflow = needed;
+    throw new Refusal(`more than ${this.#maxBytes} bytes`);
+  }
+
   /** Makes room for so many bytes, and counts them against the bound. */
   #grow(length: number): void {
     const needed = this.#length + length;
-    this.#count(needed);
+    this.check(length);
     let capacity = this.#capacity * 2;
     while (capacity < needed) capacity *= 2;
     if (capacity > this.#maxBytes) capacity = this.#maxBytes;
@@ -263,7 +263,7 @@ export class ByteSink {
   /** Takes bytes out of the body. */
   large(bytes: Uint8Array): void {
     const length = typedArrayByteLength(bytes);
-    this.#count(this.#length + length);
+    this.check(length);
     this.#largeBytes += length;
     put(this.#buffers, bytes);
   }

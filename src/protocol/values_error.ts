@@ -20,6 +20,8 @@ import { DOM_EXCEPTION } from "./values_tags.ts";
 export const MAX_ERROR_TEXT = 64 << 10;
 const MAX_NAME = 200;
 const MAX_LINES = 1000;
+/** The digits of a BigInt of more bits take long to find. */
+export const SHOWN_BITS = 65_536n;
 
 /** What can be said of a thrown value. */
 export interface ErrorText {
@@ -91,8 +93,17 @@ function isBuiltIn(name: string): boolean {
   return false;
 }
 
+/** Whether a BigInt's magnitude takes more than so many bits. Costs no more than its length, other than its digits. */
+export function hasMoreBits(value: bigint, bits: bigint): boolean {
+  const above = value >> bits;
+  return above !== 0n && above !== -1n;
+}
+
 function primitiveText(value: unknown): string {
   try {
+    if (typeof value === "bigint" && hasMoreBits(value, SHOWN_BITS)) {
+      return `(a BigInt of more than ${SHOWN_BITS} bits)`;
+    }
     return cut(PrimordialString(value));
   } catch {
     return "(cannot be shown)";

@@ -7,6 +7,7 @@
 import { STATUS } from "../protocol/groups.ts";
 import {
   deniedOf,
+  NO_OFFER,
   type Offer,
   offerText,
   type Refusal,
@@ -22,6 +23,8 @@ import { NONE, SeqQueue, WAITING } from "./task_table.ts";
 const PATIENCE_MS = 5000;
 /** Groups of engines that a refusal names one by one. */
 const SHOWN = 5;
+
+const START = "Cannot run this task: it asks for";
 
 /** Tasks that ask for the same and wait. */
 export class AskQueue {
@@ -101,8 +104,10 @@ export class Asks {
   }
 
   #strand(queue: AskQueue, at: number): void {
-    const isKnown = this.#board.engines.has(0) || queue.isForsaken;
-    if (queue.strandedAt === Infinity && isKnown) queue.strandedAt = at;
+    // Where no engine is left at all, what any engine could have waits for the next one, as tasks without a request do.
+    const isHopeless = this.#board.engines.has(0) ||
+      (queue.isForsaken && refusalOf(queue.ask, NO_OFFER) !== null);
+    if (queue.strandedAt === Infinity && isHopeless) queue.strandedAt = at;
     if (queue.strandedAt + PATIENCE_MS > at) return;
     const { table } = this.#board;
     for (let seq = queue.seqs.shift(); seq !== 0; seq = queue.seqs.shift()) {
@@ -120,10 +125,10 @@ export class Asks {
       return refusal === null ? [] : [{ id: engine.id, offer: engine.offer, refusal }];
     });
     const first = refusals.find(({ refusal }) => refusal.kind === "permission") ?? refusals[0];
-    const denied = first === undefined ? undefined : deniedOf(first.refusal, "the scheduler");
-    this.#board.fail(place, STATUS.error, "PermissionDenied", textOf(refusals, bound !== undefined), {
-      denied,
-    });
+    const refusal = first?.refusal ?? refusalOf(ask, NO_OFFER);
+    const denied = refusal === null ? undefined : deniedOf(refusal, "the scheduler");
+    const text = refusals.length > 0 ? textOf(refusals, bound !== undefined) : departedText(refusal);
+    this.#board.fail(place, STATUS.error, "PermissionDenied", text, { denied });
   }
 }
 
@@ -141,14 +146,17 @@ function refusalAt(engine: EngineState, offer: Offer, ask: TaskAsk): Refusal | n
 
 /** `it asks for net "a:443", and no engine grants it (engines 0, 1: none; engine 2: read /data)` */
 function textOf(refusals: readonly EngineRefusal[], isBound: boolean): string {
-  const start = "Cannot run this task: it asks for";
-  const [first] = refusals;
-  if (first === undefined) return `${start} permissions, and no engine is left that could grant them`;
-  const what = refusedText(first.refusal);
-  const isOne = refusals.every(({ refusal }) => refusedText(refusal) === what);
+  const [what = "", ...others] = new Set(refusals.map(({ refusal }) => refusedText(refusal)));
+  const isOne = others.length === 0;
   const nobody = isBound ? "none of the engines that it is bound to" : "no engine";
-  if (isOne) return `${start} ${what}, and ${nobody} grants it (${list(refusals, offered)})`;
-  return `${start} what ${nobody} grants as a whole (${list(refusals, lacking)})`;
+  if (isOne) return `${START} ${what}, and ${nobody} grants it (${list(refusals, offered)})`;
+  return `${START} what ${nobody} grants as a whole (${list(refusals, lacking)})`;
+}
+
+function departedText(refusal: Refusal | null): string {
+  return `${START} ${
+    refusal === null ? "permissions" : refusedText(refusal)
+  }, and the last engine that granted it has left`;
 }
 
 function offered({ refusal, offer }: EngineRefusal): string {

@@ -64,6 +64,8 @@ interface Together {
   readonly isHeard: boolean;
 }
 
+/** Requests whose ids are remembered when they have ended. */
+const MAX_TAKEN = 10_000;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -72,6 +74,8 @@ export class BroadcastScheduler {
   readonly #core = new BroadcastCore<Request, Reply>();
   readonly #outboxes: readonly Outbox[];
   readonly #incoming = new Incoming();
+  /** Ids of the last requests. */
+  readonly #taken = new Set<string>();
 
   constructor(parts: BroadcastParts) {
     this.#parts = parts;
@@ -137,9 +141,10 @@ export class BroadcastScheduler {
       }
       return;
     }
-    if (this.#core.find(header.msg_id)) {
+    if (this.#core.find(header.msg_id) || this.#taken.has(header.msg_id)) {
       return this.#refuse(message.idents, header, takenId(header.msg_id));
     }
+    this.#remember(header.msg_id);
     const idents = message.idents.map((ident) => ident.slice());
     const request = { idents, header, metadata, later: new LaterRefusals() };
     const targets = readTargets(metadata["targets"]);
@@ -169,6 +174,15 @@ export class BroadcastScheduler {
         door.drop("a client on broadcast", `too many requests under the id "${msgId}"`);
       }
     } else clients.send([...idents, ...refusalFrames(door.session, header, refusal)]);
+  }
+
+  /** The oldest ids are forgotten; those of open requests the core knows. */
+  #remember(msgId: string): void {
+    this.#taken.add(msgId);
+    for (const oldest of this.#taken) {
+      if (this.#taken.size <= MAX_TAKEN) return;
+      this.#taken.delete(oldest);
+    }
   }
 
   #abortWhole(request: Request, targets: readonly BroadcastTarget[]): void {

@@ -98,7 +98,9 @@ export class SchedulerCore {
   dispatch(at: number): void {
     this.#dependents.tell(this.#room);
     this.#room.dispatch(at);
-    if (this.waiting === 0) this.#recall(at);
+    // Tasks that nobody can have any more were given up: those that wait for them are told.
+    if (this.#board.settled.length > 0) this.dispatch(at);
+    else if (this.waiting === 0) this.#recall(at);
   }
 
   // ── submission ─────────────────────────────────────────────────────────────────────────────
@@ -179,6 +181,11 @@ export class SchedulerCore {
   /** What the shell gave along with a peer's task. */
   peerOf(seq: number): unknown {
     return this.#board.rare.get(seq)?.peer;
+  }
+
+  /** The tries of an open task that had several, were this the last; null for others. */
+  triesWith(seq: number, engine: EngineState, tried: Tried, at: number): AttemptList | null {
+    return this.#board.rare.get(seq)?.attempts?.with(engine, tried, at) ?? null;
   }
 
   /** The number of an open task, 0 if it is not open. */

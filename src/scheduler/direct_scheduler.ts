@@ -7,7 +7,6 @@ import { type By, writeBy } from "../protocol/by.ts";
 import { isDelimiter, type ParentHeader, type Remains } from "../protocol/frames.ts";
 import { GroupWriter } from "../protocol/group_writer.ts";
 import { emptyResult, emptyTask, type GroupHeader, KIND, OP, ORIGIN, STATUS } from "../protocol/groups.ts";
-import { encodeValue } from "../protocol/values.ts";
 import { Incoming } from "../wire/incoming.ts";
 import type { Socket } from "../wire/socket.ts";
 import { seal, type Sealing } from "./engine_ends.ts";
@@ -16,6 +15,7 @@ import type { GroupDoor } from "./group_door.ts";
 import type { HubLink } from "./hub_link.ts";
 import { SCHEDULER_BOUNDS } from "./options.ts";
 import { Outbox } from "./outbox.ts";
+import { writeAnswer } from "./own_answers.ts";
 import type { PeerDoor } from "./peer_door.ts";
 import { type Refusal, refusalFrames, unreadable } from "./peer_refusals.ts";
 
@@ -240,9 +240,13 @@ export class DirectScheduler {
       const known = this.#clients.get(client);
       const may = status === STATUS.lost ? ": the task may have run" : "";
       const evalue = `Engine ${engine} "${uuid}" will not answer, ${why}${may}`;
-      const body = encodeValue({ ename: "EngineError", evalue, traceback: [] }).body;
       this.#writer.reset();
-      this.#writer.result(n, client, status, 0, 0, engine, 0, 0, 0, 0, now(), body);
+      writeAnswer(
+        this.#writer,
+        { client, n, seq: 0, engine, status, ename: "EngineError", evalue },
+        uuid,
+        now(),
+      );
       const group = this.#close(client);
       this.#parts.link.send("results", [group]);
       if (known !== undefined) this.#parts.clients.send([known.rid, encoder.encode(uuid), group]);

@@ -3,46 +3,14 @@
  *
  * The hub acknowledges data messages after its commit; what is not acknowledged is bounded, and `isOpen` says whether clients may be read.
  */
+import { now } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import { Queue } from "../base/queue.ts";
 import { BatchWriter } from "../protocol/link_batch.ts";
+import { GATHERED_TOPICS, type LinkTopic, PATIENT_TOPICS } from "../protocol/link_topics.ts";
 import type { Incoming } from "../wire/incoming.ts";
 import type { Socket } from "../wire/socket.ts";
 import { SCHEDULER_BOUNDS } from "./options.ts";
-
-/** Topics of data messages (PROTOCOL.md, "Link"). */
-export type Topic =
-  | "tasks"
-  | "direct"
-  | "chunk"
-  | "assigned"
-  | "results"
-  | "in"
-  | "out"
-  | "intask"
-  | "tracktask"
-  | "outtask"
-  | "inbcast"
-  | "outbcast"
-  | "iopub"
-  | "incontrol"
-  | "outcontrol";
-
-/**
- * Copies of peers' messages, which are small and many: those of one turn of the loop leave as one message. Of groups each is many tasks already.
- */
-const GATHERED: ReadonlySet<Topic> = new Set<Topic>([
-  "in",
-  "out",
-  "intask",
-  "tracktask",
-  "outtask",
-  "inbcast",
-  "outbcast",
-  "iopub",
-  "incontrol",
-  "outcontrol",
-]);
 
 /** What the hub tells. */
 export type HubNews = { readonly kind: string } & Readonly<Record<string, unknown>>;
@@ -66,6 +34,8 @@ export class HubLink {
   /** Sizes of what is under way, oldest first. */
   readonly #sizes = new Queue<number>();
   readonly #batch = new BatchWriter();
+  /** When what is gathered has to leave, at the latest. */
+  #flushAt = Infinity;
 
   constructor(socket: Socket, log: Logger) {
     this.#socket = socket;
@@ -87,7 +57,7 @@ export class HubLink {
     this.#socket.send([topicFrame("json"), encoder.encode(JSON.stringify(news))]);
   }
 
-  send(topic: Topic, frames: readonly Uint8Array[]): void {
+  send(topic: LinkTopic, frames: readonly Uint8Array[]): void {
     let bytes = 0;
     for (const frame of frames) bytes += frame.length;
     this.#count(bytes);
@@ -97,7 +67,7 @@ export class HubLink {
   }
 
   /** Passes on the frames of a received message from `from` on, behind `prefix`, without copying large ones. */
-  forward(topic: Topic, message: Incoming, prefix: readonly Uint8Array[], from: number): void {
+  forward(topic: LinkTopic, message: Incoming, prefix: readonly Uint8Array[], from: number): void {
     let bytes = 0;
     for (let i = from; i < message.count; i++) bytes += message.size(i);
     this.#count(bytes);
@@ -107,19 +77,32 @@ export class HubLink {
     } else message.forward(this.#socket, [topicFrame(topic), ...prefix], from);
   }
 
+  /** When `flushDue` has something to do. */
+  get nextFlush(): number {
+    return this.#flushAt;
+  }
+
+  /** Sends what is gathered, if its time has come. */
+  flushDue(at: number): void {
+    if (this.#flushAt <= at) this.flush();
+  }
+
   /** Sends what is gathered: whatever else goes to the hub must not overtake it. */
   flush(): void {
-    if (this.#batch.length === 0) return;
+    this.#flushAt = Infinity;
+    if (this.#batch.count === 0) return;
     this.#socket.send([topicFrame("batch"), this.#batch.take()]);
   }
 
   /** Whether a message is gathered, which has begun then; otherwise nothing is any more. */
-  #isGathered(topic: Topic, bytes: number, frames: number): boolean {
+  #isGathered(topic: LinkTopic, bytes: number, frames: number): boolean {
     const isSmall = bytes < SCHEDULER_BOUNDS.gatheredBytes;
-    if (!isSmall || !GATHERED.has(topic) || this.#batch.length >= SCHEDULER_BOUNDS.gatheredBytes) {
+    if (!isSmall || !GATHERED_TOPICS.has(topic) || this.#batch.length >= SCHEDULER_BOUNDS.gatheredBytes) {
       this.flush();
     }
-    if (!isSmall || !GATHERED.has(topic)) return false;
+    if (!isSmall || !GATHERED_TOPICS.has(topic)) return false;
+    if (!PATIENT_TOPICS.has(topic)) this.#flushAt = 0;
+    else if (this.#flushAt === Infinity) this.#flushAt = now() + SCHEDULER_BOUNDS.gatherMs;
     this.#batch.begin(frames + 1);
     this.#batch.frame(topicFrame(topic));
     return true;
@@ -140,7 +123,8 @@ export class HubLink {
       if (name === "ack") this.#acknowledge(body);
       else if (name === "json") {
         const news: HubNews | null = this.#parse(body);
-        if (news !== null) yield news;
+        if (news?.kind === "flush") this.tell({ kind: "flushed", number: news["number"] });
+        else if (news !== null) yield news;
       }
     }
   }
@@ -157,7 +141,8 @@ export class HubLink {
   #acknowledge(body: Uint8Array): void {
     if (body.length < 4) return;
     const taken = new DataView(body.buffer, body.byteOffset).getUint32(0, true);
-    while (((taken - this.#acknowledged) | 0) > 0) {
+    // Never beyond what was sent, whatever the hub says: the window would be wrong for ever.
+    while (((taken - this.#acknowledged) | 0) > 0 && this.#acknowledged !== this.#sent) {
       this.#acknowledged = (this.#acknowledged + 1) >>> 0;
       this.#bytes -= this.#sizes.shift() ?? 0;
     }

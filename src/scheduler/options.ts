@@ -25,6 +25,10 @@ export const SCHEDULER_BOUNDS = {
   linkBytes: 64 << 20,
   /** In about how many bytes copies of peers' messages are gathered for the hub; larger ones travel alone. */
   gatheredBytes: 32 << 10,
+  /** How long copies of load-balanced tasks and of output may be gathered, in ms. */
+  gatherMs: 20,
+  /** What engines publish wakes the loop so often, in ms, and is else read when it is awake: two or more messages come with each task. */
+  outputRestMs: 4,
   /** How long results of a gone engine are waited for: ours, peers' (ipyparallel waits 5 s). */
   graceMs: [100, 5000],
   /** Longest wait of the loop, in ms. */

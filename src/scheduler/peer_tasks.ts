@@ -104,7 +104,8 @@ export class PeerTasks {
   /** A task of a peer: `[rid, DELIM, …]`. */
   fromClient(incoming: Incoming): void {
     const core = this.#core;
-    const frames = incoming.frames();
+    // They are kept until the task ends.
+    const frames = incoming.ownFrames();
     const rid = frames[0]!;
     const message = this.#door.parse(frames, CLIENT, ({ header }, why) => {
       this.#refuse(rid, header, unreadable(why));
@@ -190,7 +191,7 @@ export class PeerTasks {
     const { client, n } = id;
     const seq = core.seqOf(client, n);
     const peer = core.peerOf(seq);
-    const metadata: Record<string, unknown> = { ...message.metadata };
+    const { metadata } = message;
     const at = now();
     if (metadata.dependencies_met === false) core.unmet(engine, seq, at);
     else {
@@ -199,10 +200,12 @@ export class PeerTasks {
         : metadata.status === "aborted"
         ? STATUS.aborted
         : STATUS.error;
-      if (core.finishOne(engine, seq, client, n, { status, started: 0 }, at) === "relay") {
+      const tried = { status, started: startOf(metadata) }, tries = core.triesWith(seq, engine, tried, at);
+      if (core.finishOne(engine, seq, client, n, tried, at) === "relay") {
         const swapped = [frames[1]!, frames[0]!];
         incoming.forward(this.#clients, swapped, 2);
-        this.#link.forward("outtask", incoming, swapped, 2);
+        if (tries === null) this.#link.forward("outtask", incoming, swapped, 2);
+        else this.#link.send("outtask", [...swapped, ...this.#forRecord(frames.slice(2), metadata, tries)]);
         if (isPeerTask(peer)) this.#answerLater(peer);
       }
     }
@@ -248,10 +251,8 @@ export class PeerTasks {
     if (isPeerTask(peer)) this.#track(peer, "");
   }
 
-  #track({ header: { msg_id } }: PeerTask, engine_id: string): void {
-    const { session } = this.#door;
-    const frames = session.unsigned("task_destination", { msg_id, engine_id });
-    this.#link.send("tracktask", [encoder.encode(session.session), ...frames]);
+  #track({ header: { msg_id } }: PeerTask, engine: string): void {
+    this.#link.send("tracktask", [encoder.encode(msg_id), encoder.encode(engine)]);
   }
 
   /** The first time as they came; then signed anew with the number of the try, since an engine ignores a signature that it has seen. */
@@ -319,10 +320,15 @@ export class PeerTasks {
   ): readonly Uint8Array[] {
     if (known === undefined) return frames;
     const { session } = this.#door;
-    const [, , header, parent, , content] = frames;
+    const [, , header, parent, , content, ...buffers] = frames;
     const more = session.packed({ ...metadata, tsparallel: { version: 1, post_mortem: known } });
-    return session.signed([header!, parent!, more, content!]);
+    return [...session.signed([header!, parent!, more, content!]), ...buffers];
   }
+}
+
+/** When an engine began a task, ms since 1970; 0 if it does not say. */
+function startOf({ started }: Record<string, unknown>): number {
+  return typeof started === "string" ? Date.parse(started) || 0 : 0;
 }
 
 function isPeerTask(value: unknown): value is PeerTask {

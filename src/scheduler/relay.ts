@@ -6,7 +6,8 @@ import { isDelimiter } from "../protocol/frames.ts";
 import { isGroup } from "../protocol/groups.ts";
 import { Incoming } from "../wire/incoming.ts";
 import type { Socket } from "../wire/socket.ts";
-import type { HubLink, Topic } from "./hub_link.ts";
+import type { LinkTopic } from "../protocol/link_topics.ts";
+import type { HubLink } from "./hub_link.ts";
 import { SCHEDULER_BOUNDS } from "./options.ts";
 import type { PeerDoor } from "./peer_door.ts";
 
@@ -23,10 +24,10 @@ export interface RelayParts {
 /** Passes messages from one ROUTER to another: `[a, b, …]` becomes `[b, a, …]`. */
 export class SwapRelay {
   readonly #parts: RelayParts;
-  readonly #topic: Topic;
+  readonly #topic: LinkTopic;
   readonly #incoming = new Incoming();
 
-  constructor(parts: RelayParts, topic: Topic) {
+  constructor(parts: RelayParts, topic: LinkTopic) {
     this.#parts = parts;
     this.#topic = topic;
   }
@@ -38,7 +39,7 @@ export class SwapRelay {
       if (!from.receiveInto(this.#incoming)) return false;
       if (!this.#isSound()) continue;
       const swapped = [this.#incoming.copy(1), this.#incoming.copy(0)];
-      link.send(this.#topic, [...swapped, ...this.#incoming.frames().slice(2)]);
+      link.forward(this.#topic, this.#incoming, swapped, 2);
       this.#incoming.forward(to, swapped, 2);
     }
     return true;
@@ -49,7 +50,7 @@ export class SwapRelay {
     const message = this.#incoming;
     if (message.count >= 3) {
       const first = message.frame(2);
-      if (isDelimiter(first)) return door.parse(message.frames(), peer) !== null;
+      if (isDelimiter(first)) return door.parse(message.views(), peer) !== null;
       if (isGroup(first)) return true;
     }
     door.drop(peer, "neither a message of Jupyter's nor a group behind two addresses");
@@ -71,11 +72,10 @@ export class PublishRelay {
     const { from, to, link, door, peer } = this.#parts;
     for (let i = 0; i < SCHEDULER_BOUNDS.messagesPerTurn; i++) {
       if (!link.isOpen || !from.receiveInto(this.#incoming)) return false;
-      const frames = this.#incoming.frames();
-      const message = door.parse(frames, peer);
+      const message = door.parse(this.#incoming.views(), peer);
       if (message === null) continue;
       // Most of what is published says busy or idle, and no record holds it.
-      if (message.header.msg_type !== "status") link.send("iopub", frames);
+      if (message.header.msg_type !== "status") link.forward("iopub", this.#incoming, [], 0);
       this.#incoming.forward(to, [], 0);
     }
     return true;

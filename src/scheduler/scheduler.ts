@@ -89,9 +89,16 @@ interface Reader {
   readonly read: () => boolean;
   /** Whether there may be something: one of the sockets could be read, or it stopped before the end. */
   isDue: boolean;
+  /** Above 0: it wakes the loop only so often, in ms, and is read whenever the loop is awake. */
+  readonly restMs: number;
 }
 
-const reader = (sockets: readonly Socket[], read: () => boolean): Reader => ({ sockets, read, isDue: true });
+const reader = (sockets: readonly Socket[], read: () => boolean, restMs = 0): Reader => ({
+  sockets,
+  read,
+  isDue: true,
+  restMs,
+});
 
 class SchedulerLoop {
   readonly #link: HubLink;
@@ -190,7 +197,7 @@ class SchedulerLoop {
     return [
       reader([controlIn], () => this.#control.read()),
       reader([controlOut], () => controlReplies.read()),
-      reader([iopubIn], () => iopub.read()),
+      reader([iopubIn], () => iopub.read(), SCHEDULER_BOUNDS.outputRestMs),
     ];
   }
 
@@ -222,7 +229,8 @@ class SchedulerLoop {
     // Read in every turn.
     this.#poller.add(this.#link.socket, () => {});
     for (const reader of this.#readers) {
-      for (const socket of reader.sockets) this.#poller.add(socket, () => reader.isDue = true);
+      const { restMs } = reader;
+      for (const socket of reader.sockets) this.#poller.add(socket, () => reader.isDue = true, { restMs });
     }
     // An abort may name requests that came a moment before it.
     this.#poller.add(this.#sockets.controlIn, () => {
@@ -235,7 +243,7 @@ class SchedulerLoop {
     for (const news of this.#link.receive()) this.#hear(news);
     let more = false;
     for (const reader of this.#readers) {
-      if (!reader.isDue) continue;
+      if (!reader.isDue && reader.restMs === 0) continue;
       reader.isDue = this.#guarded(reader.read);
       more ||= reader.isDue;
     }
@@ -249,7 +257,7 @@ class SchedulerLoop {
     this.#control.flush();
     this.#cancels.flush();
     this.#report(at);
-    this.#link.flush();
+    this.#link.flushDue(at);
   }
 
   /** A mistake of ours in handling what somebody sent must not end the loop for all others. */
@@ -274,6 +282,7 @@ class SchedulerLoop {
       this.#tasks?.nextTick ?? Infinity,
       this.#direct.nextTick,
       this.#broadcast.nextTick,
+      this.#link.nextFlush,
     );
     return Math.max(0, Math.min(SCHEDULER_BOUNDS.idleMs, Math.ceil(tick - now())));
   }

@@ -62,6 +62,7 @@ export function readTaskOptions(value: unknown, names: TaskNames): TaskOptions {
 /** Requests that were read, by their text: most tasks of a client ask for the same. */
 const ASKS = new Map<string, TaskAsk>();
 const MAX_ASKS = 1024;
+const MAX_TEXT = 4096;
 
 function askOf({ permissions = null, isolation = null }: Record<string, unknown>): TaskAsk | null {
   if (permissions === null && isolation === null) return null;
@@ -69,7 +70,7 @@ function askOf({ permissions = null, isolation = null }: Record<string, unknown>
   const known = ASKS.get(text);
   if (known !== undefined) return known;
   const ask = readRequest({ permissions, isolation });
-  if (ask === null) return null;
+  if (ask === null || text.length > MAX_TEXT) return ask;
   if (ASKS.size >= MAX_ASKS) ASKS.clear();
   ASKS.set(text, ask);
   return ask;

@@ -3,6 +3,7 @@
  * certificates.
  */
 import { OptionError } from "../base/options.ts";
+import { Z85_KEY } from "../base/z85.ts";
 import { type CurveKeypair, curvePublicKey, isCurveKey } from "./curve.ts";
 
 /**
@@ -52,7 +53,7 @@ export function curveKeysText({ publicKey, secretKey }: CurveKeypair): string {
 export function pairOf(secretKey: string, given: string | null, source: string): CurveKeypair {
   if (!isCurveKey(secretKey)) {
     throw new OptionError(
-      `Cannot use the secret key of "${source}": a CURVE key has 40 characters in Z85; tsparallel keys makes a pair`,
+      `Cannot use the secret key of "${source}": ${Z85_KEY}; tsparallel keys makes a pair`,
     );
   }
   const publicKey = curvePublicKey(secretKey);

@@ -12,7 +12,20 @@ import type { Socket, SocketWatcher } from "./socket.ts";
 /** Rounds over the sockets before the event loop gets a turn. */
 const ROUNDS = 4;
 const WAKE_URL = "inproc://wake";
+/** A descriptor that poll leaves out. */
+const NO_FD = -1;
 const NOTHING = [new Uint8Array(0)];
+
+interface WatchedOptions {
+  readonly closed: () => void;
+  readonly restMs: number;
+}
+
+/** How a SyncPoller watches. */
+export interface WatchOptions {
+  /** After it was ready it wakes nobody for so long, in ms: for what comes in many small pieces and may wait a little. Default 0. */
+  readonly restMs?: number;
+}
 
 /** What a SyncPoller watches. Of a descriptor only `ready` counts. */
 class Watched implements SocketWatcher {
@@ -22,12 +35,19 @@ class Watched implements SocketWatcher {
   isTouched: boolean;
   /** Whether it is ready in this round. */
   isDue = false;
+  /** Until when it wakes nobody; 0 if it does. */
+  restsUntil = 0;
+  readonly restMs: number;
 
-  constructor(readonly what: Socket | number, readonly ready: () => void, readonly closed: () => void) {
+  constructor(readonly what: Socket | number, readonly ready: () => void, options: WatchedOptions) {
+    this.restMs = options.restMs;
+    this.closed = options.closed;
     this.fd = typeof what === "number" ? what : what.fd;
     this.isTouched = typeof what !== "number";
     if (typeof what !== "number") what.watch(this);
   }
+
+  readonly closed: () => void;
 
   touched(): void {
     this.isTouched = true;
@@ -53,11 +73,13 @@ export class SyncPoller {
   readonly #watched = new Map<Socket | number, Watched>();
   #list: Watched[] = [];
   #isStale = false;
+  /** How many rest. */
+  #resting = 0;
 
   /** Watches a socket or a file descriptor; `ready` is called when it can be read, or a descriptor is at its end. */
-  add(what: Socket | number, ready: () => void): void {
+  add(what: Socket | number, ready: () => void, { restMs = 0 }: WatchOptions = {}): void {
     this.remove(what);
-    this.#watched.set(what, new Watched(what, ready, () => this.remove(what)));
+    this.#watched.set(what, new Watched(what, ready, { closed: () => this.remove(what), restMs }));
     this.#isStale = true;
   }
 
@@ -79,8 +101,9 @@ export class SyncPoller {
     if (this.#isStale) this.#rebuild();
     const until = timeoutMs > 0 ? monotonic() + timeoutMs : 0;
     for (let left = timeoutMs;; left = Math.max(0, until - monotonic())) {
+      const patience = this.#resting === 0 ? left : this.#patience(left);
       const isDue = this.#lookAtTouched();
-      if (!this.#poll(isDue ? 0 : left)) return false;
+      if (!this.#poll(isDue ? 0 : patience)) return false;
       if (this.#lookAtTouched() || isDue) {
         this.#callReady();
         return true;
@@ -90,10 +113,29 @@ export class SyncPoller {
     }
   }
 
+  /** Ends the rests that are over. Returns how long may be waited, at most `left`, until the next one is. */
+  #patience(left: number): number {
+    const at = monotonic();
+    let patience = left < 0 ? Infinity : left;
+    this.#list.forEach((watched, i) => {
+      if (watched.restsUntil === 0) return;
+      if (watched.restsUntil > at) patience = Math.min(patience, watched.restsUntil - at);
+      else this.#rest(i, watched, 0);
+    });
+    return patience === Infinity ? -1 : patience;
+  }
+
+  #rest(i: number, watched: Watched, until: number): void {
+    this.#resting += (until === 0 ? 0 : 1) - (watched.restsUntil === 0 ? 0 : 1);
+    watched.restsUntil = until;
+    this.#items.setFd(i, until === 0 ? watched.fd : NO_FD);
+  }
+
   /** Whether anything is ready. Sockets stay due until they are called. */
   #lookAtTouched(): boolean {
     let isAny = false;
     for (const watched of this.#list) {
+      if (watched.restsUntil > 0) continue;
       if (watched.isDue || (watched.isTouched && watched.look())) isAny = true;
     }
     return isAny;
@@ -120,7 +162,10 @@ export class SyncPoller {
   #callReady(): void {
     // Marks go first: what is called may wait in turn.
     const ready = this.#list.filter((watched) => watched.isDue);
-    for (const watched of ready) watched.isDue = false;
+    for (const watched of ready) {
+      watched.isDue = false;
+      if (watched.restMs > 0) this.#rest(this.#list.indexOf(watched), watched, monotonic() + watched.restMs);
+    }
     for (const watched of ready) {
       if (this.#watched.get(watched.what) === watched) watched.ready();
     }
@@ -129,7 +174,11 @@ export class SyncPoller {
   #rebuild(): void {
     this.#list = [...this.#watched.values()];
     this.#items.room(this.#list.length);
-    this.#list.forEach(({ fd }, i) => this.#items.setFd(i, fd));
+    this.#resting = 0;
+    this.#list.forEach((watched, i) => {
+      watched.restsUntil = 0;
+      this.#items.setFd(i, watched.fd);
+    });
     this.#isStale = false;
   }
 }

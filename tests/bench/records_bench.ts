@@ -9,7 +9,7 @@ export function benchRecords({ quick }: { quick: boolean }): { records_per_s: nu
   const folder = Deno.makeTempDirSync();
   try {
     const store = new SqliteRecords({ engineOf: () => null }, { file: `${folder}/tasks.db` });
-    const client = store.clientIndex("bench", 1, "bench");
+    const client = store.clients.index("bench", 1, "bench");
     store.engine(0, "engine-0");
     const groups: [Uint8Array, Uint8Array][] = [];
     for (let n = 1; n <= tasks; n += 100) {

@@ -168,6 +168,59 @@ Deno.test("options become the task's tail", async () => {
   assert.throws(() => view.with({ limits: { memoryLimitMB: NaN } }), /"limits.memoryLimitMB"/);
 });
 
+Deno.test("permissions, isolation and limits are in the tail, in their one spelling", async () => {
+  await using world = await connected(1);
+  const { client, controller } = world;
+  const view = client.loadBalanced({
+    permissions: { net: ["Example.ORG:443"], sys: true, env: [] },
+    isolation: "process",
+  });
+  await view.apply(() => 1);
+  await client.direct(0, {
+    permissions: "web",
+    limits: { cpuLimitMs: 5, resultLimitBytes: 9 },
+    cancelGraceMs: 7,
+  })
+    .apply(() => 1);
+  await view.with({ permissions: "none", isolation: undefined }).apply(() => 1);
+  assert.deepEqual(controller.tasks.map(({ tail }) => tail), [
+    { permissions: { net: ["example.org:443"], sys: true }, isolation: "process" },
+    { permissions: "web", limits: { cpuLimitMs: 5, resultLimitBytes: 9 }, graceMs: 7 },
+    { permissions: {} },
+  ]);
+  assert.throws(() => view.with({ permissions: { net: ["host:port"] } }), {
+    name: "TypeError",
+    message: 'Cannot use "host:port" for "permissions.net": "port" is no port',
+  });
+  assert.throws(
+    () => view.with({ limits: { cpuLimit: 1 } as never }),
+    /Unknown limit "limits\.cpuLimit", did you mean/,
+  );
+  assert.throws(() => view.with({ isolation: "none" as never }), /"none" for "isolation"/);
+});
+
+Deno.test("a Python engine cannot hold permissions", async () => {
+  await using world = await connected(0);
+  const { client, controller } = world;
+  controller.engine(7, false);
+  await client.waitForEngines(1, { timeoutMs: 5000 });
+  const asking = client.direct(7, { permissions: "none" });
+  assert.throws(() => asking.execute("1"), /Cannot hold "permissions" on engine 7, which runs Python/);
+  assert.throws(() => client.loadBalanced({ isolation: "process" }).execute("1"), /Cannot hold "isolation"/);
+});
+
+Deno.test("what was refused before a task ran is a PermissionDenied that says by whom", async () => {
+  await using world = await connected(1);
+  const { client, controller } = world;
+  const denied = { permission: "net", value: "a:1", where: "engine 0" };
+  controller.answer = () => ({
+    status: STATUS.error,
+    value: { ename: "PermissionDenied", evalue: "Cannot run this task: no", traceback: [] },
+    tail: { denied },
+  });
+  await assert.rejects(client.loadBalanced().apply(() => 1), { name: "PermissionDenied", ...denied });
+});
+
 Deno.test("abort, cancel and signals reach the owner of the task", async () => {
   await using world = await connected(2);
   const { client, controller } = world;

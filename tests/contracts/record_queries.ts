@@ -166,7 +166,7 @@ async function compare(store: RecordStore, queries: readonly Record<string, unkn
 }
 
 async function fill(store: RecordStore, tasks: readonly Task[]): Promise<void> {
-  const client = await store.clientIndex("s", 1, "me");
+  const client = await store.clients.index("s", 1, "me");
   ENGINES.forEach((uuid, id) => store.engine(id, uuid));
   let n = 0;
   for (const [i, task] of tasks.entries()) {

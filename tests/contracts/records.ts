@@ -133,15 +133,15 @@ export function testRecords(
   }
 
   test("a client's index belongs to session and pid", async (store) => {
-    const index = await store.clientIndex("s", 1, "me");
-    assert.equal(await store.clientIndex("s", 1, "me"), index);
-    assert.notEqual(await store.clientIndex("s", 2, "me"), index);
-    assert.deepEqual(store.client(index), { index, session: "s", pid: 1, username: "me" });
-    assert.equal(store.client(999), undefined);
+    const index = await store.clients.index("s", 1, "me");
+    assert.equal(await store.clients.index("s", 1, "me"), index);
+    assert.notEqual(await store.clients.index("s", 2, "me"), index);
+    assert.deepEqual(store.clients.card(index), { index, session: "s", pid: 1, username: "me" });
+    assert.equal(store.clients.card(999), undefined);
   });
 
   test("a group's task is a record in ipyparallel's shape", async (store) => {
-    const client = await store.clientIndex("s", 1, "me");
+    const client = await store.clients.index("s", 1, "me");
     store.engine(0, "engine-0");
     store.takeTasks(tasksGroup(client, 1, 2), "task");
     const open = (await store.get("s_1_1"))!;
@@ -173,13 +173,13 @@ export function testRecords(
   });
 
   test("an open task tells the engine that has it", async (store) => {
-    const client = await store.clientIndex("s", 1, "me");
+    const client = await store.clients.index("s", 1, "me");
     store.takeTasks(tasksGroup(client, 1, 1), "task");
     assert.equal((await store.get("s_1_1"))!.field("engine_uuid"), "engine-9");
   }, () => "engine-9");
 
   test("a record has permissions, isolation and walls from its engine's note, its result or its request", async (store) => {
-    const client = await store.clientIndex("s", 1, "me");
+    const client = await store.clients.index("s", 1, "me");
     const keys = (msgId: string) => fieldsOf(store, msgId, ["permissions", "isolation", "sandbox"]);
     store.engine(0, "engine-0", NOTE);
     store.engine(1, "peer", null);
@@ -204,8 +204,68 @@ export function testRecords(
     assert.deepEqual(await keys("p-1"), [{ read: ["/data"] }, "shared", "deno, landlock 6"]);
   });
 
+  test("post_mortem has what a result's tail tells, completed by the record, and null where all went well", async (store) => {
+    const client = await store.clients.index("s", 1, "me");
+    store.engine(0, "engine-0", NOTE);
+    store.takeTasks(tasksGroup(client, 1, 5), "task");
+    const told = { ended_by: "signal", signal: 9, last_output: "bye" };
+    const attempts = [{ engine_id: 0, engine_uuid: "engine-0", ended: 7, outcome: "lost" }];
+    store.takeResults(
+      endedGroup(client, [
+        { status: STATUS.ok, tail: {} },
+        { status: STATUS.lost, tail: { post_mortem: { ...told, attempts } } },
+        { status: STATUS.error, tail: {} },
+        {
+          status: STATUS.cancelled,
+          tail: { post_mortem: { ended_by: "cancel", by: { who: "ada", why: "" } } },
+        },
+      ]),
+      9_000_000,
+    );
+    const one = { engine_uuid: "engine-0", started: 1000, ended: 2000 };
+    const field = async (msgId: string) => (await store.get(msgId))!.field("post_mortem");
+    assert.equal(await field("s_1_1"), null);
+    assert.deepEqual(await field("s_1_2"), { ...told, attempts });
+    assert.deepEqual(await field("s_1_3"), { ended_by: "error", attempts: [{ ...one, outcome: "error" }] });
+    assert.deepEqual(await field("s_1_4"), {
+      ended_by: "cancel",
+      by: { who: "ada", why: "" },
+      attempts: [{ ...one, outcome: "cancelled" }],
+    });
+    assert.equal(await field("s_1_5"), null, "it is open");
+    const found = await store.find(query({ "post_mortem.by.who": "ada" }), 10);
+    assert.deepEqual(found.map(({ msgId }) => msgId), ["s_1_4"]);
+  });
+
+  test("post_mortem of a peer's task is what the scheduler tells and the reply shows", async (store) => {
+    const error = { status: "error", ename: "ZeroDivisionError", evalue: "", traceback: [] };
+    const common = { submitted: 1, completed: 2_000_000, started: 1_000_000, engine_uuid: "e" };
+    store.put("p-1", { ...common, header: { msg_id: "p-1" }, result_content: error });
+    const by = { who: "ada", why: "late" };
+    store.put("p-2", {
+      submitted: 1,
+      completed: 2_000_000,
+      header: { msg_id: "p-2" },
+      result_content: { ...error, ename: "TaskCancelled" },
+      result_metadata: { tsparallel: { version: 1, post_mortem: { ended_by: "cancel", by } } },
+    });
+    store.put("p-3", { ...common, header: { msg_id: "p-3" }, result_content: { status: "ok" } });
+    store.put("p-4", { header: { msg_id: "p-4" }, submitted: 1 });
+    assert.deepEqual(await fieldsOf(store, "p-1", ["status", "post_mortem"]), ["error", {
+      ended_by: "error",
+      attempts: [{ engine_uuid: "e", started: 1000, ended: 2000, outcome: "error" }],
+    }]);
+    assert.deepEqual(await fieldsOf(store, "p-2", ["status", "post_mortem"]), ["cancelled", {
+      ended_by: "cancel",
+      by,
+      attempts: [],
+    }]);
+    assert.deepEqual(await fieldsOf(store, "p-3", ["status", "post_mortem"]), ["ok", null]);
+    assert.deepEqual(await fieldsOf(store, "p-4", ["status", "post_mortem"]), ["waiting", null]);
+  });
+
   test("an open task's permissions are what it asked for, by its engine's sets", async (store) => {
-    const client = await store.clientIndex("s", 1, "me");
+    const client = await store.clients.index("s", 1, "me");
     store.engine(0, "engine-9", NOTE);
     const asks = [{}, { permissions: "web" }, { permissions: { net: ["b"] }, isolation: "worker" }, {
       permissions: "none",
@@ -224,7 +284,7 @@ export function testRecords(
   }, () => "engine-9");
 
   test("the first result of a task stays", async (store) => {
-    const client = await store.clientIndex("s", 1, "me");
+    const client = await store.clients.index("s", 1, "me");
     store.engine(0, "a");
     store.engine(1, "b");
     store.takeTasks(tasksGroup(client, 1, 1), "task");
@@ -234,7 +294,7 @@ export function testRecords(
   });
 
   test("an error's record has what the client shows", async (store) => {
-    const client = await store.clientIndex("s", 1, "me");
+    const client = await store.clients.index("s", 1, "me");
     store.takeTasks(tasksGroup(client, 1, 1), "task");
     const writer = new GroupWriter();
     const body = encodeValue({ ename: "TypeError", evalue: "no", traceback: ["at f"] }).body;
@@ -253,7 +313,7 @@ export function testRecords(
   });
 
   test("options in the tail are the metadata", async (store) => {
-    const client = await store.clientIndex("s", 1, "me");
+    const client = await store.clients.index("s", 1, "me");
     const writer = new GroupWriter();
     const tail = new TextEncoder().encode(JSON.stringify({ label: "mine", retries: 2 }));
     const value = encodeValue({ code: "1 + 1" }).body;
@@ -269,7 +329,7 @@ export function testRecords(
   });
 
   test("large buffers come in pieces and are whole in the record", async (store) => {
-    const client = await store.clientIndex("s", 1, "me");
+    const client = await store.clients.index("s", 1, "me");
     const large = crypto.getRandomValues(new Uint8Array(60_000));
     const halves = [large.subarray(0, 30_000), large.subarray(30_000)] as const;
     for (const total of [60_000, 3 << 20]) {
@@ -294,7 +354,7 @@ export function testRecords(
   });
 
   test("a piece that does not fit is refused, and its buffer is not there", async (store) => {
-    const client = await store.clientIndex("s", 1, "me");
+    const client = await store.clients.index("s", 1, "me");
     const piece = new Uint8Array(10);
     assert.throws(() => store.takeChunk(chunkGroup(client, 1, 0, piece, 100, 50), piece), RangeError);
     assert.throws(
@@ -367,7 +427,7 @@ export function testRecords(
   });
 
   test("output of a group's task joins its record", async (store) => {
-    const client = await store.clientIndex("s", 1, "me");
+    const client = await store.clients.index("s", 1, "me");
     store.output("s_1_1", { kind: "stderr", text: "oh" });
     assert.equal(await store.get("s_1_1"), undefined);
     store.takeTasks(tasksGroup(client, 1, 1), "task");
@@ -382,7 +442,7 @@ export function testRecords(
   });
 
   test("queries narrow by time, state, engine, client and queue", async (store) => {
-    const client = await store.clientIndex("s", 1, "me");
+    const client = await store.clients.index("s", 1, "me");
     store.engine(0, "e0");
     store.takeTasks(tasksGroup(client, 1, 10), "task");
     store.takeTasks(tasksGroup(client, 11, 2, 0), "mux");
@@ -408,7 +468,7 @@ export function testRecords(
   });
 
   test("finished records are dropped, open ones stay", async (store) => {
-    const client = await store.clientIndex("s", 1, "me");
+    const client = await store.clients.index("s", 1, "me");
     store.engine(0, "e0");
     store.takeTasks(tasksGroup(client, 1, 5), "task");
     store.takeResults(resultsGroup(client, 1, 3), 9);
@@ -420,7 +480,7 @@ export function testRecords(
   });
 
   test("resubmitted is kept for both kinds of record", async (store) => {
-    const client = await store.clientIndex("s", 1, "me");
+    const client = await store.clients.index("s", 1, "me");
     store.takeTasks(tasksGroup(client, 1, 1), "task");
     store.put("s_1_1", { resubmitted: "new-1" });
     store.put("peer-1", { submitted: 5 });
@@ -435,4 +495,19 @@ export function testRecords(
     assert.throws(() => store.takeTasks(group.subarray(0, group.length - 8), "task"), RangeError);
     assert.throws(() => store.takeResults(new Uint8Array(10), 1), RangeError);
   });
+}
+
+/** Results of a client's tasks from 1 on, at engine 0, from the first to the second second of 1970. */
+function endedGroup(
+  client: number,
+  ended: readonly { readonly status: number; readonly tail: object }[],
+): Uint8Array {
+  const writer = new GroupWriter();
+  ended.forEach(({ status, tail }, i) => {
+    const { body } = encodeValue(null), text = new TextEncoder().encode(JSON.stringify(tail));
+    const whole = new Uint8Array([...body, ...text]);
+    writer.result(i + 1, client, status, RESULT_FLAG.tail, 0, 0, text.length, 0, 0, 1000, 2000, whole);
+  });
+  const header = { origin: 0, seq: 1, target: ANY, nonce: 0n, acked: 0, committed: 0, window: 0 };
+  return writer.close({ ...header, kind: KIND.results }, () => {}).slice();
 }

@@ -130,3 +130,55 @@ peerTest(
     assert.equal(await peer.value(peer.apply("Math.max", [4, 5])), 5);
   },
 );
+
+peerTest(
+  "pull evaluates an expression, words of the language too; nothing can be pushed under such a word",
+  async (peer) => {
+    await peer.value(peer.push({ a: 2 }));
+    const asked = [
+      "null",
+      "undefined",
+      "true",
+      "false",
+      "1+1",
+      "a > 1 ? [a] : null",
+      "'text'",
+      "typeof nowhere",
+      " a ",
+    ];
+    assert.deepEqual(await peer.value(peer.pull(asked)), [
+      null,
+      null,
+      true,
+      false,
+      2,
+      [2],
+      "text",
+      "undefined",
+      2,
+    ]);
+    for (const name of asked.slice(0, 4)) {
+      assert.ok(
+        [null, true, false].includes(await peer.value(peer.pull(name)) as null),
+      );
+    }
+    assert.match(await peer.error(peer.pull("function")), /^SyntaxError/);
+    assert.match(
+      await peer.error(peer.push({ null: 1 })),
+      /^SyntaxError: Cannot push "null": a word of the language/,
+    );
+    assert.match(await peer.error(peer.pull("a b")), /^SyntaxError/);
+  },
+);
+
+peerTest("pulling what has no end is an error, and at once", async (peer) => {
+  assert.equal(
+    await peer.error(peer.pull("new Array(2**32-1)")),
+    "PicklingError: Cannot send result: an array of 4294967295 places of which 0 are filled; send its entries",
+  );
+  const proxy = "new Proxy([], { get: (_, key) => key === 'length' ? 2 ** 32 - 1 : 1, " +
+    "getOwnPropertyDescriptor: () => ({ value: 1, writable: true, enumerable: true, configurable: true }) })";
+  assert.match(await peer.error(peer.pull(proxy)), /^PicklingError: .*more than/);
+  const endless = "(function node() { return { get next() { return node(); } }; })()";
+  assert.match(await peer.error(peer.pull(endless)), /^PicklingError: .*nested more than/);
+});

@@ -2,6 +2,7 @@
  * The engine host towards peers: Jupyter messages on shell and control, and nonsense that must not end it.
  */
 import assert from "node:assert/strict";
+import { VERSION } from "../../src/base/version.ts";
 import { Session } from "../../src/protocol/frames.ts";
 import { OP, STATUS } from "../../src/protocol/groups.ts";
 import { encodeValue } from "../../src/protocol/values.ts";
@@ -123,7 +124,12 @@ Deno.test("control answers while code runs: info, abort, interrupt, clear, shutd
     const control = (type: string, content = {}) => fake.request("control_out", uuid, type, content);
     await fake.schedule(uuid, [cell(1, "globalThis.y = 1; for (;;);")]);
     const info = await replyTo(fake, await control("kernel_info_request"));
-    assert.equal((info.content["language_info"] as { name: string }).name, "typescript");
+    const { name, version } = info.content["language_info"] as Record<string, string>;
+    assert.deepEqual([name, version], ["typescript", Deno.version.typescript]);
+    assert.deepEqual([info.content["implementation"], info.content["implementation_version"]], [
+      "tsparallel",
+      VERSION,
+    ]);
     const waiting = await fake.request("mux_out", uuid, "execute_request", {
       code: "1",
       user_expressions: {},
@@ -188,4 +194,69 @@ Deno.test("bodies that are too long for the ring pass all the same", () =>
     assert.equal(reply.content["status"], "ok", String(reply.content["evalue"]).slice(0, 300));
     await fake.until("results", () => fake.results.length === 2);
     assert.equal((fake.result(2)!.value as { value: number }).value, 3_000_000);
+  }));
+
+Deno.test("what a cell shows is bounded as a message, and none of it holds the engine up", () =>
+  test({}, async (fake) => {
+    const uuid = await registered(fake);
+    const shown = async (code: string) => {
+      const content = { code, silent: false, user_expressions: {} };
+      const msgId = await fake.request("mux_out", uuid, "execute_request", content);
+      assert.equal((await replyTo(fake, msgId)).content["status"], "ok", code);
+      const messages = await publishedFor(fake, msgId);
+      return messages.find(({ header }) => header.msg_type === "display_data")?.content["data"] as Record<
+        string,
+        unknown
+      >;
+    };
+    const raw = (value: string) => `await display({ "application/json": ${value} }, { raw: true })`;
+    for (
+      const value of [
+        "new Array(2 ** 32 - 1)",
+        "Array.from({ length: 40 }).reduce((inner) => [inner, inner], 1)",
+        "(() => { const self = {}; self.self = self; return self; })()",
+        "1n << 100000n",
+      ]
+    ) assert.match(String((await shown(raw(value)))["text/plain"]), /cannot be shown/, value);
+    assert.deepEqual(
+      (await shown(raw('{ a: [1, null, "b"], big: 3n, at: new Date(0) }')))["application/json"],
+      {
+        a: [1, null, "b"],
+        big: "3",
+        at: "1970-01-01T00:00:00.000Z",
+      },
+    );
+  }));
+
+Deno.test("values that are wide all the way down are shown in part", () =>
+  test({}, async (fake) => {
+    const uuid = await registered(fake);
+    const textOf = async (code: string) => {
+      const content = { code, silent: false, user_expressions: { again: code } };
+      const msgId = await fake.request("mux_out", uuid, "execute_request", content);
+      const { status, user_expressions } = (await replyTo(fake, msgId)).content;
+      assert.equal(status, "ok", code);
+      const messages = await publishedFor(fake, msgId);
+      const result = messages.find(({ header }) => header.msg_type === "execute_result");
+      const data = result?.content["data"] as Record<string, string>;
+      assert.deepEqual((user_expressions as { again: { data: unknown } }).again.data, data, code);
+      return data["text/plain"]!;
+    };
+    const wide = "Array.from({ length: 6 }).reduce((inner) => " +
+      "Object.fromEntries(Array.from({ length: 200 }, (_, i) => ['k' + i, inner])), 1)";
+    assert.match(await textOf(wide), /k0: \{\s+k0: \[Object\]/);
+    assert.match(
+      await textOf("Object.fromEntries(Array.from({ length: 200_000 }, (_, i) => ['k' + i, i]))"),
+      /k99: 99[\s\S]+and 199900 more/,
+    );
+    assert.match(
+      await textOf(
+        "Array.from({ length: 8 }).reduce((x) => new Map(Array.from({length: 100}, (_, i) => [i, x])), 1)",
+      ),
+      /^Map/,
+    );
+    assert.match(await textOf("1n << 400_000_000n"), /a BigInt of more than 65536 bits/);
+    assert.match(await textOf("[[1n << 400_000_000n]]"), /a BigInt of more than 65536 bits/);
+    assert.match(await textOf("new Array(2 ** 32 - 1)"), /4294967295 empty items/);
+    assert.equal(await textOf("({ a: [1, { b: 2 }] })"), "{ a: [ 1, { b: 2 } ] }");
   }));

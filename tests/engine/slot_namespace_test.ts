@@ -108,3 +108,16 @@ Deno.test("push, pull and clear", () => {
   }
   assert.deepEqual(host.execute("Array.of(1)"), { executionCount: 1, text: "[ 1 ]", value: [1] });
 });
+
+Deno.test("words of the language are values to pull and no names to push", () => {
+  using host = start();
+  assert.deepEqual(host.value(host.offer(OP.pull, ["null", "true", "undefined", "1+1"])), [
+    null,
+    true,
+    undefined,
+    2,
+  ]);
+  const { ename, evalue } = host.error(host.offer(OP.push, { true: 0 }));
+  assert.deepEqual([ename, evalue], ["SyntaxError", 'Cannot push "true": a word of the language is no name']);
+  assert.equal(host.error(host.offer(OP.pull, ["class"])).ename, "SyntaxError");
+});

@@ -83,6 +83,7 @@ class Line {
   #isReady = false;
   #more = false;
   #waiting: Uint8Array[] = [];
+  #written = Promise.resolve();
   isOpen = true;
 
   constructor(near: Deno.Conn) {
@@ -131,10 +132,15 @@ class Line {
     this.#head = [];
   }
 
-  async #write(parts: readonly Uint8Array[]): Promise<void> {
+  /** One after the other: a socket that takes a part of some bytes only must not get others behind it. */
+  #write(parts: readonly Uint8Array[]): Promise<void> {
     const all = [...parts, ...(parts.length === 0 ? this.#waiting.splice(0) : [])];
+    return this.#written = this.#written.then(() => this.#writeNow(all));
+  }
+
+  async #writeNow(parts: readonly Uint8Array[]): Promise<void> {
     try {
-      for (const part of all) await writeAll(this.#near, part);
+      for (const part of parts) await writeAll(this.#near, part);
     } catch (error) {
       this.isOpen = false;
       throw error;

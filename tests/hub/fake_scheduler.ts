@@ -62,6 +62,7 @@ export class FakeScheduler implements AsyncDisposable {
       }
       const news = JSON.parse(decoder.decode(body));
       this.news.push(news);
+      if (news.kind === "flush") this.tell({ kind: "flushed", number: news.number });
       if (news.kind !== "scheduler_setup") continue;
       const client = { control: 1, mux: 2, task, iopub: 4, broadcast: 5 };
       const engine = { control: 6, mux: 7, task: 8, iopub: 9, broadcast: [10, 11] };

@@ -6,6 +6,7 @@ import { connectionPaths } from "../../src/protocol/connection_file.ts";
 import { silentLogger } from "../../src/base/log.ts";
 import { startHub } from "../../src/hub/hub.ts";
 import { GroupReader } from "../../src/protocol/group_reader.ts";
+import { BatchWriter } from "../../src/protocol/link_batch.ts";
 import { GroupWriter } from "../../src/protocol/group_writer.ts";
 import { ANY, KIND } from "../../src/protocol/groups.ts";
 import { readValue } from "../../src/protocol/values.ts";
@@ -205,6 +206,25 @@ test("hub records groups, acknowledges them after the commit, and counts what is
   await until("an acknowledgement all the same", () => hub.scheduler.acknowledged === 5 || undefined);
 });
 
+test("hub acknowledges every message of a batch, also those that it cannot read", async (hub) => {
+  const writer = new BatchWriter();
+  const { session } = hub.client();
+  const output = session.message("stream", { name: "stdout", text: "said" }, { parent: session.header("x") });
+  for (const frames of [output, output, output]) {
+    writer.begin(frames.length + 1);
+    writer.frame(encoder.encode("iopub"));
+    frames.forEach((frame) => writer.frame(frame));
+  }
+  const batch = writer.take().slice();
+  hub.scheduler.data("batch", [batch]);
+  await until("all of them", () => hub.scheduler.acknowledged === 3 || undefined);
+  hub.scheduler.data("batch", [batch.subarray(0, batch.length - 1)]);
+  await until("the one that is cut off too", () => hub.scheduler.acknowledged === 6 || undefined);
+  hub.scheduler.data("batch", [new Uint8Array(0)]);
+  await until("a batch of nothing too", () => hub.scheduler.acknowledged === 7 || undefined);
+  assert.equal(hub.lines.filter((line) => line.includes("a batch that cannot be read")).length, 2);
+});
+
 test("hub records a Python client's task from the schedulers' copies", async (hub) => {
   const client = hub.client();
   await hub.engine("e0").join();
@@ -218,8 +238,7 @@ test("hub records a Python client's task from the schedulers' copies", async (hu
   const waiting = () => client.ask("queue_request", { targets: null, verbose: true });
   await until("the task", () => hub.scheduler.acknowledged === 1 || undefined);
   assert.deepEqual((await waiting()).content["unassigned"], [parent.msg_id]);
-  const track = session.message("task_destination", { msg_id: parent.msg_id, engine_id: "e0" });
-  hub.scheduler.data("tracktask", [encoder.encode("s"), ...track]);
+  hub.scheduler.data("tracktask", [encoder.encode(parent.msg_id), encoder.encode("e0")]);
   const stream = session.message("stream", { name: "stdout", text: "hi" }, { parent });
   hub.scheduler.data("iopub", [encoder.encode("engine.0.stdout"), ...stream]);
   await until("the output", () => hub.scheduler.acknowledged === 3 || undefined);
@@ -443,4 +462,31 @@ test("hub lives on whatever is sent to its sockets", async (hub) => {
   await until("all acknowledgements", () => hub.scheduler.acknowledged === 1800 || undefined);
   assert.equal((await client.ask("status_request")).content["status"], "ok");
   assert.deepEqual(hub.lines.filter((line) => line.includes("A handler failed")), []);
+});
+
+test("hub asks the schedulers to stop tasks, and the records about those that are over", async (hub) => {
+  const client = hub.client();
+  const announcement = { version: 1, session: "s", username: "me", pid: 7 };
+  const { content } = await client.ask("connection_request", { tsparallel: announcement });
+  const { client: index } = content["tsparallel"] as { client: number };
+  hub.scheduler.data("tasks", [tasksGroup(index, 1, 2)]);
+  hub.scheduler.data("results", [resultsGroup(index, 1, 1)]);
+  const asked = client.ask("cancel_request", { msg_ids: ["s_7_1", "s_7_2", "other"], why: "a\nb" });
+  const told = await until("cancel", () => hub.scheduler.heard("cancel"));
+  assert.deepEqual(told["tasks"], [
+    { msg_id: "s_7_1", client: index, n: 1 },
+    { msg_id: "s_7_2", client: index, n: 2 },
+    { msg_id: "other" },
+  ]);
+  assert.match(String(told["who"]), /session /);
+  assert.equal(told["why"], "a b");
+  const words = { s_7_1: "finished", s_7_2: "cancelling", other: "unknown" };
+  hub.scheduler.tell({ kind: "cancelled", request: told["request"], words });
+  const reply = await asked;
+  assert.equal(reply.header.msg_type, "cancel_reply");
+  assert.deepEqual(reply.content, {
+    status: "ok",
+    tasks: { s_7_1: "already finished", s_7_2: "cancelling", other: "not known" },
+  });
+  assert.match(await client.askBadly("cancel_request", { msg_ids: 7 }, "TypeError"), /msg_ids/);
 });

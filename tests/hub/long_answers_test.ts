@@ -9,7 +9,7 @@ import { TestHub } from "./peers.ts";
 const RECORDS = 5000;
 
 function fill(store: RecordStore): void {
-  const client = store.clientIndex("s", 1, "me") as number;
+  const client = store.clients.index("s", 1, "me") as number;
   store.engine(0, "e0");
   for (let n = 1; n < RECORDS; n += 1000) {
     store.takeTasks(tasksGroup(client, n, 1000), "task");

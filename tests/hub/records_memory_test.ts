@@ -9,7 +9,7 @@ testRecordQueries("MemoryRecords", (context) => new MemoryRecords(context), { ru
 
 Deno.test("MemoryRecords drops the oldest finished records and says so", async () => {
   const store = new MemoryRecords({ engineOf: () => null }, { maxRecords: 100 });
-  const client = store.clientIndex("s", 1, "me");
+  const client = store.clients.index("s", 1, "me");
   store.takeTasks(tasksGroup(client, 1, 300), "task");
   assert.equal((await store.history()).length, 300);
   store.takeResults(resultsGroup(client, 1, 150), 1);
@@ -27,7 +27,7 @@ async function kept(store: MemoryRecords): Promise<string[]> {
 
 Deno.test("MemoryRecords drops a tenth of its limit at once, by submission and not by the order of ends", async () => {
   const store = new MemoryRecords(COUNTED);
-  const client = store.clientIndex("s", 1, "me");
+  const client = store.clients.index("s", 1, "me");
   store.takeTasks(tasksGroup(client, 1, 1100), "task");
   store.takeResults(resultsGroup(client, 501, 600), 1);
   store.takeResults(resultsGroup(client, 1, 424), 1);
@@ -87,6 +87,6 @@ Deno.test("MemoryRecords bounds what came without a task", async () => {
 
 Deno.test("NoRecords answers questions with NoData and numbers clients", () => {
   const store = new NoRecords();
-  assert.equal(store.clientIndex("s", 1, "me"), 1);
+  assert.equal(store.clients.index("s", 1, "me"), 1);
   assert.throws(() => store.history(), { ename: "NoData" });
 });

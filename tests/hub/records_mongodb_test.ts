@@ -29,15 +29,15 @@ const test = (name: string, fn: () => Promise<void>) =>
 test("keeps records, definitions and client indexes over a restart", async () => {
   const database = freshDatabase();
   const first = await opened(context, database);
-  const client = await first.clientIndex("s", 1, "me");
+  const client = await first.clients.index("s", 1, "me");
   first.engine(0, "e0");
   first.takeTasks(tasksGroup(client, 1, 25), "task");
   first.takeResults(resultsGroup(client, 1, 25), 9);
   first.put("peer-1", { header: { msg_id: "peer-1" }, submitted: 1, buffers: [new Uint8Array([7])] });
   await first.close();
   const second = await opened(context, database);
-  assert.equal(await second.clientIndex("s", 1, "me"), client);
-  assert.equal(await second.clientIndex("s", 2, "me"), client + 1);
+  assert.equal(await second.clients.index("s", 1, "me"), client);
+  assert.equal(await second.clients.index("s", 2, "me"), client + 1);
   assert.equal((await second.history()).length, 26);
   assert.equal((await second.get("s_1_25"))!.field("engine_uuid"), "e0");
   assert.deepEqual((await second.get("peer-1"))!.buffers(), [new Uint8Array([7])]);
@@ -52,10 +52,13 @@ test("keeps records, definitions and client indexes over a restart", async () =>
 test("lets several hubs use one database, and numbers their clients apart", async () => {
   const database = freshDatabase();
   const hubs = await Promise.all([opened(context, database), opened(context, database)]);
-  const names = Array.from({ length: 10 }, (_, i) => hubs.map((hub, h) => hub.clientIndex(`s${h}`, i, "me")));
+  const names = Array.from(
+    { length: 10 },
+    (_, i) => hubs.map((hub, h) => hub.clients.index(`s${h}`, i, "me")),
+  );
   const indexes = await Promise.all(names.flat());
   assert.equal(new Set(indexes).size, 20);
-  const shared = await Promise.all(hubs.map((hub) => hub.clientIndex("both", 1, "me")));
+  const shared = await Promise.all(hubs.map((hub) => hub.clients.index("both", 1, "me")));
   assert.equal(shared[0], shared[1]);
   hubs[0]!.takeTasks(tasksGroup(indexes[0]!, 1, 1), "task");
   await hubs[0]!.commit();
@@ -65,7 +68,7 @@ test("lets several hubs use one database, and numbers their clients apart", asyn
 
 test("keeps what is larger than a document may be", async () => {
   const store = await opened(context);
-  const client = await store.clientIndex("s", 1, "me");
+  const client = await store.clients.index("s", 1, "me");
   const buffers = [20 << 20, 3, 17 << 20].map((size, i) => new Uint8Array(size).fill(i + 1));
   const code = "x".repeat(20 << 20);
   store.put("peer-1", {
@@ -94,7 +97,7 @@ test("keeps what is larger than a document may be", async () => {
 
 test("leaves out what cannot be written at all, says so, and writes the rest", async () => {
   const store = await opened(context);
-  const client = await store.clientIndex("s", 1, "me");
+  const client = await store.clients.index("s", 1, "me");
   const writer = new GroupWriter();
   writer.task(1, client, 0, OP.execute, 0, 0, 0, 1, SUBMITTED_MS, new Uint8Array(17 << 20));
   writer.task(2, client, 0, OP.execute, 0, 0, 0, 2, SUBMITTED_MS, new Uint8Array(9));
@@ -111,7 +114,7 @@ test("holds everything while the server is away, says so, and writes it when it 
   server.start();
   const store = new MongoRecords(context, { url: server.url, database: "away", patienceMs: 2000 }, log);
   await store.open();
-  const client = await store.clientIndex("s", 1, "me");
+  const client = await store.clients.index("s", 1, "me");
   store.takeTasks(tasksGroup(client, 1, 20), "task");
   assert.equal((await store.commit()).kind, "committed");
   server.stop();
@@ -120,7 +123,7 @@ test("holds everything while the server is away, says so, and writes it when it 
   const refused = await store.commit();
   assert.ok(refused.kind === "refused" && refused.isFull && refused.heldBytes > 0 && refused.reason !== "");
   await assert.rejects(store.get("s_1_1"), { ename: "ConnectionError" });
-  await assert.rejects(async () => await store.clientIndex("s", 2, "me"), { ename: "ConnectionError" });
+  await assert.rejects(async () => await store.clients.index("s", 2, "me"), { ename: "ConnectionError" });
   store.put("peer-1", { completed: 2 });
   assert.equal((await store.commit()).kind, "refused");
   server.start();

@@ -31,14 +31,14 @@ Deno.test(
   inFolder(async (folder) => {
     const file = `${folder}/tasks.db`;
     const first = new SqliteRecords(context, { file });
-    const client = first.clientIndex("s", 1, "me");
+    const client = first.clients.index("s", 1, "me");
     first.engine(0, "e0");
     first.takeTasks(tasksGroup(client, 1, 25), "task");
     first.takeResults(resultsGroup(client, 1, 25), 9);
     assert.equal(first.commit().kind, "committed");
     first.close();
     const second = new SqliteRecords(context, { file });
-    assert.equal(second.clientIndex("s", 1, "me"), client);
+    assert.equal(second.clients.index("s", 1, "me"), client);
     assert.equal((await second.history()).length, 25);
     assert.equal(second.get("s_1_25")!.field("engine_uuid"), "e0");
     // The definition was sent before the restart only.
@@ -79,7 +79,7 @@ Deno.test(
   inFolder((folder) => {
     const file = `${folder}/tasks.db`;
     const old = new SqliteRecords(context, { file });
-    const client = old.clientIndex("s", 1, "me");
+    const client = old.clients.index("s", 1, "me");
     old.engine(0, "e0");
     old.takeTasks(tasksGroup(client, 1, 1), "task");
     old.takeResults(resultsGroup(client, 1, 1), 9);
@@ -110,7 +110,7 @@ Deno.test(
   inFolder(async (folder) => {
     const file = `${folder}/tasks.db`;
     const store = new SqliteRecords(context, { file, maxHeldBytes: 20_000 });
-    const client = store.clientIndex("s", 1, "me");
+    const client = store.clients.index("s", 1, "me");
     const blocker = new DatabaseSync(file);
     blocker.exec("BEGIN IMMEDIATE");
     store.takeTasks(tasksGroup(client, 1, 20), "task");

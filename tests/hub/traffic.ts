@@ -32,8 +32,7 @@ export class Traffic {
   }
 
   assign(uuid: string): this {
-    const message = this.#session.message("task_destination", { msg_id: this.msgId, engine_id: uuid });
-    return this.#say("tracktask", [encoder.encode("s"), ...message]);
+    return this.#say("tracktask", [encoder.encode(this.msgId), encoder.encode(uuid)]);
   }
 
   finish(uuid: string, content: object = { status: "ok" }, options: MessageOptions = {}): this {

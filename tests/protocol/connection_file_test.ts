@@ -187,3 +187,20 @@ Deno.test("endpoints: addresses of all interfaces become one that can be reached
   assert.ok(isThisHost(Deno.hostname()) && isThisHost("127.0.0.1"));
   assert.ok(!isThisHost("surely-another-host.invalid"));
 });
+
+Deno.test("a CURVE key that is none is named with its file, a missing one means no CURVE", () => {
+  const key = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7";
+  const read = (curve_serverkey: unknown) =>
+    parseConnection(JSON.stringify({ ...CLIENT, curve_serverkey }), "client", "/p/client.json");
+  assert.equal(read(key).curve_serverkey, key);
+  assert.equal(read(null).curve_serverkey, null);
+  assert.equal(read("").curve_serverkey, "");
+  for (const bad of [key.slice(0, 20), key + "0", key.slice(1) + "~", "#".repeat(40)]) {
+    const { message, kind } = problem(() => read(bad));
+    assert.equal(kind, "incomplete");
+    assert.ok(
+      message.startsWith(`Cannot use "/p/client.json": its curve_serverkey is "${bad}", but`),
+      message,
+    );
+  }
+});

@@ -14,6 +14,7 @@ import {
   TaskAborted,
   TaskCancelled,
   TaskTimeout,
+  textsOf,
   UnmetDependency,
 } from "../../src/protocol/errors.ts";
 
@@ -114,4 +115,13 @@ Deno.test("a CompositeError lists what failed where, and stays short", () => {
   );
   assert.equal(many.message.split("\n").length, 8);
   assert.match(many.message, /and 94 more$/);
+});
+
+Deno.test("texts of a list are texts, and not more than an error has lines", () => {
+  const sparse = new Array(2 ** 32 - 1);
+  sparse[1] = "here";
+  assert.deepEqual(textsOf(sparse), ["here"]);
+  assert.deepEqual(textsOf(["a", [new Array(2 ** 32 - 1)], 1n, "b"]), ["a", "b"]);
+  assert.equal(textsOf(new Array(5000).fill("line")).length, 1000);
+  assert.deepEqual(textsOf("text"), []);
 });

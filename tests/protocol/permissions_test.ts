@@ -117,6 +117,12 @@ Deno.test("a malformed request names what is wrong with it", () => {
   assert.throws(read({ read: ["data"] }), /"data" for "permissions\.read": it takes absolute paths/);
   assert.throws(read(["net"]), /for "permissions": it takes an object/);
   assert.throws(read(null), /Cannot use null for "permissions"/);
+  assert.throws(read({ env: ["IPP_CURVE_SECRETKEY"] }), /no task ever sees them/);
+  assert.doesNotThrow(read({ env: true, deny: { env: ["IPP_*"] } }));
+  const many = (count: number) => Array.from({ length: count }, (_, i) => `h${i}.org`);
+  assert.throws(read({ net: many(129) }), /129 values for "permissions\.net": it takes at most 128/);
+  assert.doesNotThrow(read({ net: many(128) }));
+  assert.throws(read({ read: [`/${"x".repeat(4096)}`] }), /4097 characters for "permissions\.read"/);
   assert.throws(read("a b"), /the name of a permission set/);
   assert.throws(read(""), TypeError);
   assert.equal(read("none")(), NO_PERMISSIONS);
@@ -210,6 +216,9 @@ Deno.test("a set reads like a sentence", () => {
   assert.equal(describe(NO_PERMISSIONS), "none");
   const set = readSet({ read: ["/b", "/a"], net: true, deny: { net: ["x"] } }, "s");
   assert.equal(describe(set), "read /a /b, net; not net x");
+  const odd = readSet({ read: ["/a b\n\u001b[31m"] }, "s");
+  assert.equal(describe(odd), 'read "/a b\\n\\u001b[31m"');
+  assert.equal(excess(odd, NO_PERMISSIONS).map(excessText).join(), 'read "/a b\\n\\u001b[31m"');
 });
 
 // ── the runtime itself ─────────────────────────────────────────────────────────────────────────

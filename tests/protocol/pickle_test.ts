@@ -270,3 +270,36 @@ Deno.test("the same object twice is the same object there", () => {
   assert.equal((read[2] as { shared: unknown }).shared, read[0]);
   assert.equal(read[3], read[4]);
 });
+
+Deno.test("sparse, endless and lying arrays are refused before they are walked", () => {
+  const sparse = new Array(2 ** 32 - 1);
+  sparse[7] = 1;
+  assert.equal(
+    refusal({ a: [sparse] }),
+    "Cannot send args[0].a[0]: an array of 4294967295 places of which 1 are filled; send its entries",
+  );
+  assert.equal(refusal([1, , 3]), "(written)");
+  assert.equal(refusal(new Array(5000)), "(written)");
+  for (const length of ["5", -1, 1.5, NaN, 2 ** 53 - 1]) {
+    const lying = new Proxy([], {
+      get: (target, key) => key === "length" ? length : Reflect.get(target, key),
+    });
+    assert.match(refusal(lying), /an array whose length is no length/, String(length));
+    assert.match(refusal(new Map([[lying, 1]])), /an array whose length is no length/, String(length));
+  }
+  const filled = new Array(10_000).fill(0);
+  assert.throws(() => writePickle(filled, { maxBytes: 9_000 }), /more than 9000 bytes/);
+  assert.throws(() => writePickle(new Map([[filled, 1]]), { maxBytes: 9_000 }), /more than 9000 bytes/);
+});
+
+Deno.test("a key that holds the same array over and over is written once", () => {
+  let key: unknown[] = [1];
+  for (let level = 0; level < 60; level++) key = [key, key];
+  const bytes = writePickle(new Map([[key, 1]]));
+  assert.ok(bytes.length < 1000, `${bytes.length} bytes`);
+});
+
+Deno.test("a BigInt of millions of digits is refused without being written out", () => {
+  assert.match(refusal([1n << 400_000_000n]), /args\[0\]\[0\]: a BigInt of too many digits/);
+  assert.match(refusal([-(1n << 400_000_000n)]), /too many digits/);
+});

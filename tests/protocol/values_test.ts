@@ -2,7 +2,13 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
-import { encodeValue, readValue, UncodableValue, ValueWriter } from "../../src/protocol/values.ts";
+import {
+  encodeError,
+  encodeValue,
+  readValue,
+  UncodableValue,
+  ValueWriter,
+} from "../../src/protocol/values.ts";
 import { LARGE_BYTES } from "../../src/protocol/groups.ts";
 
 function travel<T>(value: T): T {
@@ -355,4 +361,52 @@ Deno.test("a writer that is used while it writes says so", () => {
   assert.throws(() => writer.write(value), /while another is being written/);
   writer.write(2);
   assert.equal(readValue(writer.bytes()), 2);
+});
+
+Deno.test("an array that lies about its length, or is wider than the bound, is refused before it is walked", () => {
+  const lying = (length: unknown) =>
+    new Proxy([], { get: (target, key) => key === "length" ? length : Reflect.get(target, key) });
+  for (const length of ["5", -1, 1.5, NaN, 2 ** 32, 2 ** 53 - 1, {}, null]) {
+    assert.match(refusal(lying(length)), /args: an array whose length is no length/, String(length));
+  }
+  const everywhere = { value: 1, writable: true, enumerable: true, configurable: true };
+  const endless = new Proxy([], {
+    get: (_, key) => key === "length" ? 2 ** 32 - 1 : 1,
+    getOwnPropertyDescriptor: () => everywhere,
+  });
+  assert.match(refusal({ endless }), /args\.endless: .*more than/);
+  assert.match(refusal(new Array(5000).fill(null)), /\(sent\)/);
+  assert.throws(
+    () => new ValueWriter(16, { maxBytes: 5000 }).write(new Array(6000).fill(0)),
+    /more than 5000/,
+  );
+});
+
+Deno.test("a huge sparse array costs what is in it", () => {
+  const sparse = new Array(2 ** 32 - 1);
+  sparse[2 ** 31] = "here";
+  const { body } = encodeValue({ sparse });
+  assert.ok(body.length < 64);
+  const { sparse: there } = travel({ sparse });
+  assert.equal(there.length, sparse.length);
+  assert.deepEqual(Object.keys(there), [String(2 ** 31)]);
+});
+
+Deno.test("errors whose properties cannot be sent, at every level, are given up and not tried for ever", () => {
+  let error: Error = new Error("innermost");
+  for (let level = 0; level < 60; level++) {
+    const outer: Error & Record<string, unknown> = Object.assign(new Error(`level ${level}`));
+    for (let i = 0; i < 16; i++) outer[`p${i}`] = [error, () => i];
+    error = outer;
+  }
+  assert.equal(travel(error).message, "level 59");
+  assert.match(String((readValue(encodeError(error)) as { evalue: string }).evalue), /level 59/);
+});
+
+Deno.test("a BigInt of millions of digits is refused without being written out, thrown too", () => {
+  const huge = 1n << 400_000_000n;
+  assert.match(refusal([huge]), /args\[0\]: a BigInt of too many digits/);
+  assert.match(refusal([-huge]), /too many digits/);
+  const { ename, evalue } = readValue(encodeError(huge)) as Record<string, string>;
+  assert.deepEqual([ename, evalue], ["bigint", "(a BigInt of more than 65536 bits)"]);
 });

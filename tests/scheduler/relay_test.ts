@@ -20,7 +20,10 @@ class Stage implements Disposable {
   readonly context = Context.open();
   readonly told: string[] = [];
   readonly dropped: string[] = [];
-  readonly link = { isOpen: true, send: (topic: string) => void this.told.push(topic) } as unknown as HubLink;
+  readonly link = {
+    isOpen: true,
+    forward: (topic: string) => void this.told.push(topic),
+  } as unknown as HubLink;
   readonly door = new PeerDoor(
     new Session({ key: KEY }),
     { drop: (_peer: string, why: string) => void this.dropped.push(why) } as unknown as GroupDoor,

@@ -22,7 +22,13 @@ Deno.test("what peers see of a broadcast", async (test) => {
     content: object = {},
   ) => {
     const header = peer.session.header("apply_request");
-    const metadata = { targets, is_broadcast: true, is_coalescing: isCoalescing, label: "x" };
+    const metadata = {
+      targets,
+      is_broadcast: true,
+      is_coalescing: isCoalescing,
+      label: "x",
+      large: 2n ** 60n,
+    };
     peer.send("broadcast", peer.session.pack(header, content, { metadata, buffers }));
     return header.msg_id;
   };
@@ -40,6 +46,7 @@ Deno.test("what peers see of a broadcast", async (test) => {
       assert.deepEqual(content, { deep: [1, { x: null }] });
       assert.deepEqual(buffers, [bytes("a"), large, bytes("")]);
       assert.deepEqual([metadata["original_msg_id"], metadata["label"]], [id, "x"]);
+      assert.equal(metadata["large"], 2n ** 60n);
       assert.deepEqual(metadata["targets"], [pair(engine)]);
       const path = (engine.id % 4).toString(2).padStart(3, "0");
       const names = [path, path.slice(0, 2), path.slice(0, 1)].map((name) => `sub_scheduler_${name}`);

@@ -1,6 +1,6 @@
 /** One task is stopped in whatever state it is, by whatever client, and no other. */
 import assert from "node:assert/strict";
-import { TaskCancelled } from "../../src/client/client.ts";
+import { type PostMortem, TaskCancelled } from "../../src/client/client.ts";
 import type { Client } from "../../src/client/client.ts";
 import { PATIENCE_MS, Run } from "./run.ts";
 
@@ -12,6 +12,14 @@ async function untilStarted(client: Client, msgId: string): Promise<void> {
     if (String(record?.["stdout"] ?? "").includes("begun")) return;
     assert.ok(Date.now() < until, `task ${msgId} has not begun`);
     await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+/** Waits until the cluster has heard of a task. */
+async function untilKnown(client: Client, msgId: string): Promise<void> {
+  const until = Date.now() + PATIENCE_MS;
+  while ((await client.query({ msg_id: msgId }, ["msg_id"])).length === 0) {
+    assert.ok(Date.now() < until, `task ${msgId} is not known`);
   }
 }
 
@@ -43,6 +51,7 @@ async function cancelOneOfFifty(run: Run, at: number, canceller: Client): Promis
     return i;
   };
   const tasks = Array.from({ length: 50 }, (_, i) => view.apply(ran, i));
+  await untilKnown(canceller, tasks[49]!.msgIds[0]!);
   const words = await canceller.cancel(tasks[at]!.msgIds[0]!, { why: "not wanted" });
   assert.match(words[tasks[at]!.msgIds[0]!]!, /^cancel(led|ling)$/);
   await assert.rejects(Promise.resolve(tasks[at]), (error: unknown) => {
@@ -162,4 +171,41 @@ Deno.test("attempts of a task that was tried again stand in its error and record
   const { post_mortem } = await ended(run.client, task.msgIds[0]!);
   assert.equal(post_mortem["ended_by"], "error");
   assert.equal((post_mortem["attempts"] as unknown[]).length, 2);
+});
+
+Deno.test("errors say what is known of a task's end", async () => {
+  await using run = await Run.start({ n: 1 });
+  const { client } = run;
+  const errorOf = async (task: PromiseLike<unknown>) => {
+    try {
+      assert.fail(`it succeeded: ${await task}`);
+    } catch (error) {
+      const { name, postMortem } = error as { name: string; postMortem?: PostMortem | null };
+      assert.ok(postMortem, `${name} without a post-mortem`);
+      return { name, ...postMortem };
+    }
+  };
+  const thrown = await errorOf(
+    client.loadBalanced().apply(() => {
+      console.log("last words");
+      throw new TypeError("no");
+    }),
+  );
+  assert.equal(thrown.name, "RemoteError");
+  assert.equal(thrown.endedBy, "error");
+  assert.match(thrown.lastOutput, /last words/);
+  assert.equal(thrown.attempts[0]?.engineUuid, client.engineUuid(0));
+  const limited = await errorOf(client.loadBalanced({ limits: { runTimeoutMs: 40 } }).apply(loop));
+  assert.equal(limited.name, "LimitExceeded");
+  assert.equal(limited.endedBy, "limit");
+  assert.equal(limited.limit?.max, 40);
+  assert.ok((limited.peakMemoryMB ?? 0) > 0);
+  const engine = client.loadBalanced().apply(loop);
+  await untilStarted(client, engine.msgIds[0]!);
+  const [pid] = (await client.status())["engines"] as { pid: number }[];
+  Deno.kill(pid!.pid, "SIGKILL");
+  const lost = await errorOf(engine);
+  assert.equal(lost.name, "EngineError");
+  assert.equal(lost.endedBy, "engine");
+  assert.deepEqual(lost.attempts.map(({ outcome }) => outcome), ["lost"]);
 });

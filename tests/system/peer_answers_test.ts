@@ -184,6 +184,9 @@ Deno.test("every request of a peer is answered", async (test) => {
         const told = second ?? await answer(peer, "broadcast");
         assertError(told, "ValueError", /was used before/);
         assert.deepEqual([told.parentHeader.msg_id, told.parentHeader.session], [header.msg_id, "x"]);
+        // And when the first has ended, at once.
+        peer.send("broadcast", peer.session.pack({ ...header, session: "y" }, {}, { metadata }));
+        assertError(await answer(peer, "broadcast"), "ValueError", /was used before/);
         const record = await recordOf(peer, `${header.msg_id}_${engine.uuid}`);
         assert.equal(record["status"], "error");
         await queueIsEmpty(run.client);

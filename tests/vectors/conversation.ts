@@ -42,6 +42,8 @@ export class Conversation implements Disposable {
   /** Texts of the capture that stand for others here: ids that the hub makes. */
   readonly #names = new Map<string, string>();
   readonly #requests = new Map<string, string>();
+  /** Captured answers that were heard before their turn. */
+  readonly #heard = new Set<Captured>();
   readonly #registered = new Set<string>();
   readonly #published = new Set<string>();
   readonly #turns: ReturnType<typeof setInterval>;
@@ -57,14 +59,29 @@ export class Conversation implements Disposable {
 
   /** Plays all of it. */
   async play(): Promise<void> {
-    for (const captured of this.#captured) {
+    for (const [at, captured] of this.#captured.entries()) {
+      if (this.#heard.has(captured)) continue;
       const { socket, to } = captured.event;
       const name = socket.slice(socket.indexOf(" ") + 1);
       if (socket.startsWith("client ")) {
         if (to === "controller") await this.#clientSays(name, captured);
         else await this.#clientHears(name, captured);
-      } else if (to === "controller") await this.#engineSays(name, captured);
-      else await this.#engineHears(name, captured);
+      } else if (to === "controller") {
+        await this.#hubAnswersFirst(at);
+        await this.#engineSays(name, captured);
+      } else await this.#engineHears(name, captured);
+    }
+  }
+
+  /** What an engine says must not overtake, on its own connection, what the hub was asked before: the answer tells how things were then. */
+  async #hubAnswersFirst(at: number): Promise<void> {
+    for (const captured of this.#captured.slice(at)) {
+      const { event: { socket, to }, message } = captured;
+      const isAnswer = socket === "client registration" && to !== "controller";
+      if (!isAnswer || this.#heard.has(captured)) continue;
+      if (!this.#requests.has(message.parentHeader.msg_id ?? "")) continue;
+      this.#heard.add(captured);
+      await this.#clientHears("registration", captured);
     }
   }
 
@@ -93,8 +110,29 @@ export class Conversation implements Disposable {
     if (type === "connection_request") {
       await this.#until(() => this.#areRegistered(msgId), "engines are there");
     }
+    if (type === "result_request") await this.#areRecorded(msgId);
     this.#requests.set(msgId, type);
     this.#client.send(name, this.#frames(message));
+  }
+
+  /** A record follows its reply: the hub has those that the captured reply to this request tells of. */
+  async #areRecorded(msgId: string): Promise<void> {
+    const reply = this.#captured.find(({ message }) =>
+      message.header.msg_type === "result_reply" && message.parentHeader.msg_id === msgId
+    );
+    const completed = reply?.message.content.completed;
+    if (!Array.isArray(completed) || completed.length === 0) return;
+    const msg_ids = completed.map((id) => this.#named(String(id)));
+    const session = new Session(this.#stage);
+    for (let pending: unknown[] = msg_ids; pending.length > 0;) {
+      const header = session.header("result_request");
+      this.#client.send("registration", session.pack(header, { msg_ids, status_only: true }));
+      const { message } = await this.#until(
+        () => this.#client.inbox.take(({ message }) => message.parentHeader.msg_id === header.msg_id),
+        "the hub tells what is recorded",
+      );
+      pending = message.content.pending as unknown[];
+    }
   }
 
   /** Whether the engines that the captured reply to this request tells of are there. */
@@ -120,6 +158,7 @@ export class Conversation implements Disposable {
     if (type === "resubmit_reply") {
       this.#learn(message.content.resubmitted, received.message.content.resubmitted);
     }
+    if (type === "result_reply" && isOtherMoment(message, received.message)) return;
     this.#compare(`${type} to ${said}`, message, received.message);
   }
 
@@ -263,4 +302,10 @@ export class Conversation implements Disposable {
     for (const engine of this.#engines.values()) engine.close();
     this.#stage.context.close();
   }
+}
+
+/** Whether a client that asks again and again was told "pending" there and "completed" here, or the other way round: the engine's reply crossed its question. */
+function isOtherMoment(captured: Message, live: Message): boolean {
+  const count = ({ content: { pending } }: Message) => Array.isArray(pending) ? pending.length : -1;
+  return count(captured) >= 0 && count(live) >= 0 && count(captured) !== count(live);
 }

@@ -49,6 +49,37 @@ function twoDealers(context: Context): [Socket, Socket] {
 
 // ── SyncPoller ─────────────────────────────────────────────────────────────────────────────────
 
+cleanTest("SyncPoller: a socket that rests wakes nobody, and is heard after its rest or with others", () => {
+  using context = Context.open();
+  const [resting, sender] = twoDealers(context), [other, wakes] = twoDealers(context);
+  const poller = new SyncPoller(), heard: string[] = [];
+  const read = (socket: Socket) => () => {
+    for (let message = socket.receive(); message !== undefined; message = socket.receive()) {
+      heard.push(texts(message)[0]!);
+    }
+  };
+  poller.add(resting, read(resting), { restMs: 10_000 });
+  poller.add(other, read(other));
+  sender.send(frames("first"));
+  poller.wait(DEADLINE_MS);
+  assert.deepEqual(heard, ["first"]);
+  sender.send(frames("second"));
+  wakes.send(frames("other"));
+  poller.wait(DEADLINE_MS);
+  poller.wait(0);
+  assert.deepEqual(heard, ["first", "other"]);
+  // Whoever is awake may read it all the same.
+  awaitReadable(resting);
+  read(resting)();
+  assert.deepEqual(heard, ["first", "other", "second"]);
+  poller.add(resting, read(resting), { restMs: 1 });
+  for (const word of ["third", "fourth"]) {
+    sender.send(frames(word));
+    poller.wait(DEADLINE_MS);
+  }
+  assert.deepEqual(heard.slice(3), ["third", "fourth"]);
+});
+
 cleanTest("SyncPoller.wait() comes back at its time limit", () => {
   using context = Context.open();
   const poller = new SyncPoller();

@@ -119,6 +119,10 @@ def _():
     equal(error_of(one.pull, "nowhere", block=True).ename, "NameError")
     equal(error_of(one.pull, ["a", "nowhere"], block=True).evalue, "name 'nowhere' is not defined")
     equal(error_of(one.pull, "1 +", block=True).ename, "SyntaxError")
+    equal(one.pull(["null", "undefined", "true", "1+1"], block=True), [None, None, True, 2])
+    equal([one.pull("null", block=True), one["true"]], [None, True])
+    endless = error_of(one.pull, "new Array(2**32-1)", block=True)
+    equal([endless.ename, "4294967295 places" in endless.evalue], ["PicklingError", True])
     equal(error_of(one.pull, "double", block=True).ename, "PicklingError")
 
 
