@@ -27,6 +27,7 @@ import {
 } from "./host_options.ts";
 import type { Grants } from "./grants.ts";
 import { HostedEngine, type HostedEngineParts } from "./hosted_engine.ts";
+import { removeStale } from "./scratch.ts";
 import { Slot } from "./slot.ts";
 import { childCommand } from "./slot_start.ts";
 import type { SlotHandle } from "./slot_contract.ts";
@@ -109,6 +110,8 @@ class EngineHost {
     this.#log = log;
     this.#context = context;
     const settings = slotSettingsOf(options);
+    // What hosts left that were killed; if it cannot be removed now, then at the next start.
+    removeStale().catch(() => {});
     const command = options.childCommand ?? childCommand();
     const grants = this.#grants = grantsOf(options, () => this.#name);
     this.#spares = new Spares({

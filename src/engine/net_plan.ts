@@ -11,6 +11,8 @@ export interface NetPlan {
   readonly needsNames: boolean;
   /** Whether Unix sockets are among the places. */
   readonly hasUnix: boolean;
+  /** Whether other virtual machines are. */
+  readonly hasMachines: boolean;
 }
 
 /** What the C library and Deno read to find the address of a name. Those that are links need their targets, which they lead to here. */
@@ -50,11 +52,13 @@ export function netPlan(net: Values, remote: Values, knowsPorts: boolean, excess
   const places = net === true || remote === true ? true : [...net, ...remote];
   if (places === true) {
     if (net !== true) excess.push("TCP and UDP to any host and port, to import");
-    return { isOpen: true, ports: true, needsNames: true, hasUnix: net === true };
+    return { isOpen: true, ports: true, needsNames: true, hasUnix: net === true, hasMachines: net === true };
   }
   const hosts = places.filter((place) => !/^(unix|vsock):/.test(place));
   const hasUnix = places.some((place) => place.startsWith("unix:"));
-  if (hosts.length === 0) return { isOpen: false, ports: [], needsNames: false, hasUnix };
+  const hasMachines = places.some((place) => place.startsWith("vsock:"));
+  if (hasMachines) excess.push("vsock to any address");
+  if (hosts.length === 0) return { isOpen: false, ports: [], needsNames: false, hasUnix, hasMachines };
   const found = hosts.map(portOf);
   const ports = [...new Set(found.filter((port) => port !== undefined))];
   const isAnyPort = ports.length < new Set(found).size || !knowsPorts;
@@ -67,6 +71,7 @@ export function netPlan(net: Values, remote: Values, knowsPorts: boolean, excess
     ports: isAnyPort ? true : ports,
     needsNames: hosts.some((host) => !ADDRESS.test(host)),
     hasUnix,
+    hasMachines,
   };
 }
 

@@ -49,6 +49,21 @@ export function closeBackDoors(): void {
     drop(globalThis, name);
   }
   drop(Object.getPrototypeOf(navigator), "gpu");
+  // Raw bindings of Node's. Its half of the runtime is loaded when `process` is first looked at, which takes longer than all else here.
+  const own = Object.getOwnPropertyDescriptor(globalThis, "process");
+  const { getPrototypeOf, hasOwn, defineProperty } = Object, { apply } = Reflect;
+  const withoutBindings = (process: object) => {
+    for (let at: object | null = process; at !== null; at = getPrototypeOf(at)) {
+      if (hasOwn(at, "binding")) drop(at, "binding");
+      if (hasOwn(at, "_linkedBinding")) drop(at, "_linkedBinding");
+    }
+    return process;
+  };
+  if (typeof own?.value === "object" && own.value !== null) withoutBindings(own.value);
+  if (own?.get !== undefined && own.configurable === true) {
+    const { get } = own;
+    defineProperty(globalThis, "process", { ...own, get: () => withoutBindings(apply(get, globalThis, [])) });
+  }
   const Original = globalThis.Worker;
   if (Original === undefined) return;
   const text = `(${closeBackDoors.toString()})()`;
@@ -62,7 +77,10 @@ export function closeBackDoors(): void {
     constructor(specifier: string | URL, options?: WorkerOptions) {
       const url = text_(specifier);
       const first = `import ${stringify(prelude)};import ${stringify(url)};`;
-      super(call(url, "data:") ? "data:text/javascript," + encode(first) : url, options);
+      super(
+        call(url, "data:") || call(url, "blob:") ? "data:text/javascript," + encode(first) : url,
+        options,
+      );
     }
   };
 }

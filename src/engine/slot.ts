@@ -166,12 +166,12 @@ export class Slot implements SlotHandle {
 
   tell(ticket: number, kind: number, text: Uint8Array): void {
     if (this.#state === "ended") return;
-    this.#ring.tell(ticket, kind, text);
+    this.#ring.board.tell(ticket, kind, text);
     this.#ringBell();
   }
 
   hasLooked(ticket: number): boolean {
-    return this.#state !== "ended" && this.#ring.hasLooked(ticket);
+    return this.#state !== "ended" && this.#ring.board.hasLooked(ticket);
   }
 
   look(sink: SlotSink): void {
@@ -192,7 +192,7 @@ export class Slot implements SlotHandle {
     if (hasErrors) this.#stderr.fill();
     this.#collect(sink, before);
     if (hasEnded) return this.#end(sink);
-    if (this.#ring.wantsRoom) this.#ringBell();
+    if (this.#ring.board.wantsRoom) this.#ringBell();
     this.#checkPatience(before);
     this.#trimArena(before);
   }
@@ -200,7 +200,7 @@ export class Slot implements SlotHandle {
   /** Ring and text, in the order in which things happened. */
   #collect(sink: SlotSink, before: number): void {
     if (this.#verdict?.reason === "protocol") return;
-    if (this.#state === "starting" && this.#ring.childPhase === CHILD_PHASE.undecided) {
+    if (this.#state === "starting" && this.#ring.board.childPhase === CHILD_PHASE.undecided) {
       this.#state = "undecided";
       this.#tellGrant();
     }
@@ -214,8 +214,8 @@ export class Slot implements SlotHandle {
     this.#stdout.live((text) => running >= 0 && sink.output(running, "stdout", text));
     this.#stderr.live((text) => this.#errorText(sink, running, text));
     if (this.#ring.open > 0) return;
-    this.#stdout.resync(this.#ring.counted("stdout"));
-    this.#stderr.resync(this.#ring.counted("stderr"));
+    this.#stdout.resync(this.#ring.board.counted("stdout"));
+    this.#stderr.resync(this.#ring.board.counted("stderr"));
   }
 
   #ringSink(sink: SlotSink): RingSink {
@@ -303,7 +303,7 @@ export class Slot implements SlotHandle {
 
   #tellDenials(sink: SlotSink, open: readonly { ticket: number; started: boolean }[]): void {
     for (const { ticket, started } of open) {
-      const acts = started ? this.#ring.denials(ticket) : [];
+      const acts = started ? this.#ring.board.denials(ticket) : [];
       if (acts.length > 0) sink.denied?.(ticket, acts);
     }
   }

@@ -10,8 +10,6 @@ import {
   ByteRing,
   CONTROL,
   CONTROL_WORDS,
-  DENIAL_BYTES,
-  DENIALS,
   ENTRY_WORDS,
   PIECE_BYTES,
   REQUEST,
@@ -33,7 +31,8 @@ import {
   type RingSink,
 } from "./slot_checks.ts";
 import { readDenials } from "./denial_records.ts";
-import type { Denial, Offer } from "./slot_contract.ts";
+import { SlotBoard } from "./slot_board.ts";
+import type { Offer } from "./slot_contract.ts";
 import { BodyCopies, SlotTimes } from "./slot_times.ts";
 
 const { load, store, compareExchange } = Atomics;
@@ -42,6 +41,8 @@ const { load, store, compareExchange } = Atomics;
 const PHASE = { free: 0, message: 1, open: 2, started: 3, done: 4 } as const;
 
 export class HostRing {
+  /** What the two sides tell each other beside it. */
+  readonly board: SlotBoard;
   readonly #layout: RingLayout;
   readonly #mask: number;
   #words: Int32Array;
@@ -71,6 +72,7 @@ export class HostRing {
   readonly #copies = new BodyCopies();
 
   constructor(memory: ArrayBuffer, layout: RingLayout, resultLimitBytes: number) {
+    this.board = new SlotBoard(memory, layout);
     this.#layout = layout;
     this.#pieces = new PieceOrder(layout.arenaBytes, resultLimitBytes);
     this.#mask = layout.entries - 1;
@@ -108,27 +110,14 @@ export class HostRing {
       : -1;
   }
 
-  get wantsRoom(): boolean {
-    return load(this.#words, CONTROL.wantsRoom) !== 0;
-  }
-
-  /** How far the child's main thread says to be. */
-  get childPhase(): number {
-    return load(this.#words, CONTROL.phase);
-  }
-
   /** The arena's use: bytes in the direction of the Worker that are not free. */
   get arenaUsed(): number {
     return this.#arena.used;
   }
 
-  /** The Worker's own counts of text: hostile like all else. */
-  counted(stream: "stdout" | "stderr"): number {
-    return load(this.#words, CONTROL[stream]);
-  }
-
   /** Lets go of the memory, which is about to be unmapped. */
   detach(): void {
+    this.board.detach();
     this.#words = new Int32Array(CONTROL_WORDS);
     this.#numbers = new Float64Array(0);
     this.#bytes = new Uint8Array(0);
@@ -180,21 +169,6 @@ export class HostRing {
     const { chunk: op } = RING_OP;
     this.#push(PHASE.message, { op, ticket, definition: 0, buffers: index, at, length: bytes.length });
     return true;
-  }
-
-  /** Whether this task, if it runs, has looked at its signal. */
-  hasLooked(ticket: number): boolean {
-    return load(this.#words, CONTROL.looked) >>> 0 === ticket;
-  }
-
-  /** Tells a running task something. The count comes last: by then all else is written. */
-  tell(ticket: number, kind: number, text: Uint8Array): void {
-    const words = this.#words;
-    this.#bytes.set(text, this.#layout.input);
-    words[CONTROL.toldKind] = kind;
-    words[CONTROL.toldTicket] = ticket;
-    words[CONTROL.toldLength] = text.length;
-    store(words, CONTROL.told, (load(words, CONTROL.told) + 1) | 0);
   }
 
   withdraw(ticket: number): boolean {
@@ -402,12 +376,6 @@ export class HostRing {
     this.#arena.release(this.#arenaMarks[last]!);
     this.#tail = tail;
     if (ahead(tail, this.#cursor) > 0) this.#cursor = tail;
-  }
-
-  /** What a task that will never answer was not allowed. */
-  denials(ticket: number): Denial[] {
-    const from = this.#layout.denials;
-    return readDenials(this.#bytes.slice(from, from + DENIALS.most * DENIAL_BYTES), ticket);
   }
 
   /** What is open, and whether it may have run: for the end of the child. */

@@ -11,5 +11,6 @@ export function levelOf(walls: WallReport): string {
     walls.seccomp ? "seccomp" : "",
   ].filter((part) => part !== "");
   const gaps = walls.missing.length === 0 ? "" : `; open: ${walls.missing.join(", ")}`;
-  return (parts.length === 0 ? "no walls" : parts.join(", ")) + gaps;
+  const excess = walls.excess.length === 0 ? "" : `; wider than granted: ${walls.excess.join(", ")}`;
+  return (parts.length === 0 ? "no walls" : parts.join(", ")) + gaps + excess;
 }

@@ -50,6 +50,7 @@ export function planWalls(grant: Grant, landlockVersion: number): WallPlan {
   const openings: Openings = {
     internet: network.isOpen,
     unixSockets,
+    machines: network.hasMachines,
     interfaces,
     attributes: hasAny(write.allow),
     watching: hasAny(read.allow),

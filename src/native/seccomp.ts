@@ -13,6 +13,8 @@ export interface Openings {
   /** TCP and UDP over IPv4 and IPv6. */
   readonly internet: boolean;
   readonly unixSockets: boolean;
+  /** Sockets between virtual machines and their host. */
+  readonly machines: boolean;
   /** Asking the kernel for its network interfaces. */
   readonly interfaces: boolean;
   /** Mode, owner and times of files. */
@@ -26,6 +28,7 @@ export interface Openings {
 export const ALL_CLOSED: Openings = {
   internet: false,
   unixSockets: false,
+  machines: false,
   interfaces: false,
   attributes: false,
   watching: false,
@@ -40,7 +43,7 @@ const CLONE_THREAD = 0x10000;
 /** All flags of clone that make namespaces. */
 const CLONE_NAMESPACES = 0x7e020000;
 const X32_BIT = 0x40000000;
-const UNIX = 1, INET = 2, INET6 = 10, NETLINK = 16;
+const UNIX = 1, INET = 2, INET6 = 10, NETLINK = 16, VSOCK = 40;
 const STREAM = 1, DATAGRAM = 2;
 /** A socket's type without its flags. */
 const TYPE_BITS = 0xf;
@@ -57,7 +60,7 @@ type Test = readonly [argument: number, mask: number, value: number];
 /** The filter as steps: what `assemble` turns into bytes, and what the tests run. */
 export function filterSteps(table: SeccompTable, pid: number, open: Openings = ALL_CLOSED): Step[] {
   const { programs } = open;
-  const network = open.internet || open.unixSockets || open.interfaces;
+  const network = open.internet || open.unixSockets || open.machines || open.interfaces;
   return [
     [LOAD, 0, 0, ARCHITECTURE],
     [EQUAL, 1, 0, table.audit],
@@ -104,6 +107,7 @@ function sockets(open: Openings): Test[][] {
   return [
     ...(open.internet ? inet : []),
     ...(open.unixSockets ? [[[0, ALL_BITS, UNIX]] as Test[]] : []),
+    ...(open.machines ? [[[0, ALL_BITS, VSOCK], [1, TYPE_BITS, STREAM]] as Test[]] : []),
     ...(open.interfaces ? [[[0, ALL_BITS, NETLINK], [2, ALL_BITS, 0]] as Test[]] : []),
   ];
 }

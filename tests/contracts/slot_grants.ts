@@ -235,7 +235,7 @@ const CASES: readonly Case[] = [
   },
   {
     name: "run of some programs",
-    permissions: ({ inside }) => ({ run: ["/usr/bin/head", "sh"], read: [inside] }),
+    permissions: ({ inside }) => ({ run: ["/usr/bin/head", "sh", "/usr/bin/setsid"], read: [inside] }),
     works: {
       "a program": [
         ({ inside }) => {
@@ -285,6 +285,13 @@ const CASES: readonly Case[] = [
           if (code !== 0) throw new Error("EACCES");
         },
         landlock,
+      ],
+      "kernel only: to leave the group": [
+        () => {
+          const { code } = new Deno.Command("/usr/bin/setsid", { args: ["sh", "-c", "exit 0"] }).outputSync();
+          if (code !== 0) throw new Error("EPERM");
+        },
+        seccomp,
       ],
       "kernel only: signals, by the program": [
         ({ host }) => {

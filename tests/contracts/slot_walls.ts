@@ -125,6 +125,8 @@ export function wallSuite({ name, command, ignore = false, isCompiled = false }:
           worker.onmessage = (event) => done(event.data);
         }), inner);
       assert.equal(doors, "undefined,undefined");
+      const bindings = () => typeof Reflect.get(Reflect.get(globalThis, "process"), "binding");
+      assert.equal(host.call(bindings), "undefined");
       assert.equal(host.call(() => typeof Reflect.get(Deno, Reflect.get(Deno, "internal"))), "undefined");
     },
   });

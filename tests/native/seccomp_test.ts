@@ -7,6 +7,7 @@ const PID = 4711;
 const ALL_OPEN: Openings = {
   internet: true,
   unixSockets: true,
+  machines: true,
   interfaces: true,
   attributes: true,
   watching: true,
@@ -81,7 +82,8 @@ for (const [name, table] of Object.entries({ X86_64, AARCH64 })) {
     }
     assert.deepEqual([unix(1, 1, 0), internet(1, 1, 0), asks(1, 1, 0)], [ALLOW, EPERM, EPERM]);
     assert.deepEqual([asks(16, 3, 0), asks(16, 3, 15), internet(16, 3, 0)], [ALLOW, EPERM, EPERM]);
-    for (const family of [17, 40, 38]) assert.equal(of(ALL_OPEN)(family, 1, 0), EPERM);
+    assert.deepEqual([of({ machines: true })(40, 1, 0), internet(40, 1, 0)], [ALLOW, EPERM]);
+    for (const family of [17, 43, 38]) assert.equal(of(ALL_OPEN)(family, 1, 0), EPERM);
   });
 
   Deno.test(`the filter of ${name} lets no flag connect on the way`, () => {
