@@ -9,7 +9,7 @@ import { newKey, newNonce } from "../base/ids.ts";
 import type { Logger } from "../base/log.ts";
 import type { ParentHeader, Session } from "../protocol/frames.ts";
 import { createMac, type Mac } from "../protocol/mac.ts";
-import type { ClientAnnouncement } from "../protocol/messages.ts";
+import type { Cap } from "../protocol/policy.ts";
 import { loadPacker, type Packer } from "../protocol/packers.ts";
 import { localUrl } from "../wire/bind_interface.ts";
 import { Context } from "../wire/context.ts";
@@ -17,6 +17,7 @@ import { AsyncPoller } from "../wire/poll.ts";
 import { Cancels } from "./cancels.ts";
 import { type Claim, claimProfile } from "./claim.ts";
 import { beforeExit, guarded } from "./guard.ts";
+import { capField, guardSockets } from "./gate.ts";
 import { bindHub, type HubSockets } from "./hub_sockets.ts";
 import { Intake } from "./intake.ts";
 import { Ledger } from "./ledger.ts";
@@ -30,7 +31,7 @@ import { Queries } from "./queries.ts";
 import type { RecordStore } from "./records.ts";
 import { logRefusals } from "./refusals.ts";
 import type { Engine } from "./registry.ts";
-import { RequestDoor } from "./request_door.ts";
+import { RequestDoor, type Visitor } from "./request_door.ts";
 import { RequestError } from "./request_error.ts";
 import { Resubmitter } from "./resubmit.ts";
 import { SchedulerLink, type SchedulerPorts } from "./scheduler_link.ts";
@@ -111,6 +112,7 @@ class RunningHub implements Hub {
       this.#stack.defer(() => void this.#store.close());
       this.#context = this.#stack.use(Context.open());
       this.#poller = new AsyncPoller(this.#context);
+      if (options.policy && options.curve) guardSockets(this.#context, this.#poller, options.policy);
       this.#sockets = bindHub(this.#context, options, this.#files.oldConnections);
       this.#presence = this.#makePresence();
       this.#peers = this.#makePeers();
@@ -206,7 +208,7 @@ class RunningHub implements Hub {
       core: {
         startedAt: this.#startedAt,
         connectionInfo: () => this.#files.engineInfo ?? {},
-        extension: { version: 1, nonce: this.#nonceText },
+        extension: { version: 1, nonce: this.#nonceText, ...capField(this.#options.policy) },
       },
       sockets: this.#sockets.all,
       log: this.#log,
@@ -260,8 +262,9 @@ class RunningHub implements Hub {
       queries,
       log: this.#log,
       step: (event) => this.#presence.step(event),
-      welcome: (announcement) => this.#welcome(announcement),
-      resubmit: (msgIds) => this.#resubmit(msgIds),
+      welcome: (visitor) => this.#welcome(visitor),
+      policy: this.#options.policy ?? null,
+      resubmit: (msgIds, cap) => this.#resubmit(msgIds, cap),
       cancel: (msgIds, by) => this.#cancels.cancel(msgIds, by),
       status: () => this.status(),
       settled: () => this.#link.settled(),
@@ -352,21 +355,24 @@ class RunningHub implements Hub {
     this.#sockets.all.notification.send(this.#session.message(type, content));
   }
 
-  async #welcome(announcement: ClientAnnouncement | undefined): Promise<Readonly<Record<string, unknown>>> {
+  async #welcome({ announcement, session, key }: Visitor): Promise<Readonly<Record<string, unknown>>> {
     // First what may take time: the engines are told as they are when the reply leaves.
     const client = announcement &&
       await this.#store.clients.index(announcement.session, announcement.pid, announcement.username);
     this.#clients++;
     const engines = [...this.#presence.registry.engines];
     const content = welcomeContent(engines);
-    if (client === undefined || announcement === undefined) return content;
-    const { session, pid } = announcement;
-    this.#link.tell({ kind: "client_known", client, session, pid });
+    if (client === undefined || announcement === undefined) {
+      this.#link.tell({ kind: "client_known", session, key });
+      return content;
+    }
+    const { pid } = announcement;
+    this.#link.tell({ kind: "client_known", client, session: announcement.session, pid, key });
     const ours = engines.filter((engine) => engine.ours !== null).map((engine) => engine.id);
     return { ...content, tsparallel: { version: 1, client, nonce: this.#nonceText, engines: ours } };
   }
 
-  #resubmit(msgIds: readonly string[]): Promise<Record<string, string>> {
+  #resubmit(msgIds: readonly string[], cap: Cap | null): Promise<Record<string, string>> {
     if (!this.#ports) throw new RequestError("RuntimeError", "the schedulers are not ready");
     const { scheme = "leastload" } = this.#options;
     if (scheme === "none") {
@@ -384,10 +390,10 @@ class RunningHub implements Hub {
       store: this.#store,
       ledger: this.#ledger,
       url: localUrl(this.#sockets.clientInterface, this.#ports.client.task),
-      serverKey: this.#options.curve?.publicKey,
+      curve: this.#options.curve ?? null,
       takesGroups: scheme !== "pure",
     });
-    return this.#resubmitter.resubmit(msgIds);
+    return this.#resubmitter.resubmit(msgIds, cap);
   }
 
   #onShutdown(request: ParentHeader): void {

@@ -28,7 +28,9 @@ export function schedulerSetup(
   const client = { ...ports?.client, ...oldPorts?.client };
   const engine = { ...ports?.engine, ...oldPorts?.engine };
   const curveSecretKey = options.curve?.secretKey ?? null;
-  const common = { nonce, key, curveSecretKey, scheme, hwm, packer, broadcastDepth };
+  const policy = options.policy?.toJson() ?? null;
+  const curvePublicKey = options.curve?.publicKey ?? "";
+  const common = { nonce, key, curveSecretKey, scheme, hwm, packer, broadcastDepth, policy, curvePublicKey };
   return { clientInterface, engineInterface, ports: { client, engine }, ...common };
 }
 
