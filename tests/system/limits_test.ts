@@ -226,3 +226,25 @@ Deno.test("what a task was not allowed to do is told with its end", async () => 
   const [act] = end["denied"] as { permission: string; value: string; times: number }[];
   assert.deepEqual([act?.permission, act?.value, act?.times], ["read", "/etc/hostname", 1]);
 });
+
+Deno.test("a process that is stopped is hit by its limits, and by a cancel, as any other", async () => {
+  await using run = await Run.start({ n: 1 });
+  const engine = run.client[0]!;
+  const act = () => {
+    console.log(Deno.pid);
+    for (;;);
+  };
+  const stopped = async (task: { readonly metadata: { readonly stdout: string } }) => {
+    const text = await eventually(() => task.metadata.stdout, (text) => text.endsWith("\n"), "it has begun");
+    Deno.kill(Number(text), "SIGSTOP");
+  };
+  const limited = engine.with({ limits: { runTimeoutMs: 1500 } }).apply(act);
+  await stopped(limited);
+  const error = await errorOf(limited);
+  assert(error instanceof LimitExceeded && error.limit === "run time", String(error));
+  const cancelled = engine.apply(act);
+  await stopped(cancelled);
+  cancelled.cancel();
+  assert.equal((await errorOf(cancelled) as Error).name, "TaskCancelled");
+  assert.equal(await engine.apply((x: number) => x + 1, 1), 2);
+});
