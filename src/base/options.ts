@@ -122,6 +122,14 @@ export function texts(unit: string, help: string): Option<readonly string[]> {
   return { default: [], help, unit, isRepeatable: true, read: readTexts };
 }
 
+/** An object, as a profile has it; as a flag or in the environment the path of a file that holds it. */
+export type DataOrPath = string | Readonly<Record<string, unknown>>;
+
+/** An object of its own in a profile; as a flag or in the environment the path of a JSON file (with comments). */
+export function dataOrNone(help: string): Option<DataOrPath | null> {
+  return { default: null, help, unit: "path", read: readData };
+}
+
 /** Where the values of a table may come from, weakest last. Names that the table lacks are ignored except in the profile. */
 export interface OptionSources {
   readonly flags?: Readonly<Record<string, unknown>> | undefined;
@@ -276,6 +284,14 @@ function readTexts(value: unknown, name: string): readonly string[] {
   if (typeof value === "string") return value.split(" ").filter((word) => word !== "");
   if (Array.isArray(value)) return value.map((word) => readText(word, name));
   throw new OptionError(`Cannot use ${show(value)} for "${name}": it takes a list of texts`);
+}
+
+function readData(value: unknown, name: string): DataOrPath | null {
+  if (value === null || (typeof value === "string" && value !== "")) return value;
+  if (typeof value === "object" && !Array.isArray(value)) return { ...value };
+  throw new OptionError(
+    `Cannot use ${show(value)} for "${name}": it takes an object or the path of a JSON file`,
+  );
 }
 
 function readPorts(value: unknown, name: string): readonly number[] {

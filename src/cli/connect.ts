@@ -21,7 +21,7 @@ export async function connect(
   given: { readonly flags: Flags; readonly signal: AbortSignal },
 ): Promise<Client> {
   const { flags, signal } = given;
-  const { connectTimeoutMs } = tableValues(CLIENT_OPTIONS, { flags, run, section: "client" });
+  const { connectTimeoutMs, curveKeyFile } = tableValues(CLIENT_OPTIONS, { flags, run, section: "client" });
   await refuseDeadController(run);
   const { Client } = await import("../client/client.ts");
   try {
@@ -29,6 +29,9 @@ export async function connect(
       profileDir: run.dir,
       clusterId: run.clusterId,
       timeoutMs: connectTimeoutMs,
+      curveSecretKey: curveKeyFile === null
+        ? undefined
+        : (await import("../wire/curve_keys.ts")).readCurveKeys(curveKeyFile, "--curve-key-file").secretKey,
       signal,
     });
   } catch (error) {

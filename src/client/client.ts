@@ -32,6 +32,11 @@ export interface ConnectOptions extends ClusterPlace {
   readonly username?: string | undefined;
   /** Most bytes of large results under way at once. Default 4 GiB. */
   readonly maxResultBytes?: number | undefined;
+  /**
+   * The secret key of this client's CURVE pair in Z85, by which a controller that has a policy knows it. Default: IPP_CURVE_SECRETKEY of the
+   * environment, else a new pair, which only a controller that asks for none in particular takes.
+   */
+  readonly curveSecretKey?: string | undefined;
   /** Sockets; default: libzmq under Deno. */
   readonly transport?: Transport | undefined;
 }
@@ -55,9 +60,14 @@ export class Client {
   static async connect(options: ConnectOptions = {}): Promise<Client> {
     const info = await findConnection(options);
     const transport = options.transport ?? (await import("./deno_transport.ts")).denoTransport();
-    const { timeoutMs = TIMEOUT_MS, username = "tsparallel", maxResultBytes = MAX_RESULT_BYTES, signal } =
-      options;
-    const open = { timeoutMs, username, pid: undefined, maxResultBytes, signal };
+    const {
+      timeoutMs = TIMEOUT_MS,
+      username = "tsparallel",
+      maxResultBytes = MAX_RESULT_BYTES,
+      signal,
+      curveSecretKey,
+    } = options;
+    const open = { timeoutMs, username, pid: undefined, maxResultBytes, signal, curveSecretKey };
     return indexed(new Client(await Connection.open(info, transport, open)));
   }
 

@@ -31,6 +31,8 @@ export interface ConnectionOptions {
   /** Most bytes of large results under way at once. */
   readonly maxResultBytes: number;
   readonly signal: AbortSignal | undefined;
+  /** Of the client's CURVE pair, Z85. */
+  readonly curveSecretKey: string | undefined;
 }
 
 type Role = "registration" | "notification" | "task" | "mux" | "control" | "iopub";
@@ -50,6 +52,7 @@ export class Connection implements TaskNames {
   /** The hub has said that it ends. */
   wasShutDown = false;
   readonly #transport: Transport;
+  readonly #secretKey: string | undefined;
   readonly #mac: Mac;
   readonly #requests = new Requests();
   readonly #channels = new Map<Role, Channel>();
@@ -70,7 +73,8 @@ export class Connection implements TaskNames {
     this.timeoutMs = options.timeoutMs;
     this.#transport = transport;
     this.#mac = createMac(info.key);
-    const { username, pid, packer } = options;
+    const { username, pid, packer, curveSecretKey } = options;
+    this.#secretKey = curveSecretKey || processEnvironment("IPP_CURVE_SECRETKEY") || undefined;
     this.session = new Session({
       key: info.key,
       username,
@@ -141,6 +145,7 @@ export class Connection implements TaskNames {
       url,
       onMessage,
       serverKey: serverKeyOf(this.info),
+      secretKey: this.#secretKey,
       ...(role === "registration" ? { onRefused: (reason) => this.#stop(new Error(reason)) } : {}),
     });
     this.#channels.set(role, channel);

@@ -2,7 +2,7 @@
  * Sockets of the client under Deno: libzmq through `src/wire`, waited for on the event loop.
  */
 import { Context } from "../wire/context.ts";
-import { curveKeypair } from "../wire/curve.ts";
+import { type CurveKeypair, curveKeypair, curvePublicKey } from "../wire/curve.ts";
 import { HandshakeWatch } from "../wire/handshake.ts";
 import { Incoming } from "../wire/incoming.ts";
 import { AsyncPoller } from "../wire/poll.ts";
@@ -23,6 +23,8 @@ export function denoTransport(): Transport {
 class DenoTransport implements Transport {
   readonly #context = Context.open();
   readonly #poller = new AsyncPoller(this.#context);
+  /** One pair for all sockets: a client is one party. */
+  #keys: CurveKeypair | undefined;
 
   connect(options: ChannelOptions): Channel {
     const socket = this.#context.socket(options.type, {
@@ -30,11 +32,20 @@ class DenoTransport implements Transport {
       sendBufferBytes: SOCKET_BUFFER_BYTES,
       receiveBufferBytes: SOCKET_BUFFER_BYTES,
       ...(options.type === "SUB" ? { subscribe: [""] } : {}),
-      ...(options.serverKey === undefined ? {} : { curve: curveFor(options.serverKey) }),
+      ...(options.serverKey === undefined
+        ? {}
+        : { curve: this.#curve(options.serverKey, options.secretKey) }),
     });
     if (options.onRefused !== undefined) this.#watch(socket, options, options.onRefused);
     socket.connect(options.url);
     return new DenoChannel(socket, this.#poller, options);
+  }
+
+  #curve(serverKey: string, secretKey: string | undefined): CurveOptions {
+    this.#keys ??= secretKey === undefined
+      ? curveKeypair()
+      : { publicKey: curvePublicKey(secretKey), secretKey };
+    return { role: "client", serverKey, ...this.#keys };
   }
 
   #watch(socket: Socket, options: ChannelOptions, onRefused: (reason: string) => void): void {
@@ -88,9 +99,4 @@ function framesOf(incoming: Incoming): Uint8Array[] {
   const frames: Uint8Array[] = [];
   for (let i = 0; i < incoming.count; i++) frames.push(incoming.frame(i));
   return frames;
-}
-
-/** A throw-away pair of keys: the controller asks for none in particular. */
-function curveFor(serverKey: string): CurveOptions {
-  return { role: "client", serverKey, ...curveKeypair() };
 }

@@ -1,11 +1,15 @@
 /**
  * The client's options: how patiently it connects, by flag, environment or profile section `client`.
  */
-import { number, type OptionValues } from "../base/options.ts";
+import { number, type OptionValues, textOrNone } from "../base/options.ts";
 
 /** Name, default, unit or words, help. */
 export const CLIENT_OPTIONS = {
   connectTimeoutMs: number(10_000, { unit: "ms", min: 1 }, "How long to wait for the controller's answer"),
+  curveKeyFile: textOrNone(
+    "path",
+    "This client's own CURVE keys, by which a controller with a policy knows it",
+  ),
 } as const;
 
 /** The client's settings. */

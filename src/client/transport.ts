@@ -16,6 +16,8 @@ export interface ChannelOptions {
   readonly onMessage: MessageHandler;
   /** The controller's CURVE key in Z85, if the cluster uses CURVE. */
   readonly serverKey?: string | undefined;
+  /** The client's own CURVE key in Z85, by which a controller with a policy knows it; without it the transport takes one of its own. */
+  readonly secretKey?: string | undefined;
   /** Told once why the two ends will not come together, where the transport can know it (another key, no encryption). */
   readonly onRefused?: ((reason: string) => void) | undefined;
 }

@@ -7,6 +7,7 @@ import type { HubOptions, HubPorts } from "../hub/options.ts";
 import type { ControllerPlace } from "./controller.ts";
 import { curveKeysOf } from "./curve_keys.ts";
 import type { ControllerOptions } from "./options.ts";
+import { policyOf } from "./policy.ts";
 import { ipcNumbers, portsFrom } from "./port_pools.ts";
 
 /** Longest path that a Unix socket may have, less what is appended to it here. */
@@ -19,6 +20,7 @@ const MAX_IPC_PATH = 100;
 export function hubOptions(options: ControllerOptions & ControllerPlace): HubOptions {
   const { profileDir, clusterId, packer, scheme, hwm, broadcastDepth, durability, restore } = options;
   const clientInterface = interfaceOf("client", options), engineInterface = interfaceOf("engine", options);
+  const curve = curveKeysOf(options);
   return {
     profileDir,
     clusterId,
@@ -40,7 +42,8 @@ export function hubOptions(options: ControllerOptions & ControllerPlace): HubOpt
     restore,
     packer,
     key: keyOf(options),
-    curve: curveKeysOf(options),
+    curve,
+    policy: policyOf(options.policy, curve?.publicKey ?? "", scheme),
     session: options.ident ?? undefined,
     username: options.user ?? undefined,
   };

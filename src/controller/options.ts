@@ -4,6 +4,7 @@
 import {
   alsoFrom,
   choice,
+  dataOrNone,
   flag,
   number,
   numberOrNone,
@@ -89,6 +90,7 @@ export const CONTROLLER_OPTIONS = {
     "IPP_CURVE_SECRETKEY",
   ),
   curvePublicKey: alsoFrom(textOrNone("Z85", "The public key that belongs to it"), "IPP_CURVE_PUBLICKEY"),
+  policy: dataOrNone("What each client may ask for at most, by its CURVE key, and who may be an engine"),
   ident: textOrNone("name", "Session id of the hub's messages; unset: a new one"),
   user: textOrNone("name", "User name in the hub's messages; unset: hub"),
   python: textOrNone("path", "Python that has dask.distributed, for clients' become_dask()"),

@@ -10,8 +10,8 @@ import { kernelInfo } from "./kernel_info.ts";
 export interface ControlActions {
   /** Aborts these of a peer's requests; all that waits if there are none. @param by the scheduler says that somebody stops them in any state */
   abort(msgIds: readonly string[], by?: By): void;
-  /** Empties the namespace, then calls back with what went wrong, or null. */
-  clear(done: (failure: string | null) => void): void;
+  /** Empties the namespace of a peer's session, then calls back with what went wrong, or null. */
+  clear(session: string, done: (failure: string | null) => void): void;
   /** Stops what runs. */
   interrupt(how: string): void;
   /** Publishes the farewell, and ends the engine; or gives it another child, where a front-end wants a restart. */
@@ -58,8 +58,9 @@ export class Control {
         return this.#reply(message, { status: "ok" });
       }
       case "clear_request":
-        return this.#actions.clear((why) =>
-          this.#reply(message, why === null ? { status: "ok" } : failure("EngineError", why))
+        return this.#actions.clear(
+          message.header.session,
+          (why) => this.#reply(message, why === null ? { status: "ok" } : failure("EngineError", why)),
         );
       case "shutdown_request": {
         const { restart } = engineRequest("shutdown_request", content);

@@ -11,7 +11,7 @@ import { createMac } from "../protocol/mac.ts";
 import { loadPacker } from "../protocol/packers.ts";
 import { Context } from "../wire/context.ts";
 import { curveClient } from "../wire/curve.ts";
-import { pairOf } from "../wire/curve_keys.ts";
+import { pairOf, readCurveKeys } from "../wire/curve_keys.ts";
 import type { SocketOptions } from "../wire/options.ts";
 import { SyncPoller } from "../wire/poll.ts";
 import { ClientFunctions } from "./client_functions.ts";
@@ -76,8 +76,11 @@ export async function runEngineHost(
 /** CURVE's keys for all sockets: the controller's, and a pair of its own that is made if none is given. */
 function socketOptionsOf(serverKey: string | null, options: EngineHostOptions, log: Logger): SocketOptions {
   const curve = curveClient(serverKey);
-  const { curveSecretKey = null, curvePublicKey = null } = options;
+  const { curveSecretKey = null, curvePublicKey = null, curveKeyFile = null } = options;
   if (curve === undefined) return {};
+  if (curveKeyFile !== null) {
+    return { curve: { ...curve, ...readCurveKeys(curveKeyFile, "--curve-key-file") } };
+  }
   if (curveSecretKey === null && curvePublicKey !== null) {
     log.warn(
       "A CURVE pair lacks its secret half (--curve-secret-key, IPP_CURVE_SECRETKEY): the engine makes a pair of its own",

@@ -61,7 +61,7 @@ export class FrontEnds {
       iopub,
       replies,
       history,
-      ask: (question, done) => own.question(question, done),
+      ask: (question, session, done) => own.question(question, session, done),
       shutdown: (restart, reply, message) => {
         const actions = message.channel === channel ? parts.actions : this.#actions;
         actions.shutdown(restart, reply, message.header);

@@ -9,7 +9,13 @@ import { ANY, type GroupHeader, KIND, ORIGIN } from "../protocol/groups.ts";
 import type { Mac } from "../protocol/mac.ts";
 
 /** What an engine is sent. */
-const KINDS: ReadonlySet<number> = new Set([KIND.tasks, KIND.cancel, KIND.chunk, KIND.recall]);
+const KINDS: ReadonlySet<number> = new Set([
+  KIND.tasks,
+  KIND.cancel,
+  KIND.chunk,
+  KIND.recall,
+  KIND.notice,
+]);
 
 /** The scheduler's path counts by itself; what schedulers say on the direct path is numbered anew there. */
 const SCHEDULED = -1;
@@ -61,7 +67,7 @@ export class GroupDoor {
       const header = this.#check.open(frame, this.#nonce);
       const why = this.#refusal(header, isScheduled);
       if (why !== null) return this.drop(`${path}, origin ${header.origin}`, why);
-      this.#lastSeq.set(isScheduled ? SCHEDULED : header.origin, header.seq);
+      if (header.kind !== KIND.notice) this.#lastSeq.set(isScheduled ? SCHEDULED : header.origin, header.seq);
       return header;
     } catch (error) {
       return this.drop(path, error instanceof Error ? error.message : String(error));
@@ -72,6 +78,10 @@ export class GroupDoor {
     const { kind, target, origin, seq } = header;
     if (!KINDS.has(kind)) return `a group of kind ${kind}, which engines do not take`;
     if (target !== this.#id && target !== ANY) return `a group for engine ${target}`;
+    // The scheduler says on any way what a client may do, and it says the same each time.
+    if (kind === KIND.notice) {
+      return origin === ORIGIN.scheduler ? null : "a notice that is not the scheduler's";
+    }
     const isRight = isScheduled
       ? origin === ORIGIN.scheduler
       : origin < ORIGIN.engineBit || (origin === ORIGIN.scheduler && kind === KIND.cancel);

@@ -11,6 +11,7 @@ import { HandshakeWatch } from "../wire/handshake.ts";
 import type { SyncPoller } from "../wire/poll.ts";
 import type { SocketOptions } from "../wire/options.ts";
 import type { Socket } from "../wire/socket.ts";
+import { Caps } from "./caps.ts";
 import type { ClientFunctions } from "./client_functions.ts";
 import { Control, type ControlActions } from "./control.ts";
 import { EngineCore } from "./core.ts";
@@ -81,6 +82,7 @@ export class HostedEngine {
   readonly #peers: PeerRequests;
   readonly #frontEnds: FrontEnds;
   readonly #pieces = new PieceStore();
+  readonly #caps = new Caps();
   readonly #driver: SlotDriver<ChildKey>;
   readonly #control: Control;
   readonly #own: OwnTasks;
@@ -114,7 +116,8 @@ export class HostedEngine {
     this.#iopubSocket = open("PUB");
     this.#registrationSocket = open("DEALER");
     this.#core = new EngineCore(parts.core);
-    this.#own = new OwnTasks(this.#core);
+    const keys = new TaskKeys(parts.grants, this.#caps);
+    this.#own = new OwnTasks(this.#core, keys);
     this.#door = new GroupDoor(mac, this.#log);
     this.#sender = new ResultSender(this.#shellSocket, mac);
     this.#iopub = new IoPub(this.#iopubSocket, session, parts.core.limits.outputLimitBytes);
@@ -163,8 +166,9 @@ export class HostedEngine {
       session,
       door: this.#door,
       core,
-      keys: new TaskKeys(parts.grants),
+      keys,
       functions,
+      caps: this.#caps,
       pieces: this.#pieces,
       sender,
       peers,
@@ -212,7 +216,7 @@ export class HostedEngine {
   /** What control requests of the cluster can do. */
   readonly #actions: ControlActions = {
     abort: (msgIds, by) => msgIds.length === 0 ? this.#own.abortAll() : this.#peers.abort(msgIds, by),
-    clear: (done) => this.#own.clear(done),
+    clear: (session, done) => this.#own.clear(session, done),
     interrupt: (how) => {
       // What has begun by now is told, not stopped.
       this.#driver.look();
@@ -273,11 +277,16 @@ export class HostedEngine {
     this.#registration.tick(now());
   }
 
-  #registered({ id, periodMs, nonce, isAgain }: Registered): void {
+  #registered({ id, periodMs, nonce, isAgain, cap }: Registered): void {
     if (isAgain && !this.#isForgotten && id === this.#id) {
       return this.#log.info("Still registered", { id });
     }
     if (!this.#isForgotten) this.#forget();
+    try {
+      this.#caps.begin(cap);
+    } catch (error) {
+      return this.leave(`Cannot read the cap of this cluster's clients: ${error}`, true);
+    }
     this.#isForgotten = false;
     if (this.#id < 0) this.#connect();
     this.#connectBroadcast(id);

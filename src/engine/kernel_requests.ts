@@ -21,7 +21,7 @@ export interface KernelRequestsParts {
   readonly replies: PeerReplies;
   readonly history: History;
   /** Asks the namespace in its turn; calls back with its answer's bytes, or what went wrong. */
-  readonly ask: (question: Question, done: InternalTask["done"]) => void;
+  readonly ask: (question: Question, session: string, done: InternalTask["done"]) => void;
   /** Old front-ends end a kernel by the shell channel. */
   readonly shutdown: (restart: boolean, reply: Dictionary, message: PeerMessage) => void;
   /** Runs on the event loop; what it throws is logged. */
@@ -122,7 +122,7 @@ export class KernelRequests {
   }
 
   #ask(request: Request, question: Question, then: (answer: LiveNamespace) => void): void {
-    this.#parts.ask(question, (failure, body, large) => {
+    this.#parts.ask(question, request.header.session, (failure, body, large) => {
       if (failure !== null) return this.#fail(request, "EngineError", failure);
       then(body === null ? null : readOrNull(body, large));
     });

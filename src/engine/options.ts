@@ -65,6 +65,10 @@ export const ENGINE_OPTIONS = {
     { unit: "beats", max: 1_000_000 },
     "Heartbeats of the controller that may stay away before the engine ends; 0: any number",
   ),
+  curveKeyFile: textOrNone(
+    "path",
+    "This engine's own CURVE keys, by which a controller with a policy knows it",
+  ),
   curveServerKey: alsoFrom(
     textOrNone("Z85", "The controller's CURVE key, where its file names none"),
     "IPP_CURVE_SERVERKEY",

@@ -6,11 +6,13 @@ import { now } from "../base/clock.ts";
 import { emptyTask, INLINE_BODY_BYTES, OP } from "../protocol/groups.ts";
 import { encodeValue } from "../protocol/values.ts";
 import type { EngineCore } from "./core.ts";
+import type { ChildKey } from "./grants.ts";
 import type { PeerApply } from "./peer_apply.ts";
 import { isExit, PEER_CLIENT, type PeerExecute } from "./peer_requests.ts";
 import { piecesOf } from "./piece_store.ts";
 import type { Question } from "./reflection.ts";
 import { RING_OP } from "./ring.ts";
+import type { TaskKeys } from "./task_keys.ts";
 
 /** A task of the engine's own, behind a control request. */
 export interface InternalTask {
@@ -23,11 +25,13 @@ export interface InternalTask {
 const INTERNAL_CLIENT = PEER_CLIENT - 1;
 
 export class OwnTasks {
-  readonly #core: EngineCore;
+  readonly #core: EngineCore<ChildKey>;
+  readonly #keys: TaskKeys;
   #last = 0;
 
-  constructor(core: EngineCore) {
+  constructor(core: EngineCore<ChildKey>, keys: TaskKeys) {
     this.#core = core;
+    this.#keys = keys;
   }
 
   /** Puts a peer's cell into the queue; false if that is full. */
@@ -35,25 +39,26 @@ export class OwnTasks {
     const { silent, n, storesHistory: counts, expressions } = request;
     const code = isExit(request) ? "" : request.code;
     const cell = { code, silent, peer: { counts, expressions } };
-    return this.#add(OP.execute, cell, n, request, request.stopOnError && !silent);
+    return this.#add(OP.execute, cell, n, request, request.header.session, request.stopOnError && !silent);
   }
 
-  /** Asks the namespace something, in its turn. */
-  question(question: Question, done: InternalTask["done"]): void {
+  /** Asks a peer's namespace something, in its turn. */
+  question(question: Question, session: string, done: InternalTask["done"]): void {
     this.#last = (this.#last + 1) >>> 0;
-    if (this.#add(RING_OP.question, question, this.#last, { kind: "internal", done }, false)) return;
+    const internal = { kind: "internal", done } as const;
+    if (this.#add(RING_OP.question, question, this.#last, internal, session, false)) return;
     done("The engine's queue is full", null, []);
   }
 
   /** Puts a peer's apply into the queue; false if it is full. */
   apply(request: PeerApply): boolean {
-    return this.#add(RING_OP.python, request.buffers, request.n, request, false);
+    return this.#add(RING_OP.python, request.buffers, request.n, request, request.header.session, false);
   }
 
-  /** Empties the namespace, in its turn. */
-  clear(done: InternalTask["done"]): void {
+  /** Empties a peer's namespace, in its turn. */
+  clear(session: string, done: InternalTask["done"]): void {
     this.#last = (this.#last + 1) >>> 0;
-    if (!this.#add(OP.clear, null, this.#last, { kind: "internal", done }, false)) {
+    if (!this.#add(OP.clear, null, this.#last, { kind: "internal", done }, session, false)) {
       done("The engine's queue is full", null, []);
     }
   }
@@ -63,6 +68,7 @@ export class OwnTasks {
     value: unknown,
     n: number,
     peer: PeerExecute | PeerApply | InternalTask,
+    session: string,
     isAlone: boolean,
   ): boolean {
     const { body, buffers } = fitting(value);
@@ -79,7 +85,7 @@ export class OwnTasks {
     };
     const pieces = buffers.flatMap((buffer, index) => piecesOf(buffer, index));
     const rare = { limits: null, submitted: record.submitted, pieces, isAlone, peer };
-    const ticket = this.#core.add(record, frame, 0, false, 0, rare);
+    const ticket = this.#core.add(record, frame, 0, false, 0, rare, this.#keys.ofPeer(session));
     frames.dropIfUnused(frame);
     return ticket !== 0;
   }

@@ -15,6 +15,8 @@ export interface Registered {
   readonly nonce: bigint | null;
   /** The hub knew this engine all the time: everything that it has still counts. */
   readonly isAgain: boolean;
+  /** What clients may ask for at most of whom the scheduler says nothing; undefined: everything. */
+  readonly cap: unknown;
 }
 
 export interface RegistrationEvents {
@@ -180,7 +182,10 @@ function readGrant(content: Dictionary): Registered | null {
   const periodMs = typeof hb_period === "number" && hb_period > 0 ? hb_period : 3000;
   const isAgain = typeof tsparallel === "object" && tsparallel !== null && "again" in tsparallel &&
     tsparallel.again === true;
-  return { id, periodMs, nonce: readNonce(tsparallel), isAgain };
+  const cap = typeof tsparallel === "object" && tsparallel !== null && "cap" in tsparallel
+    ? tsparallel.cap
+    : undefined;
+  return { id, periodMs, nonce: readNonce(tsparallel), isAgain, cap };
 }
 
 function readNonce(extension: unknown): bigint | null {

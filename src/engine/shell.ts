@@ -6,6 +6,7 @@ import { now } from "../base/clock.ts";
 import { readBy } from "../protocol/by.ts";
 import { BadMessage, type Session } from "../protocol/frames.ts";
 import {
+  CAP_DEFINITION,
   emptyTask,
   type GroupHeader,
   INLINE_BODY_BYTES,
@@ -16,6 +17,7 @@ import {
   type TaskRecord,
 } from "../protocol/groups.ts";
 import { Incoming } from "../wire/incoming.ts";
+import type { Caps } from "./caps.ts";
 import type { ClientFunctions } from "./client_functions.ts";
 import type { EngineCore } from "./core.ts";
 import type { Rare, TaskName } from "./core_types.ts";
@@ -34,6 +36,7 @@ export interface ShellParts {
   readonly core: EngineCore<ChildKey>;
   readonly keys: TaskKeys;
   readonly functions: ClientFunctions;
+  readonly caps: Caps;
   readonly pieces: PieceStore;
   readonly sender: ResultSender;
   readonly peers: PeerRequests;
@@ -89,6 +92,8 @@ export class Shell {
         return this.#takeTasks(header, message, at, isScheduled);
       case KIND.cancel:
         return core.step({ kind: "cancel", names: this.#readNames(), at: now() });
+      case KIND.notice:
+        return this.#takeNotice(message.frame(at));
       case KIND.recall:
         if (isScheduled) core.step({ kind: "recall", count: header.window, at: now() });
         return;
@@ -102,6 +107,13 @@ export class Shell {
     const { door, core } = this.#parts;
     if (door.check(frame, false)?.kind !== KIND.cancel) return;
     core.step({ kind: "cancel", names: this.#readNames(), at: now() });
+  }
+
+  /** What a client may ask for at most. */
+  #takeNotice(frame: Uint8Array): void {
+    const { door, caps } = this.#parts;
+    const task = this.#task;
+    if (door.reader.task(task)) caps.take(frame.subarray(task.bodyOffset, task.bodyOffset + task.bodyLength));
   }
 
   #readNames(): TaskName[] {
@@ -152,11 +164,13 @@ export class Shell {
 
   /** @throws Error whose message its client reads */
   #takeTask(task: TaskRecord, bytes: Uint8Array, frame: number, route: Route): void {
-    const { core, functions, keys } = this.#parts;
+    const { core, functions, caps, keys } = this.#parts;
     const { client, op } = task;
     if (op === OP.define) {
       const pieces = this.#piecesOf(task, bytes) ?? [];
       const body = bytes.subarray(task.bodyOffset, task.bodyOffset + task.bodyLength - task.tailLength);
+      // Of its own caps a client says nothing.
+      if (task.definition === CAP_DEFINITION) return route.isScheduled ? caps.take(body) : undefined;
       return functions.set(client, task.definition, body, task.buffers, pieces);
     }
     let definition = 0;

@@ -7,9 +7,9 @@
 import { monotonic, now } from "../base/clock.ts";
 import { newKey, newNonce } from "../base/ids.ts";
 import type { Logger } from "../base/log.ts";
-import { type ParentHeader, Session } from "../protocol/frames.ts";
+import type { ParentHeader, Session } from "../protocol/frames.ts";
 import { createMac, type Mac } from "../protocol/mac.ts";
-import type { ClientAnnouncement } from "../protocol/messages.ts";
+import type { Cap } from "../protocol/policy.ts";
 import { loadPacker, type Packer } from "../protocol/packers.ts";
 import { localUrl } from "../wire/bind_interface.ts";
 import { Context } from "../wire/context.ts";
@@ -17,6 +17,7 @@ import { AsyncPoller } from "../wire/poll.ts";
 import { Cancels } from "./cancels.ts";
 import { type Claim, claimProfile } from "./claim.ts";
 import { beforeExit, guarded } from "./guard.ts";
+import { capField, guardSockets } from "./gate.ts";
 import { bindHub, type HubSockets } from "./hub_sockets.ts";
 import { Intake } from "./intake.ts";
 import { Ledger } from "./ledger.ts";
@@ -30,12 +31,12 @@ import { Queries } from "./queries.ts";
 import type { RecordStore } from "./records.ts";
 import { logRefusals } from "./refusals.ts";
 import type { Engine } from "./registry.ts";
-import { RequestDoor } from "./request_door.ts";
+import { RequestDoor, type Visitor } from "./request_door.ts";
 import { RequestError } from "./request_error.ts";
 import { Resubmitter } from "./resubmit.ts";
 import { SchedulerLink, type SchedulerPorts } from "./scheduler_link.ts";
-import { engineNews, schedulerSetup, welcomeContent } from "./told.ts";
-import { engineStatus, type HubStatus } from "./status.ts";
+import { engineNews, hubSession, schedulerSetup, welcomeContent } from "./told.ts";
+import { engineStatuses, type HubStatus } from "./status.ts";
 
 /** A running hub. */
 export interface Hub extends AsyncDisposable {
@@ -106,11 +107,12 @@ class RunningHub implements Hub {
       this.#files = this.#prepareFiles();
       this.#key = options.key ?? this.#files.oldKey ?? newKey();
       this.#mac = createMac(this.#key);
-      this.#session = this.#makeSession(packer);
+      this.#session = hubSession(options, { key: this.#key, mac: this.#mac, packer });
       this.#store = openRecords(options, { engineOf: (client, n) => this.#engineOf(client, n) }, log);
       this.#stack.defer(() => void this.#store.close());
       this.#context = this.#stack.use(Context.open());
       this.#poller = new AsyncPoller(this.#context);
+      if (options.policy && options.curve) guardSockets(this.#context, this.#poller, options.policy);
       this.#sockets = bindHub(this.#context, options, this.#files.oldConnections);
       this.#presence = this.#makePresence();
       this.#peers = this.#makePeers();
@@ -142,9 +144,7 @@ class RunningHub implements Hub {
 
   status(): HubStatus {
     const { registry } = this.#presence;
-    const engines = [...registry.engines].map((engine) =>
-      engineStatus(engine, this.#ledger.numbers(engine.id))
-    );
+    const engines = engineStatuses(registry, this.#ledger);
     const { unassigned, open, finished } = this.#ledger;
     const refusal = this.#intake.refusal;
     return {
@@ -194,12 +194,6 @@ class RunningHub implements Hub {
     return files;
   }
 
-  #makeSession(packer: Packer): Session {
-    const { session, username = "hub" } = this.#options;
-    const own = session === undefined ? {} : { session };
-    return new Session({ key: this.#key, mac: this.#mac, username, pid: Deno.pid, packer, ...own });
-  }
-
   /** The uuid of the engine that has an open task. */
   #engineOf(client: number, n: number): string | null {
     const engine = this.#ledger.group(client, n)?.engine;
@@ -214,7 +208,7 @@ class RunningHub implements Hub {
       core: {
         startedAt: this.#startedAt,
         connectionInfo: () => this.#files.engineInfo ?? {},
-        extension: { version: 1, nonce: this.#nonceText },
+        extension: { version: 1, nonce: this.#nonceText, ...capField(this.#options.policy) },
       },
       sockets: this.#sockets.all,
       log: this.#log,
@@ -268,8 +262,9 @@ class RunningHub implements Hub {
       queries,
       log: this.#log,
       step: (event) => this.#presence.step(event),
-      welcome: (announcement) => this.#welcome(announcement),
-      resubmit: (msgIds) => this.#resubmit(msgIds),
+      welcome: (visitor) => this.#welcome(visitor),
+      policy: this.#options.policy ?? null,
+      resubmit: (msgIds, cap) => this.#resubmit(msgIds, cap),
       cancel: (msgIds, by) => this.#cancels.cancel(msgIds, by),
       status: () => this.status(),
       settled: () => this.#link.settled(),
@@ -360,21 +355,24 @@ class RunningHub implements Hub {
     this.#sockets.all.notification.send(this.#session.message(type, content));
   }
 
-  async #welcome(announcement: ClientAnnouncement | undefined): Promise<Readonly<Record<string, unknown>>> {
+  async #welcome({ announcement, session, key }: Visitor): Promise<Readonly<Record<string, unknown>>> {
     // First what may take time: the engines are told as they are when the reply leaves.
     const client = announcement &&
       await this.#store.clients.index(announcement.session, announcement.pid, announcement.username);
     this.#clients++;
     const engines = [...this.#presence.registry.engines];
     const content = welcomeContent(engines);
-    if (client === undefined || announcement === undefined) return content;
-    const { session, pid } = announcement;
-    this.#link.tell({ kind: "client_known", client, session, pid });
+    if (client === undefined || announcement === undefined) {
+      this.#link.tell({ kind: "client_known", session, key });
+      return content;
+    }
+    const { pid } = announcement;
+    this.#link.tell({ kind: "client_known", client, session: announcement.session, pid, key });
     const ours = engines.filter((engine) => engine.ours !== null).map((engine) => engine.id);
     return { ...content, tsparallel: { version: 1, client, nonce: this.#nonceText, engines: ours } };
   }
 
-  #resubmit(msgIds: readonly string[]): Promise<Record<string, string>> {
+  #resubmit(msgIds: readonly string[], cap: Cap | null): Promise<Record<string, string>> {
     if (!this.#ports) throw new RequestError("RuntimeError", "the schedulers are not ready");
     const { scheme = "leastload" } = this.#options;
     if (scheme === "none") {
@@ -392,10 +390,10 @@ class RunningHub implements Hub {
       store: this.#store,
       ledger: this.#ledger,
       url: localUrl(this.#sockets.clientInterface, this.#ports.client.task),
-      serverKey: this.#options.curve?.publicKey,
+      curve: this.#options.curve ?? null,
       takesGroups: scheme !== "pure",
     });
-    return this.#resubmitter.resubmit(msgIds);
+    return this.#resubmitter.resubmit(msgIds, cap);
   }
 
   #onShutdown(request: ParentHeader): void {

@@ -3,6 +3,7 @@
 import { bindInterface } from "../wire/bind_interface.ts";
 import type { Context } from "../wire/context.ts";
 import type { Socket, SocketOptions, SocketType } from "../wire/socket.ts";
+import type { Side } from "../protocol/policy.ts";
 import { HUB_BOUNDS, type HubOptions } from "./options.ts";
 
 export interface HubSockets {
@@ -34,6 +35,7 @@ export function bindHub(context: Context, options: HubOptions, old: OldConnectio
   const clientInterface = old.clientInterface ?? options.clientInterface ?? "tcp://127.0.0.1";
   const engineInterface = old.engineInterface ?? options.engineInterface ?? clientInterface;
   const wanted = { ...defined(options.ports), ...old.ports };
+  const asks = (side: Side) => options.curve && options.policy ? { zapDomain: side } : {};
   const open = (type: SocketType, more: SocketOptions, base: string, port = 0) => {
     const socket = context.socket(type, {
       lingerMs: HUB_BOUNDS.lingerMs,
@@ -46,11 +48,17 @@ export function bindHub(context: Context, options: HubOptions, old: OldConnectio
   // The one number serves both sides: where only one of them chooses a free one, it goes first.
   const isTcpLast = clientInterface.startsWith("ipc:");
   const [first, second] = isTcpLast ? [engineInterface, clientInterface] : [clientInterface, engineInterface];
-  const registration = open("ROUTER", { handover: true }, first, wanted.registration);
+  const registration = open("ROUTER", { handover: true, ...asks("both") }, first, wanted.registration);
   if (!covers(first, second)) bindInterface(registration.socket, second, registration.port);
-  const notification = open("PUB", { sendHwm: NOTIFICATION_HWM }, clientInterface, wanted.notification);
-  const hbPing = open("XPUB", { verbose: true }, engineInterface, wanted.hbPing);
-  const hbPong = open("ROUTER", { handover: true, maxMessageBytes: 1 << 16 }, engineInterface, wanted.hbPong);
+  const notification = open(
+    "PUB",
+    { sendHwm: NOTIFICATION_HWM, ...asks("client") },
+    clientInterface,
+    wanted.notification,
+  );
+  const hbPing = open("XPUB", { verbose: true, ...asks("engine") }, engineInterface, wanted.hbPing);
+  const pong = { handover: true, maxMessageBytes: 1 << 16, ...asks("engine") };
+  const hbPong = open("ROUTER", pong, engineInterface, wanted.hbPong);
   return {
     all: {
       registration: registration.socket,

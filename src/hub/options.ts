@@ -3,6 +3,8 @@
  * to change are here as constants.
  */
 
+import type { Policy } from "../protocol/policy.ts";
+
 /** Port numbers that are wanted; 0 or absent takes any free one. */
 export interface HubPorts {
   readonly registration?: number | undefined;
@@ -78,6 +80,8 @@ export interface HubOptions {
   readonly recordBytes?: number | undefined;
   /** Keys of all public sockets; default none: what is sent is signed, but not secret. */
   readonly curve?: HubCurve | null | undefined;
+  /** What clients may ask for at most, and who may be an engine; default: anybody anything. */
+  readonly policy?: Policy | null | undefined;
   /** Take back the engines of the run before: implies what `reuse` does. Default false. */
   readonly restore?: boolean | undefined;
   /** Session id and user name of the hub's own messages. */

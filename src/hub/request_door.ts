@@ -14,6 +14,8 @@ import type {
   HubRequestType,
 } from "../protocol/messages.ts";
 import { replyType } from "../protocol/messages.ts";
+import { KeyBook } from "../protocol/key_book.ts";
+import type { Cap, Policy } from "../protocol/policy.ts";
 import { hubRequest, isHubRequest, ShapeError } from "../protocol/shapes.ts";
 import { type Offer, readOffer } from "../protocol/task_asks.ts";
 import type { Socket } from "../wire/socket.ts";
@@ -35,8 +37,11 @@ export interface DoorParts {
   /** Hands an event to the core. */
   step(event: HubEvent): void;
   /** Engines by id and uuid; for a client of ours its index and what else it is told. */
-  welcome(announcement: ClientAnnouncement | undefined): Promise<Readonly<Record<string, unknown>>>;
-  resubmit(msgIds: readonly string[]): Promise<Record<string, string>>;
+  welcome(visitor: Visitor): Promise<Readonly<Record<string, unknown>>>;
+  /** Who may ask for what; null: anybody for anything. */
+  readonly policy: Policy | null;
+  /** @param cap what who asks may have at most; null: everything */
+  resubmit(msgIds: readonly string[], cap: Cap | null): Promise<Record<string, string>>;
   /** A word for each. */
   cancel(msgIds: readonly string[], by: By): Promise<Record<string, string>>;
   status(): HubStatus;
@@ -50,11 +55,23 @@ export interface DoorParts {
   onChange(): void;
 }
 
+/** Who asks to be told who is there. */
+export interface Visitor {
+  /** Of a client of ours. */
+  readonly announcement: ClientAnnouncement | undefined;
+  /** The session of its messages. */
+  readonly session: string;
+  /** Its CURVE key, "" where nobody has one. */
+  readonly key: string;
+}
+
 const decoder = new TextDecoder();
 
+/** Who asks a question: the header of it, and the CURVE key that it came by. */
+type Asker = Message["header"] & { readonly key: string };
 type Handler<Type extends HubRequestType> = (
   content: HubRequests[Type],
-  header: Message["header"],
+  from: Asker,
 ) => Later<Answer>;
 type Questions = Exclude<
   HubRequestType,
@@ -85,6 +102,8 @@ export class RequestDoor {
   readonly #parts: DoorParts;
   readonly #handlers: { readonly [Type in Questions]: Handler<Type> };
   readonly #turns = new RequestTurns(HUB_BOUNDS.maxOpenRequests);
+  /** Whose session is whose: a session is a client's name, and its tasks' place. */
+  readonly #sessions = new KeyBook<string>();
   readonly #complaints = new Set<string>();
   #dropped = 0;
 
@@ -92,15 +111,17 @@ export class RequestDoor {
     this.#parts = parts;
     const { queries } = parts;
     this.#handlers = {
-      connection_request: async (content) => ({ content: await parts.welcome(content.tsparallel) }),
+      connection_request: async ({ tsparallel }, from) => ({
+        content: await parts.welcome({ announcement: tsparallel, session: from.session, key: from.key }),
+      }),
       queue_request: (content) => queries.queue(content),
       load_request: (content) => queries.load(content),
       result_request: (content) => queries.result(content),
       history_request: () => queries.history(),
       db_request: (content) => queries.db(content),
       purge_request: (content) => queries.purge(content),
-      resubmit_request: async (content) => ({
-        content: { status: "ok", resubmitted: await parts.resubmit(content.msg_ids) },
+      resubmit_request: async (content, { key }) => ({
+        content: { status: "ok", resubmitted: await parts.resubmit(content.msg_ids, this.#capOf(key)) },
       }),
       cancel_request: async ({ msg_ids, who, why }, { username, session }) => {
         const by = byOf(who ?? `${username}, session ${session}`, why);
@@ -169,6 +190,7 @@ export class RequestDoor {
     const { parts, type } = { parts: this.#parts, type: message.header.msg_type };
     if (type === "status_request") return this.#status(rid, message);
     if (!isHubRequest(type)) throw keyError(`Bad Message Type: ${quoted(type)}`);
+    this.#checkPolicy(type, message);
     switch (type) {
       case "registration_request":
         return this.#register(rid, message);
@@ -185,13 +207,36 @@ export class RequestDoor {
     }
   }
 
+  #capOf(key: string): Cap | null {
+    const cap = this.#parts.policy?.capOf(key) ?? null;
+    return cap === null || cap.isAll ? null : cap;
+  }
+
+  /** Engines ask for nothing, and who is capped starts no programs beside the hub. */
+  #checkPolicy(type: HubRequestType, { header, content }: Message): void {
+    const { policy, socket } = this.#parts;
+    if (policy === null || type === "registration_request" || type === "unregistration_request") return;
+    const cap = policy.capOf(socket.sender);
+    if (cap === null) throw new RequestError("PermissionError", NO_CLIENT);
+    const announced = type === "connection_request"
+      ? hubRequest(type, content).tsparallel?.session
+      : undefined;
+    for (const session of [header.session, announced ?? header.session]) {
+      if (!this.#sessions.claim(session, socket.sender)) {
+        throw new RequestError("PermissionError", `Cannot answer: session "${session}" is another client's`);
+      }
+    }
+    if (!cap.isAll && type === "become_dask_request") throw new RequestError("PermissionError", NO_DASK);
+  }
+
   /** A question whose answer may take a while; one party's answers leave in the order of its questions. */
   #question<Type extends Questions>(rid: Uint8Array, message: Message, type: Type): void {
     const content = hubRequest(type, message.content);
+    const from = { ...message.header, key: this.#parts.socket.sender };
     this.#turns.take(decoder.decode(rid), async () => {
       try {
         if (ABOUT_TASKS.has(type)) await this.#parts.settled();
-        const answer = await this.#handlers[type](content, message.header);
+        const answer = await this.#handlers[type](content, from);
         await this.#replyLong(rid, message, replyType(type), answer);
         this.#parts.onChange();
       } catch (error) {
@@ -209,6 +254,13 @@ export class RequestDoor {
 
   #register(rid: Uint8Array, message: Message): void {
     const { uuid, id, tsparallel } = hubRequest("registration_request", message.content);
+    if (this.#parts.policy?.isEngine(this.#parts.socket.sender) === false) {
+      return this.tell(
+        rid,
+        "registration_reply",
+        errorContent(new RequestError("PermissionError", NO_ENGINE)),
+      );
+    }
     this.#parts.step({ kind: "registration_requested", at: now(), rid, uuid, id, ours: cardOf(tsparallel) });
   }
 
@@ -254,6 +306,12 @@ export class RequestDoor {
     this.#parts.log.warn("A message is dropped", { peer: JSON.stringify(peer), reason });
   }
 }
+
+const NO_CLIENT = "Cannot answer: the controller's policy lists this CURVE key as an engine's";
+const NO_DASK =
+  "Cannot start dask: its workers run whatever they are given, and the controller's policy caps this client";
+const NO_ENGINE =
+  "Cannot register this engine: the controller's policy does not list its CURVE key among its engines";
 
 async function startDask(dask: DaskPart | undefined, args: Readonly<Record<string, unknown>> = {}) {
   if (dask === undefined) throw new RequestError("RuntimeError", "this hub runs no dask scheduler");

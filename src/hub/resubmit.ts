@@ -9,11 +9,11 @@ import { now } from "../base/clock.ts";
 import type { Session } from "../protocol/frames.ts";
 import { GroupWriter } from "../protocol/group_writer.ts";
 import { ANY, CHUNK_PIECE_BYTES, KIND, MAX_GROUP_BYTES, OP, TASK_FLAG } from "../protocol/groups.ts";
+import { type Cap, Policy } from "../protocol/policy.ts";
 import type { Mac } from "../protocol/mac.ts";
 import { encodeValue } from "../protocol/values.ts";
 import type { Context } from "../wire/context.ts";
 import type { AsyncPoller } from "../wire/poll.ts";
-import { curveClient } from "../wire/curve.ts";
 import type { Socket } from "../wire/socket.ts";
 import type { Ledger } from "./ledger.ts";
 import { isObject } from "./query_match.ts";
@@ -32,8 +32,8 @@ export interface ResubmitParts {
   readonly ledger: Ledger;
   /** Address of the task socket's client side. */
   readonly url: string;
-  /** The public key of that socket, under CURVE. */
-  readonly serverKey?: string | undefined;
+  /** The controller's pair of keys, under CURVE: it is the hub's own as a client too. */
+  readonly curve: { readonly publicKey: string; readonly secretKey: string } | null;
   /** Whether groups are scheduled: libzmq's proxy takes single messages only. */
   readonly takesGroups: boolean;
 }
@@ -57,10 +57,11 @@ export class Resubmitter {
 
   /**
    * Submits tasks again, under new names, whether they have ended or not; all or, if one of them cannot be, none.
+   * @param cap what who asks may have at most; null: everything
    * @returns old msg_ids and their new ones
    * @throws RequestError (KeyError) if there is no record of one, or it lacks what running it again takes
    */
-  async resubmit(msgIds: readonly string[]): Promise<Record<string, string>> {
+  async resubmit(msgIds: readonly string[], cap: Cap | null = null): Promise<Record<string, string>> {
     const { store } = this.#parts;
     const asked = [...new Set(msgIds)];
     const records = await Promise.all(asked.map((msgId) => store.get(msgId)));
@@ -70,10 +71,11 @@ export class Resubmitter {
     // Looked at once: it reads large buffers.
     const tasks = known.map((record) => ({ record, replay: record.replay }));
     for (const { record, replay } of tasks) checkReplayable(record.msgId, replay, this.#parts.takesGroups);
+    checkCap(tasks, cap);
     await this.#open();
     const renamed: Record<string, string> = {};
     for (const { record, replay } of tasks) {
-      renamed[record.msgId] = replay ? this.#resubmitGroup(replay) : this.#resubmitPeer(record);
+      renamed[record.msgId] = replay ? this.#resubmitGroup(replay, cap) : this.#resubmitPeer(record);
     }
     for (const [old, renewed] of Object.entries(renamed)) store.put(old, { resubmitted: renewed });
     return renamed;
@@ -91,8 +93,11 @@ export class Resubmitter {
     this.#client = await store.clients.index(session.session, session.pid, session.username);
     // Two requests may have waited for it.
     if (this.#socket) return;
-    const curve = curveClient(this.#parts.serverKey);
-    const socket = context.socket("DEALER", { lingerMs: 500, ...(curve === undefined ? {} : { curve }) });
+    const { curve } = this.#parts;
+    const own = curve === null
+      ? {}
+      : { curve: { role: "client", serverKey: curve.publicKey, ...keysOf(curve) } as const };
+    const socket = context.socket("DEALER", { lingerMs: 500, ...own });
     socket.connect(url);
     poller.add(socket, () => {
       while (socket.receive() !== undefined);
@@ -128,7 +133,7 @@ export class Resubmitter {
     return header.msg_id;
   }
 
-  #resubmitGroup(replay: GroupReplay): string {
+  #resubmitGroup(replay: GroupReplay, cap: Cap | null): string {
     const { session, ledger, store } = this.#parts;
     const n = session.nextNumber();
     replay.large.forEach((buffer, index) => this.#sendPieces(n, index, buffer));
@@ -136,7 +141,7 @@ export class Resubmitter {
     writer.reset();
     if (!this.#isIntroduced) this.#introduce();
     const definition = replay.op === OP.apply ? this.#define(replay.definition ?? EMPTY) : 0;
-    const tail = keptOptions(replay.tail);
+    const tail = keptOptions(replay.tail, cap);
     const body = new Uint8Array(replay.body.length + tail.length);
     body.set(replay.body);
     body.set(tail, replay.body.length);
@@ -198,6 +203,22 @@ export class Resubmitter {
   }
 }
 
+function keysOf({ publicKey, secretKey }: { publicKey: string; secretKey: string }) {
+  return { publicKey, secretKey };
+}
+
+/** A Python client's task may go to Python's engines, which keep to no cap. @throws RequestError */
+function checkCap(
+  tasks: readonly { readonly record: StoredRecord; readonly replay: GroupReplay | undefined }[],
+  cap: Cap | null,
+): void {
+  const peers = cap === null ? undefined : tasks.find(({ replay }) => replay === undefined);
+  if (peers === undefined) return;
+  const why =
+    `the controller's policy caps this client ("${cap?.name}"), and the task may go to engines that keep to no cap`;
+  throw new RequestError("PermissionError", `task '${peers.record.msgId}' cannot be run again: ${why}`);
+}
+
 /** @throws RequestError naming the task and why it cannot be run again */
 function checkReplayable(msgId: string, replay: GroupReplay | undefined, takesGroups: boolean): void {
   if (!replay) return;
@@ -216,10 +237,9 @@ function obstacle(replay: GroupReplay): string | undefined {
 }
 
 /** What still means something for the hub's own client: dependencies and engines named by id do not. */
-function keptOptions(tail: Uint8Array): Uint8Array {
-  if (tail.length === 0) return EMPTY;
-  const options: unknown = parseJson(decoder.decode(tail));
-  if (!isObject(options)) return EMPTY;
-  const { after: _after, follow: _follow, targets: _targets, ...kept } = options;
+function keptOptions(tail: Uint8Array, cap: Cap | null): Uint8Array {
+  const options: unknown = tail.length === 0 ? {} : parseJson(decoder.decode(tail));
+  const { after: _after, follow: _follow, targets: _targets, ...old } = isObject(options) ? options : {};
+  const kept = cap === null ? old : { ...old, cap: Policy.capText(cap) };
   return Object.keys(kept).length === 0 ? EMPTY : encoder.encode(jsonText(kept));
 }

@@ -1,8 +1,8 @@
 /** The hub's state at a moment, for `tsparallel status` and for the process that houses the hub. */
 
 import { offerParts } from "./engine_notes.ts";
-import type { EngineNumbers } from "./ledger.ts";
-import type { Engine } from "./registry.ts";
+import type { EngineNumbers, Ledger } from "./ledger.ts";
+import type { Engine, Registry } from "./registry.ts";
 import { timeText } from "./times.ts";
 
 /** One registered engine. */
@@ -47,8 +47,13 @@ export interface HubStatus {
   readonly dropped: number;
 }
 
+/** All registered engines. */
+export function engineStatuses(registry: Registry, ledger: Ledger): EngineStatus[] {
+  return [...registry.engines].map((engine) => engineStatus(engine, ledger.numbers(engine.id)));
+}
+
 /** What is told of an engine; a peer's has no card. */
-export function engineStatus({ id, uuid, ours, since }: Engine, numbers: EngineNumbers): EngineStatus {
+function engineStatus({ id, uuid, ours, since }: Engine, numbers: EngineNumbers): EngineStatus {
   return {
     id,
     uuid,

@@ -1,5 +1,8 @@
 /** What the hub tells those who come to it: a scheduler how it is to work, a client who is there. */
 
+import { Session } from "../protocol/frames.ts";
+import type { Mac } from "../protocol/mac.ts";
+import type { Packer } from "../protocol/packers.ts";
 import { offerJson } from "../protocol/task_asks.ts";
 import type { HubSockets } from "./hub_sockets.ts";
 import type { HubOptions } from "./options.ts";
@@ -25,7 +28,9 @@ export function schedulerSetup(
   const client = { ...ports?.client, ...oldPorts?.client };
   const engine = { ...ports?.engine, ...oldPorts?.engine };
   const curveSecretKey = options.curve?.secretKey ?? null;
-  const common = { nonce, key, curveSecretKey, scheme, hwm, packer, broadcastDepth };
+  const policy = options.policy?.toJson() ?? null;
+  const curvePublicKey = options.curve?.publicKey ?? "";
+  const common = { nonce, key, curveSecretKey, scheme, hwm, packer, broadcastDepth, policy, curvePublicKey };
   return { clientInterface, engineInterface, ports: { client, engine }, ...common };
 }
 
@@ -41,4 +46,12 @@ export function welcomeContent(engines: readonly Engine[]) {
 export function engineNews({ id, uuid, ours }: Engine): Readonly<Record<string, unknown>> {
   const permissions = ours === null ? null : offerJson(ours.offer);
   return { kind: "engine_registered", id, uuid, ours: ours !== null, permissions };
+}
+
+/** Who the hub is in its messages. */
+export function hubSession(
+  { session, username = "hub" }: Pick<HubOptions, "session" | "username">,
+  keys: { readonly key: string; readonly mac: Mac; readonly packer: Packer },
+): Session {
+  return new Session({ ...keys, username, pid: Deno.pid, ...(session === undefined ? {} : { session }) });
 }

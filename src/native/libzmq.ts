@@ -31,6 +31,7 @@ const SYMBOLS = {
   zmq_msg_more: { parameters: ["buffer"], result: "i32" },
   zmq_msg_recv: { parameters: ["buffer", "pointer", "i32"], result: "i32" },
   zmq_msg_send: { parameters: ["buffer", "pointer", "i32"], result: "i32" },
+  zmq_msg_gets: { parameters: ["buffer", "buffer"], result: "pointer" },
   zmq_msg_close: { parameters: ["buffer"], result: "i32" },
   zmq_poll: { parameters: ["buffer", "i32", "isize"], result: "i32" },
   poll_async: { name: "zmq_poll", parameters: ["buffer", "i32", "isize"], result: "i32", nonblocking: true },

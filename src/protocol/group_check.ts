@@ -63,6 +63,9 @@ export class GroupCheck {
           checkOwner(client, origin);
         }
         break;
+      case KIND.notice:
+        while (reader.task(this.#task));
+        break;
       case KIND.results:
         while (reader.result(this.#result)) {
           const { status } = this.#result;

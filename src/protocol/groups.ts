@@ -24,7 +24,7 @@ export const KIND = {
   chunk: 7,
   /** Scheduler → hub: these tasks were assigned to engine header.target (CANCEL records name them). */
   assigned: 8,
-  /** Engine → scheduler: header.target forgot (lost) its namespace, or other engine state as JSON body. One TEXT record. */
+  /** Scheduler → engine, on any way: what a client may ask for at most. One TASK record with `CAP_DEFINITION` and a body of JSON. */
   notice: 9,
 } as const;
 
@@ -33,6 +33,9 @@ export const OP = { define: 1, apply: 2, execute: 3, push: 4, pull: 5, clear: 6 
 
 /** How a task ended. */
 export const STATUS = { ok: 0, error: 1, aborted: 2, cancelled: 3, lost: 4 } as const;
+
+/** The definition number under which the scheduler tells what a client may ask for at most; a client's own are below. */
+export const CAP_DEFINITION = 0xffff_ffff;
 
 /** Bits of a task record's flags. */
 export const TASK_FLAG = {

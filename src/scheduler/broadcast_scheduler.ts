@@ -14,8 +14,10 @@ import { Incoming } from "../wire/incoming.ts";
 import type { Socket } from "../wire/socket.ts";
 import { type BroadcastAction, BroadcastCore, type BroadcastTarget, type Outcome } from "./broadcast_core.ts";
 import type { BroadcastTree } from "./broadcast_tree.ts";
+import type { CapNotices } from "./cap_notices.ts";
 import { coalesce } from "./coalesced.ts";
 import type { EarlyAborts } from "./early_aborts.ts";
+import { cappedAway, type Gate, notYours, type Sender } from "./gate.ts";
 import type { HubLink } from "./hub_link.ts";
 import { SCHEDULER_BOUNDS } from "./options.ts";
 import { Outbox } from "./outbox.ts";
@@ -37,6 +39,8 @@ export interface BroadcastParts {
   readonly tree: BroadcastTree;
   readonly link: HubLink;
   readonly door: PeerDoor;
+  readonly gate: Gate;
+  readonly notices: CapNotices;
   readonly early: EarlyAborts;
   /** What to say to a request that names no engines. */
   readonly noTargets: string;
@@ -47,6 +51,7 @@ interface Request {
   readonly idents: readonly Uint8Array[];
   readonly header: Header;
   readonly metadata: Dictionary;
+  readonly sender: Sender;
   /** What the client is told behind the one reply for all. */
   readonly later: LaterRefusals;
 }
@@ -67,6 +72,8 @@ interface Together {
 /** Requests whose ids are remembered when they have ended. */
 const MAX_TAKEN = 10_000;
 const encoder = new TextEncoder();
+/** Stands where a client's address is. */
+const NOBODY = new Uint8Array(0);
 const decoder = new TextDecoder();
 
 export class BroadcastScheduler {
@@ -74,6 +81,8 @@ export class BroadcastScheduler {
   readonly #core = new BroadcastCore<Request, Reply>();
   readonly #outboxes: readonly Outbox[];
   readonly #incoming = new Incoming();
+  /** Registered engines of Python's, which keep to no cap. */
+  readonly #free = new Set<string>();
   /** Ids of the last requests. */
   readonly #taken = new Set<string>();
 
@@ -91,11 +100,14 @@ export class BroadcastScheduler {
     return this.#outboxes.some((outbox) => outbox.isWaiting);
   }
 
-  registered(id: number, uuid: string): void {
+  registered(id: number, uuid: string, isOurs: boolean): void {
+    this.#parts.notices.forget(uuid);
+    if (!isOurs) this.#free.add(uuid);
     this.#carryOut(this.#core.step({ kind: "engine_registered", id, uuid }));
   }
 
   unregistered(uuid: string): void {
+    this.#free.delete(uuid);
     for (const outbox of this.#outboxes) outbox.forget(uuid);
     this.#carryOut(this.#core.step({ kind: "engine_unregistered", uuid, at: now() }));
   }
@@ -144,12 +156,25 @@ export class BroadcastScheduler {
     if (this.#core.find(header.msg_id) || this.#taken.has(header.msg_id)) {
       return this.#refuse(message.idents, header, takenId(header.msg_id));
     }
+    const sender = this.#parts.gate.senderOf(incoming);
+    if (sender === null || !this.#parts.gate.mayBe(sender, header.session)) {
+      return this.#refuse(message.idents, header, notYours(header.session));
+    }
     this.#remember(header.msg_id);
     const idents = message.idents.map((ident) => ident.slice());
-    const request = { idents, header, metadata, later: new LaterRefusals() };
+    const request = { idents, header, metadata, sender, later: new LaterRefusals() };
     const targets = readTargets(metadata["targets"]);
-    if (targets === null) return this.#refuseWhole(request);
+    if (targets === null) {
+      return this.#refuse(idents, header, { ename: "ValueError", evalue: this.#parts.noTargets });
+    }
     const isCoalescing = metadata["is_coalescing"] === true;
+    if (sender.cap !== null && targets.some(({ uuid }) => this.#free.has(uuid))) {
+      const refusal = cappedAway(sender);
+      if (isCoalescing) return this.#refuse(idents, header, refusal);
+      // Its client waits for one reply of each engine.
+      for (const target of targets) this.#sendInPlace(request, target, refusal);
+      return;
+    }
     // Copies of others are aborted by their engines, which know the ids that their client named.
     if (isCoalescing && this.#parts.early.take(header.msg_id)) return this.#abortWhole(request, targets);
     const actions = this.#core.step({
@@ -193,10 +218,6 @@ export class BroadcastScheduler {
     }));
     this.#parts.link.forward("inbcast", this.#incoming, [encoder.encode("[]")], 0);
     this.#sendCoalesced({ request, outcomes, last: null, isHeard: true });
-  }
-
-  #refuseWhole({ idents, header }: Request): void {
-    this.#send(idents, header, { status: "error" }, errorContent("ValueError", this.#parts.noTargets));
   }
 
   // ── from engines ───────────────────────────────────────────────────────────────────────────
@@ -254,7 +275,7 @@ export class BroadcastScheduler {
       case "keep":
         return this.#record(action.request, action.uuid);
       case "refuse":
-        return this.#sendInPlace(action.request, action.target, action.why);
+        return this.#sendInPlace(action.request, action.target, lostEngine(action.why));
       case "lose":
         return this.#recordLoss(action.request, action.target, action.why);
       case "coalesce":
@@ -263,7 +284,7 @@ export class BroadcastScheduler {
   }
 
   /** The request that was just read, to each of these engines: signed for each anew, since its id is in the header. */
-  #sendCopies({ idents, header, metadata }: Request, targets: readonly BroadcastTarget[]): void {
+  #sendCopies({ idents, header, metadata, sender }: Request, targets: readonly BroadcastTarget[]): void {
     const { tree, link, door: { session } } = this.#parts;
     const frames = this.#incoming.views();
     const at = findDelimiter(frames);
@@ -279,7 +300,9 @@ export class BroadcastScheduler {
       const pairs = own.map(({ uuid, id }) => [uuid, id]);
       const packed = session.packed({ ...metadata, targets: pairs, original_msg_id: header.msg_id });
       const route = [...tree.above(leaf), ...idents];
-      for (const { uuid } of own) {
+      for (const { uuid, id } of own) {
+        const notice = this.#parts.notices.group(uuid, id, header.session, sender);
+        if (notice !== null) this.#outboxes[leaf]!.send(uuid, [encoder.encode(uuid), NOBODY, notice]);
         const name = session.packed({ ...header, msg_id: copyId(header.msg_id, uuid) });
         const parts = session.signed([name, frames[at + 3]!, packed, frames[at + 5]!]);
         this.#deliver(leaf, uuid, [...route, ...parts], at + 6);
@@ -302,15 +325,19 @@ export class BroadcastScheduler {
   }
 
   #recordLoss(request: Request, target: BroadcastTarget, why: string): void {
-    const frames = this.#errorFrames(request, target, why);
+    const frames = this.#errorFrames(request, target, lostEngine(why));
     this.#parts.link.send("outbcast", [request.idents[0]!, encoder.encode(target.uuid), ...frames]);
   }
 
-  #sendInPlace(request: Request, target: BroadcastTarget, why: string): void {
-    this.#parts.clients.send([...request.idents, ...this.#errorFrames(request, target, why)]);
+  #sendInPlace(request: Request, target: BroadcastTarget, refusal: Refusal): void {
+    this.#parts.clients.send([...request.idents, ...this.#errorFrames(request, target, refusal)]);
   }
 
-  #errorFrames({ header }: Request, { uuid }: BroadcastTarget, why: string): Uint8Array[] {
+  #errorFrames(
+    { header }: Request,
+    { uuid }: BroadcastTarget,
+    { ename, evalue }: Refusal,
+  ): Uint8Array[] {
     const metadata = {
       status: "error",
       engine: uuid,
@@ -319,7 +346,7 @@ export class BroadcastScheduler {
       original_msg_id: header.msg_id,
     };
     const parent = { ...header, msg_id: copyId(header.msg_id, uuid) };
-    return this.#parts.door.session.message(replyType(header), errorContent("EngineError", why), {
+    return this.#parts.door.session.message(replyType(header), errorContent(ename, evalue), {
       parent,
       metadata,
     });
@@ -345,11 +372,10 @@ export class BroadcastScheduler {
     if (isHeard) clients.send([...request.idents, ...frames]);
     for (const later of request.later.take(session)) clients.send([...request.idents, ...later]);
   }
+}
 
-  #send(idents: readonly Uint8Array[], parent: Header, metadata: Dictionary, content: Dictionary): void {
-    const frames = this.#parts.door.session.message(replyType(parent), content, { parent, metadata });
-    this.#parts.clients.send([...idents, ...frames]);
-  }
+function lostEngine(why: string): Refusal {
+  return { ename: "EngineError", evalue: why };
 }
 
 /** The id under which an engine gets its copy. */

@@ -10,7 +10,9 @@ import { emptyResult, emptyTask, type GroupHeader, KIND, OP, ORIGIN, STATUS } fr
 import { Incoming } from "../wire/incoming.ts";
 import type { Socket } from "../wire/socket.ts";
 import { seal, type Sealing } from "./engine_ends.ts";
+import type { CapNotices } from "./cap_notices.ts";
 import { DirectCore, type Stranded } from "./direct_core.ts";
+import { cappedAway, type Gate, notYours, type Sender } from "./gate.ts";
 import type { GroupDoor } from "./group_door.ts";
 import type { HubLink } from "./hub_link.ts";
 import { SCHEDULER_BOUNDS } from "./options.ts";
@@ -26,6 +28,8 @@ export interface DirectSchedulerParts {
   readonly door: GroupDoor;
   readonly sealing: Sealing;
   readonly peerDoor: PeerDoor;
+  readonly gate: Gate;
+  readonly notices: CapNotices;
 }
 
 /** Fewest frames of a peer's message behind two addresses. */
@@ -41,6 +45,8 @@ export class DirectScheduler {
   readonly #outbox: Outbox;
   /** Where a client was heard from last, and its last sequence number. */
   readonly #clients = new Map<number, { rid: Uint8Array; lastSeq: number }>();
+  /** Engines that hold walls, and keep to what a client may ask for. */
+  readonly #ours = new Set<string>();
   readonly #lastSeqOf = new Map<string, number>();
   readonly #incoming = new Incoming();
   readonly #task = emptyTask();
@@ -62,12 +68,15 @@ export class DirectScheduler {
     return this.#core.nextTick;
   }
 
-  registered(id: number, uuid: string): void {
+  registered(id: number, uuid: string, isOurs: boolean): void {
     this.#lastSeqOf.delete(uuid);
+    this.#parts.notices.forget(uuid);
+    if (isOurs) this.#ours.add(uuid);
     this.#answerStranded(this.#core.registered(id, uuid), "it registered anew");
   }
 
   unregistered(uuid: string): void {
+    this.#ours.delete(uuid);
     this.#outbox.forget(uuid);
     this.#core.unregistered(uuid, now());
   }
@@ -90,16 +99,11 @@ export class DirectScheduler {
   #fromClient(message: Incoming): void {
     const rid = message.copy(0), ident = message.copy(1);
     const first = message.frame(2);
-    if (isDelimiter(first)) {
-      const refuse = ({ header }: Remains, why: string) =>
-        this.#refuse([rid, ident], header, unreadable(why));
-      if (this.#parts.peerDoor.parse(message.views(), "a client on mux", refuse) === null) return;
-      this.#parts.link.forward("in", message, [ident, rid], 2);
-      this.#deliver(message, ident, rid);
-      return;
-    }
+    const sender = this.#parts.gate.senderOf(message);
+    if (sender === null) return this.#parts.door.drop("an engine on mux", "only clients send requests");
+    if (isDelimiter(first)) return this.#fromPeer(message, ident, rid, sender);
     const header = this.#parts.door.open(first, "a client on mux");
-    if (header === null || !this.#isFresh(header, rid)) return;
+    if (header === null || !this.#isOwn(sender, header.origin) || !this.#isFresh(header, rid)) return;
     const uuid = decoder.decode(ident);
     const id = this.#core.idOf(uuid);
     if (id < 0 || header.target !== id) return this.#answerUnknown(header, uuid);
@@ -107,7 +111,41 @@ export class DirectScheduler {
       this.#remember(uuid);
       this.#parts.link.send("direct", [first]);
     } else if (header.kind !== KIND.chunk && header.kind !== KIND.cancel) return;
+    this.#tellCap(uuid, id, header.origin, sender);
     this.#deliver(message, ident, rid);
+  }
+
+  #fromPeer(message: Incoming, ident: Uint8Array, rid: Uint8Array, sender: Sender): void {
+    const { peerDoor, link } = this.#parts;
+    const refuse = (header: ParentHeader, refusal: Refusal) => this.#refuse([rid, ident], header, refusal);
+    const damaged = ({ header }: Remains, why: string) => refuse(header, unreadable(why));
+    const request = peerDoor.parse(message.views(), "a client on mux", damaged);
+    if (request === null) return;
+    const { header } = request;
+    if (!this.#isOwn(sender, header.session)) return refuse(header, notYours(header.session));
+    link.forward("in", message, [ident, rid], 2);
+    const uuid = decoder.decode(ident), id = this.#core.idOf(uuid);
+    if (sender.cap !== null && id >= 0 && !this.#ours.has(uuid)) {
+      const frames = refusalFrames(peerDoor.session, header, cappedAway(sender));
+      link.send("out", [rid, ident, ...frames]);
+      this.#parts.clients.send([rid, ident, ...frames]);
+      return;
+    }
+    this.#tellCap(uuid, id, header.session, sender);
+    this.#deliver(message, ident, rid);
+  }
+
+  /** Whether the sender may speak as this client, by index or session. */
+  #isOwn(sender: Sender, who: number | string): boolean {
+    if (this.#parts.gate.mayBe(sender, who)) return true;
+    this.#parts.door.drop(`client "${who}" on mux`, "a client with another key");
+    return false;
+  }
+
+  /** What the client may ask for at most goes ahead of what it sends. */
+  #tellCap(uuid: string, id: number, who: number | string, sender: Sender): void {
+    const notice = id < 0 ? null : this.#parts.notices.group(uuid, id, who, sender);
+    if (notice !== null) this.#outbox.send(uuid, [encoder.encode(uuid), SCHEDULER, notice]);
   }
 
   /** A request that cannot be read is answered here: an engine would drop it without a word. */

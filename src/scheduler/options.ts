@@ -53,6 +53,10 @@ export interface SchedulerSetup {
   readonly key: string;
   /** Secret key of all sockets, or null without CURVE. */
   readonly curveSecretKey: string | null;
+  /** The public key that belongs to it, "" without CURVE. */
+  readonly curvePublicKey: string;
+  /** What clients may ask for at most, as `protocol/policy.ts` reads it; null: nobody is held back. */
+  readonly policy: object | null;
   readonly scheme: SchemeName;
   /** Depth of the broadcast tree: 2^depth leaf sockets towards engines. */
   readonly broadcastDepth: number;

@@ -4,10 +4,13 @@
 import { now } from "../base/clock.ts";
 import { emptyTask, STATUS } from "../protocol/groups.ts";
 import type { Message, ParentHeader, Remains } from "../protocol/frames.ts";
+import type { TaskAsk } from "../protocol/task_asks.ts";
 import { isoTime } from "../protocol/times.ts";
 import type { Incoming } from "../wire/incoming.ts";
 import type { Socket } from "../wire/socket.ts";
 import type { SchedulerCore } from "./core.ts";
+import type { CapNotices } from "./cap_notices.ts";
+import { type Gate, notYours, type Sender } from "./gate.ts";
 import { taskKey } from "./dependencies.ts";
 import type { EarlyAborts } from "./early_aborts.ts";
 import type { Action } from "./events.ts";
@@ -41,6 +44,7 @@ interface PeerTask {
   readonly frames: readonly Uint8Array[];
   readonly header: Message["header"];
   readonly metadata: Message["metadata"];
+  readonly sender: Sender;
   /** How often it went to an engine. */
   sent: number;
   /** What its client is told behind its reply. */
@@ -48,6 +52,9 @@ interface PeerTask {
 }
 
 const CLIENT = "a client on the task socket";
+
+/** Asks for nothing, but of an engine that can be asked: Python's keep to no cap. */
+const FROM_OURS: TaskAsk = { permissions: null, isolation: null };
 
 const encoder = new TextEncoder();
 
@@ -57,6 +64,8 @@ export class PeerTasks {
   readonly #door: PeerDoor;
   readonly #core: SchedulerCore;
   readonly #early: EarlyAborts;
+  readonly #gate: Gate;
+  readonly #notices: CapNotices;
   readonly #ids: PeerIds;
   readonly #idOfUuid = new Map<string, number>();
   readonly #uuidOfId = new Map<number, string>();
@@ -64,9 +73,19 @@ export class PeerTasks {
   #frame = -1;
 
   constructor(
-    parts: { clients: Socket; link: HubLink; door: PeerDoor; core: SchedulerCore; early: EarlyAborts },
+    parts: {
+      clients: Socket;
+      link: HubLink;
+      door: PeerDoor;
+      core: SchedulerCore;
+      early: EarlyAborts;
+      gate: Gate;
+      notices: CapNotices;
+    },
   ) {
     this.#early = parts.early;
+    this.#gate = parts.gate;
+    this.#notices = parts.notices;
     this.#clients = parts.clients;
     this.#link = parts.link;
     this.#door = parts.door;
@@ -102,7 +121,7 @@ export class PeerTasks {
   };
 
   /** A task of a peer: `[rid, DELIM, …]`. */
-  fromClient(incoming: Incoming): void {
+  fromClient(incoming: Incoming, sender: Sender): void {
     const core = this.#core;
     // They are kept until the task ends.
     const frames = incoming.ownFrames();
@@ -117,6 +136,10 @@ export class PeerTasks {
       if (msg_type.endsWith("_request")) this.#refuse(rid, message.header, wrongType(msg_type));
       return;
     }
+    const { session } = message.header;
+    if (!this.#gate.mayBe(sender, session)) {
+      return this.#refuse(rid, message.header, notYours(session));
+    }
     const { client, n } = this.#ids.number(msg_id);
     if (core.isKnown(client, n)) return this.#refuse(rid, message.header, takenId(msg_id));
     const peer: PeerTask = {
@@ -124,10 +147,11 @@ export class PeerTasks {
       frames: frames.slice(1),
       header: message.header,
       metadata: message.metadata,
+      sender,
       sent: 0,
       later: null,
     };
-    const options = this.#options(message);
+    const options = this.#options(message, sender);
     if (this.#frame < 0) this.#frame = core.frames.add(new Uint8Array(0));
     Object.assign(this.#record, { client, n, definition: 0, buffers: 0 });
     const at = now();
@@ -161,7 +185,12 @@ export class PeerTasks {
     for (const frames of later?.take(this.#door.session) ?? []) this.#clients.send([rid, ...frames]);
   }
 
-  #options(message: Message): TaskOptions | BadOption {
+  #options(message: Message, { cap }: Sender): TaskOptions | BadOption {
+    const options = this.#readOptions(message);
+    return cap === null || options instanceof BadOption ? options : { ...options, ask: FROM_OURS };
+  }
+
+  #readOptions(message: Message): TaskOptions | BadOption {
     try {
       // Messages ask for no permissions: their tasks get what an engine gives by itself.
       const metadata = { ...message.metadata, permissions: null, isolation: null };
@@ -242,6 +271,11 @@ export class PeerTasks {
   assign(seq: number, end: EngineEnd, engines: EngineEnds): void {
     const peer = this.#core.peerOf(seq);
     if (!isPeerTask(peer)) return;
+    // The controller runs again what another client sent, under that one's name and cap.
+    const notice = peer.sender.isController
+      ? null
+      : this.#notices.group(end.uuid, end.id, peer.header.session, peer.sender);
+    if (notice !== null) engines.deliver(end, [end.ident, notice]);
     engines.deliver(end, [end.ident, peer.rid, ...this.#framesOf(peer)]);
     this.#track(peer, end.uuid);
   }

@@ -5,6 +5,7 @@ import { bindInterface } from "../wire/bind_interface.ts";
 import type { Context } from "../wire/context.ts";
 import type { Socket, SocketType } from "../wire/socket.ts";
 import { BroadcastTree } from "./broadcast_tree.ts";
+import type { Gate } from "./gate.ts";
 import { SCHEDULER_BOUNDS, type SchedulerSetup } from "./options.ts";
 
 export interface SchedulerSockets {
@@ -47,6 +48,7 @@ const IOPUB_HWM = 20_000;
 export function bindSockets(
   context: Context,
   setup: SchedulerSetup,
+  gate: Gate,
 ): { sockets: SchedulerSockets; ports: BoundPorts } {
   const opened: Socket[] = [];
   const tree = new BroadcastTree(setup.broadcastDepth);
@@ -69,7 +71,7 @@ export function bindSockets(
       ...(isOutput ? { sendHwm: IOPUB_HWM, receiveHwm: IOPUB_HWM } : {}),
       ...(setup.curveSecretKey === null
         ? {}
-        : { curve: { role: "server", secretKey: setup.curveSecretKey } }),
+        : { curve: { role: "server", secretKey: setup.curveSecretKey }, ...gate.optionsOf(side) }),
       lingerMs: 200,
       maxMessageBytes: SCHEDULER_BOUNDS.maxMessageBytes,
     });

@@ -16,11 +16,13 @@ import { SyncPoller } from "../wire/poll.ts";
 import type { Socket } from "../wire/socket.ts";
 import { BroadcastScheduler } from "./broadcast_scheduler.ts";
 import { BroadcastTree } from "./broadcast_tree.ts";
+import { CapNotices } from "./cap_notices.ts";
 import { Cancels } from "./cancels.ts";
 import { ControlRelay } from "./control_relay.ts";
 import { SchedulerCore } from "./core.ts";
 import { DirectScheduler } from "./direct_scheduler.ts";
 import { EarlyAborts } from "./early_aborts.ts";
+import { Gate } from "./gate.ts";
 import { GroupDoor } from "./group_door.ts";
 import { HubLink, type HubNews } from "./hub_link.ts";
 import { isPolicy, SCHEDULER_BOUNDS, type SchedulerSetup } from "./options.ts";
@@ -76,6 +78,7 @@ interface Common {
   readonly link: HubLink;
   readonly setup: SchedulerSetup;
   readonly sockets: SchedulerSockets;
+  readonly gate: Gate;
   readonly door: GroupDoor;
   readonly peerDoor: PeerDoor;
   readonly early: EarlyAborts;
@@ -114,6 +117,7 @@ class SchedulerLoop {
   /** Uuids of engines of ours. */
   readonly #ours = new Set<string>();
   readonly #door: GroupDoor;
+  readonly #gate: Gate;
   readonly #poller = new SyncPoller();
   /** Engines' side before the clients' side, which rests while the hub does not keep up. */
   readonly #readers: readonly Reader[];
@@ -123,7 +127,8 @@ class SchedulerLoop {
   #reported = "";
 
   constructor(context: Context, link: HubLink, setup: SchedulerSetup, packer: Packer, log: Logger) {
-    const { sockets, ports } = bindSockets(context, setup);
+    const gate = this.#gate = new Gate(context, setup);
+    const { sockets, ports } = bindSockets(context, setup, gate);
     this.#link = link;
     this.#log = log;
     this.#sockets = sockets;
@@ -131,12 +136,14 @@ class SchedulerLoop {
     const door = this.#door = new GroupDoor(mac, nonce, log);
     const peerDoor = new PeerDoor(new Session({ key: setup.key, mac, packer }), door);
     const early = new EarlyAborts();
-    const common = { context, link, setup, sockets, door, peerDoor, early, sealing: { mac, nonce } };
+    const common = { context, link, setup, sockets, gate, door, peerDoor, early, sealing: { mac, nonce } };
     this.#tasks = taskScheduler(common, (...ask) => this.#control.cancelAt(...ask));
     const direct = this.#direct = new DirectScheduler({
       link,
       door,
       peerDoor,
+      gate,
+      notices: new CapNotices(common.sealing),
       sealing: common.sealing,
       clients: sockets.muxIn,
       engines: sockets.muxOut,
@@ -226,6 +233,8 @@ class SchedulerLoop {
   }
 
   #watch(): void {
+    const { zap } = this.#gate;
+    if (zap !== null) this.#poller.add(zap.socket, () => zap.read());
     // Read in every turn.
     this.#poller.add(this.#link.socket, () => {});
     for (const reader of this.#readers) {
@@ -290,14 +299,17 @@ class SchedulerLoop {
   #hear(news: HubNews): void {
     const { kind, id, uuid, reason } = news;
     if (kind === "stop") this.#stopped = true;
-    if (kind === "client_known") this.#welcome(news);
+    if (kind === "client_known") {
+      this.#gate.known(news);
+      this.#welcome(news);
+    }
     if (kind === "cancel") this.#cancels.take(news);
     if (typeof id !== "number" || typeof uuid !== "string") return;
     if (kind === "engine_registered") {
       if (news["ours"] === true) this.#ours.add(uuid);
       this.#tasks?.registered(id, uuid, this.#offerOf(news));
-      this.#direct.registered(id, uuid);
-      this.#broadcast.registered(id, uuid);
+      this.#direct.registered(id, uuid, news.ours === true);
+      this.#broadcast.registered(id, uuid, news.ours === true);
     } else if (kind === "engine_unregistered") {
       this.#tasks?.unregistered(id, uuid, String(reason ?? ""));
       this.#direct.unregistered(uuid);
@@ -335,7 +347,7 @@ class SchedulerLoop {
 }
 
 function taskScheduler(
-  { setup, sockets, link, door, peerDoor, early, sealing }: Common,
+  { setup, sockets, link, door, peerDoor, early, sealing, gate }: Common,
   cancelAt: TaskSchedulerParts["cancelAt"],
 ): TaskScheduler | null {
   const { scheme, hwm } = setup, { task } = sockets;
@@ -346,8 +358,9 @@ function taskScheduler(
     graceMs: SCHEDULER_BOUNDS.graceMs,
     random: Math.random,
   });
-  const peers = new PeerTasks({ clients: task.clients, link, door: peerDoor, core, early });
-  return new TaskScheduler({ ...task, core, sealing, link, door, peers, cancelAt });
+  const notices = new CapNotices(sealing);
+  const peers = new PeerTasks({ clients: task.clients, link, door: peerDoor, core, early, gate, notices });
+  return new TaskScheduler({ ...task, core, sealing, link, door, peers, gate, notices, cancelAt });
 }
 
 function pureTasks({ setup, sockets, context, link, peerDoor }: Common): PureTasks | null {
@@ -355,8 +368,11 @@ function pureTasks({ setup, sockets, context, link, peerDoor }: Common): PureTas
   return new PureTasks({ context, ...sockets.task, link, door: peerDoor });
 }
 
-function broadcastScheduler({ setup, sockets, link, peerDoor, early }: Common): BroadcastScheduler {
+function broadcastScheduler(common: Common): BroadcastScheduler {
+  const { setup, sockets, link, peerDoor, early, gate, sealing } = common;
   return new BroadcastScheduler({
+    gate,
+    notices: new CapNotices(sealing),
     clients: sockets.broadcastIn,
     leaves: sockets.broadcastOut,
     tree: new BroadcastTree(setup.broadcastDepth),

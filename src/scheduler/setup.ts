@@ -77,13 +77,16 @@ function readSetup(news: HubNews): SchedulerSetup {
     packer = "json",
     broadcastDepth = 1,
     curveSecretKey = null,
+    curvePublicKey = "",
+    policy = null,
   } = news;
   const isHwm = hwm === null || (typeof hwm === "number" && hwm >= 0);
   if (
     typeof clientInterface !== "string" || typeof engineInterface !== "string" || typeof nonce !== "string" ||
     typeof key !== "string" || typeof scheme !== "string" || typeof packer !== "string" || !isHwm ||
     typeof ports !== "object" || ports === null || !isDepth(broadcastDepth) ||
-    (curveSecretKey !== null && typeof curveSecretKey !== "string")
+    (curveSecretKey !== null && typeof curveSecretKey !== "string") ||
+    typeof curvePublicKey !== "string" || typeof policy !== "object"
   ) throw new TypeError("Cannot start the schedulers: the hub's setup lacks a field");
   if (!isScheme(scheme)) throw new RangeError(`Cannot start the schedulers: no scheme "${scheme}" is known`);
   return {
@@ -94,6 +97,8 @@ function readSetup(news: HubNews): SchedulerSetup {
     scheme,
     broadcastDepth,
     curveSecretKey,
+    curvePublicKey,
+    policy,
     hwm,
     packer,
     ports: { client: {}, engine: {}, ...ports },

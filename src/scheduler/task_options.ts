@@ -38,7 +38,12 @@ export interface TaskNames {
 
 /** An option that cannot be understood: the task fails with this sentence. */
 export class BadOption extends Error {
-  override name = "TypeError";
+  override readonly name: string;
+
+  constructor(message: string, name = "TypeError") {
+    super(message);
+    this.name = name;
+  }
 }
 
 const MAX_IDS = 100_000;

@@ -10,6 +10,7 @@ import { GroupReader } from "../protocol/group_reader.ts";
 import { GroupWriter } from "../protocol/group_writer.ts";
 import {
   ANY,
+  CAP_DEFINITION,
   CHUNK_BYTES,
   emptyResult,
   emptyTask,
@@ -29,6 +30,8 @@ import { type ClientEnd, ClientEnds } from "./client_ends.ts";
 import type { SchedulerCore } from "./core.ts";
 import { Definitions } from "./definitions.ts";
 import { type EngineEnd, EngineEnds, seal, type Sealing } from "./engine_ends.ts";
+import type { CapNotices } from "./cap_notices.ts";
+import { beyondCap, type Gate, type Sender } from "./gate.ts";
 import type { Action, CancelWord } from "./events.ts";
 import type { GroupDoor } from "./group_door.ts";
 import { MAX_N } from "./history.ts";
@@ -46,6 +49,8 @@ export interface TaskSchedulerParts {
   readonly door: GroupDoor;
   readonly sealing: Sealing;
   readonly peers: PeerTasks;
+  readonly gate: Gate;
+  readonly notices: CapNotices;
   /** Asks an engine to stop requests of peers. */
   readonly cancelAt: (uuid: string, msgIds: readonly string[], by: By | undefined) => void;
 }
@@ -99,6 +104,7 @@ export class TaskScheduler {
   /** @param offer what tasks may ask of it, null where it is a peer's */
   registered(id: number, uuid: string, offer: Offer | null): void {
     this.#definitions.forgetEngine(id);
+    this.#parts.notices.forget(uuid);
     this.#engines.add(id, uuid);
     this.#parts.peers.engineRegistered(id, uuid);
     this.#core.step({ kind: "engine_registered", id, uuid, offer, at: now() });
@@ -157,8 +163,10 @@ export class TaskScheduler {
   /** `[rid, GROUP]`, `[rid, GROUP, piece]` or `[rid, DELIM, …]`. */
   #fromClient(message: Incoming): void {
     const first = message.frame(1);
+    const sender = this.#parts.gate.senderOf(message);
+    if (sender === null) return this.#door.drop("an engine on the task socket", "only clients send tasks");
     if (isDelimiter(first)) {
-      this.#parts.peers.fromClient(message);
+      this.#parts.peers.fromClient(message, sender);
       this.#carryOut();
       return;
     }
@@ -166,16 +174,19 @@ export class TaskScheduler {
     if (header === null) return;
     const peer = `client ${header.origin}`;
     if (header.origin >= ORIGIN.engineBit) return this.#door.drop(peer, "not a client's group");
+    if (!this.#parts.gate.mayBe(sender, header.origin)) {
+      return this.#door.drop(peer, "a client with another key");
+    }
     const end = this.#clients.heard(header.origin, header.seq, message.copy(0));
     if (end === null) return this.#door.drop(peer, `a replayed group: its number is ${header.seq}`);
-    if (header.kind === KIND.tasks) this.#submit(end, first);
+    if (header.kind === KIND.tasks) this.#submit(end, first, sender);
     else if (header.kind === KIND.chunk) this.#keepPiece(end, message, first);
     else if (header.kind === KIND.cancel) this.#cancel(end);
     else this.#door.drop(peer, `a client does not send groups of kind ${header.kind}`);
     this.#carryOut();
   }
 
-  #submit(client: ClientEnd, received: Uint8Array): void {
+  #submit(client: ClientEnd, received: Uint8Array, sender: Sender): void {
     const kept = this.#core.frames.add(received);
     const frame = this.#core.frames.get(kept);
     const reader = this.#reader;
@@ -183,12 +194,14 @@ export class TaskScheduler {
     const view = new DataView(frame.buffer, 0, frame.length);
     const at = now(), task = this.#task;
     const leftOut = new Set<number>();
+    this.#tellCap(client.index, sender);
     for (let from = reader.offset; reader.task(task); from = reader.offset) {
       if (task.op === OP.define) {
+        if (task.definition === CAP_DEFINITION) continue;
         this.#definitions.set(client.index, task.definition, frame.subarray(from, reader.offset));
         continue;
       }
-      const options = (task.flags & TASK_FLAG.tail) !== 0 ? this.#readTail(frame) : null;
+      const options = (task.flags & TASK_FLAG.tail) !== 0 ? this.#readTail(frame, sender) : null;
       const isBad = options instanceof BadOption;
       const taken = this.#core.submit(task, kept, from, reader.offset - from, isBad ? null : options, at);
       if (taken === "taken") view.setUint32(from + 24, task.seq, true);
@@ -201,6 +214,13 @@ export class TaskScheduler {
     this.#core.frames.release(kept);
     this.#core.dispatch(at);
     this.#clients.accept(client);
+  }
+
+  /** What the client may ask for at most goes ahead of its tasks, as its functions do. */
+  #tellCap(client: number, sender: Sender): void {
+    if (sender.ownCap === null || this.#definitions.has(client, CAP_DEFINITION)) return;
+    const record = this.#parts.notices.record(client, sender);
+    if (record !== null) this.#definitions.set(client, CAP_DEFINITION, record);
   }
 
   /** The same group without the records at these offsets: what was not taken must not be counted as open. */
@@ -229,12 +249,14 @@ export class TaskScheduler {
   }
 
   /** The options in the tail of the task just read; null if they do not concern the scheduler. */
-  #readTail(frame: Uint8Array): TaskOptions | null | BadOption {
+  #readTail(frame: Uint8Array, sender: Sender): TaskOptions | null | BadOption {
     const { bodyOffset, bodyLength, tailLength, client } = this.#task;
     const end = bodyOffset + bodyLength;
     try {
       const value: unknown = JSON.parse(decoder.decode(frame.subarray(end - tailLength, end)));
       const options = readTaskOptions(value, this.#parts.peers.namesFor(client));
+      const beyond = beyondCap(options.ask, sender);
+      if (beyond !== null) return new BadOption(beyond, "PermissionDenied");
       return isPlain(options) ? null : options;
     } catch (error) {
       return error instanceof BadOption ? error : new BadOption(`Cannot read the task's options: ${error}`);
@@ -304,7 +326,7 @@ export class TaskScheduler {
     if (header.kind === KIND.results) this.#finish(header, end, message, frame);
     else if (header.kind === KIND.chunk) this.#relayPiece(end, message);
     else if (header.kind === KIND.returned) this.#takeBack(end);
-    else if (header.kind !== KIND.notice) {
+    else {
       this.#door.drop(peer, `an engine does not send groups of kind ${header.kind}`);
     }
     this.#carryOut();
@@ -358,6 +380,7 @@ export class TaskScheduler {
     if (table.pool[place] === 1) return this.#parts.peers.assign(seq, end, this.#engines);
     const client = table.client[place]!, n = table.n[place]!, definition = table.definition[place]!;
     if (table.rare[place] === 1) this.#engines.sendPieces(end, this.#buffers.get(client, n));
+    if (this.#parts.gate.hasPolicy) this.#definitions.supply(client, CAP_DEFINITION, end.id, end.writer);
     this.#definitions.supply(client, 0, end.id, end.writer);
     if (definition !== 0) this.#definitions.supply(client, definition, end.id, end.writer);
     end.writer.copy(frames.get(table.frame[place]!), table.offset[place]!, table.length[place]!);

@@ -24,8 +24,8 @@ const USE_ITS_FILE = "use the connection file that it wrote";
 
 let watched = 0;
 
-/** What a handshake came to. `closed`: the peer went away during it. */
-export type Handshake = "succeeded" | "closed" | "mismatch" | "refused";
+/** What a handshake came to. `closed`: the peer went away during it. `unlisted`: it does not take our key. */
+export type Handshake = "succeeded" | "closed" | "mismatch" | "refused" | "unlisted";
 
 /** A socket on which the handshakes of another one are told, from before that one binds or connects. */
 export function monitorHandshakes(context: Context, target: Socket): Socket {
@@ -49,7 +49,8 @@ export function* handshakes(monitor: Socket): Generator<Handshake> {
     if (event === SUCCEEDED) yield "succeeded";
     else if (event === FAILED_SILENTLY) yield "closed";
     else if (event === FAILED_PROTOCOL && value === MECHANISM_MISMATCH) yield "mismatch";
-    else if (event === FAILED_PROTOCOL || event === FAILED_AUTH) yield "refused";
+    else if (event === FAILED_AUTH) yield "unlisted";
+    else if (event === FAILED_PROTOCOL) yield "refused";
   }
 }
 
@@ -94,6 +95,9 @@ export class HandshakeWatch {
         return this.#mismatch;
       case "refused":
         return this.#refusal;
+      case "unlisted":
+        return "its policy does not know this CURVE key; ask its owner to list your public key, and name the secret one " +
+          "(IPP_CURVE_SECRETKEY; `tsparallel keys` makes a pair)";
       case "closed":
         return ++this.#silent < SILENT_FAILURES ? undefined : this.#refusal;
     }

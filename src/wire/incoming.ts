@@ -4,6 +4,7 @@
  */
 import { type LibZmq, libzmq } from "../native/libzmq.ts";
 import type { Socket } from "./socket.ts";
+import { userIdOf } from "./user_id.ts";
 
 const MSG_BYTES = 64;
 /** Structs that are allocated together. */
@@ -36,6 +37,13 @@ export class Incoming {
   constructor() {
     this.#zmq = libzmq().symbols;
     this.#copy = new Uint8Array(new ArrayBuffer(CHUNK * MSG_BYTES), 0, MSG_BYTES);
+  }
+
+  /**
+   * Who sent the message, as a `ZapHandler` called it when it connected; "" where none was asked. Nobody but the handler can set it.
+   */
+  get userId(): string {
+    return this.#count === 0 ? "" : userIdOf(this.#zmq, this.#parts[0]!.msg);
   }
 
   /** Number of frames. */

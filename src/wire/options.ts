@@ -39,6 +39,8 @@ export interface SocketOptions {
   readonly heartbeatMs?: number;
   /** How long a peer may take to introduce itself, in ms; 30 s by default. */
   readonly handshakeMs?: number;
+  /** Server: the name under which a `ZapHandler` of its context is asked about who connects; without it nobody is asked. */
+  readonly zapDomain?: string;
   /** XPUB: every subscription is given to `receive`, repeated ones too. */
   readonly verbose?: boolean;
 }
@@ -64,6 +66,7 @@ export const OPTION = {
   curvePublic: 48,
   curveSecret: 49,
   curveServerKey: 50,
+  zapDomain: 55,
   routerHandover: 56,
   handshake: 66,
   heartbeat: 75,
@@ -127,6 +130,7 @@ export function applyOptions(target: Target, options: SocketOptions): void {
     set("heartbeat", options.heartbeatMs);
     set("heartbeatTimeout", options.heartbeatMs * 3);
   }
+  set("zapDomain", options.zapDomain);
   if (options.curve !== undefined) applyCurve(target, options.curve);
   for (const prefix of options.subscribe ?? []) set("subscribe", prefix);
 }

@@ -8,10 +8,11 @@ import type { LibZmq } from "../native/libzmq.ts";
 import { EAGAIN, EHOSTUNREACH, EINTR, WireError, wireError } from "./errors.ts";
 import type { Incoming } from "./incoming.ts";
 import { applyOptions, cString, OPTION, setOption, type SocketOptions } from "./options.ts";
+import { userIdOf } from "./user_id.ts";
 
 export type { CurveOptions, SocketOptions } from "./options.ts";
 
-export type SocketType = "PAIR" | "PUB" | "SUB" | "DEALER" | "ROUTER" | "XPUB" | "XSUB";
+export type SocketType = "PAIR" | "PUB" | "SUB" | "DEALER" | "ROUTER" | "XPUB" | "XSUB" | "REP";
 
 const TYPES: Readonly<Record<SocketType, number>> = {
   PAIR: 0,
@@ -21,6 +22,7 @@ const TYPES: Readonly<Record<SocketType, number>> = {
   ROUTER: 6,
   XPUB: 9,
   XSUB: 10,
+  REP: 4,
 };
 
 const DONTWAIT = 1;
@@ -58,6 +60,8 @@ export class Socket {
   readonly #size = new Uint8Array(this.#memory, 72, 8);
   #handle: Deno.PointerValue;
   #endpoint = "";
+  readonly #asksWho: boolean;
+  #sender = "";
   #watchers: readonly SocketWatcher[] = [];
 
   /** Use `Context.socket`. */
@@ -65,6 +69,7 @@ export class Socket {
     this.type = type;
     this.#zmq = zmq;
     this.#onClose = onClose;
+    this.#asksWho = options.zapDomain !== undefined;
     this.#handle = zmq.zmq_socket(context, TYPES[type]);
     if (this.#handle === null) throw wireError(`open a ${type} socket`, zmq);
     try {
@@ -180,6 +185,11 @@ export class Socket {
     throw wireError(`${action} a ${this.type} socket`, this.#zmq);
   }
 
+  /** Who sent the message that `receive` gave last, as the `ZapHandler` called it; "" where none is asked. */
+  get sender(): string {
+    return this.#sender;
+  }
+
   /** The next message as frames of one's own, undefined if none is there. */
   receive(): Uint8Array[] | undefined {
     const frames: Uint8Array[] = [], msg = this.#msg;
@@ -188,6 +198,7 @@ export class Socket {
       const size = this.#receivePart(msg);
       if (size < 0) return undefined;
       frames.push(this.#takeFrom(msg, size));
+      if (this.#asksWho) this.#sender = userIdOf(this.#zmq, msg);
       const more = this.#zmq.zmq_msg_more(msg) === 1;
       this.#zmq.zmq_msg_close(msg);
       if (!more) return frames;

@@ -128,9 +128,11 @@ def hb():
 
 def iopub_welcome():
     sub, session = raw_socket(zmq.SUB, "iopub_port")
-    frames = received(sub)
-    _, message = session.feed_identities(frames)
-    message = session.deserialize(message)
+    while True:
+        _, message = session.feed_identities(received(sub))
+        message = session.deserialize(message)
+        if message["msg_type"] != "status":  # of an earlier front-end's request
+            break
     equal((message["msg_type"], message["content"]), ("iopub_welcome", {"subscription": ""}))
 
 

@@ -105,9 +105,9 @@ export class PythonPeers implements AsyncDisposable {
   }
 
   /** Starts so many engines. Whoever needs them waits for them. */
-  startEngines(n: number): void {
+  startEngines(n: number, env: Readonly<Record<string, string>> = {}): void {
     const args = ["-m", "ipyparallel.engine", `--file=${this.#security}/ipcontroller-engine.json`];
-    for (let i = 0; i < n; i++) this.#engines.push(new PythonProcess(args));
+    for (let i = 0; i < n; i++) this.#engines.push(new PythonProcess(args, env));
   }
 
   /** Runs a program of a client, which finds the connection file in `sys.argv[1]`; gives what it printed. It must end well. */

@@ -124,9 +124,9 @@ Deno.test("tasks of all kinds over two engines", async (test) => {
     const result = view.apply(() => 1);
     await result;
     const { submitted, started, completed, engineId, engineUuid, status, tries } = result.metadata;
-    assert(
-      before <= submitted && submitted <= started! && started! <= completed! && completed! <= Date.now() + 5,
-    );
+    // Three processes with a clock each.
+    assert(before <= submitted && submitted <= started! + 5 && completed! <= Date.now() + 5, String(started));
+    assert(started! <= completed!);
     assert.equal(engineUuid, client.engineUuid(engineId!));
     assert.deepEqual([status, tries], ["ok", 1]);
   });
