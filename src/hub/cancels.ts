@@ -49,10 +49,11 @@ export class Cancels {
 
   /** A broadcast is its copies: their ids by its own. */
   #copies(): Map<string, string[]> {
-    const { ledger } = this.#parts, copies = new Map<string, string[]>();
+    const { ledger, registry } = this.#parts, copies = new Map<string, string[]>();
     for (const [name, { route }] of ledger.peers()) {
       const at = name.lastIndexOf("_"), whole = name.slice(0, at);
-      if (route !== "mux" || at < 1 || ledger.peer(whole) !== undefined) continue;
+      // Other ids end in a count, and what stands before it is nobody's.
+      if (route !== "mux" || at < 1 || registry.byUuid(name.slice(at + 1)) === undefined) continue;
       const names = copies.get(whole);
       if (names === undefined) copies.set(whole, [name]);
       else names.push(name);
