@@ -30,7 +30,8 @@ export class Cancels {
 
   /** @throws RequestError if the schedulers do not answer */
   async cancel(msgIds: readonly string[], by: By): Promise<Record<string, string>> {
-    const asked = [...new Set(msgIds)].map((msgId) => ({ msgId, names: this.#namesOf(msgId) }));
+    const copies = this.#copies();
+    const asked = [...new Set(msgIds)].map((msgId) => ({ msgId, names: copies.get(msgId) ?? [msgId] }));
     const words = await this.#ask(asked.flatMap(({ names }) => names), by);
     const entries: [string, string][] = [];
     for (const { msgId, names } of asked) {
@@ -46,12 +47,18 @@ export class Cancels {
     this.#waiting.get(request)?.(Object.fromEntries(Object.entries(words)));
   }
 
-  /** A broadcast is its copies. */
-  #namesOf(msgId: string): string[] {
-    const { ledger, store } = this.#parts;
-    if (ledger.peer(msgId) || store.clients.nameOf(msgId)) return [msgId];
-    const copies = [...ledger.peers()].map(([name]) => name).filter((name) => name.startsWith(`${msgId}_`));
-    return copies.length > 0 ? copies : [msgId];
+  /** A broadcast is its copies: their ids by its own. */
+  #copies(): Map<string, string[]> {
+    const { ledger, registry } = this.#parts, copies = new Map<string, string[]>();
+    for (const [name, { route }] of ledger.peers()) {
+      const at = name.lastIndexOf("_"), whole = name.slice(0, at);
+      // Other ids end in a count, and what stands before it is nobody's.
+      if (route !== "mux" || at < 1 || registry.byUuid(name.slice(at + 1)) === undefined) continue;
+      const names = copies.get(whole);
+      if (names === undefined) copies.set(whole, [name]);
+      else names.push(name);
+    }
+    return copies;
   }
 
   #ask(names: readonly string[], { who, why }: By): Promise<Words> {

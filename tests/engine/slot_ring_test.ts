@@ -28,7 +28,7 @@ class Sink implements RingSink {
   }
   text(): void {}
   tooLarge(ticket: number, bytes: number): void {
-    this.heard.push(`too large ${ticket} ${bytes}`);
+    this.heard.push(`too_large ${ticket} ${bytes}`);
   }
   result(
     ticket: number,
@@ -189,7 +189,7 @@ Deno.test("HostRing: garbage anywhere ends in nonsense or is taken for one answe
       } catch (error) {
         assert.ok(error instanceof Nonsense, String(error));
       }
-      const answered = p.sink.heard.filter((line) => /^(ok|error)/.test(line)).map((line) =>
+      const answered = p.sink.heard.filter((line) => /^(ok|error|too_large)/.test(line)).map((line) =>
         line.split(" ")[1]
       );
       assert.equal(new Set(answered).size, answered.length);

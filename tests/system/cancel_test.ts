@@ -209,3 +209,29 @@ Deno.test("errors say what is known of a task's end", async () => {
   assert.equal(lost.endedBy, "engine");
   assert.deepEqual(lost.attempts.map(({ outcome }) => outcome), ["lost"]);
 });
+
+Deno.test("without records tasks are cancelled all the same", async () => {
+  await using run = await Run.start({ n: 1, controllerArgs: ["--nodb"] });
+  const other = await run.connect();
+  const done = run.client.loadBalanced().apply(() => 1);
+  await done;
+  const running = run.client.loadBalanced().apply(loop);
+  const waiting = run.client.loadBalanced({ after: [running] }).apply(() => 2);
+  const [id] = waiting.msgIds;
+  const until = Date.now() + PATIENCE_MS;
+  let words: Readonly<Record<string, string>> = {};
+  while (words[id!] !== "cancelled") {
+    assert.ok(Date.now() < until, JSON.stringify(words));
+    words = await other.cancel(id!);
+  }
+  const ids = [...done.msgIds, ...running.msgIds, id!, "nobody"];
+  words = await other.cancel(ids);
+  assert.deepEqual(ids.map((each) => words[each]), [
+    "already finished",
+    "cancelling",
+    "already finished",
+    "not known",
+  ]);
+  await assert.rejects(Promise.resolve(running), { name: "TaskCancelled" });
+  await assert.rejects(Promise.resolve(waiting), { name: "TaskCancelled" });
+});
