@@ -329,10 +329,11 @@ export class EngineCore<Key extends LaneKey = LaneKey> {
     }
   }
 
-  /** Those who interrupt know the default key's tasks only. */
+  /** Those who interrupt are peers: they mean tasks of theirs, or of those who share their child. */
   #interrupt(how: string, at: number): void {
-    if (this.lanes.current !== this.lanes.default) return;
     const { running, first } = this.#inSlot;
+    const isPeers = this.rare.get(running === 0 ? first : running)?.peer !== undefined;
+    if (!isPeers && this.lanes.current !== this.lanes.default) return;
     if (running === 0) return this.#stops.stop(first, interrupted(how));
     this.#patience.begin(running, how, at);
     this.actions.push({ kind: "interrupt", ticket: running });
