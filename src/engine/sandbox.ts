@@ -115,6 +115,8 @@ function startWorker(
   const isFresh = isolation === "worker";
   new WorkerSeries({
     make: () => makeWorker(job.walls.deno ? rights : "inherit"),
+    // The Workers to come can only be given what is here by then.
+    made: () => job.walls.deno && !isFresh && revoke(PERMISSION_NAMES),
     text: WORKER_TEXT,
     bytes: memory.byteLength,
     exit: Deno.exit,
@@ -130,8 +132,6 @@ function startWorker(
       walls,
     },
   }, memory);
-  // The Workers to come can only be given what is here by then.
-  if (job.walls.deno && !isFresh) revoke(PERMISSION_NAMES);
 }
 
 function main(): void {

@@ -128,8 +128,12 @@ export class Slot implements SlotHandle {
     this.#grant = undefined;
     this.#state = "raising";
     this.#waitingSince = now();
-    if (hasAny(grant.permissions.run.allow)) this.#guard = ProgramGuard.over(this.pid);
-    writeWhole(this.#pipes.bell, frameOf(toldGrant(grant, this.#held)));
+    try {
+      if (hasAny(grant.permissions.run.allow)) this.#guard = ProgramGuard.over(this.pid);
+      writeWhole(this.#pipes.bell, frameOf(toldGrant(grant, this.#held)));
+    } catch (error) {
+      this.#condemn("never ready", error instanceof Error ? error.message : String(error));
+    }
   }
 
   offer(offer: Offer): boolean {

@@ -44,14 +44,15 @@ export function planWalls(grant: Grant, landlockVersion: number): WallPlan {
   const excess: string[] = [];
   const knows = landlockKnows(landlockVersion);
   const network = netPlan(net.allow, remote.allow, knows.ports, excess);
-  const interfaces = sys.allow === true || sys.allow.includes("networkInterfaces");
+  const tells = (kind: string) => sys.allow === true || sys.allow.includes(kind);
   const unixSockets = hasAny(read.allow) && hasAny(write.allow) && network.hasUnix;
   if (unixSockets) excess.push("Unix sockets at any path");
   const openings: Openings = {
     internet: network.isOpen,
     unixSockets,
     machines: network.hasMachines,
-    interfaces,
+    interfaces: tells("networkInterfaces"),
+    priorities: tells("setPriority"),
     attributes: hasAny(write.allow),
     watching: hasAny(read.allow),
     programs: hasAny(run.allow),
@@ -69,6 +70,9 @@ export function planWalls(grant: Grant, landlockVersion: number): WallPlan {
       : []),
   ];
   if (openings.attributes && write.allow !== true) excess.push("mode, owner and times of any file");
+  if (openings.attributes && !knows.truncate) {
+    excess.push("length of any file (Landlock older than version 3)");
+  }
   if (openings.watching && read.allow !== true) excess.push("being told of changes of any file");
   excess.push(...denials(grant.permissions));
   return {

@@ -7,6 +7,8 @@ import type { WorkerStart } from "./sandbox_worker.ts";
 export interface SeriesParts {
   /** Makes a Worker with its rights. */
   readonly make: () => Worker;
+  /** Called once, when the first one has its rights and none of a task's code. */
+  readonly made: () => void;
   /** The Worker's code. */
   readonly text: string;
   readonly start: Omit<WorkerStart, "memory" | "isFirst">;
@@ -26,6 +28,7 @@ export class WorkerSeries {
   constructor(parts: SeriesParts, memory: ArrayBuffer) {
     this.#parts = parts;
     this.#current = this.#make();
+    parts.made();
     this.#start(memory, true);
   }
 

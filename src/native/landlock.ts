@@ -40,6 +40,7 @@ const NET_VERSION = 4;
 /** Abstract Unix sockets and signals of outside processes, from version 6. */
 const SCOPES = 3n;
 const SCOPE_VERSION = 6;
+const TRUNCATE_VERSION = 3;
 const SYS_OPENAT2 = 437n;
 const AT_FDCWD = -100n;
 const RESOLVE_NO_SYMLINKS = 4n;
@@ -68,9 +69,19 @@ export function landlockVersion(): number {
   return Math.max(0, Number(libc().syscallBuffer1(SYS_CREATE_RULESET, null, 0n, CREATE_RULESET_VERSION)));
 }
 
-/** Whether a version knows TCP ports; and signals and abstract sockets to processes outside. */
-export function landlockKnows(version: number): { readonly ports: boolean; readonly scopes: boolean } {
-  return { ports: version >= NET_VERSION, scopes: version >= SCOPE_VERSION };
+/** What a version knows: TCP ports; signals and abstract sockets to processes outside; the length of files. */
+export interface LandlockKnowledge {
+  readonly ports: boolean;
+  readonly scopes: boolean;
+  readonly truncate: boolean;
+}
+
+export function landlockKnows(version: number): LandlockKnowledge {
+  return {
+    ports: version >= NET_VERSION,
+    scopes: version >= SCOPE_VERSION,
+    truncate: version >= TRUNCATE_VERSION,
+  };
 }
 
 /**

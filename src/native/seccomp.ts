@@ -17,7 +17,9 @@ export interface Openings {
   readonly machines: boolean;
   /** Asking the kernel for its network interfaces. */
   readonly interfaces: boolean;
-  /** Mode, owner and times of files. */
+  /** Priorities of other processes. */
+  readonly priorities: boolean;
+  /** Mode, owner, times and length of files. */
   readonly attributes: boolean;
   /** Being told of changes of files. */
   readonly watching: boolean;
@@ -30,6 +32,7 @@ export const ALL_CLOSED: Openings = {
   unixSockets: false,
   machines: false,
   interfaces: false,
+  priorities: false,
   attributes: false,
   watching: false,
   programs: false,
@@ -73,8 +76,9 @@ export function filterSteps(table: SeccompTable, pid: number, open: Openings = A
     ...guarded(table.clone, [
       programs ? [[0, CLONE_NAMESPACES, 0]] : [[0, CLONE_THREAD, CLONE_THREAD]],
     ]),
-    // Own limits only: with another's the host could be stopped.
-    ...guarded(table.prlimit, [[[0, ALL_BITS, 0]]]),
+    // Own limits and places in the queue only: with another's the host could be stopped.
+    ...table.ownOnly.flatMap(([call, argument]) => guarded(call, [[[argument, ALL_BITS, 0]]])),
+    ...(open.priorities ? [] : guarded(table.setpriority, [[[0, ALL_BITS, 0], [1, ALL_BITS, 0]]])),
     ...guarded(table.socket, sockets(open)),
     ...guarded(table.socketpair, programs ? [[[0, ALL_BITS, UNIX], [1, TYPE_BITS, STREAM]]] : []),
     ...(open.internet ? table.fastOpen : []).flatMap(([call, flags]) =>

@@ -10,7 +10,9 @@ export interface SeccompTable {
   readonly x32: boolean;
   readonly clone: number;
   readonly clone3: number;
-  readonly prlimit: number;
+  /** Calls that reach into any process, with the argument that says which: it must be 0, which is the calling one. */
+  readonly ownOnly: readonly (readonly [call: number, argument: number])[];
+  readonly setpriority: number;
   readonly socket: number;
   readonly socketpair: number;
   /** connect, accept, accept4, bind, listen. */
@@ -21,7 +23,7 @@ export interface SeccompTable {
   readonly signals: readonly number[];
   /** execve, fork, vfork. */
   readonly programs: readonly number[];
-  /** chmod, chown, utime. */
+  /** chmod, chown, utime, and truncate, which Landlock knows from version 3. */
   readonly attributes: readonly number[];
   /** inotify. */
   readonly watching: readonly number[];
@@ -34,17 +36,18 @@ export const X86_64: SeccompTable = {
   x32: true,
   clone: 56,
   clone3: 435,
-  prlimit: 302,
+  ownOnly: [[302, 0], [203, 0], [144, 0], [142, 0], [314, 0], [251, 1]], // prlimit64, sched_set…, ioprio_set
+  setpriority: 141,
   socket: 41,
   socketpair: 53,
   network: [42, 43, 288, 49, 50],
   fastOpen: [[44, 3], [46, 2], [307, 3]], // sendto, sendmsg, sendmmsg
   signals: [62, 234], // kill, tgkill
   programs: [59, 57, 58],
-  attributes: [90, 91, 268, 452, 92, 93, 94, 260, 132, 235, 261, 280],
+  attributes: [90, 91, 268, 452, 92, 93, 94, 260, 132, 235, 261, 280, 76],
   watching: [253, 254, 294, 255],
   refused: [
-    ...[101, 310, 311, 312], // ptrace, process_vm_readv, process_vm_writev, kcmp
+    ...[101, 310, 311, 312, 256, 279], // ptrace, process_vm_readv, process_vm_writev, kcmp, migrate_pages, move_pages
     ...[425, 426, 427], // io_uring_setup, _enter, _register
     ...[321, 298], // bpf, perf_event_open
     ...[165, 166, 155, 161, 428, 429, 430, 431, 432, 433, 442], // mounts, pivot_root, chroot
@@ -70,17 +73,18 @@ export const AARCH64: SeccompTable = {
   x32: false,
   clone: 220,
   clone3: 435,
-  prlimit: 261,
+  ownOnly: [[261, 0], [122, 0], [119, 0], [118, 0], [274, 0], [30, 1]],
+  setpriority: 140,
   socket: 198,
   socketpair: 199,
   network: [203, 202, 242, 200, 201],
   fastOpen: [[206, 3], [211, 2], [269, 3]],
   signals: [129, 131],
   programs: [221],
-  attributes: [52, 53, 452, 54, 55, 88],
+  attributes: [52, 53, 452, 54, 55, 88, 45],
   watching: [26, 27, 28],
   refused: [
-    ...[117, 270, 271, 272],
+    ...[117, 270, 271, 272, 238, 239],
     ...[425, 426, 427],
     ...[280, 241],
     ...[40, 39, 41, 51, 428, 429, 430, 431, 432, 433, 442],

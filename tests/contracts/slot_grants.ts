@@ -369,6 +369,11 @@ const CASES: readonly Case[] = [
 
 /** Registers the tests of grants. */
 export function grantSuite({ name, command, ignore = false, isCompiled = false }: SlotSuiteOptions): void {
+  Deno.test({
+    name: `${name}: granted: to a fresh Worker each time`,
+    ignore,
+    fn: () => withPlaces((places) => checkFresh(places, command())),
+  });
   for (const test of CASES) {
     if (isCompiled && test.ignoresCompiled === true) continue;
     for (const { name: up, walls } of STATES) {
@@ -378,6 +383,19 @@ export function grantSuite({ name, command, ignore = false, isCompiled = false }
         fn: () => withPlaces((places) => check(test, places, walls, command(), isCompiled)),
       });
     }
+  }
+}
+
+/** A fresh Worker for each task has the rights that the first one had. */
+function checkFresh(places: Places, command: readonly string[]): void {
+  const permissions = readSet({ read: [places.inside] }, "permissions");
+  using host = new SlotHost(Slot.start(SETTINGS, command), { ...NO_GRANT, permissions, isolation: "worker" });
+  host.untilReady();
+  for (let task = 0; task < 3; task++) {
+    const inside = attempt(host, ({ inside }: Places) => Deno.readTextFileSync(`${inside}/file`), places);
+    assert.deepEqual([inside.said, inside.value], ["open", "inside"], inside.text);
+    const outside = attempt(host, ({ outside }: Places) => Deno.readTextFileSync(`${outside}/file`), places);
+    assert.equal(outside.said, "deno", outside.text);
   }
 }
 

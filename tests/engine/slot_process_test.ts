@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { Slot } from "../../src/engine/slot.ts";
+import { NO_GRANT } from "../../src/engine/slot_contract.ts";
+import { readSet } from "../../src/protocol/permissions.ts";
 import { childCommand } from "../../src/engine/slot_start.ts";
 import { SETTINGS, SlotHost } from "../contracts/slot_host.ts";
 import { processSuite } from "../contracts/slot_process.ts";
@@ -42,6 +44,19 @@ function sharedMemory(): number {
   });
   return Math.max(...found);
 }
+
+Deno.test("a grant may be larger than a pipe, and one that is too large ends its child and nothing else", () => {
+  const permissions = readSet({ env: true }, "permissions");
+  const grantOf = (bytes: number) => ({
+    ...NO_GRANT,
+    permissions,
+    environment: { LARGE: "x".repeat(bytes) },
+  });
+  using host = new SlotHost(Slot.start(SETTINGS, childCommand()), grantOf(100_000)).untilReady();
+  assert.equal(host.call(() => Deno.env.get("LARGE")?.length), 100_000);
+  using other = new SlotHost(Slot.start(SETTINGS, childCommand()), grantOf(100 << 20));
+  assert.match(other.untilEnded().detail, /do not go into its pipe/);
+});
 
 Deno.test("a slot that cannot be started says so", () => {
   assert.throws(

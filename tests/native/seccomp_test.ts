@@ -8,6 +8,7 @@ const ALL_OPEN: Openings = {
   internet: true,
   unixSockets: true,
   machines: true,
+  priorities: true,
   interfaces: true,
   attributes: true,
   watching: true,
@@ -46,7 +47,8 @@ function opened(table: SeccompTable): number[] {
 
 /** Calls whose arguments are looked at. */
 function special(table: SeccompTable): number[] {
-  return [table.clone, table.clone3, table.prlimit, table.socket, table.socketpair, ...table.signals];
+  const { clone, clone3, socket, socketpair, setpriority, signals, ownOnly } = table;
+  return [clone, clone3, socket, socketpair, setpriority, ...signals, ...ownOnly.map(([call]) => call)];
 }
 
 for (const [name, table] of Object.entries({ X86_64, AARCH64 })) {
@@ -110,8 +112,14 @@ for (const [name, table] of Object.entries({ X86_64, AARCH64 })) {
       assert.equal(verdict(table, { number, arguments: [1] }), EPERM);
       assert.equal(verdict(table, { number, arguments: [1] }, programs), ALLOW);
     }
-    assert.equal(verdict(table, { number: table.prlimit, arguments: [0] }), ALLOW);
-    assert.equal(verdict(table, { number: table.prlimit, arguments: [1] }, ALL_OPEN), EPERM);
+    for (const [number, at] of table.ownOnly) {
+      const who = (pid: number) => Array.from({ length: at + 1 }, (_, i) => i === at ? pid : 1);
+      assert.equal(verdict(table, { number, arguments: who(0) }), ALLOW);
+      assert.equal(verdict(table, { number, arguments: who(1) }, ALL_OPEN), EPERM);
+    }
+    const priority = { number: table.setpriority, arguments: [0, 1, 19] };
+    assert.deepEqual([verdict(table, priority), verdict(table, priority, ALL_OPEN)], [EPERM, ALLOW]);
+    assert.equal(verdict(table, { ...priority, arguments: [0, 0, 19] }), ALLOW);
     const pair = (...args: number[]) =>
       verdict(table, { number: table.socketpair, arguments: args }, programs);
     assert.deepEqual([pair(1, 0x80001), pair(1, 2), pair(2, 1)], [ALLOW, EPERM, EPERM]);
