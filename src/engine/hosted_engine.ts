@@ -7,16 +7,15 @@ import { BadMessage, type Session } from "../protocol/frames.ts";
 import { isGroup } from "../protocol/groups.ts";
 import type { Mac } from "../protocol/mac.ts";
 import type { Context } from "../wire/context.ts";
-import { HandshakeWatch } from "../wire/handshake.ts";
 import type { SyncPoller } from "../wire/poll.ts";
 import type { SocketOptions } from "../wire/options.ts";
-import type { Socket } from "../wire/socket.ts";
 import { Caps } from "./caps.ts";
 import type { ClientFunctions } from "./client_functions.ts";
 import { Control, type ControlActions } from "./control.ts";
 import { EngineCore } from "./core.ts";
 import type { CoreOptions } from "./core_types.ts";
 import type { Endpoints } from "./endpoints.ts";
+import { EngineSockets } from "./engine_sockets.ts";
 import { FrontEnds } from "./front_ends.ts";
 import type { ChildKey, Grants } from "./grants.ts";
 import { GroupDoor } from "./group_door.ts";
@@ -69,7 +68,6 @@ export interface HostedEngineParts {
 
 /** An engine whose child is not ready by then registers all the same; its tasks will say why they cannot run. */
 const READY_PATIENCE_MS = 3000;
-const LINGER_MS = 1000;
 const MAX_ERRORS = 100;
 
 export class HostedEngine {
@@ -87,14 +85,9 @@ export class HostedEngine {
   readonly #control: Control;
   readonly #own: OwnTasks;
   readonly #shell: Shell;
-  readonly #shellSocket: Socket;
-  readonly #controlSocket: Socket;
-  readonly #iopubSocket: Socket;
-  readonly #registrationSocket: Socket;
-  readonly #handshakes: HandshakeWatch;
+  readonly #sockets: EngineSockets;
   #registration: Registration | null = null;
   #heart: Heart | null = null;
-  #broadcast = "";
   /** How the children are walled off. */
   #sandbox = "not known";
   #id = -1;
@@ -106,28 +99,23 @@ export class HostedEngine {
 
   constructor(parts: HostedEngineParts) {
     this.#parts = parts;
-    const { session, mac, log, context } = parts;
+    const { session, mac, log } = parts;
     const uuid = session.session;
     this.#log = log.with({ engine: uuid.slice(0, 8) });
-    const open = (type: "ROUTER" | "DEALER" | "PUB") =>
-      context.socket(type, { ...parts.socket, identity: uuid, lingerMs: LINGER_MS });
-    this.#shellSocket = open("ROUTER");
-    this.#controlSocket = open("ROUTER");
-    this.#iopubSocket = open("PUB");
-    this.#registrationSocket = open("DEALER");
+    const sockets = this.#sockets = new EngineSockets(parts, uuid);
     this.#core = new EngineCore(parts.core);
     const keys = new TaskKeys(parts.grants, this.#caps);
     this.#own = new OwnTasks(this.#core, keys);
     this.#door = new GroupDoor(mac, this.#log);
-    this.#sender = new ResultSender(this.#shellSocket, mac);
-    this.#iopub = new IoPub(this.#iopubSocket, session, parts.core.limits.outputLimitBytes);
+    this.#sender = new ResultSender(sockets.shell, mac);
+    this.#iopub = new IoPub(sockets.iopub, session, parts.core.limits.outputLimitBytes);
     const core = this.#core, sender = this.#sender, iopub = this.#iopub;
     const { functions } = parts;
     const frontEnds = this.#frontEnds = new FrontEnds({
       ...parts,
       uuid,
       engineId: () => this.#id,
-      channel: { session, send: (frames) => this.#shellSocket.send(frames) },
+      channel: { session, send: (frames) => sockets.shell.send(frames) },
       iopub,
       own: this.#own,
       actions: this.#actions,
@@ -160,9 +148,9 @@ export class HostedEngine {
       stopsOffTurn,
       log: this.#log,
     });
-    this.#control = new Control(session, this.#actions, (frames) => this.#controlSocket.send(frames));
+    this.#control = new Control(session, this.#actions, (frames) => sockets.control.send(frames));
     const shell = this.#shell = new Shell({
-      socket: this.#shellSocket,
+      socket: sockets.shell,
       session,
       door: this.#door,
       core,
@@ -174,29 +162,13 @@ export class HostedEngine {
       peers,
       refuse: (task, route, error) => outlet.refuse(task, route, error),
     });
-    parts.poller.add(this.#shellSocket, () => this.#guard(() => shell.read()));
-    parts.poller.add(this.#controlSocket, () => this.#guard(() => this.#readControl()));
+    parts.poller.add(sockets.shell, () => this.#guard(() => shell.read()));
+    parts.poller.add(sockets.control, () => this.#guard(() => this.#readControl()));
     parts.poller.add(
-      this.#registrationSocket,
+      sockets.registration,
       () => this.#guard(() => this.#registration?.read(now())),
     );
-    this.#handshakes = this.#watchHandshakes();
-    this.#registrationSocket.connect(parts.endpoints.registration);
-  }
-
-  /** A controller that refuses the connection, or speaks it another way, ends the engine with a sentence. */
-  #watchHandshakes(): HandshakeWatch {
-    const { context, socket, endpoints, poller } = this.#parts;
-    const serverKey = socket.curve?.role === "client" ? socket.curve.serverKey : undefined;
-    const watch = new HandshakeWatch(context, this.#registrationSocket, {
-      url: endpoints.registration,
-      serverKey,
-    });
-    poller.add(watch.socket, () => {
-      const reason = watch.read();
-      if (reason !== undefined) this.leave(reason, true);
-    });
-    return watch;
+    sockets.greet((reason) => this.leave(reason, true));
   }
 
   /** Whether its child is ready, or has had its time. */
@@ -231,7 +203,7 @@ export class HostedEngine {
 
   #readControl(): void {
     while (!this.#isOver) {
-      const frames = this.#controlSocket.receive();
+      const frames = this.#sockets.control.receive();
       if (frames === undefined) return;
       try {
         const at = frames.findIndex(isGroup);
@@ -261,7 +233,7 @@ export class HostedEngine {
   #register(sandbox: string): void {
     if (this.#registration !== null || this.#isOver) return;
     this.#registration = new Registration({
-      socket: this.#registrationSocket,
+      socket: this.#sockets.registration,
       session: this.#parts.session,
       wantedId: this.#parts.wantedId,
       sandbox,
@@ -288,8 +260,7 @@ export class HostedEngine {
       return this.leave(`Cannot read the cap of this cluster's clients: ${error}`, true);
     }
     this.#isForgotten = false;
-    if (this.#id < 0) this.#connect();
-    this.#connectBroadcast(id);
+    this.#sockets.connect(id);
     this.#id = id;
     this.#core.name = `Engine ${id}`;
     this.#iopub.id = id;
@@ -321,23 +292,6 @@ export class HostedEngine {
     } catch (error) {
       this.leave(`Cannot be a Jupyter kernel: ${error instanceof Error ? error.message : error}`, true);
     }
-  }
-
-  #connect(): void {
-    const { endpoints } = this.#parts;
-    this.#shellSocket.connect(endpoints.mux);
-    this.#shellSocket.connect(endpoints.task);
-    this.#controlSocket.connect(endpoints.control);
-    this.#iopubSocket.connect(endpoints.iopub);
-  }
-
-  #connectBroadcast(id: number): void {
-    const { broadcast } = this.#parts.endpoints;
-    const url = broadcast[id % broadcast.length] ?? "";
-    if (url === this.#broadcast || url === "") return;
-    if (this.#broadcast !== "") this.#shellSocket.disconnect(this.#broadcast);
-    this.#shellSocket.connect(url);
-    this.#broadcast = url;
   }
 
   /** The controller knows none of this engine's tasks any more; process and namespace stay. */
@@ -423,10 +377,6 @@ export class HostedEngine {
     this.#driver.close();
     this.#heart?.close();
     this.#frontEnds.close();
-    const shared = [this.#shellSocket, this.#controlSocket, this.#iopubSocket, this.#registrationSocket];
-    for (const socket of [...shared, this.#handshakes.socket]) {
-      this.#parts.poller.remove(socket);
-      socket.close();
-    }
+    this.#sockets.close();
   }
 }

@@ -220,6 +220,7 @@ export class Slot implements SlotHandle {
     if (this.#ring.open > 0) return;
     this.#stdout.resync(this.#ring.board.counted("stdout"));
     this.#stderr.resync(this.#ring.board.counted("stderr"));
+    this.#guard?.endPrograms();
   }
 
   #ringSink(sink: SlotSink): RingSink {
@@ -240,8 +241,10 @@ export class Slot implements SlotHandle {
         this.#stderr.settle(stderr, (text) => this.#errorText(sink, ticket, text));
       },
       denied: (ticket, acts) => sink.denied?.(ticket, acts),
-      result: (ticket, status, body, buffers, startedAt, finishedAt) =>
-        sink.result(ticket, status, body, buffers, startedAt, finishedAt),
+      result: (ticket, status, body, buffers, startedAt, finishedAt) => {
+        this.#guard?.taskEnded();
+        sink.result(ticket, status, body, buffers, startedAt, finishedAt);
+      },
       tooLarge: (ticket, bytes, startedAt, finishedAt) => sink.tooLarge(ticket, bytes, startedAt, finishedAt),
     };
   }

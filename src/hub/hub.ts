@@ -70,6 +70,7 @@ class RunningHub implements Hub {
   readonly #startedAt = now();
   readonly #startedTick = monotonic();
   readonly #nonce = newNonce();
+  readonly #nonceText = this.#nonce.toString(16).padStart(16, "0");
   readonly #stack = new DisposableStack();
   readonly #files: HubFiles;
   readonly #key: string;
@@ -118,7 +119,8 @@ class RunningHub implements Hub {
       this.#peers = this.#makePeers();
       this.#link = new SchedulerLink(this.#context, this.#poller, this.#linkEvents(), log);
       this.#stack.defer(() => this.#link.close());
-      this.#cancels = this.#makeCancels();
+      const { registry } = this.#presence, tell = this.#link.tell.bind(this.#link);
+      this.#cancels = new Cancels({ ledger: this.#ledger, store: this.#store, registry, tell });
       this.#intake = this.#makeIntake();
       this.#door = this.#makeDoor();
     } catch (error) {
@@ -233,12 +235,6 @@ class RunningHub implements Hub {
     });
   }
 
-  #makeCancels(): Cancels {
-    const { registry } = this.#presence;
-    const tell = (message: Readonly<Record<string, unknown>>) => this.#link.tell(message);
-    return new Cancels({ ledger: this.#ledger, store: this.#store, registry, tell });
-  }
-
   #makeIntake(): Intake {
     return new Intake({
       ledger: this.#ledger,
@@ -272,10 +268,6 @@ class RunningHub implements Hub {
       onShutdown: (request) => this.#onShutdown(request),
       onChange: () => this.#intake.touch(),
     });
-  }
-
-  get #nonceText(): string {
-    return this.#nonce.toString(16).padStart(16, "0");
   }
 
   #listen(): void {

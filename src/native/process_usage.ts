@@ -31,14 +31,22 @@ export interface GroupUsage {
 /** Usage of all processes of a group, those that have ended and were reaped by one of them included in the time. */
 export function groupUsage(group: number): GroupUsage {
   let cpuMs = 0, bytes = 0, processes = 0;
-  for (const { name } of Deno.readDirSync("/proc")) {
-    const pid = Number(name);
-    if (!(pid > 0) || groupOf(pid) !== group) continue;
+  for (const pid of groupMembers(group)) {
     cpuMs += processCpuMs(pid);
     bytes += residentBytes(pid);
     processes++;
   }
   return { cpuMs, bytes, processes };
+}
+
+/** The processes of a group. */
+export function groupMembers(group: number): number[] {
+  const members: number[] = [];
+  for (const { name } of Deno.readDirSync("/proc")) {
+    const pid = Number(name);
+    if (pid > 0 && groupOf(pid) === group) members.push(pid);
+  }
+  return members;
 }
 
 /** To look through all processes takes milliseconds. */

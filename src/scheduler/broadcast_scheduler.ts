@@ -15,6 +15,7 @@ import type { Socket } from "../wire/socket.ts";
 import { type BroadcastAction, BroadcastCore, type BroadcastTarget, type Outcome } from "./broadcast_core.ts";
 import type { BroadcastTree } from "./broadcast_tree.ts";
 import type { CapNotices } from "./cap_notices.ts";
+import { copyId, copyRefusal, keyOf, lostEngine, readTargets, replyType } from "./broadcast_messages.ts";
 import { coalesce } from "./coalesced.ts";
 import type { EarlyAborts } from "./early_aborts.ts";
 import { cappedAway, type Gate, notYours, type Sender } from "./gate.ts";
@@ -325,31 +326,13 @@ export class BroadcastScheduler {
   }
 
   #recordLoss(request: Request, target: BroadcastTarget, why: string): void {
-    const frames = this.#errorFrames(request, target, lostEngine(why));
+    const frames = copyRefusal(this.#parts.door.session, request.header, target, lostEngine(why));
     this.#parts.link.send("outbcast", [request.idents[0]!, encoder.encode(target.uuid), ...frames]);
   }
 
   #sendInPlace(request: Request, target: BroadcastTarget, refusal: Refusal): void {
-    this.#parts.clients.send([...request.idents, ...this.#errorFrames(request, target, refusal)]);
-  }
-
-  #errorFrames(
-    { header }: Request,
-    { uuid }: BroadcastTarget,
-    { ename, evalue }: Refusal,
-  ): Uint8Array[] {
-    const metadata = {
-      status: "error",
-      engine: uuid,
-      is_broadcast: true,
-      is_coalescing: false,
-      original_msg_id: header.msg_id,
-    };
-    const parent = { ...header, msg_id: copyId(header.msg_id, uuid) };
-    return this.#parts.door.session.message(replyType(header), errorContent(ename, evalue), {
-      parent,
-      metadata,
-    });
+    const frames = copyRefusal(this.#parts.door.session, request.header, target, refusal);
+    this.#parts.clients.send([...request.idents, ...frames]);
   }
 
   /** One reply for all engines, their buffers in the order in which the request named them. */
@@ -372,41 +355,4 @@ export class BroadcastScheduler {
     if (isHeard) clients.send([...request.idents, ...frames]);
     for (const later of request.later.take(session)) clients.send([...request.idents, ...later]);
   }
-}
-
-function lostEngine(why: string): Refusal {
-  return { ename: "EngineError", evalue: why };
-}
-
-/** The id under which an engine gets its copy. */
-function copyId(msgId: string, uuid: string): string {
-  return `${msgId}_${uuid}`;
-}
-
-/** The request that a reply belongs to by its parent's id, which is that of the engine's copy. */
-function keyOf(parent: unknown, uuid: string): string | undefined {
-  return typeof parent === "string" && parent.endsWith(`_${uuid}`)
-    ? parent.slice(0, -uuid.length - 1)
-    : undefined;
-}
-
-/** Clients expect no other types here. */
-function replyType({ msg_type }: Header): "execute_reply" | "apply_reply" {
-  return msg_type === "execute_request" ? "execute_reply" : "apply_reply";
-}
-
-function errorContent(ename: string, evalue: string): Dictionary {
-  return { status: "error", ename, evalue, traceback: [`${ename}: ${evalue}`], engine_info: {} };
-}
-
-/** Pairs of uuid and id, each engine once; null if there is none or the list is something else. */
-function readTargets(value: unknown): BroadcastTarget[] | null {
-  if (!Array.isArray(value) || value.length === 0) return null;
-  const targets = new Map<string, BroadcastTarget>();
-  for (const pair of value) {
-    const [uuid, id]: unknown[] = Array.isArray(pair) ? pair : [];
-    if (typeof uuid !== "string" || uuid === "" || typeof id !== "number") return null;
-    targets.set(uuid, { uuid, id });
-  }
-  return [...targets.values()];
 }

@@ -4,6 +4,7 @@
  */
 import { GroupWriter } from "../protocol/group_writer.ts";
 import { ANY, CAP_DEFINITION, HEADER_BYTES, KIND, OP } from "../protocol/groups.ts";
+import type { Definitions } from "./definitions.ts";
 import { seal, type Sealing } from "./engine_ends.ts";
 import type { Sender } from "./gate.ts";
 
@@ -19,11 +20,11 @@ export class CapNotices {
     this.#sealing = sealing;
   }
 
-  /** The record that tells of a client of ours, to stand among its definitions; null if engines know enough. */
-  record(client: number, sender: Sender): Uint8Array | null {
-    if (sender.ownCap === null) return null;
+  /** What a client of ours may ask for at most goes ahead of its tasks, as its functions do. */
+  supply(definitions: Definitions, client: number, sender: Sender): void {
+    if (sender.ownCap === null || definitions.has(client, CAP_DEFINITION)) return;
     this.#write(client, sender);
-    return this.#frame(0).subarray(HEADER_BYTES);
+    definitions.set(client, CAP_DEFINITION, this.#frame(0).subarray(HEADER_BYTES));
   }
 
   /** A group that has to go ahead of a message to an engine; null if it knows enough. @param who index or session */

@@ -31,7 +31,7 @@ import type { SchedulerCore } from "./core.ts";
 import { Definitions } from "./definitions.ts";
 import { type EngineEnd, EngineEnds, seal, type Sealing } from "./engine_ends.ts";
 import type { CapNotices } from "./cap_notices.ts";
-import { beyondCap, type Gate, type Sender } from "./gate.ts";
+import type { Gate, Sender } from "./gate.ts";
 import type { Action, CancelWord } from "./events.ts";
 import type { GroupDoor } from "./group_door.ts";
 import { MAX_N } from "./history.ts";
@@ -39,7 +39,8 @@ import type { HubLink } from "./hub_link.ts";
 import { SCHEDULER_BOUNDS } from "./options.ts";
 import type { PeerTasks } from "./peer_tasks.ts";
 import { ResultsOut } from "./results_out.ts";
-import { BadOption, isPlain, readTaskOptions, type TaskOptions } from "./task_options.ts";
+import { readTailOptions } from "./tail_options.ts";
+import { BadOption, type TaskOptions } from "./task_options.ts";
 
 export interface TaskSchedulerParts {
   readonly clients: Socket;
@@ -194,14 +195,14 @@ export class TaskScheduler {
     const view = new DataView(frame.buffer, 0, frame.length);
     const at = now(), task = this.#task;
     const leftOut = new Set<number>();
-    this.#tellCap(client.index, sender);
+    this.#parts.notices.supply(this.#definitions, client.index, sender);
     for (let from = reader.offset; reader.task(task); from = reader.offset) {
       if (task.op === OP.define) {
         if (task.definition === CAP_DEFINITION) continue;
         this.#definitions.set(client.index, task.definition, frame.subarray(from, reader.offset));
         continue;
       }
-      const options = (task.flags & TASK_FLAG.tail) !== 0 ? this.#readTail(frame, sender) : null;
+      const options = (task.flags & TASK_FLAG.tail) !== 0 ? this.#optionsOf(frame, sender) : null;
       const isBad = options instanceof BadOption;
       const taken = this.#core.submit(task, kept, from, reader.offset - from, isBad ? null : options, at);
       if (taken === "taken") view.setUint32(from + 24, task.seq, true);
@@ -214,13 +215,6 @@ export class TaskScheduler {
     this.#core.frames.release(kept);
     this.#core.dispatch(at);
     this.#clients.accept(client);
-  }
-
-  /** What the client may ask for at most goes ahead of its tasks, as its functions do. */
-  #tellCap(client: number, sender: Sender): void {
-    if (sender.ownCap === null || this.#definitions.has(client, CAP_DEFINITION)) return;
-    const record = this.#parts.notices.record(client, sender);
-    if (record !== null) this.#definitions.set(client, CAP_DEFINITION, record);
   }
 
   /** The same group without the records at these offsets: what was not taken must not be counted as open. */
@@ -237,30 +231,15 @@ export class TaskScheduler {
   #refuse(client: number, n: number): void {
     this.#door.drop(`client ${client}`, `a task number out of order: ${n}`);
     const evalue = `Cannot take task ${n}: a client counts its tasks from 1 to ${MAX_N}`;
-    this.#results.answer({
-      client,
-      n,
-      seq: 0,
-      engine: -1,
-      status: STATUS.error,
-      ename: "RangeError",
-      evalue,
-    });
+    const answer = { client, n, seq: 0, engine: -1, status: STATUS.error, ename: "RangeError", evalue };
+    this.#results.answer(answer);
   }
 
-  /** The options in the tail of the task just read; null if they do not concern the scheduler. */
-  #readTail(frame: Uint8Array, sender: Sender): TaskOptions | null | BadOption {
+  #optionsOf(frame: Uint8Array, sender: Sender): TaskOptions | null | BadOption {
     const { bodyOffset, bodyLength, tailLength, client } = this.#task;
     const end = bodyOffset + bodyLength;
-    try {
-      const value: unknown = JSON.parse(decoder.decode(frame.subarray(end - tailLength, end)));
-      const options = readTaskOptions(value, this.#parts.peers.namesFor(client));
-      const beyond = beyondCap(options.ask, sender);
-      if (beyond !== null) return new BadOption(beyond, "PermissionDenied");
-      return isPlain(options) ? null : options;
-    } catch (error) {
-      return error instanceof BadOption ? error : new BadOption(`Cannot read the task's options: ${error}`);
-    }
+    const names = this.#parts.peers.namesFor(client);
+    return readTailOptions(frame.subarray(end - tailLength, end), names, sender);
   }
 
   #keepPiece(client: ClientEnd, message: Incoming, group: Uint8Array): void {
@@ -326,9 +305,7 @@ export class TaskScheduler {
     if (header.kind === KIND.results) this.#finish(header, end, message, frame);
     else if (header.kind === KIND.chunk) this.#relayPiece(end, message);
     else if (header.kind === KIND.returned) this.#takeBack(end);
-    else {
-      this.#door.drop(peer, `an engine does not send groups of kind ${header.kind}`);
-    }
+    else this.#door.drop(peer, `an engine does not send groups of kind ${header.kind}`);
     this.#carryOut();
   }
 

@@ -225,7 +225,10 @@ Deno.test("permissions of a profile: ceiling, named sets, and flags that cannot 
   await using client = await Client.connect({ file: `${folder.dir}/security/ipcontroller-client.json` });
   await folder.start("engine", ["engine", "--deny-env=HOME", "--allow-sys=hostname", "--allow-env"]);
   await folder.says("engine", /Cannot allow all of env/);
-  await folder.start("narrow", ["engine", "--deny-env=HOME"], { LANG: "C.UTF-8", HOME: "/nowhere" });
+  await folder.start("narrow", ["engine", "--deny-env=HOME"], {
+    LANG: "C.UTF-8",
+    HOME: `${folder.dir}/home`,
+  });
   await client.waitForEngines(1);
   const { engines } = await client.status() as { engines: Record<string, unknown>[] };
   assert.deepEqual(engines[0]!["permissions"], { env: ["LANG"], sys: ["cpus", "hostname"] });

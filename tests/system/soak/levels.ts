@@ -20,7 +20,9 @@ export function levelOf(pids: readonly number[]): Promise<Level> {
     descriptors: pids.reduce((sum, pid) => sum + [...Deno.readDirSync(`/proc/${pid}/fd`)].length, 0),
     residentMB: Math.round(pids.reduce((sum, pid) => sum + residentOf(pid), 0)),
     folders: [...Deno.readDirSync(Deno.env.get("TMPDIR") ?? "/tmp")].filter(({ name }) =>
-      name.startsWith("tsparallel-")
+      pids.some((pid) =>
+        name.startsWith(`tsparallel-slot-${pid}-`)
+      )
     ).length,
   });
 }

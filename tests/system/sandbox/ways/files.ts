@@ -100,7 +100,13 @@ const writing: Way[] = [
     "hard link": "Deno.linkSync(at.file, at.fresh)",
   }),
   // The copy is there when the filter refuses to set its mode.
-  ...ways({ ...BOTH_RIGHTS, seccomp: "EPERM", inPart: "seccomp", compiled: { ...BOTH, first: "landlock" } }, {
+  ...ways({
+    ...BOTH_RIGHTS,
+    seccomp: "EPERM",
+    inPart: "seccomp",
+    first: "landlock",
+    compiled: { ...BOTH, first: "landlock" },
+  }, {
     "copy": "Deno.copyFileSync(at.folder + '/empty', at.fresh)",
     "node:fs copyFile": `${FS} fs.copyFileSync(at.folder + "/empty", at.fresh)`,
     "node:fs cp": `${FS} fs.cpSync(at.folder + "/empty", at.fresh)`,

@@ -11,7 +11,7 @@ export const processes: Category = {
     ...ways(RUN, {
       "Deno.Command, spawned": "await new Deno.Command('/bin/true').spawn().status",
     }),
-    ...ways({ ...RUN, compiled: { ...BOTH, first: "landlock" } }, {
+    ...ways({ ...RUN, first: "landlock", compiled: { ...BOTH, first: "landlock" } }, {
       "Deno.Command":
         "if (new Deno.Command('/bin/true').outputSync().code !== 0) throw new Error('it failed')",
       "its own program": "new Deno.Command(Deno.execPath(), { args: ['--version'], env: {} }).outputSync()",

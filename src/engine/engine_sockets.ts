@@ -1,0 +1,80 @@
+/**
+ * The sockets of one engine towards its controller: where each connects, and when.
+ */
+import type { Context } from "../wire/context.ts";
+import { HandshakeWatch } from "../wire/handshake.ts";
+import type { SocketOptions } from "../wire/options.ts";
+import type { SyncPoller } from "../wire/poll.ts";
+import type { Socket } from "../wire/socket.ts";
+import type { Endpoints } from "./endpoints.ts";
+
+/** How long what is unsent survives the engine's end. */
+const LINGER_MS = 1000;
+
+export interface EngineSocketsParts {
+  readonly context: Context;
+  readonly poller: SyncPoller;
+  readonly endpoints: Endpoints;
+  /** What every socket gets (CURVE). */
+  readonly socket: SocketOptions;
+}
+
+export class EngineSockets {
+  readonly shell: Socket;
+  readonly control: Socket;
+  readonly iopub: Socket;
+  readonly registration: Socket;
+  readonly #parts: EngineSocketsParts;
+  #handshakes: HandshakeWatch | null = null;
+  #isConnected = false;
+  #broadcast = "";
+
+  /** @param uuid the routing id of all of them */
+  constructor(parts: EngineSocketsParts, uuid: string) {
+    this.#parts = parts;
+    const open = (type: "ROUTER" | "DEALER" | "PUB") =>
+      parts.context.socket(type, { ...parts.socket, identity: uuid, lingerMs: LINGER_MS });
+    this.shell = open("ROUTER");
+    this.control = open("ROUTER");
+    this.iopub = open("PUB");
+    this.registration = open("DEALER");
+  }
+
+  /** Connects to the hub. A controller that refuses the connection, or speaks it another way, says so with a sentence. */
+  greet(onRefused: (reason: string) => void): void {
+    const { context, poller, endpoints: { registration: url }, socket: { curve } } = this.#parts;
+    const serverKey = curve?.role === "client" ? curve.serverKey : undefined;
+    const watch = this.#handshakes = new HandshakeWatch(context, this.registration, { url, serverKey });
+    poller.add(watch.socket, () => {
+      const reason = watch.read();
+      if (reason !== undefined) onRefused(reason);
+    });
+    this.registration.connect(url);
+  }
+
+  /** Connects to the schedulers, once; to the leaf of the broadcast tree that belongs to the id, whenever that changes. */
+  connect(id: number): void {
+    const { endpoints } = this.#parts;
+    if (!this.#isConnected) {
+      this.shell.connect(endpoints.mux);
+      this.shell.connect(endpoints.task);
+      this.control.connect(endpoints.control);
+      this.iopub.connect(endpoints.iopub);
+      this.#isConnected = true;
+    }
+    const url = endpoints.broadcast[id % endpoints.broadcast.length] ?? "";
+    if (url === this.#broadcast || url === "") return;
+    if (this.#broadcast !== "") this.shell.disconnect(this.#broadcast);
+    this.shell.connect(url);
+    this.#broadcast = url;
+  }
+
+  close(): void {
+    const all = [this.shell, this.control, this.iopub, this.registration, this.#handshakes?.socket];
+    for (const socket of all) {
+      if (socket === undefined) continue;
+      this.#parts.poller.remove(socket);
+      socket.close();
+    }
+  }
+}
