@@ -35,7 +35,12 @@ export interface Targets extends Ports {
 /** Everything that ways try to reach. */
 export class Outside implements Disposable {
   readonly base = Deno.makeTempDirSync({ prefix: "sandbox-" });
-  readonly #victim = new Deno.Command("/bin/sleep", { args: ["1000"], stdin: "null" }).spawn();
+  readonly #victim = new Deno.Command("/bin/sleep", {
+    args: ["1000"],
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
   readonly #thread: Worker;
   readonly #hits = new Int32Array(new SharedArrayBuffer(4));
   readonly #abstract: number;

@@ -84,7 +84,6 @@ const writing: Way[] = [
     "mkdir": "Deno.mkdirSync(at.fresh)",
     "node:fs mkdir": `${FS} fs.mkdirSync(at.fresh)`,
     "remove": "Deno.removeSync(at.file)",
-    "remove a tree": "Deno.removeSync(at.folder + '/sub', { recursive: true })",
     "node:fs unlink": `${FS} fs.unlinkSync(at.file)`,
     "makeTempFile": "Deno.makeTempFileSync({ dir: at.folder })",
     "makeTempDir": "Deno.makeTempDirSync({ dir: at.folder })",
@@ -93,6 +92,7 @@ const writing: Way[] = [
       fs.createWriteStream(at.fresh).on("open", done).on("error", failed))`,
   }),
   ...ways(BOTH_RIGHTS, {
+    "remove a tree": "Deno.removeSync(at.folder + '/sub', { recursive: true })",
     "node:fs truncate": `${FS} fs.truncateSync(at.file, 0)`,
     "node:fs rm": `${FS} fs.rmSync(at.folder + "/sub", { recursive: true })`,
     "rename": "Deno.renameSync(at.file, at.fresh)",

@@ -63,6 +63,9 @@ export const neighbours: Category = {
         worker.onmessage = ({ data }) => data.includes("object") ? done(data) : failed(new TypeError(data + " is not a function"));
         worker.onerror = (event) => { event.preventDefault(); failed(new Error(event.message)); };
       })`,
+    }),
+    // The runtime's internals ask for permissions as all else does: taking them away is care, not a wall.
+    ...ways({}, {
       "internals by the Worker's parent class": `return await new Promise((done, failed) => {
         const text = "postMessage(typeof Deno[Deno.internal] + typeof caches)";
         const worker = new (Object.getPrototypeOf(Worker))("data:text/javascript," + encodeURIComponent(text), { type: "module" });

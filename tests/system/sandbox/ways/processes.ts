@@ -35,6 +35,8 @@ export const processes: Category = {
       "signal to the parent": "Deno.kill(Deno.ppid, 'SIGCONT')",
       "signal to a neighbour": "Deno.kill(at.victim, 'SIGCONT')",
       "process.kill": "(await import('node:process')).default.kill(at.victim, 'SIGCONT')",
+      "process._kill":
+        "const code = process._kill(at.victim, 18); if (code) throw new Error(code === -1 ? 'EPERM' : code)",
       "whether a process is there": "(await import('node:process')).default.kill(at.victim, 0)",
     }),
     ...ways({ ...CALLING, landlock: "EPERM" }, {

@@ -41,9 +41,7 @@ export const rights: Category = {
       "in another realm": `const vm = await import("node:vm");
         return vm.runInNewContext("read.constructor('return Deno.readTextFileSync(\\"/etc/passwd\\")')()", { read: Deno.readTextFileSync })`,
       "by a borrowed this": `return Reflect.apply(Deno.readTextFileSync, new Proxy({}, {}), ["/etc/passwd"])`,
-      "by a path that changes": `let count = 0;
-        return Deno.readTextFileSync({ toString() { return count++ ? "/etc/passwd" : "/dev/null" }, __proto__: URL.prototype, get href() { return "file:///etc/passwd" } })`,
-    }).filter(({ name }) => name !== "by a path that changes"),
+    }),
     ...ways({ ...ASKING, grant: { sys: true } }, {
       "inspector session": `const { Session } = await import("node:inspector"); const session = new Session();
         session.connect(); return await new Promise((done, failed) =>
