@@ -63,7 +63,7 @@ async function run(
   const before = await levelOf(pids);
   const stop = { isOver: false };
   const hostile = hostileTasks(new Chance(seed), { tasks, budgetMs, say }, hostileClient.loadBalanced());
-  const [kinds, honestCount] = await Promise.all([
+  const [{ kinds, problems }, honestCount] = await Promise.all([
     hostile.finally(() => stop.isOver = true),
     honestTasks(honestView, stop),
   ]);
@@ -75,6 +75,7 @@ async function run(
     (after) => sameLevel(before, after),
     `the level is ${JSON.stringify(before)} again`,
   );
+  assert.deepEqual(problems, [], "tasks that did not end as they should");
   return { hostile: [...kinds.values()].reduce((sum, count) => sum + count, 0), honest: honestCount, kinds };
 }
 
@@ -104,7 +105,7 @@ async function hostileTasks(
   chance: Chance,
   { tasks, budgetMs, say }: Omit<SoakOptions, "seed" | "say"> & { readonly say: (line: string) => void },
   view: LoadBalancedView,
-): Promise<Map<string, number>> {
+): Promise<{ readonly kinds: Map<string, number>; readonly problems: readonly string[] }> {
   const deck = HOSTILE.flatMap((kind) => new Array<Hostile>(kind.weight ?? 4).fill(kind));
   const kinds = new Map<string, number>(), problems: string[] = [];
   const began = performance.now();
@@ -121,8 +122,7 @@ async function hostileTasks(
     }
   };
   await Promise.all(Array.from({ length: WIDTH }, worker));
-  assert.deepEqual(problems, [], "tasks that did not end as they should");
-  return kinds;
+  return { kinds, problems };
 }
 
 /** Runs one and holds it to how it must end. */
