@@ -73,16 +73,18 @@ export function closeBackDoors(): void {
     text_ = String,
     startsWith = String.prototype.startsWith;
   const call = Function.prototype.call.bind(startsWith) as (self: string, start: string) => boolean;
-  globalThis.Worker = class Worker extends Original {
-    constructor(specifier: string | URL, options?: WorkerOptions) {
-      const url = text_(specifier);
-      const first = `import ${stringify(prelude)};import ${stringify(url)};`;
-      super(
-        call(url, "data:") || call(url, "blob:") ? "data:text/javascript," + encode(first) : url,
-        options,
-      );
-    }
+  const { construct } = Reflect;
+  // Not a class that extends it: that would hand out the original.
+  const wrapped = function Worker(specifier: string | URL, options?: WorkerOptions): object {
+    const url = text_(specifier);
+    const first = `import ${stringify(prelude)};import ${stringify(url)};`;
+    const module = call(url, "data:") || call(url, "blob:") ? "data:text/javascript," + encode(first) : url;
+    return construct(Original, [module, options], new.target ?? Original);
   };
+  const fixed = { writable: true, enumerable: false, configurable: true };
+  defineProperty(wrapped, "prototype", { value: Original.prototype, writable: false });
+  defineProperty(Original.prototype, "constructor", { ...fixed, value: wrapped });
+  defineProperty(globalThis, "Worker", { ...fixed, value: wrapped });
 }
 
 /** Whether this realm has none of these permissions as a whole. */

@@ -19,8 +19,9 @@ export interface WallPlan {
 }
 
 const READ = ACCESS.readFile | ACCESS.readDir;
+/** To remove a folder with what is in it is to list it, for which Deno asks no right to read. */
 const WRITE = ACCESS.writeFile | ACCESS.truncate | ACCESS.makeFile | ACCESS.makeDir | ACCESS.makeLink |
-  ACCESS.makePipe | ACCESS.removeFile | ACCESS.removeDir | ACCESS.refer;
+  ACCESS.makePipe | ACCESS.removeFile | ACCESS.removeDir | ACCESS.refer | ACCESS.readDir;
 const EXECUTE = ACCESS.execute | ACCESS.readFile;
 
 /** What the runtime reads to answer for a kind of system information. */
@@ -70,6 +71,9 @@ export function planWalls(grant: Grant, landlockVersion: number): WallPlan {
       : []),
   ];
   if (openings.attributes && write.allow !== true) excess.push("mode, owner and times of any file");
+  if (openings.attributes && write.allow !== true) {
+    excess.push("the names of files in folders that may be written");
+  }
   if (openings.attributes && !knows.truncate) {
     excess.push("length of any file (Landlock older than version 3)");
   }

@@ -6,7 +6,7 @@
  * paths and no addresses: what a grant opens here is open for all of them, and is said so.
  */
 import { libc } from "./libc.ts";
-import { AARCH64, type SeccompTable, X86_64 } from "./seccomp_tables.ts";
+import { AARCH64, FIRST_UNKNOWN, type Forbidden, type SeccompTable, X86_64 } from "./seccomp_tables.ts";
 
 /** What a grant opens. */
 export interface Openings {
@@ -39,7 +39,11 @@ export const ALL_CLOSED: Openings = {
 };
 
 const LOAD = 0x20, AND = 0x54, EQUAL = 0x15, AT_LEAST = 0x35, RETURN = 0x06;
-const ALLOW = 0x7fff0000, EPERM = 0x00050001, ENOSYS = 0x00050026, KILL_PROCESS = 0x80000000;
+const ALLOW = 0x7fff0000,
+  EPERM = 0x00050001,
+  ENOSYS = 0x00050026,
+  EOPNOTSUPP = 0x0005005f,
+  KILL_PROCESS = 0x80000000;
 const NUMBER = 0, ARCHITECTURE = 4, ARGUMENTS = 16;
 const ALL_BITS = 0xffffffff;
 const CLONE_THREAD = 0x10000;
@@ -70,6 +74,8 @@ export function filterSteps(table: SeccompTable, pid: number, open: Openings = A
     [RETURN, 0, 0, KILL_PROCESS],
     [LOAD, 0, 0, NUMBER],
     ...(table.x32 ? [[AT_LEAST, 0, 1, X32_BIT], [RETURN, 0, 0, EPERM]] as Step[] : []),
+    [AT_LEAST, 0, 1, FIRST_UNKNOWN],
+    [RETURN, 0, 0, ENOSYS],
     // The C library falls back to clone(), whose flags can be seen here.
     [EQUAL, 0, 1, table.clone3],
     [RETURN, 0, 0, ENOSYS],
@@ -90,6 +96,8 @@ export function filterSteps(table: SeccompTable, pid: number, open: Openings = A
     ...refused(open.attributes ? [] : table.attributes),
     ...refused(open.watching ? [] : table.watching),
     ...refused(table.refused),
+    ...refused(table.unsupported, EOPNOTSUPP),
+    ...table.forbidden.flatMap(forbidden),
     [RETURN, 0, 0, ALLOW],
   ];
 }
@@ -116,8 +124,18 @@ function sockets(open: Openings): Test[][] {
   ];
 }
 
-function refused(calls: readonly number[]): Step[] {
-  return calls.flatMap((number): Step[] => [[EQUAL, 0, 1, number], [RETURN, 0, 0, EPERM]]);
+function refused(calls: readonly number[], answer = EPERM): Step[] {
+  return calls.flatMap((number): Step[] => [[EQUAL, 0, 1, number], [RETURN, 0, 0, answer]]);
+}
+
+/** Refuses a call where its argument has one of some values. */
+function forbidden({ call, argument, values }: Forbidden): Step[] {
+  const body = [
+    [LOAD, 0, 0, ARGUMENTS + 8 * argument] as Step,
+    ...refused(values),
+    [RETURN, 0, 0, ALLOW] as Step,
+  ];
+  return [[EQUAL, 0, body.length, call], ...body];
 }
 
 /** Allows a call only if all tests of one of the alternatives pass. */

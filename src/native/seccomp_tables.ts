@@ -29,7 +29,28 @@ export interface SeccompTable {
   readonly watching: readonly number[];
   /** Never open, whatever is granted. */
   readonly refused: readonly number[];
+  /** Never open, and answered as by a file system that does not have it: what asks for extended attributes goes on without. */
+  readonly unsupported: readonly number[];
+  /** Calls that are refused where an argument has one of these values. */
+  readonly forbidden: readonly Forbidden[];
 }
+
+/** Values of an argument with which a call is refused. */
+export interface Forbidden {
+  readonly call: number;
+  readonly argument: number;
+  readonly values: readonly number[];
+}
+
+/** Calls from here on were added after these tables were made; a C library that gets ENOSYS does without. */
+export const FIRST_UNKNOWN = 467;
+
+/** PR_SET_PDEATHSIG (a slot ends with its host), PR_SET_PTRACER. */
+const PRCTL = [1, 0x59616d61];
+/** F_SETOWN, F_SETSIG, F_SETOWN_EX: any signal to any process of the user, at the next byte of a pipe. */
+const FCNTL = [8, 10, 15];
+/** FIOSETOWN, SIOCSPGRP, the same; TIOCSTI, TIOCLINUX: to type into a terminal. */
+const IOCTL = [0x8901, 0x8902, 0x5412, 0x541c];
 
 export const X86_64: SeccompTable = {
   audit: 0xc000003e,
@@ -55,9 +76,11 @@ export const X86_64: SeccompTable = {
     ...[112, 109], // setsid, setpgid: nothing leaves the slot's group, which is what ends it
     ...[248, 249, 250], // keys
     ...[323, 434, 438, 424, 440, 448], // userfaultfd, pidfd_open, _getfd, _send_signal, process_madvise, _mrelease
+    ...[457, 458, 460], // statmount, listmount, lsm_set_self_attr
     ...[200, 129, 297], // tkill, rt_sigqueueinfo, rt_tgsigqueueinfo
     ...[322], // execveat
-    ...[188, 189, 190, 197, 198, 199, 463, 466], // extended attributes
+    ...[188, 189, 190, 197, 198, 199, 463, 466], // extended attributes, to set and remove them
+    ...[105, 106, 113, 114, 116, 117, 119, 122, 123, 126], // who the process is, and its capabilities
     ...[303, 304], // name_to_handle_at, open_by_handle_at
     ...[300, 301], // fanotify
     ...[319, 356, 447], // memfd_create and its relatives
@@ -65,6 +88,12 @@ export const X86_64: SeccompTable = {
     ...[240, 241, 242, 243, 244, 245], // message queues: both outlive the process, and are no files
     ...[134, 136, 139, 163, 167, 168, 169, 170, 171, 172, 173, 175, 176, 179, 212, 246, 313, 320], // the system's own affairs
     ...[103, 153, 154, 159, 164, 227, 305], // its log, its terminals, local descriptor tables, its clock
+  ],
+  unsupported: [191, 192, 193, 194, 195, 196, 464, 465],
+  forbidden: [
+    { call: 157, argument: 0, values: PRCTL },
+    { call: 72, argument: 1, values: FCNTL },
+    { call: 16, argument: 1, values: IOCTL },
   ],
 };
 
@@ -92,6 +121,7 @@ export const AARCH64: SeccompTable = {
     ...[157, 154],
     ...[217, 218, 219],
     ...[282, 434, 438, 424, 440, 448],
+    ...[457, 458, 460],
     ...[130, 138, 240],
     ...[281],
     ...[5, 6, 7, 14, 15, 16, 463, 466],
@@ -102,5 +132,12 @@ export const AARCH64: SeccompTable = {
     ...[180, 181, 182, 183, 184, 185],
     ...[42, 60, 89, 104, 105, 106, 142, 161, 162, 224, 225, 273, 294],
     ...[116, 58, 171, 170, 112, 266],
+    ...[146, 144, 145, 143, 159, 147, 149, 151, 152, 91],
+  ],
+  unsupported: [8, 9, 10, 11, 12, 13, 464, 465],
+  forbidden: [
+    { call: 167, argument: 0, values: PRCTL },
+    { call: 25, argument: 1, values: FCNTL },
+    { call: 29, argument: 1, values: IOCTL },
   ],
 };

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { ALL_CLOSED, filterSteps, type Openings } from "../../src/native/seccomp.ts";
 import { AARCH64, type SeccompTable, X86_64 } from "../../src/native/seccomp_tables.ts";
 
-const ALLOW = 0x7fff0000, EPERM = 0x50001, ENOSYS = 0x50026, KILL = 0x80000000;
+const ALLOW = 0x7fff0000, EPERM = 0x50001, ENOSYS = 0x50026, EOPNOTSUPP = 0x5005f, KILL = 0x80000000;
 const PID = 4711;
 const ALL_OPEN: Openings = {
   internet: true,
@@ -55,7 +55,12 @@ for (const [name, table] of Object.entries({ X86_64, AARCH64 })) {
   Deno.test(`the filter of ${name} refuses its tables and allows the rest`, () => {
     const closed = [...table.refused, ...opened(table)];
     for (const number of closed) assert.equal(verdict(table, { number }), EPERM, `call ${number}`);
-    for (let number = 0; number < 470; number++) {
+    for (const number of table.unsupported) assert.equal(verdict(table, { number }), EOPNOTSUPP);
+    for (const number of [467, 468, 469, 500, 0x3fffffff]) {
+      assert.equal(verdict(table, { number }, ALL_OPEN), ENOSYS, "what nobody knew");
+    }
+    for (let number = 0; number < 467; number++) {
+      if (table.unsupported.includes(number)) continue;
       if (closed.includes(number) || special(table).includes(number)) continue;
       assert.equal(verdict(table, { number }), ALLOW, `call ${number}`);
     }
@@ -127,8 +132,20 @@ for (const [name, table] of Object.entries({ X86_64, AARCH64 })) {
     if (table.x32) assert.equal(verdict(table, { number: 0x40000000 + 1 }, ALL_OPEN), EPERM);
   });
 
+  Deno.test(`the filter of ${name} looks at what prctl, fcntl and ioctl are to do`, () => {
+    for (const { call: number, argument, values } of table.forbidden) {
+      const with_ = (value: number) =>
+        verdict(table, { number, arguments: [0, 0, 0].map((_, i) => i === argument ? value : 77) }, ALL_OPEN);
+      for (const value of values) assert.equal(with_(value), EPERM);
+      for (const value of [0, 2, 3, 4, 14, 15, 0x5401, 0x541b]) {
+        if (!values.includes(value)) assert.equal(with_(value), ALLOW);
+      }
+    }
+  });
+
   Deno.test(`the filter of ${name} names no call twice`, () => {
-    const all = [...table.refused, ...opened(table), ...special(table)];
+    const looked = [...table.unsupported, ...table.forbidden.map(({ call }) => call)];
+    const all = [...table.refused, ...looked, ...opened(table), ...special(table)];
     assert.equal(new Set(all).size, all.length);
   });
 }

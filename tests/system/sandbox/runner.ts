@@ -36,7 +36,7 @@ const sys = (number, ...args) => {
   const result = Number(library.syscall(BigInt(number), ...numbers));
   if (result !== -1) return result;
   const errno = new Deno.UnsafePointerView(library.__errno_location()).getInt32();
-  const name = { 1: "EPERM", 13: "EACCES", 38: "ENOSYS", 9: "EBADF" }[errno] ?? "errno " + errno;
+  const name = { 1: "EPERM", 13: "EACCES", 38: "ENOSYS", 9: "EBADF", 95: "EOPNOTSUPP" }[errno] ?? "errno " + errno;
   throw new Error(name);
 };
 sys.close = (fd) => sys(3, fd);
@@ -68,13 +68,14 @@ const WORDS: readonly (readonly [Answer, RegExp])[] = [
   ["refused", /NotCapable|Requires .* access/],
   ["EFBIG", /EFBIG|os error 27\b|File too large/],
   ["ENOSYS", /ENOSYS|os error 38\b/],
+  ["EOPNOTSUPP", /EOPNOTSUPP|os error 95\b/],
   ["EPERM", /EPERM|os error 1\b|not permitted/i],
   ["EACCES", /EACCES|os error 13\b|Permission ?denied/i],
   [
     "unreached",
     /failed to connect|fetch failed|Command failed|NetworkError when|ECONNREFUSED|Error: -111$|connect UNKNOWN|query\w+ UNKNOWN/i,
   ],
-  ["gone", /is not defined|is not a function|of undefined/],
+  ["gone", /is not defined|is not a function|is not a constructor|of undefined/],
   [
     "unknown",
     /not a dependency|Cannot find|not found|ext: modules|Unsupported scheme|is specified|could not find|list of packages/i,

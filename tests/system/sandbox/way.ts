@@ -18,6 +18,7 @@ export type Answer =
   | "EPERM"
   | "EACCES"
   | "ENOSYS"
+  | "EOPNOTSUPP"
   | "EFBIG"
   | "gone"
   | "unknown"

@@ -63,9 +63,6 @@ export const neighbours: Category = {
         worker.onmessage = ({ data }) => data.includes("object") ? done(data) : failed(new TypeError(data + " is not a function"));
         worker.onerror = (event) => { event.preventDefault(); failed(new Error(event.message)); };
       })`,
-    }),
-    // The runtime's internals ask for permissions as all else does: taking them away is care, not a wall.
-    ...ways({}, {
       "internals by the Worker's parent class": `return await new Promise((done, failed) => {
         const text = "postMessage(typeof Deno[Deno.internal] + typeof caches)";
         const worker = new (Object.getPrototypeOf(Worker))("data:text/javascript," + encodeURIComponent(text), { type: "module" });
@@ -74,10 +71,13 @@ export const neighbours: Category = {
       })`,
       "internals by the Worker's constructor": `return await new Promise((done, failed) => {
         const text = "postMessage(typeof Deno[Deno.internal] + typeof caches)";
-        const worker = new (Object.getPrototypeOf(Worker.prototype).constructor)("data:text/javascript," + encodeURIComponent(text), { type: "module" });
+        const worker = new Worker.prototype.constructor("data:text/javascript," + encodeURIComponent(text), { type: "module" });
         worker.onmessage = ({ data }) => data.includes("object") ? done(data) : failed(new TypeError(data + " is not a function"));
         worker.onerror = (event) => { event.preventDefault(); failed(new Error(event.message)); };
       })`,
+    }),
+    // The runtime's internals ask for permissions as all else does: taking them away is care, not a wall.
+    ...ways({}, {
       "internals in a node Worker": `const { Worker } = await import("node:worker_threads");
         return await new Promise((done, failed) => {
           const worker = new Worker("require('node:worker_threads').parentPort.postMessage(typeof Deno[Deno.internal] + typeof caches)", { eval: true });

@@ -60,16 +60,15 @@ export const resources: Category = {
       "sched_setscheduler of another": [144, "at.victim", 0, "new Uint8Array(4)"],
       "ioprio_set of another": [251, 1, "at.victim", 0],
     }),
-    // What no part of the kernel's walls refuses yet; what F_SETOWN asks for is sent only where Landlock lets signals out.
-    ...calls({ deno: "refused" }, {
-      "getxattr": [191, BAD, BAD, BAD, 0],
-      "file_setattr": [469, -1, BAD, BAD, 24, 0],
+    ...calls(FILTERED, {
       "setuid": [105, -1],
       "setresuid": [117, -1, -1, -1],
       "prctl PDEATHSIG": [157, 1, 9, 0, 0, 0],
       "F_SETOWN of another": [72, 1, 8, "at.victim"],
       "F_SETSIG": [72, 1, 10, 99],
     }),
+    ...calls({ deno: "refused", seccomp: "EOPNOTSUPP" }, { "getxattr": [191, BAD, BAD, BAD, 0] }),
+    ...calls({ deno: "refused", seccomp: "ENOSYS" }, { "file_setattr": [469, -1, BAD, BAD, 24, 0] }),
     ...calls({ deno: "refused", seccomp: "ENOSYS" }, { "clone3": [435, BAD, 0] }),
     ...calls({ deno: "refused", seccomp: "EPERM", landlock: "EPERM" }, {
       "move_pages of another": [279, "at.victim", 0, 0, 0, 0, 0],
