@@ -119,6 +119,7 @@ export class Outside implements Disposable {
   [Symbol.dispose](): void {
     this.#thread.terminate();
     closeFd(this.#abstract);
+    unlinkQueue(ABSTRACT);
     this.#victim.kill("SIGKILL");
     Deno.removeSync(this.base, { recursive: true });
     Deno.removeSync(this.socket.replace(/\/socket$/, ""), { recursive: true });
@@ -140,6 +141,15 @@ function listenAbstract(name: Uint8Array): number {
   if (bind(fd, address, address.length) < 0 || listen(fd, 5) < 0) throw new Error("Cannot listen");
   library.close();
   return fd;
+}
+
+/** Removes the message queue of this name, if a way has left one: it would outlive everything. */
+function unlinkQueue(name: Uint8Array): void {
+  const library = Deno.dlopen("libc.so.6", {
+    syscall: { parameters: ["i64", "buffer"], result: "i64" },
+  });
+  if (Deno.build.arch === "x86_64") library.symbols.syscall(241n, new Uint8Array([...name, 0]));
+  library.close();
 }
 
 const CONTENTS: Readonly<Record<string, string>> = {
