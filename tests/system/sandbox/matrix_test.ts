@@ -13,7 +13,7 @@ import type { Switches } from "./way.ts";
 import { CATEGORIES } from "./ways/all.ts";
 
 const COMPILED: Build = { name: "compiled", command: compiledCommand };
-const isWhole = Deno.env.get("TSPARALLEL_SANDBOX") === "all";
+const isWhole = Deno.env.get("TSPARALLEL_ESCAPES") === "all";
 const WAYS = CATEGORIES.flatMap(({ ways }) => ways);
 
 /** What says most: everything up, everything down, and each half of the walls alone. */
