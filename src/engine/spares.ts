@@ -29,6 +29,8 @@ export interface SparesOptions {
 const AGAIN_MS = 2000;
 /** Spares wait for a child that an engine waits for, but not longer than this: there is always something. */
 const AFTER_MS = 200;
+/** So long after an engine got a child that stays, no other is started. */
+const QUIET_MS = 50;
 
 export class Spares {
   readonly #options: SparesOptions;
@@ -42,6 +44,7 @@ export class Spares {
   #given: SlotHandle | undefined;
   #givenAt = 0;
   #againAt = 0;
+  #quietUntil = 0;
 
   constructor(options: SparesOptions) {
     this.#options = options;
@@ -56,6 +59,8 @@ export class Spares {
     const slot = this.#isCommon(key) ? this.#pick(this.#decided, "ready") : undefined;
     this.#given = slot ?? this.#decide(key);
     this.#givenAt = now();
+    // One that is worn out with each task is missed at once; another has to work first, and starting a process holds the host up.
+    if (key.isolation !== "process") this.#quietUntil = this.#givenAt + QUIET_MS;
     return this.#given;
   }
 
@@ -103,7 +108,7 @@ export class Spares {
     }
     const { state } = this.#given ?? { state: "ready" };
     const isWaitedFor = state !== "ready" && state !== "ended" && at - this.#givenAt < AFTER_MS;
-    if (at < this.#againAt || isWaitedFor) return;
+    if (at < this.#againAt || isWaitedFor || at < this.#quietUntil) return;
     try {
       this.#restock();
     } catch (error) {
