@@ -91,8 +91,10 @@ const writing: Way[] = [
     "node:fs createWriteStream": `${FS} await new Promise((done, failed) =>
       fs.createWriteStream(at.fresh).on("open", done).on("error", failed))`,
   }),
-  ...ways(BOTH_RIGHTS, {
+  ...ways({ ...OPENING, grant: { write: ["$folder"] } }, {
     "remove a tree": "Deno.removeSync(at.folder + '/sub', { recursive: true })",
+  }),
+  ...ways(BOTH_RIGHTS, {
     "node:fs truncate": `${FS} fs.truncateSync(at.file, 0)`,
     "node:fs rm": `${FS} fs.rmSync(at.folder + "/sub", { recursive: true })`,
     "rename": "Deno.renameSync(at.file, at.fresh)",
