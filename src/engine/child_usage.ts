@@ -38,7 +38,7 @@ export class ChildUsage {
   begin(slot: SlotHandle, ticket: number, at: number): void {
     if (slot !== this.#slot) {
       this.#slot = slot;
-      this.#sampledAt = this.#cpuMs = 0;
+      this.#sampledAt = this.#cpuMs = this.#bytes = 0;
     }
     this.#ticket = ticket;
     // Of a child that stood idle nothing has changed since the last look; of one that works, it is at most 20 ms old.
