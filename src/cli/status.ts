@@ -60,7 +60,27 @@ export function statusText(status: Status, run: Run): string {
     `  versions   ${versions.join(", ")}`,
     `  engines    ${engines.length}`,
   ];
-  return engines.length === 0 ? lines.join("\n") : `${lines.join("\n")}\n\n${engineTable(engines)}`;
+  if (engines.length === 0) return lines.join("\n");
+  return [lines.join("\n"), "", engineTable(engines), ...remarks(engines)].join("\n");
+}
+
+/** What an engine says of its walls: their level, and behind it what is open or wider than the grant. */
+function wallsOf(engine: Status): { readonly level: string; readonly remark: string } {
+  const [level = "", ...rest] = text(engine["sandbox"]).split("; ");
+  return { level, remark: rest.join("; ") };
+}
+
+/** The same remark of several engines once, below the table. */
+function remarks(engines: readonly Status[]): string[] {
+  const idsOf = new Map<string, string[]>();
+  for (const engine of engines) {
+    const { remark } = wallsOf(engine);
+    if (remark !== "") idsOf.set(remark, [...idsOf.get(remark) ?? [], text(engine["id"])]);
+  }
+  const told = [...idsOf].map(([remark, ids]) =>
+    `  ${ids.length === 1 ? "engine" : "engines"} ${ids.join(", ")}: ${remark}`
+  );
+  return told.length === 0 ? [] : ["", "walls:", ...told];
 }
 
 function engineTable(engines: readonly Status[]): string {
@@ -83,7 +103,7 @@ function engineTable(engines: readonly Status[]): string {
       text(engine["host"]),
       text(engine["pid"]),
       engine["ours"] === true ? "tsparallel" : "python",
-      text(engine["sandbox"]),
+      wallsOf(engine).level,
       text(engine["isolation"]),
       permissionText(engine["permissions"]),
       text(engine["queue"]),
