@@ -6,7 +6,7 @@ import { SqliteRecords } from "../../src/hub/records_sqlite.ts";
 import { resultsGroup, tasksGroup } from "../contracts/records.ts";
 import { TestHub } from "./peers.ts";
 
-const RECORDS = 5000;
+const RECORDS = 20_000;
 
 function fill(store: RecordStore): void {
   const client = store.clients.index("s", 1, "me") as number;
