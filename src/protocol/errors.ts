@@ -271,6 +271,9 @@ const TASK: ReadonlyMap<string, Maker> = new Map<string, Maker>([
   ["NotCapable", (message, options) => new PermissionDenied(message, options)],
 ]);
 
+/** The runtime's loader says of a module that may not be fetched or read that its type is wrong. */
+const LOADERS = /^Requires \w+ access to .*, run again with the --allow-\S+ flag/;
+
 /**
  * The error that a caller gets for a failed request.
  *
@@ -288,6 +291,7 @@ export function errorFromContent(content: ErrorDescription, byTask?: boolean): E
   if (!thrown && content.denied !== undefined) {
     return new PermissionDenied(evalue, { engine, postMortem, denied: content.denied });
   }
+  if (ename === "TypeError" && LOADERS.test(evalue)) return new PermissionDenied(evalue, options);
   const make = TASK.get(ename) ?? (thrown ? undefined : SYSTEM.get(ename));
   if (make !== undefined) return make(evalue, options);
   const { traceback = "" } = content;

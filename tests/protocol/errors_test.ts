@@ -125,3 +125,12 @@ Deno.test("texts of a list are texts, and not more than an error has lines", () 
   assert.equal(textsOf(new Array(5000).fill("line")).length, 1000);
   assert.deepEqual(textsOf("text"), []);
 });
+
+Deno.test("a module that may not be loaded is a denied permission, whatever the loader calls it", () => {
+  const evalue = 'Requires import access to "example.org:443", run again with the --allow-import flag';
+  const error = errorFromContent({ ename: "TypeError", evalue, error: new TypeError(evalue) });
+  assert(error instanceof PermissionDenied);
+  assert.deepEqual([error.permission, error.value], ["import", "example.org:443"]);
+  const other = errorFromContent({ ename: "TypeError", evalue: "Requires a number", error: null });
+  assert.equal(other.name, "RemoteError");
+});
