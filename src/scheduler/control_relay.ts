@@ -8,10 +8,12 @@ import { isGroup } from "../protocol/groups.ts";
 import { Incoming } from "../wire/incoming.ts";
 import type { Socket } from "../wire/socket.ts";
 import type { EarlyAborts } from "./early_aborts.ts";
+import { cappedAway, type Gate } from "./gate.ts";
 import type { HubLink } from "./hub_link.ts";
 import { SCHEDULER_BOUNDS } from "./options.ts";
 import { Outbox } from "./outbox.ts";
 import type { PeerDoor } from "./peer_door.ts";
+import { refusalFrames } from "./peer_refusals.ts";
 
 export interface ControlParts {
   readonly clients: Socket;
@@ -19,6 +21,9 @@ export interface ControlParts {
   readonly link: HubLink;
   readonly door: PeerDoor;
   readonly isRegistered: (uuid: string) => boolean;
+  /** Whether an engine keeps to what its clients may ask for. */
+  readonly isOurs: (uuid: string) => boolean;
+  readonly gate: Gate;
   /** Aborts a task if it waits in a scheduler; false if none has ever heard of it. */
   readonly abort: (msgId: string) => boolean;
   readonly early: EarlyAborts;
@@ -29,6 +34,16 @@ export interface ControlParts {
 /** How long a message waits for an engine that does not connect its control socket, in ms. */
 const PATIENCE_MS = 10_000;
 const PEER = "a client on control";
+/** What runs no code of a client's. */
+const HARMLESS: ReadonlySet<string> = new Set([
+  "abort_request",
+  "clear_request",
+  "connect_request",
+  "interrupt_request",
+  "kernel_info_request",
+  "shutdown_request",
+  "signal_request",
+]);
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
 const SCHEDULER = encoder.encode("scheduler");
@@ -76,9 +91,24 @@ export class ControlRelay {
     const frames = message.frames();
     // Remembered: the engine that gets it would take no second one, at whatever socket it came in.
     const request = door.parse(frames, PEER);
-    if (request === null) return;
+    if (request === null || !this.#isAllowed(message, request)) return;
     if (request.header.msg_type !== "abort_request") return this.#pass(message);
     this.#abort(message, request, decoder.decode(frames[1]));
+  }
+
+  /** A kernel's control channel takes cells too: who is capped has Python's engines do there what runs nothing. */
+  #isAllowed(message: Incoming, { header, idents }: Message): boolean {
+    const { gate, door, clients, isOurs } = this.#parts;
+    const sender = gate.senderOf(message);
+    if (sender === null || !gate.mayBe(sender, header.session)) {
+      door.drop(PEER, `session "${header.session}" is another client's`);
+      return false;
+    }
+    if (sender.cap === null || HARMLESS.has(header.msg_type) || isOurs(decoder.decode(idents[1]))) {
+      return true;
+    }
+    clients.send([...idents, ...refusalFrames(door.session, header, cappedAway(sender))]);
+    return false;
   }
 
   #pass(message: Incoming): void {

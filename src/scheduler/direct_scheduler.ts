@@ -125,7 +125,8 @@ export class DirectScheduler {
     if (!this.#isOwn(sender, header.session)) return refuse(header, notYours(header.session));
     link.forward("in", message, [ident, rid], 2);
     const uuid = decoder.decode(ident), id = this.#core.idOf(uuid);
-    if (sender.cap !== null && id >= 0 && !this.#ours.has(uuid)) {
+    // Nor one that is connected and not registered yet: nobody knows whose it is.
+    if (sender.cap !== null && !this.#ours.has(uuid)) {
       const frames = refusalFrames(peerDoor.session, header, cappedAway(sender));
       link.send("out", [rid, ident, ...frames]);
       this.#parts.clients.send([rid, ident, ...frames]);

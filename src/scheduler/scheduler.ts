@@ -182,7 +182,7 @@ class SchedulerLoop {
     ];
   }
 
-  #controlRelay({ sockets, link, peerDoor, early }: Common): ControlRelay {
+  #controlRelay({ sockets, link, peerDoor, early, gate }: Common): ControlRelay {
     return new ControlRelay({
       clients: sockets.controlIn,
       engines: sockets.controlOut,
@@ -190,6 +190,8 @@ class SchedulerLoop {
       door: peerDoor,
       early,
       isRegistered: (uuid) => this.#direct.isRegistered(uuid),
+      isOurs: (uuid) => this.#ours.has(uuid),
+      gate,
       abort: (msgId) => this.#tasks?.abort(msgId) ?? false,
       copyAt: (msgId, uuid) => this.#broadcast.copyAt(msgId, uuid),
     });

@@ -5,6 +5,8 @@ import { createMac } from "../../src/protocol/mac.ts";
 import { ControlRelay } from "../../src/scheduler/control_relay.ts";
 import { EarlyAborts } from "../../src/scheduler/early_aborts.ts";
 import type { GroupDoor } from "../../src/scheduler/group_door.ts";
+import { NO_PERMISSIONS } from "../../src/protocol/permissions.ts";
+import type { Gate, Sender } from "../../src/scheduler/gate.ts";
 import type { HubLink } from "../../src/scheduler/hub_link.ts";
 import { PeerDoor } from "../../src/scheduler/peer_door.ts";
 import { Context } from "../../src/wire/context.ts";
@@ -32,6 +34,9 @@ class Stage implements Disposable {
   /** Ids of broadcasts that are open. */
   readonly copies = new Map<string, string>();
   readonly early = new EarlyAborts();
+  /** Who the client is, and whether the engine keeps to what that one may ask for. */
+  sender: Sender = { key: "", cap: null, ownCap: null, isController: false };
+  isOurs = false;
   readonly relay: ControlRelay;
   readonly #engines: Socket;
   #engine: Socket | undefined;
@@ -50,6 +55,8 @@ class Stage implements Disposable {
         { drop: (_peer: string, why: string) => void this.dropped.push(why) } as unknown as GroupDoor,
       ),
       isRegistered: (uuid) => uuid === UUID,
+      isOurs: () => this.isOurs,
+      gate: { senderOf: () => this.sender, mayBe: () => true } as unknown as Gate,
       abort: (msgId) => {
         if (this.known.has(msgId)) this.aborted.push(msgId);
         return this.known.has(msgId);
@@ -153,4 +160,33 @@ Deno.test("requests wait for an engine's connection, and are forgotten with it",
   await other.read("it waits", () => other.relay.isWaiting);
   other.relay.unregistered(UUID);
   assert.equal(other.relay.isWaiting, false);
+});
+
+Deno.test("a client that is capped runs no cell on the control channel of an engine that keeps to no cap", async () => {
+  using stage = new Stage();
+  stage.connect();
+  const permissions = NO_PERMISSIONS;
+  stage.sender = {
+    key: "k",
+    cap: { name: "bob", permissions, isAll: false },
+    ownCap: "none",
+    isController: false,
+  };
+  const cell = stage.ask("execute_request", { code: "1" });
+  const frames = await until("the refusal", () => {
+    stage.relay.read();
+    return stage.client.receive();
+  });
+  const refusal = new Session({ key: KEY }).parse(frames);
+  assert.deepEqual([refusal.header.msg_type, refusal.content["ename"]], [
+    "execute_reply",
+    "PermissionDenied",
+  ]);
+  assert.equal(refusal.parentHeader["msg_id"], new Session({ key: KEY }).parse(cell).header.msg_id);
+  // What runs nothing goes on, and to an engine with walls everything does.
+  const clear = stage.ask("clear_request", {});
+  assert.deepEqual((await stage.next()).frames.slice(1), clear);
+  stage.isOurs = true;
+  const again = stage.ask("execute_request", { code: "2" });
+  assert.deepEqual((await stage.next()).frames.slice(1), again);
 });

@@ -105,7 +105,7 @@ Deno.test("a client's cap holds for balanced and direct tasks, and for what it a
 });
 
 const PYTHON_CLIENT = `
-import sys, traitlets, ipyparallel as ipp
+import json, os, sys, traitlets, zmq, ipyparallel as ipp
 file, who, public, secret, data = sys.argv[1:]
 
 class Client(ipp.Client):  # it takes keys no other way
@@ -134,6 +134,17 @@ print(said(rc[ours], reading), said(rc[ours], listing))
 print(ends(lambda: rc[theirs].apply_sync(lambda: "ran")))
 print(ends(lambda: rc.broadcast_view([theirs]).apply_sync(lambda: "ran")[0]))
 print(ends(lambda: rc.load_balanced_view().apply_sync(lambda: "ran")))
+# A kernel's control channel takes cells too.
+if who == "ada": sys.exit()
+cfg, left = json.load(open(file)), f"{data}/{who}"
+control = zmq.Context.instance().socket(zmq.DEALER)
+ipp.util.connect(control, f"{cfg['interface']}:{cfg['control']}", curve_serverkey=cfg["curve_serverkey"].encode(),
+                 curve_publickey=public.encode(), curve_secretkey=secret.encode())
+cell = {"code": f"open({left!r}, 'w').close()", "silent": True}
+rc.session.send(control, "execute_request", content=cell, ident=rc._engines[theirs].encode())
+assert control.poll(15000), "no reply on control"
+_, reply = rc.session.recv(control)
+print(reply["content"].get("ename", "ok"), os.path.exists(left))
 `;
 
 pythonTest("Python's clients are capped on our engines, and kept off Python's", async () => {
@@ -149,7 +160,7 @@ pythonTest("Python's clients are capped on our engines, and kept off Python's", 
   const said = (who: "ada" | "bob" | "eve") =>
     python.run(PYTHON_CLIENT, who, keys[who].publicKey, keys[who].secretKey, data);
   assert.equal(await said("ada"), '"alpha" 1\nran\nran\nran');
-  const refused = "PermissionDenied\nPermissionDenied\nTypeError";
+  const refused = "PermissionDenied\nPermissionDenied\nTypeError\nPermissionDenied False";
   assert.equal(await said("bob"), `"alpha" NotCapable\n${refused}`);
   assert.equal(await said("eve"), `NotCapable NotCapable\n${refused}`);
 });
