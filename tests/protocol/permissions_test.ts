@@ -19,25 +19,25 @@ import {
 } from "../../src/protocol/permissions.ts";
 
 function allowed(name: PermissionName, ...values: string[]) {
-  return readSet({ [name]: values }, "permissions", "/work")[name].allow;
+  return readSet({ [name]: values }, "permissions", "/some")[name].allow;
 }
 
 /** Whether a ceiling of one value lets a request of one value through. */
 function holds(name: PermissionName, outer: string, inner: string): boolean {
-  const ceiling = readSet({ [name]: [outer] }, "ceiling", "/work");
-  return excess(readSet({ [name]: [inner] }, "request", "/work"), ceiling).length === 0;
+  const ceiling = readSet({ [name]: [outer] }, "ceiling", "/some");
+  return excess(readSet({ [name]: [inner] }, "request", "/some"), ceiling).length === 0;
 }
 
 // ── reading ────────────────────────────────────────────────────────────────────────────────────
 
 const SPELLINGS: readonly (readonly [PermissionName, string, string])[] = [
   ["read", "/tmp//a/./b/../c/", "/tmp/a/c"],
-  ["read", "rel/x", "/work/rel/x"],
+  ["read", "rel/x", "/some/rel/x"],
   ["read", "../../../x", "/x"],
   ["read", "/", "/"],
   ["write", "$SCRATCH", "$SCRATCH"],
   ["write", "$SCRATCH//a/.", "$SCRATCH/a"],
-  ["ffi", "./lib.so", "/work/lib.so"],
+  ["ffi", "./lib.so", "/some/lib.so"],
   ["net", "Example.ORG.", "example.org"],
   ["net", "*.Example.org:80", "*.example.org:80"],
   ["net", "[0:0:0:0:0:0:0:1]:80", "[::1]:80"],
@@ -51,7 +51,7 @@ const SPELLINGS: readonly (readonly [PermissionName, string, string])[] = [
   ["net", "vsock:1:2", "vsock:1:2"],
   ["env", "AWS_*", "AWS_*"],
   ["run", "git", "git"],
-  ["run", "./git", "/work/git"],
+  ["run", "./git", "/some/git"],
   ["sys", "hostname", "hostname"],
   ["import", "example.org:443", "example.org:443"],
 ];
