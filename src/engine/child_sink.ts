@@ -1,13 +1,14 @@
 /**
  * Takes what one child says, and tells the core and whoever sends it on.
  */
+import type { DeniedAct } from "../protocol/post_mortem.ts";
 import { now } from "../base/clock.ts";
 import { OP } from "../protocol/groups.ts";
 import { encodeValue } from "../protocol/values.ts";
 import type { ChildUsage } from "./child_usage.ts";
 import type { EngineCore } from "./core.ts";
 import type { Ending } from "./core_types.ts";
-import type { ChildEnd, Denial, SlotHandle, SlotSink, WallReport } from "./slot_contract.ts";
+import type { ChildEnd, SlotHandle, SlotSink, WallReport } from "./slot_contract.ts";
 import type { DriverHooks } from "./slot_driver.ts";
 import type { LimitHit } from "./task_limits.ts";
 
@@ -101,7 +102,7 @@ export class ChildSink implements SlotSink {
     this.#hooks.result(ticket, place, true, encodeValue(null).body, 0, startedAt, finishedAt);
   }
 
-  denied(ticket: number, acts: readonly Denial[]): void {
+  denied(ticket: number, acts: readonly DeniedAct[]): void {
     if (this.#core.table.at(ticket) >= 0) this.#hooks.denied(ticket, acts);
   }
 

@@ -2,6 +2,7 @@
  * What happens to an engine and what its core wants done, as data.
  */
 import type { By } from "../protocol/by.ts";
+import type { EndedBy } from "../protocol/post_mortem.ts";
 import type { LaneKey } from "./lanes.ts";
 import type { Piece } from "./piece_store.ts";
 import type { LimitHit, TaskLimits } from "./task_limits.ts";
@@ -30,9 +31,6 @@ export interface Ending {
   /** There can be no child with what this key is to have: its tasks need not wait for one. */
   readonly isDenied?: boolean;
 }
-
-/** What ended a task that did not end well. */
-export type EndedBy = "error" | "exit" | "signal" | "limit" | "cancel" | "protocol" | "engine";
 
 /** Rare things that happen. `at` is wall-clock time in ms; `lane` a key's number in `Lanes`. */
 export type Event =

@@ -1,16 +1,16 @@
 /**
  * The host's reading of what the Worker counted of denials: hostile bytes, so everything in it is bounded and made plain text.
  */
+import type { DeniedAct } from "../protocol/post_mortem.ts";
 import { DENIAL_BYTES, DENIAL_WORDS, DENIALS } from "./ring.ts";
-import type { Denial } from "./slot_contract.ts";
 
 const DECODER = new TextDecoder();
 
 /** @param records as they lie in the memory, copied out */
-export function readDenials(records: Uint8Array, ticket: number): Denial[] {
+export function readDenials(records: Uint8Array, ticket: number): DeniedAct[] {
   const count = Math.min(DENIALS.most, Math.floor(records.length / DENIAL_BYTES));
   const words = new Int32Array(records.slice(0, count * DENIAL_BYTES).buffer);
-  const found: Denial[] = [];
+  const found: DeniedAct[] = [];
   for (let i = 0; i < count; i++) {
     const at = i * DENIAL_WORDS;
     const times = words[at + DENIALS.times]! >>> 0;

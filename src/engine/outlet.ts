@@ -1,6 +1,7 @@
 /**
  * What leaves an engine about its tasks: results and answers to clients, text and displays to everyone, replies to peers.
  */
+import type { DeniedAct } from "../protocol/post_mortem.ts";
 import { now } from "../base/clock.ts";
 import { isoTime, type ParentHeader } from "../protocol/frames.ts";
 import { type DeniedPermission, PermissionDenied } from "../protocol/errors.ts";
@@ -18,7 +19,7 @@ import { type Death, jsonOf, type PostMortem, postMortemOf } from "./post_mortem
 import type { PeerExecute, PeerRequests } from "./peer_requests.ts";
 import { ResultPieces } from "./result_pieces.ts";
 import type { ResultSender, Route } from "./result_sender.ts";
-import type { Denial, WallReport } from "./slot_contract.ts";
+import type { WallReport } from "./slot_contract.ts";
 import type { DriverHooks } from "./slot_driver.ts";
 import type { LimitHit } from "./task_limits.ts";
 
@@ -67,7 +68,7 @@ export class Outlet implements DriverHooks {
   readonly #parts: OutletParts;
   readonly #pieces = new ResultPieces();
   /** What open tasks were not allowed to do. */
-  readonly #denied = new Map<number, readonly Denial[]>();
+  readonly #denied = new Map<number, readonly DeniedAct[]>();
 
   constructor(parts: OutletParts) {
     this.#parts = parts;
@@ -163,12 +164,12 @@ export class Outlet implements DriverHooks {
     else peer.done(isOk ? null : "The engine could not do it", whole, large);
   }
 
-  denied(ticket: number, acts: readonly Denial[]): void {
+  denied(ticket: number, acts: readonly DeniedAct[]): void {
     if (this.#denied.size >= MAX_DENIED) this.#denied.clear();
     this.#denied.set(ticket, acts);
   }
 
-  #deniedOf(ticket: number): readonly Denial[] {
+  #deniedOf(ticket: number): readonly DeniedAct[] {
     if (this.#denied.size === 0) return [];
     const acts = this.#denied.get(ticket) ?? [];
     this.#denied.delete(ticket);

@@ -3,11 +3,11 @@
  * from outside, but for the last output, which is the task's own.
  */
 import type { By } from "../protocol/by.ts";
+import type { DeniedAct, EndedBy } from "../protocol/post_mortem.ts";
 import { toJson } from "../protocol/permissions.ts";
 import type { Usage } from "./child_usage.ts";
-import type { EndedBy, Ending } from "./core_types.ts";
+import type { Ending } from "./core_types.ts";
 import type { ChildKey } from "./grants.ts";
-import type { Denial } from "./slot_contract.ts";
 import type { LimitHit } from "./task_limits.ts";
 
 /** What an end is made of. */
@@ -24,7 +24,7 @@ export interface Death {
   readonly lastOutput: string;
   readonly key: ChildKey;
   readonly sandbox: string;
-  readonly denied: readonly Denial[];
+  readonly denied: readonly DeniedAct[];
 }
 
 /** The same as JSON; what is not known, or was not so, is absent. */
@@ -36,7 +36,7 @@ export interface PostMortem {
   readonly run_ms: number;
   readonly cpu_ms: number;
   readonly peak_memory_mb: number;
-  readonly denied: readonly Denial[];
+  readonly denied: readonly DeniedAct[];
   readonly last_output: string;
   readonly by?: By;
   readonly permissions: unknown;

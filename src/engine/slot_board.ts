@@ -2,9 +2,9 @@
  * What the host and a slot's child tell each other in their shared memory beside tasks and results: single words, each written by one side
  * only. What the child writes is hostile; nothing here rests on it but what it says of itself.
  */
+import type { DeniedAct } from "../protocol/post_mortem.ts";
 import { readDenials } from "./denial_records.ts";
 import { CONTROL, CONTROL_WORDS, DENIAL_BYTES, DENIALS, type RingLayout } from "./ring.ts";
-import type { Denial } from "./slot_contract.ts";
 
 const { load, store } = Atomics;
 
@@ -45,7 +45,7 @@ export class SlotBoard {
   }
 
   /** What a task that will never answer was not allowed. */
-  denials(ticket: number): Denial[] {
+  denials(ticket: number): DeniedAct[] {
     const from = this.#layout.denials;
     return readDenials(this.#bytes.slice(from, from + DENIALS.most * DENIAL_BYTES), ticket);
   }

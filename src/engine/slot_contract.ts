@@ -8,6 +8,7 @@
  * ticket only connects it with its chunks. It holds for the tasks offered after it.
  */
 
+import type { DeniedAct } from "../protocol/post_mortem.ts";
 import { NO_PERMISSIONS, type PermissionSet } from "../protocol/permissions.ts";
 
 /**
@@ -55,16 +56,6 @@ export interface Offer {
   readonly resultLimitBytes?: number;
 }
 
-/** An act that the task was not allowed, as the slot's runtime told it: the task itself could have made it up, or hidden it. */
-export interface Denial {
-  /** One of Deno's; `kernel`: the value is the kernel's sentence, and need not be a wall's. */
-  readonly permission: string;
-  readonly value: string;
-  readonly times: number;
-  /** Where in the task's code, as far as it can be told. */
-  readonly where: string;
-}
-
 /** Receives what `look()` found, in the order in which it happened. Views are valid during the call only. */
 export interface SlotSink {
   /** The Worker is up behind both walls; `walls` is what the child measured of them. */
@@ -89,7 +80,7 @@ export interface SlotSink {
   /** The task is over, and its result is larger than it may be: so many bytes at least, as the Worker says. */
   tooLarge(ticket: number, bytes: number, startedAt: number, finishedAt: number): void;
   /** What a task was not allowed; comes ahead of its error, or of the child's end if it ran then. */
-  denied?(ticket: number, acts: readonly Denial[]): void;
+  denied?(ticket: number, acts: readonly DeniedAct[]): void;
   /** The child is gone and reaped; nothing follows. Tickets neither answered nor withdrawn are named with whether they had started. */
   ended(end: ChildEnd, open: readonly { readonly ticket: number; readonly started: boolean }[]): void;
 }

@@ -1,6 +1,7 @@
 /**
  * Drives one engine's children: does what the core wants done with them, hands tasks over, and tells the core what came back.
  */
+import type { DeniedAct } from "../protocol/post_mortem.ts";
 import { now } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import { PermissionDenied } from "../protocol/errors.ts";
@@ -12,7 +13,7 @@ import { LaneChild } from "./lane_child.ts";
 import { ChildSink, endingOf, type Open } from "./child_sink.ts";
 import type { LaneKey } from "./lanes.ts";
 import { TOLD } from "./ring.ts";
-import type { ChildEnd, Denial, SlotHandle, SlotSink, WallReport } from "./slot_contract.ts";
+import type { ChildEnd, SlotHandle, SlotSink, WallReport } from "./slot_contract.ts";
 
 /** What becomes of what the slot says. `place` is the task's place in the core's table; views are valid during the call. */
 export interface DriverHooks {
@@ -33,7 +34,7 @@ export interface DriverHooks {
     finishedAt: number,
   ): void;
   /** What the task tried and was not allowed to do, ahead of its error or of its child's end. */
-  denied(ticket: number, acts: readonly Denial[]): void;
+  denied(ticket: number, acts: readonly DeniedAct[]): void;
   answer(answer: Answer): void;
   returned(client: number, n: number, seq: number): void;
 }

@@ -3,7 +3,8 @@
  */
 import { type By, cancelText } from "../protocol/by.ts";
 import { STATUS } from "../protocol/groups.ts";
-import type { Answer, EndedBy, Ending, Why } from "./core_types.ts";
+import type { EndedBy } from "../protocol/post_mortem.ts";
+import type { Answer, Ending, Why } from "./core_types.ts";
 import { type LimitHit, limitText } from "./task_limits.ts";
 import type { TaskTable } from "./task_table.ts";
 

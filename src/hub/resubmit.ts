@@ -94,9 +94,14 @@ export class Resubmitter {
     // Two requests may have waited for it.
     if (this.#socket) return;
     const { curve } = this.#parts;
-    const own = curve === null
-      ? {}
-      : { curve: { role: "client", serverKey: curve.publicKey, ...keysOf(curve) } as const };
+    const own = curve === null ? {} : {
+      curve: {
+        role: "client",
+        serverKey: curve.publicKey,
+        publicKey: curve.publicKey,
+        secretKey: curve.secretKey,
+      } as const,
+    };
     const socket = context.socket("DEALER", { lingerMs: 500, ...own });
     socket.connect(url);
     poller.add(socket, () => {
@@ -201,10 +206,6 @@ export class Resubmitter {
     this.#writer.task(0, this.#client, id, OP.define, 0, 0, 0, 0, now(), body);
     return id;
   }
-}
-
-function keysOf({ publicKey, secretKey }: { publicKey: string; secretKey: string }) {
-  return { publicKey, secretKey };
 }
 
 /** A Python client's task may go to Python's engines, which keep to no cap. @throws RequestError */

@@ -43,8 +43,9 @@ export interface Attempt {
   readonly outcome: string;
 }
 
-/** Something that the task's permissions did not allow. */
+/** An act that the task was not allowed, as its slot's runtime told it: the task itself could have made it up, or hidden it. */
 export interface DeniedAct {
+  /** One of Deno's; `kernel`: the value is the kernel's sentence, and need not be a wall's. */
   readonly permission: string;
   readonly value: string;
   readonly times: number;

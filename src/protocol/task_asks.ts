@@ -3,7 +3,6 @@
  * which scheduler and engines refuse it. Pure.
  */
 import {
-  canonical,
   describe,
   type Excess,
   excess,
@@ -96,14 +95,6 @@ export function readIsolation(value: unknown, where: string): Isolation {
       ISOLATION_LEVELS.join(", ")
     }`,
   );
-}
-
-/** One text for equal asks. */
-export function askText({ permissions, isolation }: TaskAsk): string {
-  const asked = permissions === null || typeof permissions === "string"
-    ? JSON.stringify(permissions)
-    : canonical(permissions);
-  return `${isolation ?? ""} ${asked}`;
 }
 
 /** Why what a task asks for is not on offer, null if it is. A task may ask for more isolation than the engine has, never for less. */

@@ -1,20 +1,20 @@
 /**
  * What a task was not allowed comes with its end, whichever it is, and only with its own.
  */
+import type { DeniedAct } from "../../src/protocol/post_mortem.ts";
 import assert from "node:assert/strict";
 import { Slot } from "../../src/engine/slot.ts";
-import type { Denial } from "../../src/engine/slot_contract.ts";
 import type { SlotSuiteOptions } from "./slot.ts";
 import { SETTINGS, SlotHost } from "./slot_host.ts";
 
 class DenialHost extends SlotHost {
-  readonly acts = new Map<number, readonly Denial[]>();
-  denied(ticket: number, acts: readonly Denial[]): void {
+  readonly acts = new Map<number, readonly DeniedAct[]>();
+  denied(ticket: number, acts: readonly DeniedAct[]): void {
     this.acts.set(ticket, acts);
   }
 
   /** Runs a task to its error; what it was not allowed. */
-  deniedOf(run: () => unknown): readonly Denial[] | undefined {
+  deniedOf(run: () => unknown): readonly DeniedAct[] | undefined {
     const ticket = this.offerCall(this.define(run));
     this.error(ticket);
     return this.acts.get(ticket);

@@ -11,6 +11,14 @@ function clientFile(folder: RunFolder): string {
   return `${folder.dir}/security/ipcontroller-client.json`;
 }
 
+/** A controller with CURVE and the policy in this text. */
+async function startController(folder: RunFolder, policy: string): Promise<void> {
+  const path = `${folder.dir}/policy.json`;
+  Deno.writeTextFileSync(path, policy);
+  await folder.start("controller", ["controller", PING, "--enable-curve", `--policy=${path}`]);
+  await folder.says("controller", /Hub ready/);
+}
+
 Deno.test("with a policy only listed keys connect, engines as engines and clients as clients", async () => {
   await using folder = new RunFolder();
   const ada = curveKeypair(), engine = curveKeypair(), stranger = curveKeypair();
@@ -18,14 +26,7 @@ Deno.test("with a policy only listed keys connect, engines as engines and client
     clients: { ada: { key: ada.publicKey, permissions: "all" } },
     engines: [engine.publicKey],
   };
-  Deno.writeTextFileSync(`${folder.dir}/policy.json`, `// who may what\n${JSON.stringify(policy)}`);
-  await folder.start("controller", [
-    "controller",
-    PING,
-    "--enable-curve",
-    `--policy=${folder.dir}/policy.json`,
-  ]);
-  await folder.says("controller", /Hub ready/);
+  await startController(folder, `// who may what\n${JSON.stringify(policy)}`);
 
   await folder.start("engine", ["engine"], { IPP_CURVE_SECRETKEY: engine.secretKey });
   const connect = (pair: typeof ada) =>
@@ -55,14 +56,7 @@ async function cappedCluster(folder: RunFolder) {
     },
     engines: [keys.engine.publicKey],
   };
-  Deno.writeTextFileSync(`${folder.dir}/policy.json`, JSON.stringify(policy));
-  await folder.start("controller", [
-    "controller",
-    PING,
-    "--enable-curve",
-    `--policy=${folder.dir}/policy.json`,
-  ]);
-  await folder.says("controller", /Hub ready/);
+  await startController(folder, JSON.stringify(policy));
   await folder.start("engine", ["engine", `--allow-read=${data}`], {
     IPP_CURVE_SECRETKEY: keys.engine.secretKey,
   });
