@@ -17,7 +17,7 @@ import {
 } from "../protocol/task_asks.ts";
 import type { Board } from "./board.ts";
 import type { EngineState } from "./engine_table.ts";
-import { NONE, SeqQueue, WAITING } from "./task_table.ts";
+import { FairQueue } from "./fair_queue.ts";
 
 /** How long tasks wait for another engine that can have them when the last one has left, in ms. */
 const PATIENCE_MS = 5000;
@@ -28,13 +28,16 @@ const START = "Cannot run this task: it asks for";
 
 /** Tasks that ask for the same and wait. */
 export class AskQueue {
-  readonly seqs = new SeqQueue();
+  readonly queue: FairQueue;
+  readonly kind = 0;
   /** Since when no engine can have them, Infinity while one can or none was there yet. */
   strandedAt = Infinity;
   /** Whether an engine that could have them was there and left. */
   isForsaken = false;
 
-  constructor(readonly ask: TaskAsk) {}
+  constructor(board: Board, readonly ask: TaskAsk) {
+    this.queue = new FairQueue(board);
+  }
 }
 
 export class Asks {
@@ -71,19 +74,19 @@ export class Asks {
   /** A task joins those that wait for the same; one that no registered engine can have ends at once. */
   push(seq: number, place: number, ask: TaskAsk): void {
     if (!this.#canAnybody(ask) && this.#board.engines.has(0)) return this.refuse(place, ask);
-    this.#queueOf(ask).seqs.push(seq);
+    this.#queueOf(ask).queue.push(seq, place);
   }
 
-  /** A task that an engine had goes in front: it was there before. */
-  unshift(seq: number, ask: TaskAsk): void {
+  /** A task that an engine had goes back to its place. */
+  takeBack(seq: number, place: number, ask: TaskAsk): void {
     const queue = this.#queueOf(ask);
     queue.isForsaken = true;
-    queue.seqs.unshift(seq);
+    queue.queue.push(seq, place);
   }
 
   #queueOf(ask: TaskAsk): AskQueue {
     let queue = this.#queues.get(ask);
-    if (queue === undefined) this.#queues.set(ask, queue = new AskQueue(ask));
+    if (queue === undefined) this.#queues.set(ask, queue = new AskQueue(this.#board, ask));
     return queue;
   }
 
@@ -95,7 +98,7 @@ export class Asks {
   /** Queues with tasks that some engine may have. Gives up those that have waited too long for one. */
   *open(at: number): Generator<AskQueue> {
     for (const queue of [...this.#queues.values()]) {
-      if (queue.seqs.length === 0) this.#queues.delete(queue.ask);
+      if (queue.queue.isEmpty) this.#queues.delete(queue.ask);
       else if (this.#canAnybody(queue.ask)) {
         queue.strandedAt = Infinity;
         yield queue;
@@ -110,9 +113,8 @@ export class Asks {
     if (queue.strandedAt === Infinity && isHopeless) queue.strandedAt = at;
     if (queue.strandedAt + PATIENCE_MS > at) return;
     const { table } = this.#board;
-    for (let seq = queue.seqs.shift(); seq !== 0; seq = queue.seqs.shift()) {
-      const place = table.at(seq);
-      if (place !== NONE && table.state[place] === WAITING) this.refuse(place, queue.ask);
+    for (let seq = queue.queue.take(); seq !== 0; seq = queue.queue.take()) {
+      this.refuse(table.at(seq), queue.ask);
     }
     this.#queues.delete(queue.ask);
   }

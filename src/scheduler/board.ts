@@ -7,8 +7,9 @@ import { STATUS } from "../protocol/groups.ts";
 import type { Denied } from "../protocol/task_asks.ts";
 import { type Dependency, type TaskKey, taskKey } from "./dependencies.ts";
 import { type By, cancelText } from "../protocol/by.ts";
-import type { Attempts } from "./attempts.ts";
-import { EngineTable } from "./engine_table.ts";
+import { Accounts } from "./accounts.ts";
+import type { Attempts, Tried } from "./attempts.ts";
+import { type EngineState, EngineTable } from "./engine_table.ts";
 import { Output } from "./events.ts";
 import { ClientHistory } from "./history.ts";
 import type { TaskOptions } from "./task_options.ts";
@@ -58,10 +59,14 @@ export interface Reason {
   readonly by?: By | undefined;
 }
 
+/** How long a task waits until its priority counts as one more, in ms. */
+export const AGE_MS = 60_000;
+
 export class Board {
   readonly table = new TaskTable();
   readonly frames = new FrameStore();
   readonly engines = new EngineTable();
+  readonly accounts = new Accounts();
   readonly output = new Output();
   readonly rare = new Map<number, Rare>();
   /** Open tasks that wait for a task, by its key. */
@@ -102,6 +107,25 @@ export class Board {
   /** Pool whose engines run the task: peers' tasks run on peers' engines if there are any, else on ours. */
   pool(place: number): 0 | 1 {
     return this.table.pool[place] === 1 && this.engines.has(1) ? 1 : 0;
+  }
+
+  /** The priority of an open task within its client. */
+  priorityOf(place: number): number {
+    if (this.table.rare[place] !== 1) return 0;
+    return this.rare.get(this.table.seq[place]!)?.options?.priority ?? 0;
+  }
+
+  /** The order of an open task among its client's, the lowest first: when it was submitted, less `AGE_MS` for each level of priority. */
+  orderOf(place: number): number {
+    const priority = this.priorityOf(place);
+    return this.table.submitted[place]! - priority * AGE_MS;
+  }
+
+  /** An engine has a task no longer. @param tried how it ended there, null where it was given back; a peer's tells no end */
+  unassign(engine: EngineState, place: number, tried: Tried | null, at: number): void {
+    engine.unlink(this.table, place);
+    const ms = tried === null || tried.started <= 0 ? -1 : (tried.completed ?? at) - tried.started;
+    this.accounts.returned(this.table.client[place]!, ms);
   }
 
   /** The task is over; its dependents are told at the next dispatch. */

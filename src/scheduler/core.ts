@@ -123,7 +123,7 @@ export class SchedulerCore {
     if (n === 0 || n > MAX_N) return "refused";
     if (history.seen(n)) return "duplicate";
     history.see(n);
-    const seq = table.add(client, n);
+    const seq = table.add(client, n, at);
     const place = table.at(seq);
     history.open.set(n, seq);
     table.definition[place] = record.definition;
@@ -267,15 +267,15 @@ export class SchedulerCore {
     seq: number,
     client: number,
     n: number,
-    { status, started }: Tried,
+    tried: Tried,
     at: number,
   ): Verdict {
-    const { table } = this;
+    const { table } = this, { status } = tried;
     const place = table.at(seq);
     if (!this.#assignedAt(place, engine.id) || table.client[place] !== client || table.n[place] !== n) {
       return "drop";
     }
-    engine.unlink(table, place);
+    this.#board.unassign(engine, place, tried, at);
     if (table.rare[place] === 1 && status !== STATUS.ok) {
       const rare = this.#board.rare.get(seq)!;
       if (rare.timedOut) {
@@ -284,7 +284,7 @@ export class SchedulerCore {
       }
       if (rare.retriesLeft > 0 && (status === STATUS.error || status === STATUS.lost)) {
         rare.retriesLeft--;
-        this.#tries.elsewhere(seq, place, rare, engine, { status, started }, at);
+        this.#tries.elsewhere(seq, place, rare, engine, tried, at);
         return "drop";
       }
     }
@@ -297,7 +297,7 @@ export class SchedulerCore {
     const place = this.table.at(seq);
     const rare = this.#board.rare.get(seq);
     if (rare === undefined || !this.#assignedAt(place, engine.id)) return;
-    engine.unlink(this.table, place);
+    this.#board.unassign(engine, place, null, at);
     this.#tries.others(seq, place, rare, engine.id, at);
   }
 
@@ -320,7 +320,7 @@ export class SchedulerCore {
     for (const seq of [...seqs].sort((a, b) => b - a)) {
       const place = this.table.at(seq);
       if (!this.#assignedAt(place, engineId)) continue;
-      engine.unlink(this.table, place);
+      this.#board.unassign(engine, place, null, at);
       this.#room.requeue(seq, place);
     }
   }

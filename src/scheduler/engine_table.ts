@@ -5,7 +5,7 @@
  * a round trip and a long one never stands behind another. A user's hwm replaces it.
  */
 import type { Offer, Refusal, TaskAsk } from "../protocol/task_asks.ts";
-import { SeqQueue, type TaskTable } from "./task_table.ts";
+import type { TaskTable } from "./task_table.ts";
 
 /** How far ahead of the running task an engine is supplied, in milliseconds of work. */
 const AHEAD_MS = 5;
@@ -39,9 +39,6 @@ export class EngineState {
   windowTold = 0;
   /** Those of them that came as single messages of peers. */
   singles = 0;
-  /** Tasks that may only run here (or on few others): of our clients, of peers. */
-  readonly wants = [new SeqQueue(), new SeqQueue()] as const;
-
   /** What its tasks may ask for; null where it is a peer's. */
   readonly offer: Offer | null;
   /** Why it cannot have tasks with a request, null if it can: what was found out so far. */

@@ -2,6 +2,7 @@
  * The options in a task's tail or a Jupyter request's metadata, checked once where they come in.
  */
 import { jsonText } from "../base/json.ts";
+import { isPriority, MAX_PRIORITY } from "../protocol/priority.ts";
 import { readAsk, type TaskAsk } from "../protocol/task_asks.ts";
 import type { DependencySpec, TaskKey } from "./dependencies.ts";
 
@@ -15,14 +16,18 @@ export interface TaskOptions {
   /** Milliseconds that it may wait, Infinity for ever. */
   readonly queueTimeoutMs: number;
   readonly retries: number;
+  /** Its rank among its client's waiting tasks, the highest first. */
+  readonly priority: number;
   /** What an engine must be able to grant; equal requests are the same object. Null for nothing in particular. */
   readonly ask: TaskAsk | null;
 }
 
 /** Whether they ask for nothing that concerns the scheduler. */
-export function isPlain({ after, follow, targets, retries, queueTimeoutMs, ask }: TaskOptions): boolean {
+export function isPlain(
+  { after, follow, targets, retries, queueTimeoutMs, priority, ask }: TaskOptions,
+): boolean {
   return after === null && follow === null && targets === null && retries === 0 &&
-    queueTimeoutMs === Infinity && ask === null;
+    queueTimeoutMs === Infinity && priority === 0 && ask === null;
 }
 
 /** The id of an engine that is named and not known: no engine ever has it. */
@@ -60,6 +65,7 @@ export function readTaskOptions(value: unknown, names: TaskNames): TaskOptions {
     targets: readTargets(fields.targets),
     queueTimeoutMs: readTimeout(fields.timeout),
     retries: readRetries(fields.retries),
+    priority: readPriority(fields.priority),
     ask: askOf(fields),
   };
 }
@@ -149,6 +155,20 @@ function readRetries(given: unknown): number {
   if (value === true) return 1;
   if (typeof value !== "number" || !Number.isInteger(value) || value < 0) {
     throw new BadOption(`Cannot read option "retries": ${jsonText(value)} is no count`);
+  }
+  return value;
+}
+
+function readPriority(given: unknown): number {
+  const value = plainNumber(given);
+  if (value === undefined || value === null) return 0;
+  if (!isPriority(value)) {
+    throw new BadOption(
+      `Cannot read option "priority": ${
+        jsonText(value)
+      } is no whole number from -${MAX_PRIORITY} to ${MAX_PRIORITY}`,
+      "RangeError",
+    );
   }
   return value;
 }

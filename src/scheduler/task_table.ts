@@ -35,6 +35,8 @@ export class TaskTable {
   length: Uint32Array;
   /** 1 where `Rare` has more about the task. */
   rare: Uint8Array;
+  /** When it was submitted, in ms. */
+  submitted: Float64Array;
 
   constructor(capacity = 1 << 12) {
     this.#mask = capacity - 1;
@@ -51,6 +53,7 @@ export class TaskTable {
     this.offset = new Uint32Array(capacity);
     this.length = new Uint32Array(capacity);
     this.rare = new Uint8Array(capacity);
+    this.submitted = new Float64Array(capacity);
   }
 
   get open(): number {
@@ -58,7 +61,7 @@ export class TaskTable {
   }
 
   /** Takes a place for a new task and returns its seq. */
-  add(client: number, n: number): number {
+  add(client: number, n: number, submitted: number): number {
     if (this.#open * 2 > this.#mask) this.#grow();
     let seq = this.#lastSeq;
     do seq = (seq + 1) >>> 0; while (seq === 0 || this.seq[seq & this.#mask] !== 0);
@@ -68,6 +71,7 @@ export class TaskTable {
     this.client[at] = client;
     this.n[at] = n;
     this.rare[at] = 0;
+    this.submitted[at] = submitted;
     this.engine[at] = NONE;
     this.previous[at] = 0;
     this.next[at] = 0;
@@ -90,7 +94,7 @@ export class TaskTable {
     const capacity = (this.#mask + 1) * 2;
     const from = this.seq;
     const mask = capacity - 1;
-    const move = <A extends Uint8Array | Uint32Array | Int32Array>(column: A, made: A): A => {
+    const move = <A extends Uint8Array | Uint32Array | Int32Array | Float64Array>(column: A, made: A): A => {
       for (let i = 0; i < from.length; i++) {
         const seq = from[i]!;
         if (seq !== 0) made[seq & mask] = column[i]!;
@@ -109,6 +113,7 @@ export class TaskTable {
     this.offset = move(this.offset, new Uint32Array(capacity));
     this.length = move(this.length, new Uint32Array(capacity));
     this.rare = move(this.rare, new Uint8Array(capacity));
+    this.submitted = move(this.submitted, new Float64Array(capacity));
     this.seq = move(this.seq, new Uint32Array(capacity));
     this.#mask = mask;
   }
@@ -176,11 +181,19 @@ export class FrameStore {
   }
 }
 
+/** Room that an empty queue keeps. */
+const KEPT = 1 << 12;
+
 /** A queue of task numbers that takes at both ends, in one typed array. */
 export class SeqQueue {
-  #items = new Uint32Array(1024);
+  #items: Uint32Array;
   #head = 0;
   #length = 0;
+
+  /** @param capacity to begin with, a power of 2 */
+  constructor(capacity = 1024) {
+    this.#items = new Uint32Array(capacity);
+  }
 
   get length(): number {
     return this.#length;
@@ -211,6 +224,18 @@ export class SeqQueue {
   /** The number at the front, 0 if there is none. */
   peek(): number {
     return this.#length === 0 ? 0 : this.#items[this.#head]!;
+  }
+
+  /** The number at the end, 0 if there is none. */
+  last(): number {
+    return this.#length === 0 ? 0 : this.#items[(this.#head + this.#length - 1) & (this.#items.length - 1)]!;
+  }
+
+  /** Gives back the room of many, where there are none any more. */
+  trim(): void {
+    if (this.#length > 0 || this.#items.length <= KEPT) return;
+    this.#items = new Uint32Array(KEPT);
+    this.#head = 0;
   }
 
   shift(): number {

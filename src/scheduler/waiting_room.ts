@@ -1,48 +1,66 @@
 /**
  * Where ready tasks wait, and the rule by which engines with room get them.
  *
- * Most tasks may run anywhere and stand in one queue per pool. Tasks bound to engines (targets, follow) stand in those engines' own queues; tasks that failed somewhere
- * stand apart, since their bound is an engine that they must not go to. Nothing ever scans the main queue.
+ * Most tasks may run anywhere and stand in one queue per pool; others in queues by what they ask for, or by the engines that they are bound to. Whose task is next is
+ * the same rule in and between all of them (`fair_queue.ts`): of the clients that which has had least engine time, of its tasks that with the highest priority and age.
  */
 import type { TaskAsk } from "../protocol/task_asks.ts";
 import { Asks } from "./asks.ts";
 import type { Board, Rare } from "./board.ts";
+import { askOf, BoundTasks } from "./bound_tasks.ts";
 import type { EngineState } from "./engine_table.ts";
 import type { CoreOptions } from "./events.ts";
+import { FairQueue, type Front } from "./fair_queue.ts";
+import { FairRecall } from "./fair_recall.ts";
 import { UNKNOWN_ENGINE } from "./task_options.ts";
-import { ASSIGNED, NONE, SeqQueue, WAITING } from "./task_table.ts";
+import { ASSIGNED, NONE, WAITING } from "./task_table.ts";
 
 /** Most tasks that one choice gives to one engine. */
 const MAX_RUN = 64;
+/** Most tasks that an engine holds while several clients are there, whatever its hwm: what it holds stands before what another client sends. */
+const MOST_CONTENDED = 256;
+
+/** A queue whose tasks may go to several engines. */
+export interface Source {
+  readonly queue: FairQueue;
+  /** 0: tasks of our clients, 1: of peers, which run on peers' engines if there are any and else on ours. */
+  readonly kind: 0 | 1;
+  /** What all of them ask for. */
+  readonly ask: TaskAsk | null;
+}
 
 export class WaitingRoom {
   readonly #board: Board;
   readonly #options: CoreOptions;
   /** Tasks that any engine of the pool may run. */
-  readonly #queues = [new SeqQueue(), new SeqQueue()] as const;
-  /** Tasks that any engine may run but those that failed them. */
-  #excluding: number[] = [];
-  /** Waiting tasks that are not in the main queues. */
-  #restricted = 0;
+  readonly #main: readonly [Source, Source];
   /** Tasks that ask for permissions or isolation, and may go to any engine that grants it. */
   readonly #asks: Asks;
+  readonly #bound: BoundTasks;
+  readonly #recall: FairRecall;
   #loads = new Float64Array(16);
 
   constructor(board: Board, options: CoreOptions) {
     this.#board = board;
     this.#options = options;
     this.#asks = new Asks(board);
+    this.#bound = new BoundTasks(board, this.#asks);
+    this.#recall = new FairRecall(board, options.hwm);
+    this.#main = [
+      { queue: new FairQueue(board), kind: 0, ask: null },
+      { queue: new FairQueue(board), kind: 1, ask: null },
+    ];
   }
 
   /** When a dispatch is wanted because of the time, Infinity for never. */
   get nextAt(): number {
-    return this.#asks.isEmpty ? Infinity : this.#asks.nextAt;
+    return Math.min(this.#asks.isEmpty ? Infinity : this.#asks.nextAt, this.#recall.nextAt);
   }
 
   /** A plain task of our clients joins the queue. */
   push(seq: number, place: number): void {
     this.#board.table.state[place] = WAITING;
-    this.#queues[0].push(seq);
+    this.#main[0].queue.push(seq, place);
   }
 
   /** A task whose dependencies are met goes where it may wait for an engine, or fails if there is no such place. */
@@ -50,19 +68,14 @@ export class WaitingRoom {
     const { table, engines } = this.#board;
     table.state[place] = WAITING;
     const bound = this.#board.bound(rare), ask = askOf(rare);
-    if (ask !== null && !this.#hasUntried(rare, ask)) rare.tried.clear();
+    if (ask !== null && !this.#bound.hasUntried(rare, ask)) rare.tried.clear();
     if (bound === null && rare.tried.size === 0) {
       if (ask !== null) this.#asks.push(seq, place, ask);
-      else this.#queues[table.pool[place] === 1 ? 1 : 0].push(seq);
+      else this.#mainOf(place).push(seq, place);
       return;
     }
-    if (bound === null) {
-      this.#restricted++;
-      this.#excluding.push(seq);
-      return;
-    }
-    const kind = table.pool[place] === 1 ? 1 : 0;
-    const reachable = bound.filter((id) => engines.isAlive(id) && this.#mayHave(kind, id));
+    if (bound === null) return this.#bound.exclude(seq);
+    const reachable = bound.filter((id) => engines.isAlive(id) && this.#mayHave(place, id));
     const alive = reachable.filter((id) => this.#asks.canHave(engines.get(id), ask));
     if (alive.length === 0 && reachable.length > 0) {
       return this.#asks.refuse(place, ask!, reachable.map((id) => engines.get(id)!));
@@ -76,29 +89,28 @@ export class WaitingRoom {
     // Where all of them have had it, a client of ours gets another round.
     if (rare.peer === undefined && alive.every((id) => rare.tried.has(id))) rare.tried.clear();
     const left = alive.filter((id) => !rare.tried.has(id));
-    if (left.length === 0) {
-      this.#board.failImpossible(place, `no engine of ${engineNames(bound, rare)} is there to take it`);
-      return;
-    }
-    this.#restricted++;
-    for (const id of left) engines.get(id)!.wants[kind].push(seq);
+    if (left.length > 0) return this.#bound.push(seq, place, left.map((id) => engines.get(id)!));
+    this.#board.failImpossible(place, `no engine of ${engineNames(bound, rare)} is there to take it`);
+  }
+
+  #mainOf(place: number): FairQueue {
+    return this.#main[this.#board.table.pool[place] === 1 ? 1 : 0].queue;
   }
 
   /** A waiting task may run on one more engine: another of those that it follows has ended there. */
-  widen(seq: number, place: number, engine: number): void {
-    const { table, engines } = this.#board;
-    const kind = table.pool[place] === 1 ? 1 : 0;
-    const ask = askOf(this.#board.rare.get(seq));
-    if (!engines.isAlive(engine) || !this.#asks.canHave(engines.get(engine), ask)) return;
-    if (this.#mayHave(kind, engine)) engines.get(engine)!.wants[kind].push(seq);
+  widen(seq: number, place: number, id: number): void {
+    const { engines, rare } = this.#board, engine = engines.get(id);
+    if (engine === undefined || !engine.alive || !this.#mayHave(place, id)) return;
+    if (this.#asks.canHave(engine, askOf(rare.get(seq)))) this.#bound.widen(seq, place, engine);
   }
 
   /** Groups go to our engines only, single messages to any. */
-  #mayHave(kind: 0 | 1, engine: number): boolean {
-    return kind === 1 || this.#board.engines.get(engine)?.pool === 0;
+  #mayHave(place: number, engine: number): boolean {
+    const { table, engines } = this.#board;
+    return table.pool[place] === 1 || engines.get(engine)?.pool === 0;
   }
 
-  /** Back to its place: in front of everything that came later. */
+  /** Back to its place: in front of everything of its client that came later. */
   requeue(seq: number, place: number): void {
     const { table } = this.#board;
     table.engine[place] = NONE;
@@ -113,100 +125,78 @@ export class WaitingRoom {
     }
     table.state[place] = WAITING;
     const ask = askOf(rare);
-    if (ask !== null) this.#asks.unshift(seq, ask);
-    else this.#queues[table.pool[place] === 1 ? 1 : 0].unshift(seq);
+    if (ask !== null) this.#asks.takeBack(seq, place, ask);
+    else this.#mainOf(place).push(seq, place);
   }
 
   /** A waiting task is about to end without having been assigned. */
   leave(seq: number, place: number): void {
     const { table } = this.#board;
     if (table.rare[place] !== 1 || table.state[place] !== WAITING) return;
-    const rare = this.#board.rare.get(seq)!;
-    if (this.#board.bound(rare) !== null) this.#restricted--;
-    else if (rare.tried.size > 0) {
-      this.#restricted--;
-      this.#excluding = this.#excluding.filter((other) => other !== seq);
-    }
+    const rare = this.#board.rare.get(seq)!, isBound = this.#board.bound(rare) !== null;
+    if (isBound || rare.tried.size > 0) this.#bound.leave(seq, isBound);
   }
 
   /** Tasks that only waited for this engine (or others that are gone too) will never run. */
   failStranded(engine: EngineState): void {
-    for (const wants of engine.wants) this.#failStranded(engine, wants);
     this.#asks.left(engine);
-    if (this.#excluding.length > 0) this.#readmit();
-  }
-
-  /** Tasks that wait for an engine that has not failed them: where none is left that grants what they ask for, any one will do again. */
-  #readmit(): void {
-    const { table, rare } = this.#board;
-    this.#excluding = this.#excluding.filter((seq) => {
-      const place = table.at(seq), task = rare.get(seq), ask = askOf(task);
-      const stays = place === NONE || task === undefined || ask === null || this.#hasUntried(task, ask);
-      if (stays) return true;
-      task.tried.clear();
-      this.#restricted--;
-      this.#asks.unshift(seq, ask);
-      return false;
-    });
-  }
-
-  /** Whether an engine that grants the request has not had the task. */
-  #hasUntried({ tried }: Rare, ask: TaskAsk): boolean {
-    return this.#board.engines.order.some((engine) =>
-      !tried.has(engine.id) && this.#asks.canHave(engine, ask)
-    );
-  }
-
-  #failStranded(engine: EngineState, wants: SeqQueue): void {
-    const { table, engines } = this.#board;
-    for (let seq = wants.shift(); seq !== 0; seq = wants.shift()) {
-      const place = table.at(seq);
-      if (place === NONE || table.state[place] !== WAITING) continue;
-      const rare = this.#board.rare.get(seq)!;
-      const hasOther = (this.#board.bound(rare) ?? []).some((id) =>
-        engines.isAlive(id) && !rare.tried.has(id) && this.#asks.canHave(engines.get(id), askOf(rare))
-      );
-      if (hasOther) continue;
-      this.#restricted--;
-      this.#board.failImpossible(place, `engine ${engine.id}, which it was bound to, is gone`);
-    }
+    this.#bound.failStranded(engine);
   }
 
   /** Gives waiting tasks to engines with room, into the output. */
   dispatch(at: number): void {
+    this.#recall.forget();
     if (this.#board.waiting === 0) return;
-    if (this.#restricted > 0) this.#dispatchRestricted(at);
-    if (!this.#asks.isEmpty) {
-      for (const { seqs, ask } of this.#asks.open(at)) this.#dispatchQueue(0, seqs, ask, at);
-    }
-    this.#dispatchQueue(0, this.#queues[0], null, at);
-    if (this.#queues[1].length > 0) this.#dispatchQueue(1, this.#queues[1], null, at);
+    this.#board.accounts.at = at;
+    const asks: Source[] = this.#asks.isEmpty ? [] : [...this.#asks.open(at)];
+    const sources = [...asks, ...this.#main].filter(({ queue }) => !queue.isEmpty);
+    if (this.#bound.isEmpty && sources.length === 1) this.#dispatchQueue(sources[0]!, Infinity, at);
+    else this.#dispatchMixed(sources, at);
+    if (this.#board.waiting > 0) this.#askBack(sources, at);
+  }
+
+  /** Tasks of several queues, each time of that whose turn it is. */
+  #dispatchMixed(sources: readonly Source[], at: number): void {
+    let open = [...sources];
+    do {
+      if (!this.#bound.isEmpty) this.#dispatchBound(open, at);
+      const due = dueOf(this.#board, open);
+      if (due === null) open = [];
+      // Its engines are full: then others need not wait for it.
+      else if (this.#dispatchQueue(due, 1, at) === 0) open = open.filter((other) => other !== due);
+    } while (open.length > 0);
+    if (!this.#bound.isEmpty) this.#dispatchBound(open, at);
   }
 
   #hasRoom(engine: EngineState, kind: 0 | 1): boolean {
-    return engine.hasRoom(this.#options.hwm, kind === 1);
+    return engine.hasRoom(this.#options.hwm, kind === 1) && engine.load < this.#most;
   }
 
-  /**
-   * @param kind 0: tasks of our clients, 1: of peers, which run on peers' engines if there are any and else on ours
-   * @param ask what all tasks of the queue ask for
-   */
-  #dispatchQueue(kind: 0 | 1, queue: SeqQueue, ask: TaskAsk | null, at: number): void {
-    const { engines } = this.#board;
-    if (queue.length === 0) return;
-    const pool = kind === 1 && !engines.has(1) ? 0 : kind;
-    const candidates = engines.order.filter((engine) =>
-      engine.pool === pool && this.#hasRoom(engine, kind) && this.#asks.canHave(engine, ask)
-    );
+  get #most(): number {
+    return this.#board.accounts.isContended ? MOST_CONTENDED : Infinity;
+  }
+
+  /** Engines that may have the tasks of a queue. */
+  #reach({ kind, ask }: Source): (engine: EngineState) => boolean {
+    const pool = kind === 1 && !this.#board.engines.has(1) ? 0 : kind;
+    return (engine) => engine.pool === pool && this.#asks.canHave(engine, ask);
+  }
+
+  /** Gives a queue's tasks to engines, in at most so many runs. Returns how many runs there were. */
+  #dispatchQueue(source: Source, mostRuns: number, at: number): number {
+    const { engines } = this.#board, { queue, kind } = source;
+    const reach = this.#reach(source);
+    const candidates = engines.order.filter((engine) => this.#hasRoom(engine, kind) && reach(engine));
     if (this.#loads.length < candidates.length) this.#loads = new Float64Array(candidates.length * 2);
     for (let i = 0; i < candidates.length; i++) this.#loads[i] = candidates[i]!.load;
     const used = new Set<EngineState>();
     const share = kind === 1 ? 1 : Math.ceil(queue.length / (2 * Math.max(1, candidates.length)));
-    while (candidates.length > 0 && queue.length > 0) {
+    let runs = 0;
+    for (; candidates.length > 0 && !queue.isEmpty && runs < mostRuns; runs++) {
       const chosen = this.#options.policy(this.#loads, candidates.length, this.#options.random);
       const engine = candidates[chosen]!;
       used.add(engine);
-      const room = kind === 1 ? 1 : engine.limit(this.#options.hwm) - engine.load;
+      const room = kind === 1 ? 1 : Math.min(engine.limit(this.#options.hwm), this.#most) - engine.load;
       this.#assignRun(queue, engine, Math.min(room, share, MAX_RUN), at);
       candidates.splice(chosen, 1);
       this.#loads.copyWithin(chosen, chosen + 1, candidates.length + 1);
@@ -215,76 +205,87 @@ export class WaitingRoom {
       candidates.push(engine);
     }
     engines.used(used);
+    return runs;
   }
 
-  /** Up to `most` tasks of the queue's front to one engine. */
-  #assignRun(queue: SeqQueue, engine: EngineState, most: number, at: number): void {
+  /** Up to `most` tasks of the queue to one engine. */
+  #assignRun(queue: FairQueue, engine: EngineState, most: number, at: number): void {
     const { table } = this.#board;
-    for (let given = 0; given < most;) {
-      const seq = queue.shift();
+    queue.begin();
+    for (let given = 0; given < most; given++) {
+      const seq = queue.take();
       if (seq === 0) return;
-      const place = table.at(seq);
-      if (place === NONE || table.state[place] !== WAITING) continue;
-      this.#assign(seq, place, engine, at);
-      given++;
+      this.#assign(seq, table.at(seq), engine, at);
     }
   }
 
   #assign(seq: number, place: number, engine: EngineState, at: number): void {
-    const { table } = this.#board;
+    const { table, accounts } = this.#board;
     if (engine.load === 0) engine.progressAt = at;
     table.state[place] = ASSIGNED;
     table.engine[place] = engine.id;
     engine.append(table, place);
+    accounts.assigned(accounts.of(table.client[place]!));
     this.#board.waiting--;
     this.#board.output.assign(seq, engine.id);
   }
 
-  /** Tasks bound to certain engines come first there: they have fewer places to go. */
-  #dispatchRestricted(at: number): void {
+  /** Tasks bound to certain engines come first there, as far as it is their client's turn: they have fewer places to go. */
+  #dispatchBound(open: readonly Source[], at: number): void {
     for (const engine of [...this.#board.engines.order]) {
-      for (const kind of [0, 1] as const) this.#dispatchWanted(engine, kind, at);
+      const others = open.filter((source) => this.#reach(source)(engine));
+      for (const kind of [0, 1] as const) this.#dispatchBoundTo(engine, kind, others, at);
     }
   }
 
-  #dispatchWanted(engine: EngineState, kind: 0 | 1, at: number): void {
+  #dispatchBoundTo(engine: EngineState, kind: 0 | 1, others: readonly Source[], at: number): void {
     while (this.#hasRoom(engine, kind)) {
-      const seq = this.#takeWanted(engine, kind);
-      if (seq === 0) return;
-      this.#restricted--;
-      this.#assign(seq, this.#board.table.at(seq), engine, at);
+      const front = this.#bound.front(engine, kind);
+      if (front === null) return;
+      const isLater = others.some(({ queue }) => {
+        queue.begin();
+        const other = queue.front();
+        return other !== null && isFirst(this.#board, other, front);
+      });
+      if (isLater) return;
+      this.#bound.take(front, engine, kind);
+      this.#assign(front.seq, this.#board.table.at(front.seq), engine, at);
     }
   }
 
-  #takeWanted(engine: EngineState, kind: 0 | 1): number {
-    const { table, rare } = this.#board;
-    const wants = engine.wants[kind];
-    for (let seq = wants.shift(); seq !== 0; seq = wants.shift()) {
-      const place = table.at(seq);
-      if (place !== NONE && table.state[place] === WAITING && !rare.get(seq)?.tried.has(engine.id)) {
-        return seq;
+  /** Asks engines for tasks back where a client that waits has none at any engine. */
+  #askBack(sources: readonly Source[], at: number): void {
+    const { order } = this.#board.engines;
+    for (const source of sources) {
+      if (source.queue.emptyHanded() !== null) this.#recall.ask(order.filter(this.#reach(source)), at);
+    }
+    if (this.#bound.isEmpty) return;
+    for (const engine of order) {
+      for (const kind of [0, 1] as const) {
+        const queue = this.#bound.queueOf(engine, kind);
+        if (queue !== undefined && queue.emptyHanded() !== null) this.#recall.ask([engine], at);
       }
     }
-    const index = this.#excluding.findIndex((seq) => this.#mayRetry(seq, engine, kind));
-    return index < 0 ? 0 : this.#excluding.splice(index, 1)[0]!;
-  }
-
-  /** Whether a task that failed elsewhere may run here: where it has not been, or, for our clients, when it has been everywhere. */
-  #mayRetry(seq: number, engine: EngineState, kind: 0 | 1): boolean {
-    const { table, engines } = this.#board;
-    const place = table.at(seq);
-    if (place === NONE || table.state[place] !== WAITING || table.pool[place] !== kind) return false;
-    if (this.#board.pool(place) !== engine.pool) return false;
-    const rare = this.#board.rare.get(seq)!;
-    if (!this.#asks.canHave(engine, askOf(rare))) return false;
-    if (!rare.tried.has(engine.id)) return true;
-    return rare.peer === undefined &&
-      engines.order.every((other) => other.pool !== engine.pool || rare.tried.has(other.id));
   }
 }
 
-function askOf(rare: Rare | undefined): TaskAsk | null {
-  return rare?.options?.ask ?? null;
+/** The queue whose turn it is, null if nothing waits. */
+function dueOf(board: Board, sources: readonly Source[]): Source | null {
+  let due: Source | null = null, first: Front | null = null;
+  for (const source of sources) {
+    source.queue.begin();
+    const front = source.queue.front();
+    if (front === null || (first !== null && !isFirst(board, front, first))) continue;
+    due = source;
+    first = front;
+  }
+  return due;
+}
+
+/** Whether a task goes before another: its client has had less, or it is the same one's and of higher priority or age. */
+function isFirst({ accounts }: Board, one: Front, other: Front): boolean {
+  if (one.account === other.account) return one.key < other.key;
+  return accounts.standing(one.account) < accounts.standing(other.account);
 }
 
 /** Engines as a task's client knows them: by id, and by the very names that nobody knows. */

@@ -1,0 +1,120 @@
+/**
+ * How much engine time each client has had: what decides whose task is next where several clients wait. Pure.
+ *
+ * Start-time fair queueing over charged milliseconds: a client's `pass` is the engine time that its finished tasks took, and what its tasks at engines will take by the mean of
+ * its own, both divided by its share. The client with the lowest pass is next. Times are known only afterwards, so an estimate is charged while a task is assigned, and the measured time in
+ * its place when it ends; a task that an engine gives back costs nothing. Who begins to wait starts at the virtual time (what the client served last had had): neither
+ * having been away nor having been alone counts.
+ */
+
+/** What a task is charged at least: passing it on costs too. */
+const LEAST_MS = 0.01;
+/** What a task is taken to last while no task has ended yet. */
+const FIRST_GUESS_MS = 1;
+/** Weight of the newest task in a client's mean. */
+const NEWEST = 0.1;
+/** How far a waiting client may be behind the virtual time: its tasks could go nowhere else, and it shall not make up for all of it when they can. */
+const MOST_BEHIND_MS = 1000;
+/** How long several clients count as there at once after all but one have nothing open. */
+const CONTENDED_MS = 5000;
+
+export class Account {
+  /** Charged time of finished tasks, divided by the share. */
+  usedMs = 0;
+  /** Running mean of its task times, negative while none has ended. */
+  meanMs = -1;
+  /** Tasks that engines have. */
+  assigned = 0;
+  /** Queues in which it has waiting tasks. */
+  queues = 0;
+  /** Its weight against other clients. */
+  share = 1;
+
+  constructor(readonly client: number) {}
+}
+
+export class Accounts {
+  readonly #byClient = new Map<number, Account>();
+  #last = new Account(-1);
+  /** The virtual time: what the client that was served last had had, never falling. */
+  #virtualMs = 0;
+  #typicalMs = FIRST_GUESS_MS;
+  /** Accounts with tasks that wait or that engines have. */
+  #active = 0;
+  #contendedUntil = -Infinity;
+  #at = 0;
+
+  /** The account of a client, opened at its first task. */
+  of(client: number): Account {
+    if (this.#last.client === client) return this.#last;
+    let account = this.#byClient.get(client);
+    if (account === undefined) this.#byClient.set(client, account = new Account(client));
+    return this.#last = account;
+  }
+
+  /** The time of what happens now. */
+  set at(at: number) {
+    this.#at = at;
+  }
+
+  /** Whether several clients have tasks here, or had a moment ago. */
+  get isContended(): boolean {
+    return this.#active > 1 || this.#at < this.#contendedUntil;
+  }
+
+  /** Where a client stands that waits, after it was brought near to the others if it was too far behind. */
+  standing(account: Account): number {
+    const pass = this.passOf(account), behind = this.#virtualMs - MOST_BEHIND_MS - pass;
+    if (behind <= 0) return pass;
+    account.usedMs += behind;
+    return pass + behind;
+  }
+
+  /** What a client has had, finished or on the way; the lowest is next. */
+  passOf(account: Account): number {
+    const mean = account.meanMs < 0 ? this.#typicalMs : account.meanMs;
+    return account.usedMs + account.assigned * mean / account.share;
+  }
+
+  /** A client has begun to wait in a queue. */
+  joined(account: Account): void {
+    if (account.queues++ > 0) return;
+    if (account.usedMs < this.#virtualMs) account.usedMs = this.#virtualMs;
+    if (account.assigned === 0) this.#active++;
+  }
+
+  /** A client has nothing waiting in a queue any more. */
+  left(account: Account): void {
+    if (--account.queues === 0 && account.assigned === 0) this.#rested();
+  }
+
+  /** A client's task was chosen. */
+  served(account: Account): void {
+    if (account.usedMs > this.#virtualMs) this.#virtualMs = account.usedMs;
+  }
+
+  assigned(account: Account): void {
+    if (account.assigned++ === 0 && account.queues === 0) this.#active++;
+  }
+
+  /** An engine has a client's task no longer. @param ms how long it ran there, negative where it did not, or nobody knows */
+  returned(client: number, ms: number): void {
+    const account = this.of(client);
+    if (--account.assigned === 0 && account.queues === 0) this.#rested();
+    if (ms < 0) return;
+    const charged = ms < LEAST_MS ? LEAST_MS : ms;
+    account.usedMs += charged / account.share;
+    account.meanMs = account.meanMs < 0 ? charged : account.meanMs + (charged - account.meanMs) * NEWEST;
+    this.#typicalMs += (charged - this.#typicalMs) * NEWEST;
+  }
+
+  /** Whether a waiting client has nothing at any engine, though it is its turn. */
+  isEmptyHanded(account: Account): boolean {
+    return account.assigned === 0 && account.usedMs <= this.#virtualMs;
+  }
+
+  #rested(): void {
+    this.#active--;
+    if (this.#active === 1) this.#contendedUntil = this.#at + CONTENDED_MS;
+  }
+}
