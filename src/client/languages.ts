@@ -114,7 +114,7 @@ export function noBalance(scheme: string): Error {
 }
 
 /** What only a scheduler can hold: libzmq's own queue reads nothing. */
-const SCHEDULED = ["after", "follow", "targets", "retries", "queueTimeoutMs"] as const;
+const SCHEDULED = ["after", "follow", "targets", "retries", "priority", "queueTimeoutMs"] as const;
 
 /** @throws Error or TypeError if the controller's scheme has no way for a message with these options */
 export function checkScheme(scheme: string, options: BalancedOptions): void {

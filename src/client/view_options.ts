@@ -4,6 +4,7 @@
 import { didYouMean } from "../base/options.ts";
 import type { Dictionary } from "../protocol/frames.ts";
 import { type PermissionRequest, readRequest, toJson } from "../protocol/permissions.ts";
+import { isPriority, MAX_PRIORITY } from "../protocol/priority.ts";
 import { type Isolation, readIsolation } from "../protocol/task_asks.ts";
 import { AsyncResult } from "./async_result.ts";
 import type { TaskNames } from "./task_state.ts";
@@ -72,6 +73,11 @@ export type EngineAsks = Pick<ViewOptions, "limits" | "permissions" | "isolation
 export interface BalancedOptions extends ViewOptions {
   /** How often a task may be started again on another engine if it fails. Default 0. */
   readonly retries?: number | undefined;
+  /**
+   * Rank among this client's own waiting tasks, a whole number from -1000 to 1000, the highest first. A minute of waiting counts as one level. It
+   * takes nothing from other clients: each has its share of the engines. Default 0.
+   */
+  readonly priority?: number | undefined;
   /** How long a task may wait for an engine before it ends with TaskTimeout. Default: for ever. */
   readonly queueTimeoutMs?: number | undefined;
   /** Start only when these have ended. */
@@ -89,7 +95,8 @@ const encoder = new TextEncoder();
  * @throws RangeError or TypeError naming an option that cannot be used
  */
 export function tailOf(options: BalancedOptions): Uint8Array | null {
-  const { label, retries, queueTimeoutMs, after, follow, targets } = options;
+  const { label, retries, priority, queueTimeoutMs, after, follow, targets } = options;
+  checkPriority(priority);
   checkNumber("retries", retries, { min: 0, isWhole: true });
   checkNumber("queueTimeoutMs", queueTimeoutMs, { min: 0 });
   const fields = {
@@ -98,6 +105,7 @@ export function tailOf(options: BalancedOptions): Uint8Array | null {
     ...(targets === undefined ? {} : { targets }),
     ...(queueTimeoutMs === undefined ? {} : { timeout: queueTimeoutMs / 1000 }),
     ...(retries === undefined || retries === 0 ? {} : { retries }),
+    ...(priority === undefined || priority === 0 ? {} : { priority }),
     ...(label === undefined ? {} : { label }),
     ...asksOf(options),
   };
@@ -143,6 +151,15 @@ function messageCondition(dependency: Dependency, names: TaskNames): Dictionary 
   const { ids, all, success, failure } = condition(dependency);
   const dependencies = ids.map((id) => typeof id === "number" ? names.msgId(id) : id);
   return { dependencies, all, success, failure };
+}
+
+function checkPriority(priority: unknown): void {
+  if (priority === undefined || isPriority(priority)) return;
+  throw new RangeError(
+    `Cannot use ${
+      String(priority)
+    } for "priority": it takes a whole number from -${MAX_PRIORITY} to ${MAX_PRIORITY}`,
+  );
 }
 
 function checkNumber(

@@ -5,7 +5,7 @@
  * - A key without a value is null. Null equals null only, so `$ne` and `$nin` hold for it; it is never less or greater than anything,
  *   and no `$glob` or `$mod` fits it.
  * - Text that looks like a time is a time, wherever it stands in a query: compared as a moment, to the microsecond.
- * - Order is between two times or two texts; asking for anything else is a TypeError. `label` may hold any value, and below a key of
+ * - Order is between two times, two texts or two numbers; asking for anything else is a TypeError. `label` may hold any value, and below a key of
  *   an object (`metadata.retries`) anything may stand: there, what cannot be compared does not match.
  */
 
@@ -135,6 +135,8 @@ function checkTypes({ key, path }: Pick<Condition, "key" | "path">, op: Operator
     ? type === "string"
     : kind === "time"
     ? isTime
+    : kind === "number"
+    ? type === "number"
     : kind === "anything" && (type === "string" || type === "number");
   if (isRight) return;
   throw typeError(`'${ORDERS[op]}' not supported between '${key}', which holds ${NOUNS[kind]}, and ${type}`);
@@ -142,6 +144,7 @@ function checkTypes({ key, path }: Pick<Condition, "key" | "path">, op: Operator
 
 const NOUNS = {
   text: "text",
+  number: "a number",
   time: "a time",
   object: "an object",
   buffers: "buffers",

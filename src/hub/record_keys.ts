@@ -1,7 +1,7 @@
 /** The keys of a record, and what kind of value each has: what a query may compare it with. */
 
 /** What a key's value is, where it is not null. */
-export type KeyKind = "text" | "time" | "object" | "buffers";
+export type KeyKind = "text" | "number" | "time" | "object" | "buffers";
 
 const KINDS = {
   msg_id: "text",
@@ -33,6 +33,7 @@ const KINDS = {
   permissions: "object",
   isolation: "text",
   sandbox: "text",
+  priority: "number",
 } as const satisfies Readonly<Record<string, KeyKind>>;
 
 export type RecordKey = keyof typeof KINDS;

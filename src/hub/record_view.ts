@@ -149,6 +149,8 @@ export class GroupRecord implements StoredRecord {
         return route;
       case "label":
         return this.#options["label"] ?? null;
+      case "priority":
+        return route === "mux" ? null : this.#options["priority"] ?? 0;
       case "result_header":
         return result && this.#resultHeader(result);
       case "result_metadata":
@@ -337,6 +339,8 @@ export class PeerRecord implements StoredRecord {
         return text(row[key] ?? null);
       case "label":
         return row.metadata?.["label"] ?? null;
+      case "priority":
+        return null;
       case "status":
         return peerStatus(row);
       case "post_mortem":

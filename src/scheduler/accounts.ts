@@ -38,6 +38,7 @@ export class Accounts {
   #last = new Account(-1);
   /** The virtual time: what the client that was served last had had, never falling. */
   #virtualMs = 0;
+  /** What is expected of a client of whom nothing is known: what was last seen of another. */
   #typicalMs = FIRST_GUESS_MS;
   /** Accounts with tasks that wait or that engines have. */
   #active = 0;
@@ -85,27 +86,33 @@ export class Accounts {
 
   /** A client has nothing waiting in a queue any more. */
   left(account: Account): void {
+    if (account.meanMs >= 0) this.#typicalMs = account.meanMs;
     if (--account.queues === 0 && account.assigned === 0) this.#rested();
   }
 
-  /** A client's task was chosen. */
+  /** A client's task goes to an engine. */
   served(account: Account): void {
     if (account.usedMs > this.#virtualMs) this.#virtualMs = account.usedMs;
-  }
-
-  assigned(account: Account): void {
     if (account.assigned++ === 0 && account.queues === 0) this.#active++;
   }
 
-  /** An engine has a client's task no longer. @param ms how long it ran there, negative where it did not, or nobody knows */
-  returned(client: number, ms: number): void {
+  /** An engine has a client's task no longer. */
+  returned(client: number): void {
     const account = this.of(client);
     if (--account.assigned === 0 && account.queues === 0) this.#rested();
-    if (ms < 0) return;
-    const charged = ms < LEAST_MS ? LEAST_MS : ms;
+  }
+
+  /** A single task ran since then, 0 where nobody told. */
+  chargeSince(started: number, client: number, at: number): void {
+    if (started > 0 && started < at) this.charge(client, at - started, 1);
+  }
+
+  /** Tasks of a client took that long together, at an engine. */
+  charge(client: number, ms: number, count: number): void {
+    const account = this.of(client), charged = Math.max(ms, count * LEAST_MS), { meanMs } = account;
     account.usedMs += charged / account.share;
-    account.meanMs = account.meanMs < 0 ? charged : account.meanMs + (charged - account.meanMs) * NEWEST;
-    this.#typicalMs += (charged - this.#typicalMs) * NEWEST;
+    const weight = Math.min(0.9, NEWEST * count);
+    account.meanMs = meanMs < 0 ? charged / count : meanMs + (charged / count - meanMs) * weight;
   }
 
   /** Whether a waiting client has nothing at any engine, though it is its turn. */

@@ -18,6 +18,7 @@ import {
 import type { Board } from "./board.ts";
 import type { EngineState } from "./engine_table.ts";
 import { FairQueue } from "./fair_queue.ts";
+import { NONE } from "./task_table.ts";
 
 /** How long tasks wait for another engine that can have them when the last one has left, in ms. */
 const PATIENCE_MS = 5000;
@@ -112,9 +113,8 @@ export class Asks {
       (queue.isForsaken && refusalOf(queue.ask, NO_OFFER) !== null);
     if (queue.strandedAt === Infinity && isHopeless) queue.strandedAt = at;
     if (queue.strandedAt + PATIENCE_MS > at) return;
-    const { table } = this.#board;
-    for (let seq = queue.queue.take(); seq !== 0; seq = queue.queue.take()) {
-      this.refuse(table.at(seq), queue.ask);
+    for (let place = queue.queue.drop(); place !== NONE; place = queue.queue.drop()) {
+      this.refuse(place, queue.ask);
     }
     this.#queues.delete(queue.ask);
   }

@@ -8,8 +8,6 @@ import { MAX_ATTEMPTS, type WireAttempt } from "../protocol/post_mortem.ts";
 export interface Tried {
   readonly status: number;
   readonly started: number;
-  /** When it ended, where the engine told. */
-  readonly completed?: number;
 }
 
 /** An engine that had a task. */

@@ -8,7 +8,7 @@ import type { Denied } from "../protocol/task_asks.ts";
 import { type Dependency, type TaskKey, taskKey } from "./dependencies.ts";
 import { type By, cancelText } from "../protocol/by.ts";
 import { Accounts } from "./accounts.ts";
-import type { Attempts, Tried } from "./attempts.ts";
+import type { Attempts } from "./attempts.ts";
 import { type EngineState, EngineTable } from "./engine_table.ts";
 import { Output } from "./events.ts";
 import { ClientHistory } from "./history.ts";
@@ -77,11 +77,16 @@ export class Board {
   /** Tasks accepted and not assigned. */
   waiting = 0;
   readonly #clients = new Map<number, KnownClient>();
+  #lastIndex = NONE;
+  #last: KnownClient = { history: new ClientHistory() };
 
   client(index: number): KnownClient {
+    // Tasks and results come in groups: mostly it is the same client again.
+    if (index === this.#lastIndex) return this.#last;
     let known = this.#clients.get(index);
     if (known === undefined) this.#clients.set(index, known = { history: new ClientHistory() });
-    return known;
+    this.#lastIndex = index;
+    return this.#last = known;
   }
 
   /** Whether this scheduler has ever seen the task. */
@@ -121,11 +126,10 @@ export class Board {
     return this.table.submitted[place]! - priority * AGE_MS;
   }
 
-  /** An engine has a task no longer. @param tried how it ended there, null where it was given back; a peer's tells no end */
-  unassign(engine: EngineState, place: number, tried: Tried | null, at: number): void {
+  /** An engine has a task no longer. */
+  unassign(engine: EngineState, place: number): void {
     engine.unlink(this.table, place);
-    const ms = tried === null || tried.started <= 0 ? -1 : (tried.completed ?? at) - tried.started;
-    this.accounts.returned(this.table.client[place]!, ms);
+    this.accounts.returned(this.table.client[place]!);
   }
 
   /** The task is over; its dependents are told at the next dispatch. */

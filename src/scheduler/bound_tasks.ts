@@ -81,11 +81,12 @@ export class BoundTasks {
   }
 
   /** Takes out what `front` gave. */
-  take({ seq }: Front, engine: EngineState, kind: 0 | 1): void {
+  take({ seq, account }: Front, engine: EngineState, kind: 0 | 1): void {
     this.#count--;
     const index = this.#excluding.indexOf(seq);
-    if (index >= 0) this.#excluding.splice(index, 1);
-    else this.queueOf(engine, kind)?.take();
+    if (index < 0) return void this.queueOf(engine, kind)?.take();
+    this.#excluding.splice(index, 1);
+    this.#board.accounts.served(account);
   }
 
   #retryAt(engine: EngineState, kind: 0 | 1): Front | null {
@@ -112,20 +113,21 @@ export class BoundTasks {
   failStranded(engine: EngineState): void {
     for (const kind of [0, 1] as const) {
       const queue = this.queueOf(engine, kind);
-      for (let seq = queue?.take() ?? 0; seq !== 0; seq = queue?.take() ?? 0) this.#failStranded(engine, seq);
+      if (queue === undefined) continue;
+      for (let place = queue.drop(); place !== NONE; place = queue.drop()) this.#failStranded(engine, place);
     }
     if (this.#excluding.length > 0) this.#readmit();
   }
 
-  #failStranded(engine: EngineState, seq: number): void {
+  #failStranded(engine: EngineState, place: number): void {
     const { table, engines } = this.#board;
-    const rare = this.#board.rare.get(seq)!;
+    const rare = this.#board.rare.get(table.seq[place]!)!;
     const hasOther = (this.#board.bound(rare) ?? []).some((id) =>
       engines.isAlive(id) && !rare.tried.has(id) && this.#asks.canHave(engines.get(id), askOf(rare))
     );
     if (hasOther) return;
     this.#count--;
-    this.#board.failImpossible(table.at(seq), `engine ${engine.id}, which it was bound to, is gone`);
+    this.#board.failImpossible(place, `engine ${engine.id}, which it was bound to, is gone`);
   }
 
   /** Tasks that wait for an engine that has not failed them: where none is left that grants what they ask for, any one will do again. */

@@ -19,6 +19,7 @@ import { MAX_N } from "./history.ts";
 import { SecondTries } from "./second_tries.ts";
 import type { TaskOptions } from "./task_options.ts";
 import { ASSIGNED, DEPENDENT, type FrameStore, NONE, type TaskTable } from "./task_table.ts";
+import { Times } from "./times.ts";
 import { WaitingRoom } from "./waiting_room.ts";
 
 /** An engine that shows no result for this long may be asked for tasks back while another idles, in ms. */
@@ -236,7 +237,8 @@ export class SchedulerCore {
     at: number,
   ): number {
     const engine = this.engines.get(engineId);
-    let unchanged = 0, totalMs = 0, timed = 0;
+    const times = new Times(this.#board.accounts);
+    let unchanged = 0;
     this.attempts.clear();
     for (let i = 0; reader.result(record); i++) {
       const rare = this.#board.rare.size === 0 ? undefined : this.#board.rare.get(record.seq);
@@ -247,17 +249,15 @@ export class SchedulerCore {
       if (isRelayed && attempts !== null) this.attempts.set(i, attempts.with(engine, record, at));
       if (isRelayed && tries === 1) unchanged++;
       if (engine !== undefined) engine.acked++;
-      if (record.completed >= record.started && record.started > 0) {
-        totalMs += record.completed - record.started;
-        timed++;
-      }
+      times.add(record);
     }
     if (engine !== undefined) {
       engine.progressAt = at;
       // What it was asked to give back it may have started instead: it may be asked again.
       engine.recalling = false;
     }
-    if (timed > 0) engine?.observe(totalMs, timed);
+    times.close();
+    if (times.count > 0) engine?.observe(times.totalMs, times.count);
     return unchanged;
   }
 
@@ -270,12 +270,13 @@ export class SchedulerCore {
     tried: Tried,
     at: number,
   ): Verdict {
-    const { table } = this, { status } = tried;
+    const { table } = this, { status, started } = tried;
     const place = table.at(seq);
     if (!this.#assignedAt(place, engine.id) || table.client[place] !== client || table.n[place] !== n) {
       return "drop";
     }
-    this.#board.unassign(engine, place, tried, at);
+    this.#board.unassign(engine, place);
+    if (table.pool[place] === 1) this.#board.accounts.chargeSince(started, client, at);
     if (table.rare[place] === 1 && status !== STATUS.ok) {
       const rare = this.#board.rare.get(seq)!;
       if (rare.timedOut) {
@@ -297,7 +298,7 @@ export class SchedulerCore {
     const place = this.table.at(seq);
     const rare = this.#board.rare.get(seq);
     if (rare === undefined || !this.#assignedAt(place, engine.id)) return;
-    this.#board.unassign(engine, place, null, at);
+    this.#board.unassign(engine, place);
     this.#tries.others(seq, place, rare, engine.id, at);
   }
 
@@ -320,7 +321,7 @@ export class SchedulerCore {
     for (const seq of [...seqs].sort((a, b) => b - a)) {
       const place = this.table.at(seq);
       if (!this.#assignedAt(place, engineId)) continue;
-      this.#board.unassign(engine, place, null, at);
+      this.#board.unassign(engine, place);
       this.#room.requeue(seq, place);
     }
   }

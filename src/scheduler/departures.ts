@@ -55,7 +55,7 @@ export class Departures {
     engines.forget(engine);
     for (const { seq, mayHaveRun } of this.#assignedTo(engine).reverse()) {
       const place = table.at(seq);
-      this.#board.unassign(engine, place, null, at);
+      this.#board.unassign(engine, place);
       if (mayHaveRun) this.#lose(seq, place, engine, at);
       else this.#room.requeue(seq, place);
     }

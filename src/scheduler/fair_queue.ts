@@ -46,6 +46,8 @@ export class FairQueue {
   /** Whose turn it is, up to which pass. */
   #current: Line | null = null;
   #until = 0;
+  /** That of the last task that came. */
+  #last: Line | null = null;
 
   constructor(board: Board, engine = NONE) {
     this.#board = board;
@@ -64,6 +66,13 @@ export class FairQueue {
     return this.#lines.length === 0;
   }
 
+  /** The newest plain task of all joins its client's line. */
+  pushNewest(seq: number, place: number): void {
+    const line = this.#lineOf(this.#board.table.client[place]!);
+    line.plain.push(seq);
+    if (!line.isListed) this.#list(line);
+  }
+
   /** A task joins its client's line, at the place that its age and priority give it. */
   push(seq: number, place: number): void {
     const line = this.#lineOf(this.#board.table.client[place]!), { plain } = line;
@@ -75,11 +84,11 @@ export class FairQueue {
   }
 
   #lineOf(client: number): Line {
-    const { account } = this.#lines[0] ?? NOBODY;
-    if (account.client === client) return this.#lines[0]!;
+    const last = this.#last;
+    if (last !== null && last.account.client === client) return last;
     let line = this.#byClient.get(client);
     if (line === undefined) this.#byClient.set(client, line = new Line(this.#accounts.of(client)));
-    return line;
+    return this.#last = line;
   }
 
   #list(line: Line): void {
@@ -100,16 +109,25 @@ export class FairQueue {
     this.#current = null;
   }
 
-  /** Takes the next task out, 0 if there is none. */
+  /** Takes the next task out, for an engine: its place, NONE if there is none. */
   take(): number {
     for (let line = this.#due(); line !== null; line = this.#due()) {
-      const seq = this.#shift(line);
+      const place = this.#shift(line);
+      if (place !== NONE) this.#accounts.served(line.account);
       if (line.length === 0) this.#unlist(line);
-      if (seq === 0) continue;
-      this.#accounts.served(line.account);
-      return seq;
+      if (place !== NONE) return place;
     }
-    return 0;
+    return NONE;
+  }
+
+  /** Takes out a task that no engine will have: its place, NONE if there is none. */
+  drop(): number {
+    for (let line = this.#lines[0]; line !== undefined; line = this.#lines[0]) {
+      const place = this.#shift(line);
+      if (line.length === 0) this.#unlist(line);
+      if (place !== NONE) return place;
+    }
+    return NONE;
   }
 
   /** The task that `take` would give, null if there is none. */
@@ -162,18 +180,21 @@ export class FairQueue {
   #shift(line: Line): number {
     const { plain, late } = line;
     if (late === null || late.length === 0) {
-      for (let seq = plain.shift(); seq !== 0; seq = plain.shift()) if (this.#waits(seq)) return seq;
-      return 0;
+      for (let seq = plain.shift(); seq !== 0; seq = plain.shift()) {
+        const place = this.#placeOf(seq);
+        if (place !== NONE) return place;
+      }
+      return NONE;
     }
     const seq = this.#head(line);
-    if (seq === 0) return 0;
-    return seq === plain.peek() ? plain.shift() : late.shift();
+    if (seq === 0) return NONE;
+    return this.#board.table.at(seq === plain.peek() ? plain.shift() : late.shift());
   }
 
   /** The first of a line that still waits; what does not is taken out. */
   #head({ plain, late }: Line): number {
-    while (plain.length > 0 && !this.#waits(plain.peek())) plain.shift();
-    while (late !== null && late.length > 0 && !this.#waits(late.peek())) late.shift();
+    while (plain.length > 0 && this.#placeOf(plain.peek()) === NONE) plain.shift();
+    while (late !== null && late.length > 0 && this.#placeOf(late.peek()) === NONE) late.shift();
     const seq = plain.peek();
     if (late === null || late.length === 0) return seq;
     if (seq === 0) return late.peek();
@@ -181,15 +202,17 @@ export class FairQueue {
     return isBefore(key, seq, late.firstKey, late.peek()) ? seq : late.peek();
   }
 
-  #waits(seq: number): boolean {
-    const { table, rare } = this.#board;
-    const place = table.at(seq);
-    if (place === NONE || table.state[place] !== WAITING) return false;
-    return this.#engine === NONE || rare.get(seq)?.tried.has(this.#engine) !== true;
+  /** Where a task stands if it still waits for this, else NONE. */
+  #placeOf(seq: number): number {
+    const { table } = this.#board, place = table.at(seq);
+    if (place === NONE || table.state[place] !== WAITING) return NONE;
+    return this.#engine === NONE || !this.#hasFailed(seq) ? place : NONE;
+  }
+
+  #hasFailed(seq: number): boolean {
+    return this.#board.rare.get(seq)?.tried.has(this.#engine) === true;
   }
 }
-
-const NOBODY = { account: { client: -1 } };
 
 function isAfter(seq: number, other: number): boolean {
   return ((seq - other) | 0) > 0;

@@ -192,8 +192,8 @@ export class PeerTasks {
 
   #readOptions(message: Message): TaskOptions | BadOption {
     try {
-      // Messages ask for no permissions: their tasks get what an engine gives by itself.
-      const metadata = { ...message.metadata, permissions: null, isolation: null };
+      // Messages ask for no permissions: their tasks get what an engine gives by itself. Nor for a priority: what Python's clients write there means nothing.
+      const metadata = { ...message.metadata, permissions: null, isolation: null, priority: null };
       const { targets }: { targets?: unknown } = message.metadata;
       if (!Array.isArray(targets)) return readTaskOptions(metadata, this.#names);
       const uuids = targets.map(String);

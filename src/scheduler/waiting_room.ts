@@ -60,7 +60,7 @@ export class WaitingRoom {
   /** A plain task of our clients joins the queue. */
   push(seq: number, place: number): void {
     this.#board.table.state[place] = WAITING;
-    this.#main[0].queue.push(seq, place);
+    this.#main[0].queue.pushNewest(seq, place);
   }
 
   /** A task whose dependencies are met goes where it may wait for an engine, or fails if there is no such place. */
@@ -210,24 +210,22 @@ export class WaitingRoom {
 
   /** Up to `most` tasks of the queue to one engine. */
   #assignRun(queue: FairQueue, engine: EngineState, most: number, at: number): void {
-    const { table } = this.#board;
     queue.begin();
     for (let given = 0; given < most; given++) {
-      const seq = queue.take();
-      if (seq === 0) return;
-      this.#assign(seq, table.at(seq), engine, at);
+      const place = queue.take();
+      if (place === NONE) return;
+      this.#assign(place, engine, at);
     }
   }
 
-  #assign(seq: number, place: number, engine: EngineState, at: number): void {
-    const { table, accounts } = this.#board;
+  #assign(place: number, engine: EngineState, at: number): void {
+    const { table } = this.#board;
     if (engine.load === 0) engine.progressAt = at;
     table.state[place] = ASSIGNED;
     table.engine[place] = engine.id;
     engine.append(table, place);
-    accounts.assigned(accounts.of(table.client[place]!));
     this.#board.waiting--;
-    this.#board.output.assign(seq, engine.id);
+    this.#board.output.assign(table.seq[place]!, engine.id);
   }
 
   /** Tasks bound to certain engines come first there, as far as it is their client's turn: they have fewer places to go. */
@@ -249,7 +247,7 @@ export class WaitingRoom {
       });
       if (isLater) return;
       this.#bound.take(front, engine, kind);
-      this.#assign(front.seq, this.#board.table.at(front.seq), engine, at);
+      this.#assign(this.#board.table.at(front.seq), engine, at);
     }
   }
 
