@@ -27,6 +27,8 @@ export class Account {
   assigned = 0;
   /** Queues in which it has waiting tasks. */
   queues = 0;
+  /** Whether its tasks are single messages, as a peer's are. */
+  isPeer = false;
   /** Its weight against other clients. */
   share = 1;
 
@@ -40,8 +42,8 @@ export class Accounts {
   #virtualMs = 0;
   /** What is expected of a client of whom nothing is known: what was last seen of another. */
   #typicalMs = FIRST_GUESS_MS;
-  /** Accounts with tasks that wait or that engines have. */
-  #active = 0;
+  /** Accounts with tasks that wait or that engines have: of our clients, of peers. */
+  readonly #active: [number, number] = [0, 0];
   #contendedUntil = -Infinity;
   #at = 0;
 
@@ -58,9 +60,11 @@ export class Accounts {
     this.#at = at;
   }
 
-  /** Whether several clients have tasks here, or had a moment ago. */
-  get isContended(): boolean {
-    return this.#active > 1 || this.#at < this.#contendedUntil;
+  /** Whether several clients have tasks for engines of ours, or had a moment ago. @param withPeers peers' tasks go there too */
+  isContended(withPeers: boolean): boolean {
+    const several = this.#active[0] + (withPeers ? this.#active[1] : 0) > 1;
+    if (several) this.#contendedUntil = this.#at + CONTENDED_MS;
+    return several || this.#at < this.#contendedUntil;
   }
 
   /** Where a client stands that waits, after it was brought near to the others if it was too far behind. */
@@ -78,28 +82,30 @@ export class Accounts {
   }
 
   /** A client has begun to wait in a queue. */
-  joined(account: Account): void {
+  joined(account: Account, isPeer: boolean): void {
     if (account.queues++ > 0) return;
     if (account.usedMs < this.#virtualMs) account.usedMs = this.#virtualMs;
-    if (account.assigned === 0) this.#active++;
+    if (account.assigned > 0) return;
+    account.isPeer = isPeer;
+    this.#count(account, 1);
   }
 
   /** A client has nothing waiting in a queue any more. */
   left(account: Account): void {
     if (account.meanMs >= 0) this.#typicalMs = account.meanMs;
-    if (--account.queues === 0 && account.assigned === 0) this.#rested();
+    if (--account.queues === 0 && account.assigned === 0) this.#count(account, -1);
   }
 
   /** A client's task goes to an engine. */
   served(account: Account): void {
     if (account.usedMs > this.#virtualMs) this.#virtualMs = account.usedMs;
-    if (account.assigned++ === 0 && account.queues === 0) this.#active++;
+    if (account.assigned++ === 0 && account.queues === 0) this.#count(account, 1);
   }
 
   /** An engine has a client's task no longer. */
   returned(client: number): void {
     const account = this.of(client);
-    if (--account.assigned === 0 && account.queues === 0) this.#rested();
+    if (--account.assigned === 0 && account.queues === 0) this.#count(account, -1);
   }
 
   /** A single task ran since then, 0 where nobody told. */
@@ -120,8 +126,7 @@ export class Accounts {
     return account.assigned === 0 && account.usedMs <= this.#virtualMs;
   }
 
-  #rested(): void {
-    this.#active--;
-    if (this.#active === 1) this.#contendedUntil = this.#at + CONTENDED_MS;
+  #count({ isPeer }: Account, by: number): void {
+    this.#active[isPeer ? 1 : 0] += by;
   }
 }

@@ -243,13 +243,14 @@ export class SchedulerCore {
     for (let i = 0; reader.result(record); i++) {
       const rare = this.#board.rare.size === 0 ? undefined : this.#board.rare.get(record.seq);
       const tries = Math.min(255, rare?.tries ?? 1), attempts = rare?.attempts ?? null;
+      const load = engine?.load ?? 0;
       const isRelayed = engine !== undefined &&
         this.finishOne(engine, record.seq, record.client, record.n, record, at) === "relay";
       verdicts[i] = isRelayed ? tries : 0;
       if (isRelayed && attempts !== null) this.attempts.set(i, attempts.with(engine, record, at));
       if (isRelayed && tries === 1) unchanged++;
       if (engine !== undefined) engine.acked++;
-      times.add(record);
+      if (engine !== undefined && engine.load < load) times.add(record);
     }
     if (engine !== undefined) {
       engine.progressAt = at;

@@ -70,7 +70,7 @@ export class FairQueue {
   pushNewest(seq: number, place: number): void {
     const line = this.#lineOf(this.#board.table.client[place]!);
     line.plain.push(seq);
-    if (!line.isListed) this.#list(line);
+    if (!line.isListed) this.#list(line, place);
   }
 
   /** A task joins its client's line, at the place that its age and priority give it. */
@@ -80,7 +80,7 @@ export class FairQueue {
     if (priority === 0 && (plain.length === 0 || isAfter(seq, plain.last()))) plain.push(seq);
     else if (priority === 0 && isAfter(plain.peek(), seq)) plain.unshift(seq);
     else (line.late ??= new OrderHeap()).push(this.#board.orderOf(place), seq);
-    if (!line.isListed) this.#list(line);
+    if (!line.isListed) this.#list(line, place);
   }
 
   #lineOf(client: number): Line {
@@ -91,10 +91,10 @@ export class FairQueue {
     return this.#last = line;
   }
 
-  #list(line: Line): void {
+  #list(line: Line, place: number): void {
     line.isListed = true;
     this.#lines.push(line);
-    this.#accounts.joined(line.account);
+    this.#accounts.joined(line.account, this.#board.table.pool[place] === 1);
   }
 
   #unlist(line: Line): void {

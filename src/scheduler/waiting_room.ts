@@ -17,8 +17,8 @@ import { ASSIGNED, NONE, WAITING } from "./task_table.ts";
 
 /** Most tasks that one choice gives to one engine. */
 const MAX_RUN = 64;
-/** Most tasks that an engine holds while several clients are there, whatever its hwm: what it holds stands before what another client sends. */
-const MOST_CONTENDED = 256;
+/** Up to this hwm it holds also while several clients are there. Beyond, or without a bound, engines have their own credit then: what they hold stands before what another client sends. */
+const MOST_CONTENDED = 16;
 
 /** A queue whose tasks may go to several engines. */
 export interface Source {
@@ -169,11 +169,15 @@ export class WaitingRoom {
   }
 
   #hasRoom(engine: EngineState, kind: 0 | 1): boolean {
-    return engine.hasRoom(this.#options.hwm, kind === 1) && engine.load < this.#most;
+    return engine.hasRoom(this.#hwm(engine), kind === 1);
   }
 
-  get #most(): number {
-    return this.#board.accounts.isContended ? MOST_CONTENDED : Infinity;
+  /** The user's hwm where it holds. Engines of peers could give nothing back: there it always does. */
+  #hwm({ pool }: EngineState): number | null {
+    const { hwm } = this.#options;
+    if (pool === 1 || hwm === null || (hwm > 0 && hwm <= MOST_CONTENDED)) return hwm;
+    const { accounts, engines } = this.#board;
+    return accounts.isContended(!engines.has(1)) ? null : hwm;
   }
 
   /** Engines that may have the tasks of a queue. */
@@ -196,7 +200,7 @@ export class WaitingRoom {
       const chosen = this.#options.policy(this.#loads, candidates.length, this.#options.random);
       const engine = candidates[chosen]!;
       used.add(engine);
-      const room = kind === 1 ? 1 : Math.min(engine.limit(this.#options.hwm), this.#most) - engine.load;
+      const room = kind === 1 ? 1 : engine.limit(this.#hwm(engine)) - engine.load;
       this.#assignRun(queue, engine, Math.min(room, share, MAX_RUN), at);
       candidates.splice(chosen, 1);
       this.#loads.copyWithin(chosen, chosen + 1, candidates.length + 1);
