@@ -147,12 +147,17 @@ Deno.test("wrong targets are named, with the right ones", async () => {
 Deno.test("options become the task's tail", async () => {
   await using world = await connected(2);
   const { client, controller } = world;
-  const view = client.loadBalanced({ retries: 2, queueTimeoutMs: 1500, targets: [1] });
+  const view = client.loadBalanced({ retries: 2, queueTimeoutMs: 1500, targets: [1], priority: 0 });
   const first = view.apply(() => 1);
   await first;
   assert.deepEqual(controller.tasks[0]?.tail, { targets: [1], timeout: 1.5, retries: 2 });
   const [n] = first.numbers;
-  await view.with({ after: first, follow: { ids: [first], all: false, failure: true }, label: { a: 1 } })
+  await view.with({
+    after: first,
+    follow: { ids: [first], all: false, failure: true },
+    label: { a: 1 },
+    priority: -5,
+  })
     .apply(() => 2);
   assert.deepEqual(controller.tasks[1]?.tail, {
     after: { ids: [n], all: true, success: true, failure: false },
@@ -160,11 +165,18 @@ Deno.test("options become the task's tail", async () => {
     targets: [1],
     timeout: 1.5,
     retries: 2,
+    priority: -5,
     label: { a: 1 },
   });
   await client.direct(0, { limits: { runTimeoutMs: 5 } }).push({ a: 1 });
   assert.deepEqual(controller.tasks[2]?.tail, { limits: { runTimeoutMs: 5 } });
   assert.throws(() => view.with({ retries: -1 }), /"retries"/);
+  for (const priority of [1001, -1001, 0.5, NaN]) {
+    assert.throws(() => view.with({ priority }), {
+      name: "RangeError",
+      message: /"priority".*-1000 to 1000/,
+    });
+  }
   assert.throws(() => view.with({ limits: { memoryLimitMB: NaN } }), /"limits.memoryLimitMB"/);
 });
 

@@ -40,6 +40,7 @@ const group = fc.record({
   submitted: time,
   label,
   retries: fc.constantFrom(0, 1, 5),
+  priority: fc.constantFrom(undefined, 0, 3, -7, 1000),
   code: text,
   engine: fc.constantFrom(0, 1, 2),
   result: fc.option(
@@ -117,6 +118,7 @@ const tests = fc.oneof(
 const glob = fc.record({ $glob: fc.constantFrom("*", "a*", "?", "?b", "*-?", "s_1_*", "2025*", "ta?k", "") });
 const entry = fc.oneof(
   fc.tuple(textKey, fc.oneof(tests, glob, orders(textValue))),
+  fc.tuple(fc.constant("priority"), fc.oneof(tests, orders(fc.constantFrom(-7, 0, 1, 3)))),
   fc.tuple(timeKey, fc.oneof(tests, orders(timeText))),
   fc.tuple(deepKey, fc.oneof(tests, glob, orders(fc.oneof(textValue, fc.constantFrom(0, 1, 4))))),
 );
@@ -190,7 +192,9 @@ function putGroup(
   n: number,
   task: Extract<Task, { kind: "group" }>,
 ): void {
-  const tail = new TextEncoder().encode(JSON.stringify({ label: task.label, retries: task.retries }));
+  const tail = new TextEncoder().encode(
+    JSON.stringify({ label: task.label, retries: task.retries, priority: task.priority }),
+  );
   const body = new Uint8Array([...encodeValue({ code: task.code }).body, ...tail]);
   const writer = new GroupWriter();
   writer.task(n, client, 0, task.op, TASK_FLAG.tail, 0, tail.length, n, task.submitted / 1000, body);

@@ -315,7 +315,7 @@ export function testRecords(
   test("options in the tail are the metadata", async (store) => {
     const client = await store.clients.index("s", 1, "me");
     const writer = new GroupWriter();
-    const tail = new TextEncoder().encode(JSON.stringify({ label: "mine", retries: 2 }));
+    const tail = new TextEncoder().encode(JSON.stringify({ label: "mine", retries: 2, priority: -4 }));
     const value = encodeValue({ code: "1 + 1" }).body;
     const body = new Uint8Array([...value, ...tail]);
     writer.task(1, client, 0, OP.execute, TASK_FLAG.tail, 0, tail.length, 1, SUBMITTED_MS, body);
@@ -323,6 +323,9 @@ export function testRecords(
     const record = (await store.get("s_1_1"))!;
     assert.equal(record.field("label"), "mine");
     assert.equal((record.field("metadata") as Record<string, unknown>)["retries"], 2);
+    assert.equal(record.field("priority"), -4);
+    assert.equal((await store.find(query({ priority: { $lt: 0 } }), 10)).length, 1);
+    assert.equal((await store.find(query({ priority: { $gte: 0 } }), 10)).length, 0);
     assert.deepEqual(record.field("content"), { silent: false, user_expressions: {}, code: "1 + 1" });
     assert.equal((await store.find(query({ label: "mine" }), 10)).length, 1);
     assert.equal((await store.find(query({ label: { $nin: [""] } }), 10)).length, 1);

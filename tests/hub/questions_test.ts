@@ -190,6 +190,7 @@ test("db_request gives the keys that are asked for, and buffers per record", asy
         /'<' not supported between 'submitted', which holds a time/,
       ],
       [{ submitted: { $gte: null } }, null, "TypeError", /'>=' not supported/],
+      [{ priority: { $lt: "high" } }, null, "TypeError", /'priority', which holds a number, and string/],
       [
         { msg_id: { $gt: 5 } },
         null,
