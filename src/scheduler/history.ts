@@ -24,20 +24,31 @@ interface Page {
 /** One client's tasks: which were seen, how they ended, where they ran, which are open. */
 export class ClientHistory {
   readonly #pages = new Map<number, Page>();
+  #lastIndex = -1;
+  #last: Page | undefined;
   /** The scheduler's numbers of open tasks, by n. */
   readonly open = new DenseIndex();
 
+  /** Tasks come and end in groups: mostly it is the same page again. */
+  #pageOf(n: number): Page | undefined {
+    const index = Math.floor(n / PAGE);
+    if (index === this.#lastIndex) return this.#last;
+    const page = this.#pages.get(index);
+    if (page === undefined) return undefined;
+    this.#lastIndex = index;
+    return this.#last = page;
+  }
+
   #get(n: number): number {
-    const page = this.#pages.get(Math.floor(n / PAGE));
+    const page = this.#pageOf(n);
     return page === undefined ? 0 : (page.bits[(n % PAGE) >>> 1]! >>> ((n & 1) * 4)) & 15;
   }
 
   #or(n: number, bit: number): Page {
-    const index = Math.floor(n / PAGE);
-    let page = this.#pages.get(index);
+    let page = this.#pageOf(n);
     if (page === undefined) {
       page = { bits: new Uint8Array(PAGE / 2), engine: new Uint16Array(PAGE) };
-      this.#pages.set(index, page);
+      this.#pages.set(Math.floor(n / PAGE), page);
     }
     page.bits[(n % PAGE) >>> 1]! |= bit << ((n & 1) * 4);
     return page;
@@ -57,7 +68,7 @@ export class ClientHistory {
 
   /** Engine on which task n ended, or -1 (ids above 65534 are not kept). */
   engineOf(n: number): number {
-    return (this.#pages.get(Math.floor(n / PAGE))?.engine[n % PAGE] ?? 0) - 1;
+    return (this.#pageOf(n)?.engine[n % PAGE] ?? 0) - 1;
   }
 
   see(n: number): void {
