@@ -13,7 +13,6 @@ import { NO_OFFER, type Offer, readOffer } from "../protocol/task_asks.ts";
 import { Context } from "../wire/context.ts";
 import { WireError } from "../wire/errors.ts";
 import { SyncPoller } from "../wire/poll.ts";
-import type { Socket } from "../wire/socket.ts";
 import { BroadcastScheduler } from "./broadcast_scheduler.ts";
 import { BroadcastTree } from "./broadcast_tree.ts";
 import { CapNotices } from "./cap_notices.ts";
