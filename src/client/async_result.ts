@@ -78,7 +78,10 @@ export class AsyncResult<T, S extends Shape = "one">
   #keep(index: number, value: unknown): void {
     if (this.#values !== NONE) this.#values[index] = value;
     else if (index === 0) this.#values = [value];
-    else (this.#values = [])[index] = value;
+    else {
+      this.#values = new Array(this.#plan.count);
+      this.#values[index] = value;
+    }
   }
 
   /** For the connection. */
