@@ -3,6 +3,8 @@
  * thousands of objects that outlive the collector's young generation, and the process's memory would grow by them.
  */
 
+import { FEW_BYTES, putPart } from "../base/few_bytes.ts";
+
 /** What a column can hold. */
 export type SqlValue = string | number | null | Uint8Array;
 
@@ -26,6 +28,8 @@ export class RowBuffer {
   #cells: Float64Array;
   #used = 0;
   #frames: Uint8Array[] = [];
+  /** Memory for small bodies, by place among the rows that are asked for, and by length. */
+  readonly #copies: Uint8Array[][] = [];
 
   /** @param numbers how many columns stand before body and tail */
   constructor(numbers: number) {
@@ -56,7 +60,7 @@ export class RowBuffer {
     this.put(tailLength);
   }
 
-  /** Puts the values of the rows `from` to `to` into an array, one behind the other. */
+  /** Puts the values of the rows `from` to `to` into an array, one behind the other; valid until the next call. */
   values(from: number, to: number, into: SqlValue[]): void {
     const cells = this.#cells;
     let at = from * this.#width, place = 0;
@@ -67,9 +71,19 @@ export class RowBuffer {
       }
       const frame = this.#frames[cells[at++]!]!, offset = cells[at++]!;
       const end = offset + cells[at++]!, tailLength = cells[at++]!;
-      into[place++] = frame.subarray(offset, end);
+      into[place++] = this.#body(row - from, frame, offset, end);
       into[place++] = tailLength > 0 ? frame.subarray(end, end + tailLength) : null;
     }
+  }
+
+  /** A view of a body, or a copy in memory that is used again: most bodies are small, and a view of one is more garbage than all the rest of its row. */
+  #body(row: number, frame: Uint8Array, from: number, to: number): Uint8Array {
+    const length = to - from;
+    if (length > FEW_BYTES) return frame.subarray(from, to);
+    const copies = this.#copies[row] ??= [];
+    const copy = copies[length] ??= new Uint8Array(length);
+    putPart(copy, 0, frame, from, length);
+    return copy;
   }
 
   /** Forgets all rows, and lets go of their frames. */
