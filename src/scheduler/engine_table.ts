@@ -9,8 +9,9 @@ import type { TaskTable } from "./task_table.ts";
 
 /** How far ahead of the running task an engine is supplied, in milliseconds of work. */
 const AHEAD_MS = 5;
-const MAX_CREDIT = 256;
-const MAX_WINDOW = 64;
+const MAX_CREDIT = 512;
+/** About a millisecond of work may be out of sight: of the shortest tasks some hundreds. With less, every handful of them costs a round trip that wakes all parts. */
+const MAX_WINDOW = 512;
 /** Tasks longer than this get no second one ahead. */
 const LONG_MS = 20;
 
