@@ -201,7 +201,7 @@ export class WaitingRoom {
       const engine = candidates[chosen]!;
       used.add(engine);
       const room = kind === 1 ? 1 : engine.limit(this.#hwm(engine)) - engine.load;
-      this.#assignRun(queue, engine, Math.min(room, share, MAX_RUN), at);
+      this.#assignRun(queue, engine, Math.min(room, Math.max(share, kind === 1 ? 1 : engine.run()), MAX_RUN), at);
       candidates.splice(chosen, 1);
       this.#loads.copyWithin(chosen, chosen + 1, candidates.length + 1);
       if (!this.#hasRoom(engine, kind)) continue;

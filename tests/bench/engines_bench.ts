@@ -72,7 +72,7 @@ class EchoCluster implements AsyncDisposable {
 
   async #start(engines: number): Promise<void> {
     const { dir } = this.#folder;
-    this.#controller = (await this.#folder.start("controller", ["controller"])).pid;
+    this.#controller = (await this.#folder.start("controller", ["controller"])).id.pid;
     await eventually(() => hasFiles(dir), (has) => has, "the controller has written its files");
     const program = new URL("echo_engines.ts", import.meta.url).pathname;
     const args = ["run", "-A", "--no-prompt", program, dir, String(engines / HOSTS)];
