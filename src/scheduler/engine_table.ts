@@ -16,7 +16,7 @@ const MAX_WINDOW = 512;
 const LONG_MS = 20;
 
 /** A run of short tasks to one engine lasts so long: a message of its own would cost more than it spreads. */
-const RUN_MS = 0.25;
+const RUN_MS = 0.5;
 
 /** How many living engines of ours have nothing, and how many have more than one task. */
 export interface LoadCounts {

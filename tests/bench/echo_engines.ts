@@ -4,7 +4,7 @@
  */
 import { now } from "../../src/base/clock.ts";
 import { connectionPaths, readConnectionFile } from "../../src/protocol/connection_file.ts";
-import { Session } from "../../src/protocol/frames.ts";
+import { type Dictionary, Session } from "../../src/protocol/frames.ts";
 import { GroupReader } from "../../src/protocol/group_reader.ts";
 import { GroupWriter } from "../../src/protocol/group_writer.ts";
 import { emptyTask, HEADER_BYTES, KIND, MAC_BYTES, OP, ORIGIN, STATUS } from "../../src/protocol/groups.ts";
@@ -97,7 +97,8 @@ function runEngines(profileDir: string, count: number): void {
   });
   for (let i = 0; i < count; i++) {
     const uuid = crypto.randomUUID();
-    const shell = context.socket("DEALER", { identity: uuid }), pong = context.socket("DEALER", { identity: uuid });
+    const shell = context.socket("DEALER", { identity: uuid }),
+      pong = context.socket("DEALER", { identity: uuid });
     shell.connect(endpoints.task);
     pong.connect(endpoints.pong);
     const engine = new EchoEngine(tools, uuid, shell, pong);
@@ -122,14 +123,24 @@ function register(engine: EchoEngine, socket: Socket, session: Session, poller: 
     permissions: offerJson(NO_OFFER),
   };
   socket.send(session.message("registration_request", { uuid: engine.uuid, tsparallel }));
-  const until = now() + REGISTRATION_MS;
-  let frames = socket.receive();
-  for (; frames === undefined && now() < until; frames = socket.receive()) poller.wait(1);
-  if (frames === undefined) throw new Error("Cannot register: no reply of the hub");
-  const { content } = session.parse(frames);
+  const content = reply(socket, session, poller);
   const granted = content["tsparallel"] as { nonce: string };
   if (content["status"] !== "ok") throw new Error(`Cannot register: ${JSON.stringify(content)}`);
   engine.registered(Number(content["id"]), BigInt(`0x${granted.nonce}`));
+}
+
+function reply(socket: Socket, session: Session, poller: SyncPoller): Dictionary {
+  for (const until = now() + REGISTRATION_MS; now() < until;) {
+    const frames = socket.receive();
+    if (frames === undefined) {
+      poller.wait(1);
+      continue;
+    }
+    // The hub also tells of others that come and go.
+    const { header, content } = session.parse(frames);
+    if (header.msg_type === "registration_reply") return content;
+  }
+  throw new Error("Cannot register: no reply of the hub");
 }
 
 if (import.meta.main) runEngines(Deno.args[0]!, Number(Deno.args[1]));

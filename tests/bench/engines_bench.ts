@@ -1,6 +1,6 @@
 /**
  * What a controller makes of 300 engines where it has work for all of them: tasks per second through the real controller, records on, with 300 engines
- * against 2, both in two processes that echo. Two clusters stand at once and are measured in turns. The client is as plain as they are: it
+ * against 2, both in a process that echoes. Two clusters stand at once and are measured in turns. The client is as plain as they are: it
  * writes groups of 500 tasks, keeps 20,000 open, and checks that each answer is its task's argument.
  */
 import { GroupReader } from "../../src/protocol/group_reader.ts";
@@ -15,7 +15,6 @@ import { eventually } from "../system/run.ts";
 import { type Figures, quantile } from "./figures.ts";
 import { cpuSecondsOfTrees } from "./memory.ts";
 
-const HOSTS = 2;
 const WINDOW = 20_000;
 const GROUP = 500;
 const BODY_BYTES = 8;
@@ -48,7 +47,7 @@ async function measureEngines(rounds: number, tasks: number): Promise<{ few: Sid
 class EchoCluster implements AsyncDisposable {
   readonly side: Side = { rates: [], cpuUs: [], latencyUs: [] };
   readonly #folder = new RunFolder();
-  readonly #hosts: Deno.ChildProcess[] = [];
+  #engines: Deno.ChildProcess | undefined;
   readonly #poller = new SyncPoller();
   readonly #incoming = new Incoming();
   readonly #reader = new GroupReader();
@@ -75,14 +74,11 @@ class EchoCluster implements AsyncDisposable {
     this.#controller = (await this.#folder.start("controller", ["controller"])).id.pid;
     await eventually(() => hasFiles(dir), (has) => has, "the controller has written its files");
     const program = new URL("echo_engines.ts", import.meta.url).pathname;
-    const args = ["run", "-A", "--no-prompt", program, dir, String(engines / HOSTS)];
-    for (let i = 0; i < HOSTS; i++) {
-      this.#hosts.push(new Deno.Command(Deno.execPath(), { args, stdin: "null", stdout: "piped" }).spawn());
-    }
-    for (const host of this.#hosts) {
-      const { value } = await host.stdout.getReader().read();
-      if (value === undefined) throw new Error("Cannot measure many engines: they ended");
-    }
+    const args = ["run", "-A", "--no-prompt", program, dir, String(engines)];
+    const child = this.#engines = new Deno.Command(Deno.execPath(), { args, stdin: "null", stdout: "piped" })
+      .spawn();
+    const { value } = await child.stdout.getReader().read();
+    if (value === undefined) throw new Error("Cannot measure many engines: they ended");
     const peer = this.#peer = new RawPeer(dir);
     await peer.announce();
     await eventually(
@@ -152,13 +148,19 @@ class EchoCluster implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#peer?.[Symbol.dispose]();
-    for (const host of this.#hosts) {
-      host.kill("SIGKILL");
-      await host.stdout.cancel().catch(() => {});
-      await host.status;
-    }
+    if (this.#engines !== undefined) await ended(this.#engines);
     await this.#folder[Symbol.asyncDispose]();
   }
+}
+
+async function ended(child: Deno.ChildProcess): Promise<void> {
+  try {
+    child.kill("SIGKILL");
+  } catch (error) {
+    // It has ended already.
+    if (!(error instanceof TypeError)) throw error;
+  }
+  await child.status;
 }
 
 function hasFiles(dir: string): boolean {
