@@ -66,8 +66,7 @@ export class SchedulerCore {
 
   /** The next time at which a tick is wanted, Infinity for none. */
   get nextTick(): number {
-    const next = Math.min(this.#deadlines.next, this.#departures.next, this.#room.nextAt);
-    return this.waiting === 0 ? Math.min(next, this.#recall.nextAt) : next;
+    return Math.min(this.#deadlines.next, this.#departures.next, this.#room.nextAt, this.#recall.nextAt);
   }
 
   step(event: Event): void {
@@ -93,11 +92,12 @@ export class SchedulerCore {
 
   /** Gives waiting tasks to engines with room, into the output; asks for tasks back where an engine idles. */
   dispatch(at: number): void {
-    this.#dependents.tell(this.#room);
-    this.#room.dispatch(at);
-    // Tasks that nobody can have any more were given up: those that wait for them are told.
-    if (this.#board.settled.length > 0) this.dispatch(at);
-    else if (this.waiting === 0) this.#recall.look(at);
+    // Tasks that nobody can have any more are given up: those that wait for them are told.
+    do {
+      this.#dependents.tell(this.#room);
+      this.#room.dispatch(at);
+    } while (this.#board.settled.length > 0);
+    this.#recall.look(at);
   }
 
   // ── submission ─────────────────────────────────────────────────────────────────────────────
