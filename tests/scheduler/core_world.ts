@@ -77,11 +77,11 @@ export class World {
   }
 
   /** A client submits so many tasks in one group. Returns the number of the last. */
-  submit(client: number, count: number, options: object | null = null): number {
+  submit(client: number, count: number, options: object | null = null, definition = 0): number {
     const writer = new GroupWriter();
     let n = this.#sent.get(client) ?? 0;
     for (let i = 0; i < count; i++) {
-      writer.task(++n, client, 0, OP.apply, 0, 0, 0, 0, this.now, new Uint8Array(4));
+      writer.task(++n, client, definition, OP.apply, 0, 0, 0, 0, this.now, new Uint8Array(4));
     }
     this.#sent.set(client, n);
     const frame = writer.close({ ...HEADER, kind: KIND.tasks }, unsigned);
