@@ -213,3 +213,23 @@ Deno.test("whatever happens, each task ends once and none is left", () => {
     { numRuns: 300 },
   );
 });
+
+Deno.test("many clients that wait for few places take nothing away from each other", () => {
+  const world = new World({ engines: 2, lasts: () => 15 });
+  for (let client = 1; client <= 50; client++) world.submit(client, 20);
+  world.run();
+  assert.equal(world.ended.length, 1000);
+  // But for what the first had at the engines before the others came.
+  assert.ok(world.assigned.length <= 1004, `${world.assigned.length} times a task was assigned`);
+});
+
+Deno.test("a client with few tasks of a kind that only one engine may run has its share there", () => {
+  const world = new World({ engines: 2, hwm: 1, lasts: () => 5 });
+  world.submit(1, 10_000);
+  world.submit(2, 200, { targets: [0] });
+  world.submit(3, 10_000, { targets: [0], priority: 1000 });
+  world.pass(1500);
+  const [, second = 0, third = 0] = [1, 2, 3].map((client) => world.engineMs.get(client) ?? 0);
+  // Half of one engine each: client 1 has the other one.
+  assert.ok(second >= 650 && third >= 650, `${second}, ${third}`);
+});
