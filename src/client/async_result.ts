@@ -28,12 +28,16 @@ export interface ResultPlan<T, S extends Shape> {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Nothing yet; never written to. */
+const NONE: never[] = [];
+
 /** One result (`S` = "one"), or several in the order of their targets (`S` = "all"). Awaitable and iterable. */
 export class AsyncResult<T, S extends Shape = "one">
   implements PromiseLike<Shaped<S, T>>, AsyncIterable<T>, TaskOwner {
   readonly #plan: ResultPlan<T, S>;
-  readonly #tasks: TaskState[] = [];
-  readonly #values: unknown[] = [];
+  /** Most results have one task: an array that grew from nothing would have room for seventeen. */
+  #tasks: TaskState[] = NONE;
+  #values: unknown[] = NONE;
   /** By place; empty while none failed. */
   #errors: Map<number, Error> | undefined;
   #left: number;
@@ -56,18 +60,28 @@ export class AsyncResult<T, S extends Shape = "one">
 
   /** For views: a task of this result, in the order of the places. */
   started(task: TaskState): void {
-    this.#tasks.push(task);
+    if (this.#tasks === NONE) this.#tasks = [task];
+    else this.#tasks.push(task);
   }
 
   /** For the connection. */
   fulfilled(task: TaskState, value: unknown): void {
     const { read } = this.#plan;
     try {
-      this.#values[task.index] = read === undefined ? value : read(value);
+      this.#keep(task.index, read === undefined ? value : read(value));
     } catch (error) {
       return this.rejected(task, error instanceof Error ? error : new Error(String(error)));
     }
     this.#finished(task.index);
+  }
+
+  #keep(index: number, value: unknown): void {
+    if (this.#values !== NONE) this.#values[index] = value;
+    else if (index === 0) this.#values = [value];
+    else {
+      this.#values = new Array(this.#plan.count);
+      this.#values[index] = value;
+    }
   }
 
   /** For the connection. */
@@ -156,7 +170,17 @@ export class AsyncResult<T, S extends Shape = "one">
   }
 
   #settled(): Promise<Shaped<S, T>> {
-    return this.#promise ??= this.#ended().then(() => this.#outcome());
+    return this.#promise ??= new Promise((resolve, reject) => {
+      const look = () => {
+        if (this.#left > 0) return this.#next(look);
+        try {
+          resolve(this.#outcome());
+        } catch (error) {
+          reject(error);
+        }
+      };
+      look();
+    });
   }
 
   #ended(): Promise<void> {
@@ -168,7 +192,9 @@ export class AsyncResult<T, S extends Shape = "one">
   }
 
   #outcome(): Shaped<S, T> {
-    if (this.#errors === undefined) return shaped(this.#plan.shape, this.#values as T[]);
+    if (this.#errors === undefined) {
+      return shaped(this.#plan.shape, (this.#values === NONE ? [] : this.#values) as T[]);
+    }
     const failures = [...this.#errors].sort(([a], [b]) => a - b);
     const [first] = failures;
     if (this.#plan.shape === "one" && first !== undefined) throw first[1];

@@ -4,6 +4,7 @@
  * have harmed its own slot.
  */
 import { now } from "../base/clock.ts";
+import { putBytes } from "../base/few_bytes.ts";
 import { OP } from "../protocol/groups.ts";
 import {
   ahead,
@@ -57,6 +58,8 @@ export class HostRing {
   #cursor = 0;
   #open = 0;
   readonly #entryOf = new Map<number, number>();
+  /** When the first task since the last look was offered, 0 if none was. To ask for the time of each takes longer than all the rest. */
+  #burstAt = 0;
   readonly #phases: Uint8Array;
   readonly #tickets: Float64Array;
   readonly #offeredAt: Float64Array;
@@ -134,14 +137,15 @@ export class HostRing {
     if (body.length > 0) {
       at = this.#requestBytes.take(body.length);
       if (at < 0) return false;
-      this.#bytes.set(body, this.#layout.requestBytes + at);
+      putBytes(this.#bytes, this.#layout.requestBytes + at, body);
     }
     if (this.#ahead.size > 0) this.#ahead.delete(ticket);
     if (isTask) {
       this.#entryOf.set(ticket, this.#head);
       this.#open++;
     }
-    this.#offeredAt[this.#head & this.#mask] = now();
+    if (this.#burstAt === 0) this.#burstAt = now();
+    this.#offeredAt[this.#head & this.#mask] = this.#burstAt;
     this.#numbers[(this.#entry(this.#head) + REQUEST.resultLimit) / 2] = offer.resultLimitBytes ?? Infinity;
     this.#push(isTask ? PHASE.open : PHASE.message, {
       op: offer.op,
@@ -248,6 +252,7 @@ export class HostRing {
       throw new Nonsense("It published more than there is room for");
     }
     const after = now();
+    this.#burstAt = 0;
     for (let i = 0; i < count; i++) this.#result(sink, after);
     this.#noticeStart(sink, before, after);
     this.#retire(tail);

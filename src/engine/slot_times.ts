@@ -2,6 +2,7 @@
  * When tasks of a slot began and ended: what the Worker says of it counts only within what the host has seen itself. And the one piece of
  * memory into which the bodies of its answers are copied.
  */
+import { FEW_BYTES, putPart } from "../base/few_bytes.ts";
 import type { RingLayout } from "./ring.ts";
 import { clamp, Nonsense } from "./slot_checks.ts";
 
@@ -44,6 +45,8 @@ export class SlotTimes {
 /** Memory of our own, used over and over: a fresh piece for each answer would be garbage at once. */
 export class BodyCopies {
   #scratch = new Uint8Array(4096);
+  /** Views of small bodies, by length: a view takes longer to make than a few bytes to copy. */
+  readonly #small: Uint8Array[] = [];
 
   /**
    * A copy of a body among the results, valid until the next one.
@@ -51,11 +54,18 @@ export class BodyCopies {
    */
   copy(bytes: Uint8Array, { ringBytes, resultBytes }: RingLayout, at: number, length: number): Uint8Array {
     if (length < 0 || at < 0 || at + length > ringBytes) throw new Nonsense("A body is out of bounds");
+    const from = resultBytes + at;
+    if (length <= FEW_BYTES) return this.#copySmall(bytes, from, length);
     if (length > this.#scratch.length) {
       this.#scratch = new Uint8Array(Math.max(length, 2 * this.#scratch.length));
     }
-    const from = resultBytes + at;
     this.#scratch.set(bytes.subarray(from, from + length));
     return this.#scratch.subarray(0, length);
+  }
+
+  #copySmall(bytes: Uint8Array, from: number, length: number): Uint8Array {
+    const copy = this.#small[length] ??= new Uint8Array(length);
+    putPart(copy, 0, bytes, from, length);
+    return copy;
   }
 }

@@ -7,11 +7,14 @@ interface Span {
   readonly tailLength: number;
 }
 
+const NO_TAIL = new Uint8Array(0);
+
 /** The value in the body, and the tail (empty if there is none), as views of the frame. */
 export function partsOf(
   frame: Uint8Array,
   span: Span,
 ): { readonly body: Uint8Array; readonly tail: Uint8Array } {
   const end = span.bodyOffset + span.bodyLength, bodyEnd = end - span.tailLength;
+  if (span.tailLength === 0) return { body: frame.subarray(span.bodyOffset, bodyEnd), tail: NO_TAIL };
   return { body: frame.subarray(span.bodyOffset, bodyEnd), tail: frame.subarray(bodyEnd, end) };
 }

@@ -48,8 +48,6 @@ interface Operation {
 
 /** Rows that one INSERT writes; more gained nothing. */
 const ROWS = 10;
-const SUBMISSION_COLUMNS = 7;
-const RESULT_COLUMNS = 9;
 /** What a row costs beside its bytes, for the bound of what is held. */
 const ROW_OVERHEAD = 100;
 /** Entries of each cache. */
@@ -66,8 +64,12 @@ export class SqliteRecords implements RecordStore {
   readonly #names: SqliteNames;
   readonly #outputBytes = new Map<TaskKey, number>();
   readonly #group = new GroupReader();
-  readonly #submissions = new RowBuffer();
-  readonly #results = new RowBuffer();
+  /** task, word, definition, engine, submitted. */
+  readonly #submissions = new RowBuffer(5);
+  /** task, word, engine, epoch, started, completed, received. */
+  readonly #results = new RowBuffer(7);
+  readonly #task = emptyTask();
+  readonly #result = emptyResult();
   readonly #rows = new MessageRows();
   #operations: Operation[] = [];
   #heldBytes = 0;
@@ -96,8 +98,7 @@ export class SqliteRecords implements RecordStore {
   }
 
   get waiting(): number {
-    return this.#submissions.length / SUBMISSION_COLUMNS + this.#results.length / RESULT_COLUMNS +
-      this.#rows.size + this.#operations.length;
+    return this.#submissions.length + this.#results.length + this.#rows.size + this.#operations.length;
   }
 
   get clients(): SqliteNames {
@@ -113,10 +114,10 @@ export class SqliteRecords implements RecordStore {
     const header = this.#group.open(frame);
     const engine = route === "mux" && header.target !== ANY ? this.#names.engineRow(header.target) : null;
     const word = route === "mux" ? 1 << 8 : 0;
-    const task = emptyTask(), rows = this.#submissions;
+    const task = this.#task, rows = this.#submissions;
     while (this.#group.task(task)) {
-      const { body, tail } = partsOf(frame, task);
       if (task.op === OP.define) {
+        const { body } = partsOf(frame, task);
         this.#define(task.client, task.n, task.definition, body.slice());
         continue;
       }
@@ -129,17 +130,15 @@ export class SqliteRecords implements RecordStore {
       rows.put(definition);
       rows.put(engine);
       rows.put(toMicros(task.submitted));
-      rows.put(body);
-      rows.put(tail.length > 0 ? tail : null);
+      rows.span(frame, task);
       this.#heldBytes += ROW_OVERHEAD + task.bodyLength;
     }
   }
 
   takeResults(frame: Uint8Array, received: number): void {
     this.#group.open(frame);
-    const result = emptyResult(), rows = this.#results;
+    const result = this.#result, rows = this.#results;
     while (this.#group.result(result)) {
-      const { body, tail } = partsOf(frame, result);
       const engine = this.#names.engineRow(result.engine);
       rows.put(taskKey(result.client, result.n));
       rows.put(result.status | (result.buffers << 16));
@@ -148,8 +147,7 @@ export class SqliteRecords implements RecordStore {
       rows.put(toMicros(result.started));
       rows.put(toMicros(result.completed));
       rows.put(received);
-      rows.put(body);
-      rows.put(tail.length > 0 ? tail : null);
+      rows.span(frame, result);
       this.#heldBytes += ROW_OVERHEAD + result.bodyLength;
     }
   }
@@ -274,20 +272,26 @@ export class SqliteRecords implements RecordStore {
     this.#db.exec("BEGIN IMMEDIATE");
     for (const [sql, values] of this.#rows.upserts()) this.#prepare(sql).run(...values);
     for (const { sql, values } of this.#operations) this.#prepare(sql).run(...values);
-    this.#insert("submissions", SUBMISSION_COLUMNS, this.#submissions);
-    this.#insert("results", RESULT_COLUMNS, this.#results);
+    this.#insert("submissions", this.#submissions);
+    this.#insert("results", this.#results);
     this.#db.exec("COMMIT");
   }
 
   /** Rows of values, ten to a statement and the rest one by one; of a task that is there already the first stays. */
-  #insert(table: string, columns: number, values: RowBuffer): void {
-    const row = `(${Array(columns).fill("?").join(", ")})`;
+  #insert(table: string, rows: RowBuffer): void {
+    const row = `(${Array(rows.columns).fill("?").join(", ")})`;
     const one = this.#prepare(`INSERT OR IGNORE INTO ${table} VALUES ${row}`);
     const ten = this.#prepare(`INSERT OR IGNORE INTO ${table} VALUES ${Array(ROWS).fill(row).join(", ")}`);
     let at = 0;
-    const step = columns * ROWS;
-    for (; at + step <= values.length; at += step) ten.run(...values.slice(at, at + step));
-    for (; at < values.length; at += columns) one.run(...values.slice(at, at + columns));
+    const values: SqlValue[] = [], value: SqlValue[] = [];
+    for (; at + ROWS <= rows.length; at += ROWS) {
+      rows.values(at, at + ROWS, values);
+      ten.run(...values);
+    }
+    for (; at < rows.length; at++) {
+      rows.values(at, at + 1, value);
+      one.run(...value);
+    }
   }
 
   #later(sql: string, values: readonly SqlValue[]): void {

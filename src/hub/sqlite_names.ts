@@ -28,6 +28,8 @@ export function taskKey(client: number, n: number): number {
   return client * 2 ** 32 + n;
 }
 
+const NO_DEFINITION = { client: -1, definition: -1, row: -1 };
+
 export class SqliteNames {
   readonly #db: NameDatabase;
   readonly #cards = new Map<number, ClientCard>();
@@ -35,6 +37,8 @@ export class SqliteNames {
   readonly #engineRows = new Map<number, number>();
   readonly #definitions = new Map<string, number>();
   readonly #newDefinitions = new Map<string, number>();
+  /** The one that was asked for last: neighbours in a group mostly call the same function. */
+  #last: { readonly client: number; readonly definition: number; readonly row: number } = NO_DEFINITION;
   #nextDefinition: number;
   #nextEngineRow: number;
 
@@ -119,12 +123,21 @@ export class SqliteNames {
     }
     if (this.#definitions.size >= MAX_CACHED) this.#db.commit();
     this.#definitions.set(`${client} ${definition}`, row);
+    this.#last = NO_DEFINITION;
     const sql = "INSERT OR REPLACE INTO client_definitions (client, definition, body) VALUES (?, ?, ?)";
     this.#db.later(sql, [client, definition, row]);
   }
 
   /** The row of a client's definition; what is not in the cache is in the database, or was never sent. */
   definitionRow(client: number, definition: number): number | null {
+    const last = this.#last;
+    if (last.client === client && last.definition === definition) return last.row;
+    const row = this.#findDefinition(client, definition);
+    if (row !== null) this.#last = { client, definition, row };
+    return row;
+  }
+
+  #findDefinition(client: number, definition: number): number | null {
     const name = `${client} ${definition}`;
     const known = this.#definitions.get(name);
     if (known !== undefined) return known;

@@ -1,6 +1,7 @@
 /**
  * Writing groups: records appended to one growing buffer that is used over and over, and closed into a signed frame.
  */
+import { putBytes, putPart } from "../base/few_bytes.ts";
 import {
   CHUNK_BYTES,
   type ChunkRecord,
@@ -83,8 +84,7 @@ export class GroupWriter {
     v.setUint32(at + 24, seq, true);
     v.setUint32(at + 28, 0, true);
     v.setFloat64(at + 32, submitted, true);
-    this.#bytes.set(body, at + TASK_BYTES);
-    this.#bytes.fill(0, at + TASK_BYTES + length, this.#length);
+    this.#body(body, at + TASK_BYTES);
     this.#count++;
     return at;
   }
@@ -117,16 +117,22 @@ export class GroupWriter {
     v.setUint32(at + 28, epoch, true);
     v.setFloat64(at + 32, started, true);
     v.setFloat64(at + 40, completed, true);
-    this.#bytes.set(body, at + RESULT_BYTES);
-    this.#bytes.fill(0, at + RESULT_BYTES + length, this.#length);
+    this.#body(body, at + RESULT_BYTES);
     this.#count++;
     return at;
+  }
+
+  /** A record's body, and zeros as far as the record is padded. */
+  #body(body: Uint8Array, at: number): void {
+    const bytes = this.#bytes;
+    putBytes(bytes, at, body);
+    for (let i = at + body.length; i < this.#length; i++) bytes[i] = 0;
   }
 
   /** Appends a whole record as it stands in another group (`length` with its padding). Returns its offset here. */
   copy(source: Uint8Array, offset: number, length: number): number {
     const at = this.#grow(length);
-    this.#bytes.set(source.subarray(offset, offset + length), at);
+    putPart(this.#bytes, at, source, offset, length);
     this.#count++;
     return at;
   }

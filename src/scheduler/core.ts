@@ -16,14 +16,12 @@ import { Dependents } from "./dependents.ts";
 import { EngineState, type EngineTable } from "./engine_table.ts";
 import type { CancelWord, CoreOptions, Event, Output, Taken, Verdict } from "./events.ts";
 import { MAX_N } from "./history.ts";
+import { IdleRecall } from "./idle_recall.ts";
 import { SecondTries } from "./second_tries.ts";
 import type { TaskOptions } from "./task_options.ts";
 import { ASSIGNED, DEPENDENT, type FrameStore, NONE, type TaskTable } from "./task_table.ts";
 import { Times } from "./times.ts";
 import { WaitingRoom } from "./waiting_room.ts";
-
-/** An engine that shows no result for this long may be asked for tasks back while another idles, in ms. */
-const RECALL_AFTER_MS = 4;
 
 export class SchedulerCore {
   readonly #board = new Board();
@@ -32,11 +30,13 @@ export class SchedulerCore {
   readonly #deadlines = new DeadlineHeap();
   readonly #tries: SecondTries;
   readonly #departures: Departures;
+  readonly #recall: IdleRecall;
 
   constructor(options: CoreOptions) {
     this.#room = new WaitingRoom(this.#board, options);
     this.#dependents = new Dependents(this.#board);
     this.#tries = new SecondTries(this.#board, this.#room, this.#deadlines);
+    this.#recall = new IdleRecall(this.#board);
     this.#departures = new Departures(this.#board, this.#room, this.#tries, options.graceMs);
   }
 
@@ -66,12 +66,8 @@ export class SchedulerCore {
 
   /** The next time at which a tick is wanted, Infinity for none. */
   get nextTick(): number {
-    let next = Math.min(this.#deadlines.next, this.#departures.next, this.#room.nextAt);
-    if (this.waiting === 0) {
-      const fullest = this.#recallable();
-      if (fullest !== null) next = Math.min(next, fullest.progressAt + RECALL_AFTER_MS);
-    }
-    return next;
+    const next = Math.min(this.#deadlines.next, this.#departures.next, this.#room.nextAt);
+    return this.waiting === 0 ? Math.min(next, this.#recall.nextAt) : next;
   }
 
   step(event: Event): void {
@@ -101,7 +97,7 @@ export class SchedulerCore {
     this.#room.dispatch(at);
     // Tasks that nobody can have any more were given up: those that wait for them are told.
     if (this.#board.settled.length > 0) this.dispatch(at);
-    else if (this.waiting === 0) this.#recall(at);
+    else if (this.waiting === 0) this.#recall.look(at);
   }
 
   // ── submission ─────────────────────────────────────────────────────────────────────────────
@@ -325,25 +321,6 @@ export class SchedulerCore {
       this.#board.unassign(engine, place);
       this.#room.requeue(seq, place);
     }
-  }
-
-  /** The engine that holds most while another of its pool idles, or null. */
-  #recallable(): EngineState | null {
-    let fullest: EngineState | null = null, isIdle = false;
-    for (const engine of this.engines.order) {
-      if (engine.pool !== 0) continue;
-      if (engine.load === 0) isIdle = true;
-      else if (engine.load > 1 && !engine.recalling && engine.load > (fullest?.load ?? 0)) fullest = engine;
-    }
-    return isIdle ? fullest : null;
-  }
-
-  #recall(at: number): void {
-    if (this.table.open === 0) return;
-    const engine = this.#recallable();
-    if (engine === null || at - engine.progressAt < RECALL_AFTER_MS) return;
-    engine.recalling = true;
-    this.output.actions.push({ kind: "recall", engine: engine.id, count: engine.load >> 1 });
   }
 
   // ── cancel, time ───────────────────────────────────────────────────────────────────────────

@@ -9,10 +9,20 @@ import type { TaskTable } from "./task_table.ts";
 
 /** How far ahead of the running task an engine is supplied, in milliseconds of work. */
 const AHEAD_MS = 5;
-const MAX_CREDIT = 256;
-const MAX_WINDOW = 64;
+const MAX_CREDIT = 512;
+/** About a millisecond of work may be out of sight: of the shortest tasks some hundreds. With less, every handful of them costs a round trip that wakes all parts. */
+const MAX_WINDOW = 512;
 /** Tasks longer than this get no second one ahead. */
 const LONG_MS = 20;
+
+/** A run of short tasks to one engine lasts so long: a message of its own would cost more than it spreads. */
+const RUN_MS = 0.5;
+
+/** How many living engines of ours have nothing, and how many have more than one task. */
+export interface LoadCounts {
+  idle: number;
+  ahead: number;
+}
 
 export class EngineState {
   readonly id: number;
@@ -39,6 +49,8 @@ export class EngineState {
   windowTold = 0;
   /** Those of them that came as single messages of peers. */
   singles = 0;
+  /** Where its load is counted. */
+  counts: LoadCounts | null = null;
   /** What its tasks may ask for; null where it is a peer's. */
   readonly offer: Offer | null;
   /** Why it cannot have tasks with a request, null if it can: what was found out so far. */
@@ -74,6 +86,11 @@ export class EngineState {
     return told;
   }
 
+  /** How many tasks as short as its last ones are worth a message. */
+  run(): number {
+    return this.meanMs < 0 ? 1 : Math.floor(RUN_MS / Math.max(this.meanMs, 1e-3)) + 1;
+  }
+
   /** Takes in the times of `count` tasks that took `totalMs` together. */
   observe(totalMs: number, count: number): void {
     const mean = Math.max(0, totalMs / count);
@@ -88,7 +105,7 @@ export class EngineState {
     if (this.last !== 0) table.next[table.at(this.last)] = seq;
     else this.first = seq;
     this.last = seq;
-    this.load++;
+    this.#moved(this.load, ++this.load);
     this.singles += table.pool[at]!;
   }
 
@@ -98,8 +115,24 @@ export class EngineState {
     else this.first = next;
     if (next !== 0) table.previous[table.at(next)] = previous;
     else this.last = previous;
-    this.load--;
+    this.#moved(this.load, --this.load);
     this.singles -= table.pool[at]!;
+  }
+
+  #moved(before: number, now: number): void {
+    if (this.counts === null) return;
+    if ((before === 0) !== (now === 0)) this.counts.idle += now === 0 ? 1 : -1;
+    if ((before > 1) !== (now > 1)) this.counts.ahead += now > 1 ? 1 : -1;
+  }
+
+  /** Its load is counted there from now on, or nowhere. */
+  countIn(counts: LoadCounts | null): void {
+    for (const [into, sign] of [[this.counts, -1], [counts, 1]] as const) {
+      if (into === null) continue;
+      if (this.load === 0) into.idle += sign;
+      if (this.load > 1) into.ahead += sign;
+    }
+    this.counts = counts;
   }
 }
 
@@ -108,6 +141,9 @@ export class EngineTable {
   readonly #byId = new Map<number, EngineState>();
   /** Living engines, oldest first; new ones go to the front. */
   order: EngineState[] = [];
+  readonly counts: LoadCounts = { idle: 0, ahead: 0 };
+  /** Living engines of each pool. */
+  readonly #pools: [number, number] = [0, 0];
 
   get(id: number): EngineState | undefined {
     return this.#byId.get(id);
@@ -120,11 +156,15 @@ export class EngineTable {
   add(engine: EngineState): void {
     this.#byId.set(engine.id, engine);
     this.order.unshift(engine);
+    this.#pools[engine.pool]++;
+    if (engine.pool === 0) engine.countIn(this.counts);
   }
 
   /** It gets no more tasks; it stays known until `forget`. */
   retire(engine: EngineState): void {
+    if (engine.alive) this.#pools[engine.pool]--;
     engine.alive = false;
+    engine.countIn(null);
     this.order = this.order.filter((other) => other !== engine);
   }
 
@@ -146,6 +186,6 @@ export class EngineTable {
 
   /** Whether any living engine belongs to the pool. */
   has(pool: 0 | 1): boolean {
-    return this.order.some((engine) => engine.pool === pool);
+    return this.#pools[pool] > 0;
   }
 }

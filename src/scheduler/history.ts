@@ -2,7 +2,7 @@
  * What is remembered of finished tasks: per client three bits and the engine of each task, indexed by its number n.
  *
  * Dependencies may name any task that this scheduler has ever seen, so something must stay; clients count their tasks densely from 1, which makes that
- * three bits and two bytes (a million tasks: 2.4 MB) instead of sets of ids.
+ * three bits and a byte or two (a million tasks: 1.5 MB) instead of sets of ids.
  */
 
 import { DenseIndex } from "../base/dense_index.ts";
@@ -17,8 +17,8 @@ const PAGE = 1 << 10;
 interface Page {
   /** Two tasks in a byte: 4 bits each. */
   readonly bits: Uint8Array;
-  /** Id of the engine on which each ended, plus 1. */
-  readonly engine: Uint16Array;
+  /** Id of the engine on which each ended, plus 1; a byte each as long as that is enough. */
+  engine: Uint8Array | Uint16Array;
 }
 
 /** One client's tasks: which were seen, how they ended, where they ran, which are open. */
@@ -47,7 +47,7 @@ export class ClientHistory {
   #or(n: number, bit: number): Page {
     let page = this.#pageOf(n);
     if (page === undefined) {
-      page = { bits: new Uint8Array(PAGE / 2), engine: new Uint16Array(PAGE) };
+      page = { bits: new Uint8Array(PAGE / 2), engine: new Uint8Array(PAGE) };
       this.#pages.set(Math.floor(n / PAGE), page);
     }
     page.bits[(n % PAGE) >>> 1]! |= bit << ((n & 1) * 4);
@@ -77,7 +77,9 @@ export class ClientHistory {
 
   finish(n: number, ok: boolean, engine: number): void {
     const page = this.#or(n, ok ? SUCCEEDED : FAILED);
-    page.engine[n % PAGE] = engine >= 0 && engine < 0xffff ? engine + 1 : 0;
+    const mark = engine >= 0 && engine < 0xffff ? engine + 1 : 0;
+    if (mark > 0xff && page.engine instanceof Uint8Array) page.engine = Uint16Array.from(page.engine);
+    page.engine[n % PAGE] = mark;
   }
 }
 

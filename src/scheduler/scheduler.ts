@@ -13,7 +13,6 @@ import { NO_OFFER, type Offer, readOffer } from "../protocol/task_asks.ts";
 import { Context } from "../wire/context.ts";
 import { WireError } from "../wire/errors.ts";
 import { SyncPoller } from "../wire/poll.ts";
-import type { Socket } from "../wire/socket.ts";
 import { BroadcastScheduler } from "./broadcast_scheduler.ts";
 import { BroadcastTree } from "./broadcast_tree.ts";
 import { CapNotices } from "./cap_notices.ts";
@@ -32,6 +31,7 @@ import { PeerTasks } from "./peer_tasks.ts";
 import { POLICIES } from "./policies.ts";
 import { allSockets, bindSockets, type SchedulerSockets } from "./ports.ts";
 import { PureTasks } from "./pure_tasks.ts";
+import { type Reader, Readers } from "./readers.ts";
 import { PublishRelay, SwapRelay } from "./relay.ts";
 import { awaitSetup, eventLoopTurn, fileOf, linkFromFile, type SchedulerOptions, TURN_MS } from "./setup.ts";
 import { TaskScheduler, type TaskSchedulerParts } from "./task_scheduler.ts";
@@ -85,24 +85,6 @@ interface Common {
   readonly sealing: { readonly mac: ReturnType<typeof createMac>; readonly nonce: bigint };
 }
 
-/** What reads sockets. */
-interface Reader {
-  readonly sockets: readonly Socket[];
-  /** True if it stopped before there was nothing left. */
-  readonly read: () => boolean;
-  /** Whether there may be something: one of the sockets could be read, or it stopped before the end. */
-  isDue: boolean;
-  /** Above 0: it wakes the loop only so often, in ms, and is read whenever the loop is awake. */
-  readonly restMs: number;
-}
-
-const reader = (sockets: readonly Socket[], read: () => boolean, restMs = 0): Reader => ({
-  sockets,
-  read,
-  isDue: true,
-  restMs,
-});
-
 class SchedulerLoop {
   readonly #link: HubLink;
   readonly #log: Logger;
@@ -120,7 +102,7 @@ class SchedulerLoop {
   readonly #gate: Gate;
   readonly #poller = new SyncPoller();
   /** Engines' side before the clients' side, which rests while the hub does not keep up. */
-  readonly #readers: readonly Reader[];
+  readonly #readers: Readers;
   #stopped = false;
   #more = false;
   #reportedAt = 0;
@@ -158,27 +140,34 @@ class SchedulerLoop {
       isOurs: (uuid) => this.#ours.has(uuid),
     });
     this.#pure = pureTasks(common);
-    this.#readers = [
+    const isOpen = () => link.isOpen;
+    this.#readers = new Readers(this.#poller, [
       ...this.#taskReaders(common),
-      reader([sockets.muxOut], () => direct.readEngines()),
-      reader(sockets.broadcastOut, () => this.#broadcast.readEngines()),
-      reader([sockets.muxIn], () => direct.readClients()),
-      reader([sockets.broadcastIn], () => this.#broadcast.readClients()),
+      { sockets: [sockets.muxOut], read: () => direct.readEngines() },
+      { sockets: sockets.broadcastOut, read: () => this.#broadcast.readEngines() },
+      { sockets: [sockets.muxIn], read: () => direct.readClients(), isOpen },
+      { sockets: [sockets.broadcastIn], read: () => this.#broadcast.readClients(), isOpen },
       // After the requests: an abort names some of them.
       ...this.#relays(common),
-    ];
+    ]);
     link.tell({ kind: "scheduler_ready", ports });
     const { scheme } = setup;
     log.info("Schedulers are listening", { scheme, task: ports.client.task, mux: ports.client.mux });
   }
 
-  #taskReaders({ sockets: { task } }: Common): Reader[] {
+  #taskReaders({ sockets: { task }, link }: Common): Reader[] {
     const tasks = this.#tasks, pure = this.#pure;
-    if (pure !== null) return [reader([pure.socket], () => pure.read())];
+    if (pure !== null) {
+      return [{
+        sockets: [pure.socket],
+        read: () => pure.read(),
+        isOpen: () => link.isOpen,
+      }];
+    }
     if (tasks === null || task === null) return [];
     return [
-      reader([task.engines], () => tasks.readEngines()),
-      reader([task.clients], () => tasks.readClients()),
+      { sockets: [task.engines], read: () => tasks.readEngines() },
+      { sockets: [task.clients], read: () => tasks.readClients(), isOpen: () => tasks.isOpen },
     ];
   }
 
@@ -199,14 +188,14 @@ class SchedulerLoop {
 
   #relays({ sockets, link, peerDoor }: Common): Reader[] {
     const { controlIn, controlOut, iopubIn, iopubOut } = sockets;
-    const common = { link, door: peerDoor };
+    const common = { link, door: peerDoor }, isOpen = () => link.isOpen;
     const replies = { ...common, from: controlOut, to: controlIn, peer: "an engine on control" };
     const controlReplies = new SwapRelay(replies, "outcontrol");
     const iopub = new PublishRelay({ ...common, from: iopubIn, to: iopubOut, peer: "an engine on iopub" });
     return [
-      reader([controlIn], () => this.#control.read()),
-      reader([controlOut], () => controlReplies.read()),
-      reader([iopubIn], () => iopub.read(), SCHEDULER_BOUNDS.outputRestMs),
+      { sockets: [controlIn], read: () => this.#control.read() },
+      { sockets: [controlOut], read: () => controlReplies.read() },
+      { sockets: [iopubIn], read: () => iopub.read(), restMs: SCHEDULER_BOUNDS.outputRestMs, isOpen },
     ];
   }
 
@@ -239,26 +228,15 @@ class SchedulerLoop {
     if (zap !== null) this.#poller.add(zap.socket, () => zap.read());
     // Read in every turn.
     this.#poller.add(this.#link.socket, () => {});
-    for (const reader of this.#readers) {
-      const { restMs } = reader;
-      for (const socket of reader.sockets) this.#poller.add(socket, () => reader.isDue = true, { restMs });
-    }
+    this.#readers.listen();
     // An abort may name requests that came a moment before it.
-    this.#poller.add(this.#sockets.controlIn, () => {
-      for (const reader of this.#readers) reader.isDue = true;
-    });
+    this.#poller.add(this.#sockets.controlIn, () => this.#readers.wake());
   }
 
   /** Reads what is there, carries out, sends. */
   #turn(): void {
     for (const news of this.#link.receive()) this.#hear(news);
-    let more = false;
-    for (const reader of this.#readers) {
-      if (!reader.isDue && reader.restMs === 0) continue;
-      reader.isDue = this.#guarded(reader.read);
-      more ||= reader.isDue;
-    }
-    this.#more = more;
+    this.#more = this.#readers.read((read) => this.#guarded(read));
     const at = now();
     for (const part of [this.#tasks, this.#direct, this.#broadcast]) {
       if (part === null) continue;
@@ -269,6 +247,7 @@ class SchedulerLoop {
     this.#cancels.flush();
     this.#report(at);
     this.#link.flushDue(at);
+    this.#readers.hold();
   }
 
   /** A mistake of ours in handling what somebody sent must not end the loop for all others. */
@@ -284,9 +263,8 @@ class SchedulerLoop {
     }
   }
 
-  /** How long the loop may sleep. While the hub does not keep up, unread clients would wake it for nothing. */
+  /** How long the loop may sleep. */
   #patience(): number {
-    if (!(this.#tasks ?? this.#link).isOpen) return 1;
     const isWaiting = this.#tasks?.isWaitingForEngines || this.#direct.isWaiting || this.#broadcast.isWaiting;
     if (isWaiting || this.#control.isWaiting) return RETRY_MS;
     const tick = Math.min(

@@ -16,7 +16,9 @@ import { UNKNOWN_ENGINE } from "./task_options.ts";
 import { ASSIGNED, NONE, WAITING } from "./task_table.ts";
 
 /** Most tasks that one choice gives to one engine. */
-const MAX_RUN = 64;
+const MAX_RUN = 128;
+/** What waits is given away in at least so many runs. */
+const LEAST_RUNS = 4;
 /** Up to this hwm it holds also while several clients are there. Beyond, or without a bound, engines have their own credit then: what they hold stands before what another client sends. */
 const MOST_CONTENDED = 16;
 
@@ -195,13 +197,20 @@ export class WaitingRoom {
     for (let i = 0; i < candidates.length; i++) this.#loads[i] = candidates[i]!.load;
     const used = new Set<EngineState>();
     const share = kind === 1 ? 1 : Math.ceil(queue.length / (2 * Math.max(1, candidates.length)));
+    // Short tasks travel together, but a burst of them never all to one engine.
+    const together = kind === 1 ? 1 : Math.ceil(queue.length / LEAST_RUNS);
     let runs = 0;
     for (; candidates.length > 0 && !queue.isEmpty && runs < mostRuns; runs++) {
       const chosen = this.#options.policy(this.#loads, candidates.length, this.#options.random);
       const engine = candidates[chosen]!;
       used.add(engine);
       const room = kind === 1 ? 1 : engine.limit(this.#hwm(engine)) - engine.load;
-      this.#assignRun(queue, engine, Math.min(room, share, MAX_RUN), at);
+      this.#assignRun(
+        queue,
+        engine,
+        Math.min(room, Math.max(share, Math.min(together, engine.run())), MAX_RUN),
+        at,
+      );
       candidates.splice(chosen, 1);
       this.#loads.copyWithin(chosen, chosen + 1, candidates.length + 1);
       if (!this.#hasRoom(engine, kind)) continue;

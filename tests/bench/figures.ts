@@ -5,6 +5,9 @@ import Table from "cli-table3";
 /** Unit of every figure, in the order in which they are reported. */
 export const UNITS = {
   raw_relay_msgs_per_s: "messages/s",
+  engines_300_ratio: "1",
+  dag_ratio: "1",
+  balance_ratio: "1",
   slot_tasks_per_s: "tasks/s",
   slot_latency_median_us: "µs",
   isolation_worker_ms: "ms",

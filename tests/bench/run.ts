@@ -25,6 +25,15 @@ const BENCHES: readonly Bench[] = [
     run: async (plan) => await (await import("./relay_bench.ts")).benchRelay(plan),
   },
   {
+    names: ["engines_300_ratio"],
+    run: async (plan) => await (await import("./engines_bench.ts")).benchEngines(plan),
+  },
+  { names: ["dag_ratio"], run: async (plan) => await (await import("./dag_bench.ts")).benchDag(plan) },
+  {
+    names: ["balance_ratio"],
+    run: async (plan) => await (await import("./balance_bench.ts")).benchBalance(plan),
+  },
+  {
     names: ["slot_tasks_per_s", "slot_latency_median_us"],
     run: async (plan) => figuresOf(await (await import("./slot_bench.ts")).benchSlot(plan)),
   },
