@@ -233,3 +233,21 @@ Deno.test("a client with few tasks of a kind that only one engine may run has it
   // Half of one engine each: client 1 has the other one.
   assert.ok(second >= 650 && third >= 650, `${second}, ${third}`);
 });
+
+Deno.test("an engine that fails everything at once keeps nobody from the others, however many tasks it has failed", () => {
+  const world = new World({
+    engines: 2,
+    lasts: (_, engine) => engine === 0 ? 0.02 : 1,
+    fails: (_, engine) => engine === 0,
+  });
+  world.submit(1, 20_000, { retries: 1 });
+  world.pass(1000);
+  const n = world.submit(2, 1, { retries: 5 });
+  const before = world.ended.length;
+  world.run(() => !world.ended.some(({ client, n: ended }) => client === 2 && ended === n));
+  assert.equal(world.ended.at(-1)?.how, "ok");
+  assert.ok(world.ended.length - before <= 30, `${world.ended.length - before} tasks ended before it`);
+  world.run();
+  assert.equal(world.ended.length, 20_001);
+  assert.ok(world.ended.every(({ how }) => how === "ok"));
+});
