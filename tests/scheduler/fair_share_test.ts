@@ -98,7 +98,7 @@ Deno.test("within a client tasks are assigned by submission less a minute for ea
     isLate: fc.boolean(),
     isBound: fc.boolean(),
   });
-  fc.assert(fc.property(fc.array(step, { minLength: 1, maxLength: 40 }), (steps) => {
+  fc.assert(fc.property(fc.array(step, { minLength: 1, maxLength: 40, size: "max" }), (steps) => {
     const world = new World({ engines: 1, hwm: 1, lasts: ({ n }) => n === 1 ? 10_000 * MINUTE : 1 });
     world.submit(1, 1);
     const expected: { key: number; n: number }[] = [];
@@ -166,7 +166,7 @@ Deno.test("whatever happens, each task ends once and none is left", () => {
   );
   fc.assert(
     fc.property(
-      fc.array(act, { maxLength: 60 }),
+      fc.array(act, { maxLength: 60, size: "max" }),
       fc.constantFrom(null, 0, 1, 20),
       fc.constantFrom(...schemes),
       (acts, hwm, policy) => {
