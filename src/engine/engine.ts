@@ -3,6 +3,7 @@
  * a line of a user's code.
  */
 import { now } from "../base/clock.ts";
+import { turnAfter } from "../base/event_loop.ts";
 import { newSession } from "../base/ids.ts";
 import type { Logger } from "../base/log.ts";
 import { closeOnExec } from "../native/libc.ts";
@@ -189,9 +190,11 @@ class EngineHost {
       }
       if (this.#engines.size === 0) break;
       if (this.#engines.size > 0 && this.#areReady) this.#spares.restock(at);
-      const isWhole = this.#poller.wait(Math.max(0, delay));
-      if (isWhole && now() - turnedAt < EVENT_LOOP_MS) continue;
-      await eventLoopTurn();
+      const from = now();
+      const isInterrupted = !this.#poller.wait(Math.max(0, delay));
+      const to = now();
+      if (!isInterrupted && to - turnedAt < EVENT_LOOP_MS) continue;
+      await turnAfter({ isInterrupted, ms: to - from });
       turnedAt = now();
     }
     return this.#hasFailed ? 1 : 0;
@@ -212,12 +215,4 @@ class EngineHost {
     this.#leave("the host ends");
     this.#spares.close();
   }
-}
-
-/**
- * A turn of the event loop in which signals are heard too. It has to be a timer: after a message to oneself the runtime does not look
- * at its descriptors, and a SIGTERM is heard only 124 turns later (Deno 2.9.6; 14 with `setImmediate`, 1 with a timer).
- */
-function eventLoopTurn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
 }

@@ -104,7 +104,8 @@ export class Spares {
   /** Starts or decides what is missing, at most one child a call, once no engine waits for one. */
   restock(at: number): void {
     for (const slot of [...this.#undecided, ...this.#decided]) {
-      if (slot.state !== "ready") slot.look(this.#sink(slot));
+      // One that waits for its grant has nothing to say but its end, which wakes the loop.
+      if (slot.state !== "ready" && slot.state !== "undecided") slot.look(this.#sink(slot));
     }
     const { state } = this.#given ?? { state: "ready" };
     const isWaitedFor = state !== "ready" && state !== "ended" && at - this.#givenAt < AFTER_MS;

@@ -28,11 +28,11 @@ export class Flushes {
   }
 
   /** Waits, at most so long. @param tell asks the schedulers under a number */
-  ask(tell: (number: number) => void): Promise<void> {
+  ask(tell: (number: number) => void, patienceMs = PATIENCE_MS): Promise<void> {
     if (!this.#isOpen) return Promise.resolve();
     const number = ++this.#last;
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(() => this.#go(number), PATIENCE_MS);
+    const timer = setTimeout(() => this.#go(number), patienceMs);
     this.#waiting.set(number, { go: resolve, timer });
     tell(number);
     return promise;

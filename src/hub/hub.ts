@@ -174,6 +174,7 @@ class RunningHub implements Hub {
     this.#presence.close();
     this.#readyGate.reject(new Error(`Cannot wait for the controller: ${reason}`));
     this.#files.remove();
+    await this.#link.settled(HUB_BOUNDS.settleMs);
     this.#link.tell({ kind: "stop" });
     this.#intake.commit();
     this.#intake.close();

@@ -111,6 +111,8 @@ export const HUB_BOUNDS = {
   /** Rows that wait before they are committed, and how long they wait. */
   commitRows: 1000,
   commitMs: 5,
+  /** How long schedulers may take at the end to send what they have gathered. */
+  settleMs: 200,
   /** How often a refused commit is tried again. */
   retryMs: 1000,
   /** How long the link is read before others have a turn. */

@@ -73,8 +73,8 @@ export class SchedulerLink {
   }
 
   /** Settles when all that the schedulers have sent on until now has come here, or they do not say so in time. */
-  settled(): Promise<void> {
-    return this.#flushes.ask((number) => this.tell({ kind: "flush", number }));
+  settled(patienceMs?: number): Promise<void> {
+    return this.#flushes.ask((number) => this.tell({ kind: "flush", number }), patienceMs);
   }
 
   /** Data messages up to the `taken`-th are safe. */

@@ -35,6 +35,15 @@ const SYMBOLS = {
   zmq_msg_close: { parameters: ["buffer"], result: "i32" },
   zmq_poll: { parameters: ["buffer", "i32", "isize"], result: "i32" },
   poll_async: { name: "zmq_poll", parameters: ["buffer", "i32", "isize"], result: "i32", nonblocking: true },
+  /** The system's own, found through the library's dependencies: of descriptors alone zmq_poll makes this call twice. */
+  poll: { parameters: ["buffer", "usize", "i32"], result: "i32", optional: true },
+  system_poll_async: {
+    name: "poll",
+    parameters: ["buffer", "usize", "i32"],
+    result: "i32",
+    nonblocking: true,
+    optional: true,
+  },
   zmq_proxy: { parameters: ["pointer", "pointer", "pointer"], result: "i32" },
   /** Runs until its control socket says so, on a native thread of its own. */
   proxy_async: {

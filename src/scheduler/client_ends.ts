@@ -1,11 +1,13 @@
 /**
  * The task scheduler's ends towards our clients: where each was heard from last, and what this turn of the loop has for it: acceptances and answers of our own.
  */
+import { now } from "../base/clock.ts";
 import { GroupWriter } from "../protocol/group_writer.ts";
 import { KIND } from "../protocol/groups.ts";
 import type { Socket } from "../wire/socket.ts";
 import { seal, type Sealing } from "./engine_ends.ts";
 import type { HubLink } from "./hub_link.ts";
+import { SCHEDULER_BOUNDS } from "./options.ts";
 
 export interface ClientEnd {
   readonly index: number;
@@ -14,7 +16,8 @@ export interface ClientEnd {
   lastSeq: number;
   /** Our own number towards it. */
   seq: number;
-  owesAcceptance: boolean;
+  /** When it is to be told at the latest that its groups are accepted; Infinity: it knows. */
+  acceptAt: number;
   /** Results that go out at the end of this turn. */
   answers: GroupWriter | null;
   isDirty: boolean;
@@ -27,6 +30,7 @@ export class ClientEnds {
   readonly #byIndex = new Map<number, ClientEnd>();
   readonly #dirty: ClientEnd[] = [];
   readonly #scratch = new GroupWriter(256);
+  #acceptAt = Infinity;
 
   constructor(parts: { socket: Socket; link: HubLink; sealing: Sealing }) {
     this.#socket = parts.socket;
@@ -42,7 +46,7 @@ export class ClientEnds {
   heard(index: number, seq: number, rid: Uint8Array): ClientEnd | null {
     let end = this.#byIndex.get(index);
     if (end === undefined) {
-      end = { index, rid, lastSeq: 0, seq: 0, owesAcceptance: false, answers: null, isDirty: false };
+      end = { index, rid, lastSeq: 0, seq: 0, acceptAt: Infinity, answers: null, isDirty: false };
       this.#byIndex.set(index, end);
     }
     if (seq <= end.lastSeq) return null;
@@ -51,10 +55,20 @@ export class ClientEnds {
     return end;
   }
 
-  /** Its groups so far are accepted: it is told at the end of this turn. */
-  accept(end: ClientEnd): void {
-    end.owesAcceptance = true;
-    this.#mark(end);
+  /**
+   * Its groups so far are accepted: it is told at the end of this turn, or after a while if it can go on without. Of a single task the client hears by its
+   * result, and a message in between would wake it for nothing.
+   */
+  accept(end: ClientEnd, isUrgent: boolean): void {
+    if (isUrgent) end.acceptAt = 0;
+    else if (end.acceptAt === Infinity) end.acceptAt = now() + SCHEDULER_BOUNDS.gatherMs;
+    if (isUrgent) this.#mark(end);
+    else this.#acceptAt = Math.min(this.#acceptAt, end.acceptAt);
+  }
+
+  /** When acceptances are due at the latest. */
+  get nextAcceptance(): number {
+    return this.#acceptAt;
   }
 
   /** Where results for a client are gathered in this turn, null if it has never spoken to this run. */
@@ -73,11 +87,21 @@ export class ClientEnds {
   }
 
   flushAll(): void {
+    if (this.#acceptAt !== Infinity && this.#acceptAt <= now()) this.#markOwing();
     for (const end of this.#dirty) {
       end.isDirty = false;
       this.#flush(end);
     }
     this.#dirty.length = 0;
+  }
+
+  #markOwing(): void {
+    this.#acceptAt = Infinity;
+    for (const end of this.#byIndex.values()) {
+      if (end.acceptAt === Infinity) continue;
+      end.acceptAt = 0;
+      this.#mark(end);
+    }
   }
 
   #flush(end: ClientEnd): void {
@@ -87,8 +111,8 @@ export class ClientEnds {
       this.#socket.send([end.rid, group]);
       end.answers = null;
     }
-    if (!end.owesAcceptance) return;
-    end.owesAcceptance = false;
+    if (end.acceptAt !== 0) return;
+    end.acceptAt = Infinity;
     this.#scratch.reset();
     this.#socket.send([end.rid, this.#seal(end, this.#scratch, KIND.accepted)]);
   }

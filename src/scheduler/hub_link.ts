@@ -7,7 +7,7 @@ import { now } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import { Queue } from "../base/queue.ts";
 import { BatchWriter } from "../protocol/link_batch.ts";
-import { GATHERED_TOPICS, type LinkTopic, PATIENT_TOPICS } from "../protocol/link_topics.ts";
+import { GATHERED_TOPICS, GROUP_TOPICS, type LinkTopic, PATIENT_TOPICS } from "../protocol/link_topics.ts";
 import type { Incoming } from "../wire/incoming.ts";
 import type { Socket } from "../wire/socket.ts";
 import { SCHEDULER_BOUNDS } from "./options.ts";
@@ -96,7 +96,8 @@ export class HubLink {
 
   /** Whether a message is gathered, which has begun then; otherwise nothing is any more. */
   #isGathered(topic: LinkTopic, bytes: number, frames: number): boolean {
-    const isSmall = bytes < SCHEDULER_BOUNDS.gatheredBytes;
+    const isGroup = GROUP_TOPICS.has(topic);
+    const isSmall = bytes < (isGroup ? SCHEDULER_BOUNDS.smallGroupBytes : SCHEDULER_BOUNDS.gatheredBytes);
     if (!isSmall || !GATHERED_TOPICS.has(topic) || this.#batch.length >= SCHEDULER_BOUNDS.gatheredBytes) {
       this.flush();
     }

@@ -25,7 +25,9 @@ export const SCHEDULER_BOUNDS = {
   linkBytes: 64 << 20,
   /** In about how many bytes copies of peers' messages are gathered for the hub; larger ones travel alone. */
   gatheredBytes: 32 << 10,
-  /** How long copies of load-balanced tasks and of output may be gathered, in ms. */
+  /** Groups from this size on are many tasks each: their copies travel alone, and their client hears at once that they are accepted. */
+  smallGroupBytes: 4 << 10,
+  /** How long copies of tasks, results and output may be gathered, and acceptances of small groups wait, in ms. */
   gatherMs: 20,
   /** What engines publish wakes the loop so often, in ms, and is else read when it is awake: two or more messages come with each task. */
   outputRestMs: 4,

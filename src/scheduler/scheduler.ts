@@ -5,6 +5,7 @@
  * signals and messages of a parent thread are heard.
  */
 import { monotonic, now } from "../base/clock.ts";
+import { turnAfter } from "../base/event_loop.ts";
 import type { Logger } from "../base/log.ts";
 import { Session } from "../protocol/frames.ts";
 import { createMac } from "../protocol/mac.ts";
@@ -33,7 +34,7 @@ import { allSockets, bindSockets, type SchedulerSockets } from "./ports.ts";
 import { PureTasks } from "./pure_tasks.ts";
 import { type Reader, Readers } from "./readers.ts";
 import { PublishRelay, SwapRelay } from "./relay.ts";
-import { awaitSetup, eventLoopTurn, fileOf, linkFromFile, type SchedulerOptions, TURN_MS } from "./setup.ts";
+import { awaitSetup, fileOf, linkFromFile, type SchedulerOptions, TURN_MS } from "./setup.ts";
 import { TaskScheduler, type TaskSchedulerParts } from "./task_scheduler.ts";
 
 export type { SchedulerOptions } from "./setup.ts";
@@ -105,6 +106,8 @@ class SchedulerLoop {
   readonly #readers: Readers;
   #stopped = false;
   #more = false;
+  /** Whether the hub may have said something. */
+  #hasNews = true;
   #reportedAt = 0;
   #reported = "";
 
@@ -207,12 +210,13 @@ class SchedulerLoop {
     let turnAt = monotonic();
     try {
       while (!this.#stopped && !signal?.aborted) {
-        const uninterrupted = this.#poller.wait(this.#more ? 0 : this.#patience());
+        const from = monotonic();
+        const isInterrupted = !this.#poller.wait(this.#more ? 0 : this.#patience());
+        const to = monotonic();
         this.#turn();
-        if (signal !== null && (!uninterrupted || monotonic() - turnAt > TURN_MS)) {
-          await eventLoopTurn();
-          turnAt = monotonic();
-        }
+        if (signal === null || (!isInterrupted && to - turnAt <= TURN_MS)) continue;
+        await turnAfter({ isInterrupted, ms: to - from });
+        turnAt = monotonic();
       }
       return 0;
     } finally {
@@ -226,8 +230,7 @@ class SchedulerLoop {
   #watch(): void {
     const { zap } = this.#gate;
     if (zap !== null) this.#poller.add(zap.socket, () => zap.read());
-    // Read in every turn.
-    this.#poller.add(this.#link.socket, () => {});
+    this.#poller.add(this.#link.socket, () => this.#hasNews = true);
     this.#readers.listen();
     // An abort may name requests that came a moment before it.
     this.#poller.add(this.#sockets.controlIn, () => this.#readers.wake());
@@ -235,7 +238,7 @@ class SchedulerLoop {
 
   /** Reads what is there, carries out, sends. */
   #turn(): void {
-    for (const news of this.#link.receive()) this.#hear(news);
+    if (this.#hasNews) this.#hearAll();
     this.#more = this.#readers.read((read) => this.#guarded(read));
     const at = now();
     for (const part of [this.#tasks, this.#direct, this.#broadcast]) {
@@ -274,6 +277,11 @@ class SchedulerLoop {
       this.#link.nextFlush,
     );
     return Math.max(0, Math.min(SCHEDULER_BOUNDS.idleMs, Math.ceil(tick - now())));
+  }
+
+  #hearAll(): void {
+    this.#hasNews = false;
+    for (const news of this.#link.receive()) this.#hear(news);
   }
 
   #hear(news: HubNews): void {

@@ -2,6 +2,7 @@
  * How the schedulers come to know what they shall be: the hub's file names the link, and the hub's first answer on it says the rest.
  */
 import { monotonic } from "../base/clock.ts";
+import { fullTurn } from "../base/event_loop.ts";
 import { connectionPaths, readConnectionFile } from "../protocol/connection_file.ts";
 import { SyncPoller } from "../wire/poll.ts";
 import { MAX_DEPTH } from "./broadcast_tree.ts";
@@ -57,7 +58,7 @@ export async function awaitSetup(link: HubLink, signal: AbortSignal): Promise<Sc
         throw new Error(`Cannot start the schedulers: no reply of the hub in ${SETUP_MS / 1000} s`);
       }
       poller.wait(TURN_MS);
-      await eventLoopTurn();
+      await fullTurn();
     }
     return setup;
   } finally {
@@ -107,12 +108,4 @@ function readSetup(news: HubNews): SchedulerSetup {
 
 function isDepth(value: unknown): value is number {
   return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= MAX_DEPTH;
-}
-
-/**
- * One full turn of the event loop. A timer, dear as it is (1 ms): after a turn by message channel a signal is heard 124 turns later.
- * In a controller's thread, where no signal comes, there is none.
- */
-export function eventLoopTurn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
 }

@@ -135,11 +135,11 @@ export class TaskScheduler {
 
   /** When a tick is wanted next. */
   get nextTick(): number {
-    return this.#core.nextTick;
+    return Math.min(this.#core.nextTick, this.#clients.nextAcceptance);
   }
 
   tick(at: number): void {
-    this.#core.step({ kind: "tick", at });
+    if (this.#core.nextTick <= at) this.#core.step({ kind: "tick", at });
   }
 
   /** Sends everything that this turn of the loop has gathered. */
@@ -214,7 +214,8 @@ export class TaskScheduler {
     this.#link.send("tasks", [leftOut.size === 0 ? frame : this.#without(frame, leftOut)]);
     this.#core.frames.release(kept);
     this.#core.dispatch(at);
-    this.#clients.accept(client);
+    const isLarge = received.length >= SCHEDULER_BOUNDS.smallGroupBytes || this.#buffers.bytes > 0;
+    this.#clients.accept(client, isLarge);
   }
 
   /** The same group without the records at these offsets: what was not taken must not be counted as open. */

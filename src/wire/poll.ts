@@ -1,5 +1,5 @@
 /**
- * Waiting for sockets. `SyncPoller` blocks its thread in one zmq_poll, which halves a round trip and suits a process that does nothing
+ * Waiting for sockets. `SyncPoller` blocks its thread in one poll, which halves a round trip and suits a process that does nothing
  * else; `AsyncPoller` waits on the event loop.
  */
 import { monotonic } from "../base/clock.ts";
@@ -69,7 +69,7 @@ class Watched implements SocketWatcher {
  */
 export class SyncPoller {
   readonly #zmq: LibZmq = libzmq().symbols;
-  readonly #items = new PollItems();
+  readonly #items = new PollItems(this.#zmq);
   readonly #watched = new Map<Socket | number, Watched>();
   #list: Watched[] = [];
   #isStale = false;
@@ -144,7 +144,7 @@ export class SyncPoller {
   /** Waits for the descriptors and marks those that signal; false if a signal interrupted it. */
   #poll(timeoutMs: number): boolean {
     const list = this.#list;
-    const count = this.#zmq.zmq_poll(this.#items.bytes, list.length, BigInt(Math.ceil(timeoutMs)));
+    const count = this.#items.wait(list.length, Math.ceil(timeoutMs));
     if (count < 0) {
       if (this.#zmq.zmq_errno() === EINTR) return false;
       throw wireError(`wait for ${list.length} sockets`, this.#zmq);
@@ -217,7 +217,7 @@ export interface AsyncPollerOptions {
 }
 
 /**
- * Waits on the event loop: one zmq_poll over the sockets' descriptors on a thread of Deno's pool.
+ * Waits on the event loop: one poll over the sockets' descriptors on a thread of Deno's pool.
  *
  * These descriptors are edge-triggered, and every call on a socket may take the edge away. So each use of a socket marks it, and a
  * marked socket's events are read again: at the end of the tick, and before every wait. Adding, removing and closing end the running
@@ -226,7 +226,7 @@ export interface AsyncPollerOptions {
 export class AsyncPoller {
   readonly #zmq: LibZmq = libzmq().symbols;
   readonly #entries = new Map<Socket, Entry>();
-  readonly #items = new PollItems();
+  readonly #items = new PollItems(this.#zmq);
   readonly #context = Context.open({ ioThreads: 0, maxSockets: 8 });
   readonly #inlet: Socket = this.#context.socket("PAIR");
   readonly #outlet: Socket = this.#context.socket("PAIR");
@@ -353,7 +353,7 @@ export class AsyncPoller {
     this.#items.setFd(0, this.#outlet.fd);
     entries.forEach(({ fd }, i) => this.#items.setFd(i + 1, fd));
     this.#state = "waiting";
-    await this.#zmq.poll_async(this.#items.bytes, entries.length + 1, BigInt(timeoutMs));
+    await this.#items.waitAside(entries.length + 1, timeoutMs);
     this.#state = "running";
     entries.forEach((entry, i) => {
       if (this.#items.isReady(i + 1)) entry.isTouched = true;
