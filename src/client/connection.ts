@@ -82,7 +82,10 @@ export class Connection implements TaskNames {
       mac: this.#mac,
       ...(pid === undefined ? {} : { pid }),
     });
-    this.pending = new Pending(options.maxResultBytes);
+    this.pending = new Pending(
+      options.maxResultBytes,
+      (bytes) => transport.array?.(bytes) ?? new Uint8Array(bytes),
+    );
     this.#output = new OutputReceiver(this.session, this.pending);
     this.#packer = packer;
     this.peers = new PeerTasks(this);

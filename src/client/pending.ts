@@ -30,9 +30,12 @@ export class Pending {
   readonly #namespaces = new Namespaces();
   readonly #record = emptyResult();
 
-  /** @param maxResultBytes most bytes of unfinished large results */
-  constructor(maxResultBytes: number) {
-    this.#assembler = new Assembler(maxResultBytes);
+  /**
+   * @param maxResultBytes most bytes of unfinished large results
+   * @param array makes room for one
+   */
+  constructor(maxResultBytes: number, array?: (bytes: number) => Uint8Array) {
+    this.#assembler = new Assembler(maxResultBytes, array);
   }
 
   /** How many tasks are open. */

@@ -69,6 +69,8 @@ export interface HostedEngineParts {
 /** An engine whose child is not ready by then registers all the same; its tasks will say why they cannot run. */
 const READY_PATIENCE_MS = 3000;
 const MAX_ERRORS = 100;
+/** How often it is looked for pieces that nobody wants any more. */
+const EXPIRE_MS = 1000;
 
 export class HostedEngine {
   readonly #parts: HostedEngineParts;
@@ -79,7 +81,9 @@ export class HostedEngine {
   readonly #iopub: IoPub;
   readonly #peers: PeerRequests;
   readonly #frontEnds: FrontEnds;
-  readonly #pieces = new PieceStore();
+  readonly #pieces = new PieceStore({
+    onDropped: (client, n) => this.#driver.taken(client, n, 0),
+  });
   readonly #caps = new Caps();
   readonly #driver: SlotDriver<ChildKey>;
   readonly #control: Control;
@@ -95,6 +99,7 @@ export class HostedEngine {
   #isForgotten = true;
   #isOver = false;
   #errors = 0;
+  #expireAt = 0;
   readonly #startedAt = now();
 
   constructor(parts: HostedEngineParts) {
@@ -158,6 +163,7 @@ export class HostedEngine {
       functions,
       caps: this.#caps,
       pieces: this.#pieces,
+      slot: this.#driver,
       sender,
       peers,
       refuse: (task, route, error) => outlet.refuse(task, route, error),
@@ -330,9 +336,16 @@ export class HostedEngine {
     if (this.#heart !== null && this.#heart.nextTick <= at) this.#judge(this.#heart, at);
     if (this.#isOver) return;
     this.#driver.pump(at);
+    if (at >= this.#expireAt) this.#expire(at);
     this.#frontEnds.turn(at);
     this.#iopub.flush();
     this.#sender.flush();
+  }
+
+  /** Pieces of clients that went away. */
+  #expire(at: number): void {
+    this.#expireAt = at + EXPIRE_MS;
+    this.#pieces.expire(at);
   }
 
   #judge(heart: Heart, at: number): void {

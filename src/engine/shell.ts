@@ -24,7 +24,7 @@ import type { Rare, TaskName } from "./core_types.ts";
 import type { ChildKey } from "./grants.ts";
 import type { GroupDoor } from "./group_door.ts";
 import type { PeerRequests } from "./peer_requests.ts";
-import { bodyAsPieces, type PieceStore } from "./piece_store.ts";
+import { bodyAsPieces, type Piece, type PieceStore } from "./piece_store.ts";
 import type { ResultSender, Route } from "./result_sender.ts";
 import type { TaskKeys } from "./task_keys.ts";
 import { readGrace, readLimits } from "./task_limits.ts";
@@ -38,10 +38,21 @@ export interface ShellParts {
   readonly functions: ClientFunctions;
   readonly caps: Caps;
   readonly pieces: PieceStore;
+  readonly slot: Slot;
   readonly sender: ResultSender;
   readonly peers: PeerRequests;
   /** Answers a task that never came as far as the queue. */
   readonly refuse: (task: TaskRecord, route: Route, error: Error) => void;
+}
+
+/** Where pieces can go before their task has come. */
+interface Slot {
+  piecesAhead(
+    name: { readonly client: number; readonly n: number },
+    key: ChildKey,
+    list: readonly Piece[],
+  ): void;
+  taken(client: number, n: number, ticket: number): void;
 }
 
 /** Most messages taken before the rest of the host gets its turn. */
@@ -128,14 +139,19 @@ export class Shell {
   }
 
   #takePiece(message: Incoming, at: number): void {
-    const { door, pieces } = this.#parts;
+    const { door, pieces, slot, keys } = this.#parts;
     const chunk = door.reader.chunk();
     if (message.count !== at + 2 || message.size(at + 1) !== chunk.length) {
       door.drop(`client ${chunk.client}`, "a piece that is not as long as it says");
       return;
     }
-    const { index, total, offset } = chunk;
-    pieces.add(chunk.client, chunk.n, { index, total, offset, bytes: message.copy(at + 1) });
+    const { client, n, index, total, offset } = chunk;
+    const memory = message.hold(at + 1);
+    const piece = memory === null
+      ? { index, total, offset, bytes: message.copy(at + 1) }
+      : { index, total, offset, bytes: memory.bytes, memory };
+    const list = pieces.add(client, n, piece, now());
+    slot.piecesAhead(chunk, keys.plain(client), list);
   }
 
   #takeTasks(header: GroupHeader, message: Incoming, at: number, isScheduled: boolean): void {
@@ -155,6 +171,7 @@ export class Shell {
         this.#takeTask(task, bytes, frame, route);
       } catch (error) {
         if (!(error instanceof Error)) throw error;
+        if (task.buffers > 0) this.#parts.slot.taken(task.client, task.n, 0);
         if (task.op === OP.define) door.drop(`client ${task.client}`, error.message);
         else this.#parts.refuse(task, route, error);
       }
@@ -187,7 +204,10 @@ export class Shell {
     const key = tail === null ? keys.plain(client) : keys.of(tail, client);
     const hasMore = isLong || task.buffers > 0 || tail !== null || core.rare.wantsAll;
     const rare = hasMore ? this.#readRare(task, bytes, tail) : null;
-    if (core.add(task, frame, route.index, route.isScheduled, definition, rare, key) === 0) {
+    const { buffers } = task;
+    const ticket = core.add(task, frame, route.index, route.isScheduled, definition, rare, key);
+    if (buffers > 0) this.#parts.slot.taken(client, task.n, ticket);
+    if (ticket === 0) {
       throw new RangeError("Cannot take the task: the engine's queue is full");
     }
   }

@@ -18,6 +18,8 @@ export interface RingSink extends Omit<SlotSink, "output" | "ended"> {
 export interface RequestFields {
   readonly op: number;
   readonly ticket: number;
+  /** Under which its large buffers were sent. */
+  readonly parts: number;
   readonly definition: number;
   readonly buffers: number;
   readonly at: number;

@@ -54,6 +54,8 @@ export interface Offer {
   readonly body: Uint8Array;
   /** Most bytes of its result, if less than the slot's own limit. */
   readonly resultLimitBytes?: number;
+  /** The ticket under which its large buffers were sent, if that is not its own. */
+  readonly parts?: number;
 }
 
 /** Receives what `look()` found, in the order in which it happened. Views are valid during the call only. */

@@ -136,7 +136,8 @@ export class HostRing {
       if (at < 0) return false;
       this.#bytes.set(body, this.#layout.requestBytes + at);
     }
-    if (this.#ahead.size > 0) this.#ahead.delete(ticket);
+    const parts = offer.parts ?? ticket;
+    if (this.#ahead.size > 0) this.#ahead.delete(parts);
     if (isTask) {
       this.#entryOf.set(ticket, this.#head);
       this.#open++;
@@ -146,6 +147,7 @@ export class HostRing {
     this.#push(isTask ? PHASE.open : PHASE.message, {
       op: offer.op,
       ticket,
+      parts,
       definition: offer.definition,
       buffers: offer.buffers,
       at,
@@ -167,7 +169,8 @@ export class HostRing {
     this.#numbers[(entry + REQUEST.total) / 2] = total;
     this.#numbers[(entry + REQUEST.offset) / 2] = offset;
     const { chunk: op } = RING_OP;
-    this.#push(PHASE.message, { op, ticket, definition: 0, buffers: index, at, length: bytes.length });
+    const length = bytes.length;
+    this.#push(PHASE.message, { op, ticket, parts: ticket, definition: 0, buffers: index, at, length });
     return true;
   }
 
@@ -192,7 +195,7 @@ export class HostRing {
       if (!this.#hasEntry()) return false;
       const ticket = this.#dropped.pop() ?? 0;
       const { drop: op } = RING_OP;
-      this.#push(PHASE.message, { op, ticket, definition: 0, buffers: 0, at: 0, length: 0 });
+      this.#push(PHASE.message, { op, ticket, parts: ticket, definition: 0, buffers: 0, at: 0, length: 0 });
     }
     return this.#hasEntry();
   }
@@ -214,6 +217,7 @@ export class HostRing {
     this.#arenaMarks[slot] = this.#arena.mark;
     words[entry + REQUEST.op] = fields.op;
     words[entry + REQUEST.ticket] = fields.ticket;
+    words[entry + REQUEST.parts] = fields.parts;
     words[entry + REQUEST.definition] = fields.definition;
     words[entry + REQUEST.buffers] = fields.buffers;
     words[entry + REQUEST.at] = fields.at;

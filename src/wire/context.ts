@@ -2,6 +2,7 @@
  * A libzmq context: the owner of sockets and of their I/O threads. One per process or thread of ours is enough.
  */
 import { type LibZmq, libzmq } from "../native/libzmq.ts";
+import { keepFreedMemory } from "../native/malloc.ts";
 import { EINTR, WireError, wireError } from "./errors.ts";
 import { Socket, type SocketOptions, type SocketType } from "./socket.ts";
 
@@ -35,6 +36,7 @@ export class Context {
    */
   static open(options: ContextOptions = {}): Context {
     const zmq = libzmq(options.library).symbols;
+    keepFreedMemory();
     const handle = zmq.zmq_ctx_new();
     if (handle === null) throw wireError("make a ZeroMQ context", zmq);
     zmq.zmq_ctx_set(handle, IO_THREADS, options.ioThreads ?? 1);
