@@ -106,6 +106,7 @@ class EngineHost {
   readonly #spares: Spares;
   readonly #grants: Grants;
   readonly #engines = new Set<HostedEngine>();
+  readonly #process = newSession();
   #hasFailed = false;
 
   constructor(options: EngineHostOptions, log: Logger, context: Context) {
@@ -151,6 +152,8 @@ class EngineHost {
       isStrict: sandbox === "strict",
       kernelFile: this.#options.kernelFile,
       isJupyters: this.#options.isJupyters ?? false,
+      process: this.#process,
+      sibling: (id) => this.#engineOf(id)?.sibling,
       background: (work) =>
         void work.catch((error) => this.#log.error("Cannot go on beside the loop", { error: String(error) })),
       log: this.#log,
@@ -166,6 +169,11 @@ class EngineHost {
   get #name(): string {
     const [only, ...others] = this.#engines;
     return only === undefined || others.length > 0 ? "the engine" : only.name;
+  }
+
+  #engineOf(id: number): HostedEngine | undefined {
+    for (const engine of this.#engines) if (engine.id === id) return engine;
+    return undefined;
   }
 
   #watch(slot: SlotHandle, look: () => void): void {

@@ -28,7 +28,7 @@ import { PieceStore } from "./piece_store.ts";
 import { type Registered, Registration } from "./registration.ts";
 import { ResultSender } from "./result_sender.ts";
 import { TaskKeys } from "./task_keys.ts";
-import { Shell } from "./shell.ts";
+import { Shell, type Sibling } from "./shell.ts";
 import type { WallReport } from "./slot_contract.ts";
 import { type ChildSource, SlotDriver } from "./slot_driver.ts";
 import { levelOf } from "./wall_level.ts";
@@ -59,6 +59,10 @@ export interface HostedEngineParts {
   readonly isJupyters: boolean;
   /** The cluster's key; "" where CURVE stands in its place. */
   readonly key: string;
+  /** Names this process to the hub. */
+  readonly process: string;
+  /** An engine of this process by its id. */
+  readonly sibling: (id: number) => Sibling | undefined;
   /** Lets work go on beside the loop. */
   readonly background: (work: Promise<void>) => void;
   readonly log: Logger;
@@ -164,6 +168,7 @@ export class HostedEngine {
       caps: this.#caps,
       pieces: this.#pieces,
       slot: this.#driver,
+      sibling: parts.sibling,
       sender,
       peers,
       refuse: (task, route, error) => outlet.refuse(task, route, error),
@@ -185,6 +190,15 @@ export class HostedEngine {
   /** How it is called within a sentence. */
   get name(): string {
     return this.#id < 0 ? "the engine" : `engine ${this.#id}`;
+  }
+
+  get id(): number {
+    return this.#id;
+  }
+
+  /** Where pieces for its tasks can be left; undefined once it is over. */
+  get sibling(): Sibling | undefined {
+    return this.#isOver || this.#isForgotten ? undefined : this.#shell;
   }
 
   get uuid(): string {
@@ -243,6 +257,7 @@ export class HostedEngine {
       session: this.#parts.session,
       wantedId: this.#parts.wantedId,
       sandbox,
+      process: this.#parts.process,
       offer: this.#parts.grants.offer,
       timeoutMs: this.#parts.registrationTimeoutMs,
       log: this.#log,
@@ -308,6 +323,7 @@ export class HostedEngine {
     this.#sender.clear();
     this.#peers.forget();
     this.#pieces.clear();
+    this.#shell.forget();
   }
 
   // ── the turn of the loop ───────────────────────────────────────────────────────────────────
@@ -335,6 +351,7 @@ export class HostedEngine {
     if (this.#registration !== null && this.#registration.nextTick <= at) this.#registration.tick(at);
     if (this.#heart !== null && this.#heart.nextTick <= at) this.#judge(this.#heart, at);
     if (this.#isOver) return;
+    this.#shell.turn(at);
     this.#driver.pump(at);
     if (at >= this.#expireAt) this.#expire(at);
     this.#frontEnds.turn(at);

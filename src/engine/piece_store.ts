@@ -77,6 +77,12 @@ export class PieceStore {
     return pieces.list;
   }
 
+  /** Whether all pieces of a task are there. */
+  isWhole(client: number, n: number, buffers: number): boolean {
+    const pieces = this.#waiting.get(client * 0x1_0000_0000 + n);
+    return pieces !== undefined && isComplete(pieces.list, buffers);
+  }
+
   /** Hands out the pieces of a task that has come; null if they are not all there. Who gets them calls `release` once they are of no use. */
   take(client: number, n: number, buffers: number): readonly Piece[] | null {
     const key = client * 0x1_0000_0000 + n;

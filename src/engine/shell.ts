@@ -23,6 +23,7 @@ import type { EngineCore } from "./core.ts";
 import type { Rare, TaskName } from "./core_types.ts";
 import type { ChildKey } from "./grants.ts";
 import type { GroupDoor } from "./group_door.ts";
+import { Parked, type ParkedGroup } from "./parked.ts";
 import type { PeerRequests } from "./peer_requests.ts";
 import { bodyAsPieces, type Piece, type PieceStore } from "./piece_store.ts";
 import type { ResultSender, Route } from "./result_sender.ts";
@@ -39,6 +40,8 @@ export interface ShellParts {
   readonly caps: Caps;
   readonly pieces: PieceStore;
   readonly slot: Slot;
+  /** Another engine of this process, or this one, by its id. */
+  readonly sibling: (id: number) => Sibling | undefined;
   readonly sender: ResultSender;
   readonly peers: PeerRequests;
   /** Answers a task that never came as far as the queue. */
@@ -55,6 +58,9 @@ interface Slot {
   taken(client: number, n: number, ticket: number): void;
 }
 
+/** An engine that gets pieces which came for several. */
+export type Sibling = Pick<Shell, "keepPiece">;
+
 /** Most messages taken before the rest of the host gets its turn. */
 const MESSAGES_PER_TURN = 64;
 const decoder = new TextDecoder();
@@ -64,6 +70,7 @@ export class Shell {
   readonly #incoming = new Incoming();
   readonly #task = emptyTask();
   readonly #name = new Uint32Array(4);
+  readonly #parked = new Parked();
 
   constructor(parts: ShellParts) {
     this.#parts = parts;
@@ -102,22 +109,26 @@ export class Shell {
       case KIND.tasks:
         return this.#takeTasks(header, message, at, isScheduled);
       case KIND.cancel:
-        return core.step({ kind: "cancel", names: this.#readNames(), at: now() });
+        return this.#cancel(this.#readNames());
       case KIND.notice:
         return this.#takeNotice(message.frame(at));
       case KIND.recall:
         if (isScheduled) core.step({ kind: "recall", count: header.window, at: now() });
         return;
       case KIND.chunk:
-        return this.#takePiece(message, at);
+      case KIND.shared:
+        return this.#takePiece(message, at, header.kind === KIND.shared);
     }
   }
 
   /** A client's cancel, which may come by control too. */
   takeCancel(frame: Uint8Array): void {
-    const { door, core } = this.#parts;
-    if (door.check(frame, false)?.kind !== KIND.cancel) return;
-    core.step({ kind: "cancel", names: this.#readNames(), at: now() });
+    if (this.#parts.door.check(frame, false)?.kind === KIND.cancel) this.#cancel(this.#readNames());
+  }
+
+  #cancel(names: readonly TaskName[]): void {
+    this.#parked.cancelled(names);
+    this.#parts.core.step({ kind: "cancel", names, at: now() });
   }
 
   /** What a client may ask for at most. */
@@ -138,32 +149,85 @@ export class Shell {
     return by === undefined ? names : names.map((name) => ({ ...name, by }));
   }
 
-  #takePiece(message: Incoming, at: number): void {
-    const { door, pieces, slot, keys } = this.#parts;
+  #takePiece(message: Incoming, at: number, isShared: boolean): void {
+    const { door } = this.#parts;
     const chunk = door.reader.chunk();
     if (message.count !== at + 2 || message.size(at + 1) !== chunk.length) {
       door.drop(`client ${chunk.client}`, "a piece that is not as long as it says");
       return;
     }
-    const { client, n, index, total, offset } = chunk;
+    const { index, total, offset } = chunk;
     const memory = message.hold(at + 1);
     const piece = memory === null
       ? { index, total, offset, bytes: message.copy(at + 1) }
       : { index, total, offset, bytes: memory.bytes, memory };
-    const list = pieces.add(client, n, piece, now());
-    slot.piecesAhead(chunk, keys.plain(client), list);
+    // Held here too while it is given out: an engine that has no room for it gives it back at once.
+    memory?.hold();
+    if (!isShared) this.keepPiece(chunk, piece);
+    else {
+      const name = this.#name;
+      while (door.reader.name(name)) {
+        this.#parts.sibling(name[3]!)?.keepPiece({ client: name[0]!, n: name[1]! }, piece);
+      }
+    }
+    memory?.release();
+  }
+
+  /** Keeps a piece for a task of this engine, which comes later. */
+  keepPiece(name: { readonly client: number; readonly n: number }, piece: Piece): void {
+    const { pieces, slot, keys } = this.#parts;
+    const list = pieces.add(name.client, name.n, piece, now());
+    slot.piecesAhead(name, keys.plain(name.client), list);
   }
 
   #takeTasks(header: GroupHeader, message: Incoming, at: number, isScheduled: boolean): void {
-    const { door, core, sender } = this.#parts;
     const idents = at === 1 ? [message.copy(0)] : [message.copy(0), message.copy(1)];
-    const route = sender.route(idents, isScheduled);
     if (isScheduled) {
+      const { core, sender } = this.#parts;
       core.pace.told(header.acked, header.window);
-      sender.returnRoute = route;
+      sender.returnRoute = sender.route(idents, isScheduled);
     }
     if (header.count === 0) return;
-    const bytes = message.copy(at);
+    const group = { header, idents, bytes: message.copy(at) };
+    if (!isScheduled && (this.#parked.has(header.origin) || !this.#isWhole(group))) {
+      this.#parked.add(group, now());
+    } else this.#takeRecords(group, isScheduled);
+  }
+
+  /** Whether all shared pieces of a group's tasks are there. */
+  #isWhole({ bytes }: ParkedGroup): boolean {
+    const { door: { reader }, pieces } = this.#parts, task = this.#task;
+    reader.open(bytes);
+    let isWhole = true;
+    while (isWhole && reader.task(task)) {
+      const isShared = (task.flags & TASK_FLAG.shared) !== 0 && task.buffers > 0;
+      isWhole = !isShared || pieces.isWhole(task.client, task.n, task.buffers);
+    }
+    reader.open(bytes);
+    return isWhole;
+  }
+
+  /** Takes what has waited for its pieces. */
+  turn(at: number): void {
+    if (this.#parked.isEmpty) return;
+    let any = false;
+    for (const group of this.#parked.ready((group) => this.#isWhole(group), at)) {
+      this.#parts.door.reader.open(group.bytes);
+      this.#takeRecords(group, false);
+      any = true;
+    }
+    if (any) this.#parts.core.step({ kind: "cancel", names: this.#parked.takeCancelled(), at });
+  }
+
+  /** The controller knows none of the engine's tasks any more. */
+  forget(): void {
+    this.#parked.clear();
+  }
+
+  /** Takes a group's tasks; the door's reader stands before the first of them. */
+  #takeRecords({ idents, bytes }: ParkedGroup, isScheduled: boolean): void {
+    const { door, core, sender } = this.#parts;
+    const route = sender.route(idents, isScheduled);
     const frame = core.frames.add(bytes);
     const task = this.#task;
     while (door.reader.task(task)) {

@@ -310,7 +310,7 @@ class SchedulerLoop {
     if (kind === "engine_registered") {
       if (news["ours"] === true) this.#ours.add(uuid);
       this.#tasks?.registered(id, uuid, this.#offerOf(news));
-      this.#direct.registered(id, uuid, news.ours === true);
+      this.#direct.registered(id, uuid, news.ours === true, textOrNull(news["process"]));
       this.#broadcast.registered(id, uuid, news.ours === true);
     } else if (kind === "engine_unregistered") {
       this.#tasks?.unregistered(id, uuid, String(reason ?? ""));
@@ -346,6 +346,10 @@ class SchedulerLoop {
     this.#reportedAt = at;
     this.#link.tell({ kind: "queue", waiting, assigned, dropped });
   }
+}
+
+function textOrNull(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
 }
 
 function taskScheduler(
