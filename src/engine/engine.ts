@@ -197,6 +197,7 @@ class EngineHost {
       }
       if (this.#engines.size === 0) break;
       if (this.#engines.size > 0 && this.#areReady) this.#spares.restock(at);
+      this.#context.rest();
       const isWhole = this.#poller.wait(Math.max(0, delay));
       if (isWhole && now() - turnedAt < EVENT_LOOP_MS) continue;
       await eventLoopTurn();

@@ -24,7 +24,6 @@ import { IoPub } from "./iopub.ts";
 import { Outlet } from "./outlet.ts";
 import { OwnTasks } from "./own_tasks.ts";
 import type { PeerRequests } from "./peer_requests.ts";
-import { PieceStore } from "./piece_store.ts";
 import { type Registered, Registration } from "./registration.ts";
 import { ResultSender } from "./result_sender.ts";
 import { TaskKeys } from "./task_keys.ts";
@@ -73,8 +72,6 @@ export interface HostedEngineParts {
 /** An engine whose child is not ready by then registers all the same; its tasks will say why they cannot run. */
 const READY_PATIENCE_MS = 3000;
 const MAX_ERRORS = 100;
-/** How often it is looked for pieces that nobody wants any more. */
-const EXPIRE_MS = 1000;
 
 export class HostedEngine {
   readonly #parts: HostedEngineParts;
@@ -85,9 +82,6 @@ export class HostedEngine {
   readonly #iopub: IoPub;
   readonly #peers: PeerRequests;
   readonly #frontEnds: FrontEnds;
-  readonly #pieces = new PieceStore({
-    onDropped: (client, n) => this.#driver.taken(client, n, 0),
-  });
   readonly #caps = new Caps();
   readonly #driver: SlotDriver<ChildKey>;
   readonly #control: Control;
@@ -103,7 +97,6 @@ export class HostedEngine {
   #isForgotten = true;
   #isOver = false;
   #errors = 0;
-  #expireAt = 0;
   readonly #startedAt = now();
 
   constructor(parts: HostedEngineParts) {
@@ -166,7 +159,6 @@ export class HostedEngine {
       keys,
       functions,
       caps: this.#caps,
-      pieces: this.#pieces,
       slot: this.#driver,
       sibling: parts.sibling,
       sender,
@@ -322,7 +314,6 @@ export class HostedEngine {
     this.#driver.act();
     this.#sender.clear();
     this.#peers.forget();
-    this.#pieces.clear();
     this.#shell.forget();
   }
 
@@ -353,16 +344,9 @@ export class HostedEngine {
     if (this.#isOver) return;
     this.#shell.turn(at);
     this.#driver.pump(at);
-    if (at >= this.#expireAt) this.#expire(at);
     this.#frontEnds.turn(at);
     this.#iopub.flush();
     this.#sender.flush();
-  }
-
-  /** Pieces of clients that went away. */
-  #expire(at: number): void {
-    this.#expireAt = at + EXPIRE_MS;
-    this.#pieces.expire(at);
   }
 
   #judge(heart: Heart, at: number): void {

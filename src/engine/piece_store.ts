@@ -60,7 +60,7 @@ export class PieceStore {
     return this.#bytes;
   }
 
-  /** Keeps a piece. Returns all that are there of its task: a list that grows as more arrive. */
+  /** Keeps a piece. Returns all that are there of its task: a list that grows as more arrive; none if there was no room. */
   add(client: number, n: number, piece: Piece, at: number): readonly Piece[] {
     const key = client * 0x1_0000_0000 + n;
     let pieces = this.#waiting.get(key);
@@ -74,7 +74,7 @@ export class PieceStore {
       if (this.#bytes <= this.#maxBytes) break;
       this.#drop(oldest, dropped);
     }
-    return pieces.list;
+    return this.#waiting.get(key)?.list ?? [];
   }
 
   /** Whether all pieces of a task are there. */

@@ -25,7 +25,7 @@ import type { ChildKey } from "./grants.ts";
 import type { GroupDoor } from "./group_door.ts";
 import { Parked, type ParkedGroup } from "./parked.ts";
 import type { PeerRequests } from "./peer_requests.ts";
-import { bodyAsPieces, type Piece, type PieceStore } from "./piece_store.ts";
+import { bodyAsPieces, type Piece, PieceStore } from "./piece_store.ts";
 import type { ResultSender, Route } from "./result_sender.ts";
 import type { TaskKeys } from "./task_keys.ts";
 import { readGrace, readLimits } from "./task_limits.ts";
@@ -38,7 +38,6 @@ export interface ShellParts {
   readonly keys: TaskKeys;
   readonly functions: ClientFunctions;
   readonly caps: Caps;
-  readonly pieces: PieceStore;
   readonly slot: Slot;
   /** Another engine of this process, or this one, by its id. */
   readonly sibling: (id: number) => Sibling | undefined;
@@ -63,6 +62,8 @@ export type Sibling = Pick<Shell, "keepPiece">;
 
 /** Most messages taken before the rest of the host gets its turn. */
 const MESSAGES_PER_TURN = 64;
+/** How often it is looked for pieces that nobody wants any more. */
+const EXPIRE_MS = 1000;
 const decoder = new TextDecoder();
 
 export class Shell {
@@ -71,9 +72,12 @@ export class Shell {
   readonly #task = emptyTask();
   readonly #name = new Uint32Array(4);
   readonly #parked = new Parked();
+  readonly #pieces: PieceStore;
+  #expireAt = 0;
 
   constructor(parts: ShellParts) {
     this.#parts = parts;
+    this.#pieces = new PieceStore({ onDropped: (client, n) => parts.slot.taken(client, n, 0) });
   }
 
   /** Reads at most so many messages. */
@@ -175,8 +179,8 @@ export class Shell {
 
   /** Keeps a piece for a task of this engine, which comes later. */
   keepPiece(name: { readonly client: number; readonly n: number }, piece: Piece): void {
-    const { pieces, slot, keys } = this.#parts;
-    const list = pieces.add(name.client, name.n, piece, now());
+    const { slot, keys } = this.#parts;
+    const list = this.#pieces.add(name.client, name.n, piece, now());
     slot.piecesAhead(name, keys.plain(name.client), list);
   }
 
@@ -196,20 +200,27 @@ export class Shell {
 
   /** Whether all shared pieces of a group's tasks are there. */
   #isWhole({ bytes }: ParkedGroup): boolean {
-    const { door: { reader }, pieces } = this.#parts, task = this.#task;
+    const { reader } = this.#parts.door, task = this.#task;
     reader.open(bytes);
     let isWhole = true;
     while (isWhole && reader.task(task)) {
       const isShared = (task.flags & TASK_FLAG.shared) !== 0 && task.buffers > 0;
-      isWhole = !isShared || pieces.isWhole(task.client, task.n, task.buffers);
+      isWhole = !isShared || this.#pieces.isWhole(task.client, task.n, task.buffers);
     }
     reader.open(bytes);
     return isWhole;
   }
 
-  /** Takes what has waited for its pieces. */
+  /** Takes what has waited for its pieces, and drops pieces that have waited for their task in vain. */
   turn(at: number): void {
-    if (this.#parked.isEmpty) return;
+    if (at >= this.#expireAt) {
+      this.#expireAt = at + EXPIRE_MS;
+      this.#pieces.expire(at);
+    }
+    if (!this.#parked.isEmpty) this.#unpark(at);
+  }
+
+  #unpark(at: number): void {
     let any = false;
     for (const group of this.#parked.ready((group) => this.#isWhole(group), at)) {
       this.#parts.door.reader.open(group.bytes);
@@ -222,6 +233,7 @@ export class Shell {
   /** The controller knows none of the engine's tasks any more. */
   forget(): void {
     this.#parked.clear();
+    this.#pieces.clear();
   }
 
   /** Takes a group's tasks; the door's reader stands before the first of them. */
@@ -284,7 +296,7 @@ export class Shell {
 
   /** The task's large buffers; a body that is too long for the ring becomes one more of them. */
   #piecesOf(task: TaskRecord, bytes: Uint8Array): Rare["pieces"] {
-    const pieces = task.buffers === 0 ? [] : this.#parts.pieces.take(task.client, task.n, task.buffers);
+    const pieces = task.buffers === 0 ? [] : this.#pieces.take(task.client, task.n, task.buffers);
     if (pieces === null) {
       throw new RangeError(`Cannot take the task: not all of its ${task.buffers} large buffers have arrived`);
     }

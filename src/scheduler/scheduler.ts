@@ -104,6 +104,7 @@ const reader = (sockets: readonly Socket[], read: () => boolean, restMs = 0): Re
 });
 
 class SchedulerLoop {
+  readonly #context: Context;
   readonly #link: HubLink;
   readonly #log: Logger;
   readonly #sockets: SchedulerSockets;
@@ -129,6 +130,7 @@ class SchedulerLoop {
   constructor(context: Context, link: HubLink, setup: SchedulerSetup, packer: Packer, log: Logger) {
     const gate = this.#gate = new Gate(context, setup);
     const { sockets, ports } = bindSockets(context, setup, gate);
+    this.#context = context;
     this.#link = link;
     this.#log = log;
     this.#sockets = sockets;
@@ -220,6 +222,7 @@ class SchedulerLoop {
       while (!this.#stopped && !signal?.aborted) {
         const uninterrupted = this.#poller.wait(this.#more ? 0 : this.#patience());
         this.#turn();
+        this.#context.rest();
         if (signal !== null && (!uninterrupted || monotonic() - turnAt > TURN_MS)) {
           await eventLoopTurn();
           turnAt = monotonic();
