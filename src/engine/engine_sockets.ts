@@ -71,9 +71,19 @@ export class EngineSockets {
     this.#broadcast = url;
   }
 
+  /** Closes all but the shell's, by which pieces for other engines of this process may be on their way. */
+  leave(): void {
+    this.#close([this.control, this.iopub, this.registration, this.#handshakes?.socket]);
+  }
+
+  /** Closes what is open. Harmless twice. */
   close(): void {
-    const all = [this.shell, this.control, this.iopub, this.registration, this.#handshakes?.socket];
-    for (const socket of all) {
+    this.leave();
+    this.#close([this.shell]);
+  }
+
+  #close(sockets: readonly (Socket | undefined)[]): void {
+    for (const socket of sockets) {
       if (socket === undefined) continue;
       this.#parts.poller.remove(socket);
       socket.close();

@@ -112,7 +112,7 @@ export class HostedEngine {
     this.#sender = new ResultSender(sockets.shell, mac);
     this.#iopub = new IoPub(sockets.iopub, session, parts.core.limits.outputLimitBytes);
     const core = this.#core, sender = this.#sender, iopub = this.#iopub;
-    const { functions } = parts;
+    const { functions, children, stopsOffTurn } = parts;
     const frontEnds = this.#frontEnds = new FrontEnds({
       ...parts,
       uuid,
@@ -141,15 +141,8 @@ export class HostedEngine {
       sandbox: () => this.#sandbox,
       usage: (ticket) => this.#driver.usage(ticket),
     });
-    const { children, stopsOffTurn } = parts;
-    this.#driver = new SlotDriver({
-      core,
-      functions,
-      children,
-      hooks: outlet,
-      stopsOffTurn,
-      log: this.#log,
-    });
+    const driver = { core, functions, children, hooks: outlet, stopsOffTurn, log: this.#log };
+    this.#driver = new SlotDriver(driver);
     this.#control = new Control(session, this.#actions, (frames) => sockets.control.send(frames));
     const shell = this.#shell = new Shell({
       socket: sockets.shell,
@@ -391,6 +384,12 @@ export class HostedEngine {
     this.#driver.close();
     this.#heart?.close();
     this.#frontEnds.close();
+    this.#shell.isLeaving = true;
+    this.#sockets.leave();
+  }
+
+  /** Takes no more pieces for other engines of this process. Only after it has left; harmless twice. */
+  close(): void {
     this.#sockets.close();
   }
 }

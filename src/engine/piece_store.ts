@@ -25,6 +25,8 @@ interface Pieces {
   readonly client: number;
   readonly n: number;
   readonly list: Piece[];
+  /** Whether they came in order. By two ways, while an engine of this process leaves, they need not. */
+  isSorted: boolean;
   bytes: number;
   /** When the last one came. */
   at: number;
@@ -64,8 +66,12 @@ export class PieceStore {
   add(client: number, n: number, piece: Piece, at: number): readonly Piece[] {
     const key = client * 0x1_0000_0000 + n;
     let pieces = this.#waiting.get(key);
-    if (pieces === undefined) this.#waiting.set(key, pieces = { client, n, list: [], bytes: 0, at });
+    if (pieces === undefined) {
+      this.#waiting.set(key, pieces = { client, n, list: [], isSorted: true, bytes: 0, at });
+    }
     piece.memory?.hold();
+    const last = pieces.list.at(-1);
+    if (last !== undefined && inOrder(last, piece) > 0) pieces.isSorted = false;
     pieces.list.push(piece);
     pieces.at = at;
     pieces.bytes += piece.bytes.length;
@@ -80,7 +86,7 @@ export class PieceStore {
   /** Whether all pieces of a task are there. */
   isWhole(client: number, n: number, buffers: number): boolean {
     const pieces = this.#waiting.get(client * 0x1_0000_0000 + n);
-    return pieces !== undefined && isComplete(pieces.list, buffers);
+    return pieces !== undefined && isComplete(sorted(pieces), buffers);
   }
 
   /** Hands out the pieces of a task that has come; null if they are not all there. Who gets them calls `release` once they are of no use. */
@@ -88,7 +94,7 @@ export class PieceStore {
     const key = client * 0x1_0000_0000 + n;
     const pieces = this.#waiting.get(key);
     if (pieces === undefined) return null;
-    if (!isComplete(pieces.list, buffers)) {
+    if (!isComplete(sorted(pieces), buffers)) {
       this.#drop(key, pieces);
       return null;
     }
@@ -115,6 +121,16 @@ export class PieceStore {
     this.#onDropped?.(pieces.client, pieces.n);
     release(pieces.list);
   }
+}
+
+function inOrder(a: Piece, b: Piece): number {
+  return a.index - b.index || a.offset - b.offset;
+}
+
+function sorted(pieces: Pieces): readonly Piece[] {
+  if (!pieces.isSorted) pieces.list.sort(inOrder);
+  pieces.isSorted = true;
+  return pieces.list;
 }
 
 /** Gives back what pieces lie in. Nobody may look at them afterwards. */

@@ -73,6 +73,8 @@ export class Shell {
   readonly #name = new Uint32Array(4);
   readonly #parked = new Parked();
   readonly #pieces: PieceStore;
+  /** The engine is over: it takes nothing any more but pieces for its siblings. */
+  isLeaving = false;
   #expireAt = 0;
 
   constructor(parts: ShellParts) {
@@ -90,9 +92,10 @@ export class Shell {
 
   /** `[task_out, GROUP…]` from the scheduler, `[mux_out, client, GROUP…]` from a client, `[idents…, DELIM…]` from a peer. */
   #take(message: Incoming): void {
+    if (this.isLeaving && message.count < 4) return;
     if (message.count >= 2 && isGroup(message.frame(1))) this.#takeGroup(message, 1);
     else if (message.count >= 3 && isGroup(message.frame(2))) this.#takeGroup(message, 2);
-    else this.#takeMessage(message.frames());
+    else if (!this.isLeaving) this.#takeMessage(message.frames());
   }
 
   #takeMessage(frames: Uint8Array[]): void {
@@ -108,7 +111,7 @@ export class Shell {
     const { door, core } = this.#parts;
     const isScheduled = at === 1;
     const header = door.check(message.frame(at), isScheduled);
-    if (header === null) return;
+    if (header === null || (this.isLeaving && header.kind !== KIND.shared)) return;
     switch (header.kind) {
       case KIND.tasks:
         return this.#takeTasks(header, message, at, isScheduled);
