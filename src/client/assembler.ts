@@ -17,16 +17,11 @@ const MAX_BUFFERS = 65_535;
 export class Assembler {
   readonly #byTask = new Map<number, Partial[]>();
   readonly #maxBytes: number;
-  readonly #array: (bytes: number) => Uint8Array;
   #bytes = 0;
 
-  /**
-   * @param maxBytes most bytes of all unfinished results together
-   * @param array makes an array of zeros
-   */
-  constructor(maxBytes: number, array = (bytes: number): Uint8Array => new Uint8Array(bytes)) {
+  /** @param maxBytes most bytes of all unfinished results together */
+  constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
-    this.#array = array;
   }
 
   /** Bytes set aside for results that are not complete. */
@@ -66,7 +61,7 @@ export class Assembler {
         `Cannot take a buffer of ${total} bytes for task ${n}: at most ${this.#maxBytes} bytes may be under way`,
       );
     }
-    const partial = { bytes: this.#array(total), filled: 0 };
+    const partial = { bytes: new Uint8Array(total), filled: 0 };
     this.#bytes += total;
     list.push(partial);
     this.#byTask.set(n, list);

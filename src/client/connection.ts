@@ -83,10 +83,7 @@ export class Connection implements TaskNames {
       mac: this.#mac,
       ...(pid === undefined ? {} : { pid }),
     });
-    this.pending = new Pending(
-      options.maxResultBytes,
-      (bytes) => transport.array?.(bytes) ?? new Uint8Array(bytes),
-    );
+    this.pending = new Pending(options.maxResultBytes);
     this.#output = new OutputReceiver(this.session, this.pending);
     this.#packer = packer;
     this.peers = new PeerTasks(this);

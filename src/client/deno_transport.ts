@@ -5,7 +5,6 @@ import { Context } from "../wire/context.ts";
 import { type CurveKeypair, curveKeypair, curvePublicKey } from "../wire/curve.ts";
 import { HandshakeWatch } from "../wire/handshake.ts";
 import { Incoming } from "../wire/incoming.ts";
-import { largeArray } from "../wire/large_array.ts";
 import { AsyncPoller } from "../wire/poll.ts";
 import type { CurveOptions, Socket } from "../wire/socket.ts";
 import type { Channel, ChannelOptions, Transport } from "./transport.ts";
@@ -40,10 +39,6 @@ class DenoTransport implements Transport {
     if (options.onRefused !== undefined) this.#watch(socket, options, options.onRefused);
     socket.connect(options.url);
     return new DenoChannel(socket, this.#poller, options);
-  }
-
-  array(bytes: number): Uint8Array {
-    return largeArray(bytes);
   }
 
   #curve(serverKey: string, secretKey: string | undefined): CurveOptions {

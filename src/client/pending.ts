@@ -30,12 +30,9 @@ export class Pending {
   readonly #namespaces = new Namespaces();
   readonly #record = emptyResult();
 
-  /**
-   * @param maxResultBytes most bytes of unfinished large results
-   * @param array makes room for one
-   */
-  constructor(maxResultBytes: number, array?: (bytes: number) => Uint8Array) {
-    this.#assembler = new Assembler(maxResultBytes, array);
+  /** @param maxResultBytes most bytes of unfinished large results */
+  constructor(maxResultBytes: number) {
+    this.#assembler = new Assembler(maxResultBytes);
   }
 
   /** How many tasks are open. */

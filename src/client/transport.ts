@@ -35,8 +35,6 @@ export interface Channel {
 export interface Transport {
   /** @throws Error if the address cannot be used */
   connect(options: ChannelOptions): Channel;
-  /** Makes an array of zeros for a large value that arrives, where there is a quicker way than the usual one. */
-  array?(bytes: number): Uint8Array;
   /** Closes all channels; nothing of it keeps the process alive afterwards. Messages just sent still leave. */
   close(): Promise<void>;
 }

@@ -8,15 +8,12 @@
 const SYMBOLS = {
   mallopt: { parameters: ["i32", "i32"], result: "i32" },
   malloc_trim: { parameters: ["usize"], result: "i32" },
-  madvise: { parameters: ["pointer", "usize", "i32"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 type Symbols = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
 
 const M_TRIM_THRESHOLD = -1;
 const M_MMAP_THRESHOLD = -3;
-const MADV_HUGEPAGE = 14;
-const LARGE_PAGE_BYTES = 2 << 20;
 /** Larger blocks are given back to the system when they are freed, smaller ones as far as more than so many bytes are free at an end. */
 const BLOCK_BYTES = 4 << 20;
 const KEPT_BYTES = 64 << 20;
@@ -43,15 +40,4 @@ export function keepFreedMemory(): void {
 /** Gives what is free back to the system: for a process that moved much and has nothing to do now. */
 export function giveBackMemory(): void {
   symbols()?.malloc_trim(0n);
-}
-
-/** Asks for large pages under an array that was not written to yet: it is filled in a quarter of the time. For arrays of several megabytes. */
-export function adviseLargePages(array: Uint8Array<ArrayBuffer>): void {
-  const c = symbols();
-  if (c === null) return;
-  const from = Deno.UnsafePointer.value(Deno.UnsafePointer.of(array));
-  const page = BigInt(LARGE_PAGE_BYTES);
-  const begin = (BigInt(from) + page - 1n) / page * page,
-    end = (BigInt(from) + BigInt(array.length)) / page * page;
-  if (end > begin) c.madvise(Deno.UnsafePointer.create(begin), end - begin, MADV_HUGEPAGE);
 }
