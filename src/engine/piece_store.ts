@@ -4,13 +4,14 @@
  */
 
 import { CHUNK_PIECE_BYTES } from "../protocol/groups.ts";
+import type { ByteSource } from "./slot_contract.ts";
 
 /** A piece of buffer `index`. */
 export interface Piece {
   readonly index: number;
   readonly total: number;
   readonly offset: number;
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array | ByteSource;
   /** Whose the bytes are, if they have to be given back. */
   readonly memory?: PieceMemory;
 }

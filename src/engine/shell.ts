@@ -164,10 +164,9 @@ export class Shell {
       return;
     }
     const { index, total, offset } = chunk;
-    const memory = message.hold(at + 1);
-    const piece = memory === null
-      ? { index, total, offset, bytes: message.copy(at + 1) }
-      : { index, total, offset, bytes: memory.bytes, memory };
+    const memory = message.hold(at + 1) ?? undefined;
+    const bytes = memory ?? message.copy(at + 1);
+    const piece = { index, total, offset, bytes, ...(memory === undefined ? {} : { memory }) };
     // Held here too while it is given out: an engine that has no room for it gives it back at once.
     memory?.hold();
     if (!isShared) this.keepPiece(chunk, piece);

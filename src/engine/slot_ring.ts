@@ -22,6 +22,7 @@ import {
 import {
   checkOffer,
   checkTicket,
+  copyTo,
   Nonsense,
   type Piece,
   PieceOrder,
@@ -32,7 +33,7 @@ import {
 } from "./slot_checks.ts";
 import { readDenials } from "./denial_records.ts";
 import { SlotBoard } from "./slot_board.ts";
-import type { Offer } from "./slot_contract.ts";
+import type { Offer, SlotHandle } from "./slot_contract.ts";
 import { BodyCopies, SlotTimes } from "./slot_times.ts";
 
 const { load, store, compareExchange } = Atomics;
@@ -47,7 +48,7 @@ export class HostRing {
   readonly #mask: number;
   #words: Int32Array;
   #numbers: Float64Array;
-  #bytes: Uint8Array;
+  #bytes: Uint8Array<ArrayBuffer>;
   readonly #requestBytes: ByteRing;
   readonly #arena: ByteRing;
   #head = 0;
@@ -157,13 +158,13 @@ export class HostRing {
   }
 
   /** @throws RangeError if the piece is too large */
-  chunk(ticket: number, index: number, total: number, offset: number, bytes: Uint8Array): boolean {
+  chunk(...[ticket, index, total, offset, bytes]: Parameters<SlotHandle["chunk"]>): boolean {
     checkTicket(ticket);
     if (bytes.length > PIECE_BYTES) throw new RangeError(`Cannot send a piece of ${bytes.length} bytes`);
     if (!this.#hasEntry() || !this.#drop()) return false;
     const at = this.#arena.take(bytes.length);
     if (at < 0) return false;
-    this.#bytes.set(bytes, this.#layout.arenaIn + at);
+    copyTo(this.#bytes, this.#layout.arenaIn + at, bytes);
     this.#ahead.add(ticket);
     const entry = this.#entry(this.#head);
     this.#numbers[(entry + REQUEST.total) / 2] = total;

@@ -1,6 +1,9 @@
 /**
  * A frame that outlives its message, in libzmq's own memory: for large ones, which would cost more to copy than to keep. Counted by those who use it; the last one's
- * `release` frees the memory and takes it away from whoever still looks. Whoever forgets is found by the garbage collector.
+ * `release` frees the memory. Whoever forgets is found by the garbage collector.
+ *
+ * It is read by copying it to where it is wanted, and is no array by itself: arrays over foreign memory count as the program's own, and have the garbage collector
+ * run for each few of them.
  */
 import { type LibZmq, libzmq } from "../native/libzmq.ts";
 
@@ -10,23 +13,29 @@ const forgotten = new FinalizationRegistry<Uint8Array<ArrayBuffer>>((msg) => {
 });
 
 export class Held {
-  /** The frame's bytes, not to be written to. Empty after the last `release`. */
-  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly length: number;
   readonly #zmq: LibZmq;
   /** A zmq_msg_t that shares the frame's memory; in a buffer of its own, which never moves. */
   readonly #msg = new Uint8Array(new ArrayBuffer(MSG_BYTES));
+  /** Null once the memory is free. */
+  #pointer: Deno.PointerValue;
   #users = 0;
-  #isFree = false;
 
   /** @param msg a zmq_msg_t of `size` bytes, at least one; it stays as it is */
   constructor(msg: Uint8Array<ArrayBuffer>, size: number) {
     const zmq = this.#zmq = libzmq().symbols;
     zmq.zmq_msg_init(this.#msg);
     zmq.zmq_msg_copy(this.#msg, msg);
-    const pointer = zmq.zmq_msg_data(this.#msg);
-    if (pointer === null) throw new RangeError("Cannot keep a frame that has no bytes");
-    this.bytes = new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(pointer, size));
+    this.#pointer = zmq.zmq_msg_data(this.#msg);
+    this.length = size;
     forgotten.register(this, this.#msg, this);
+  }
+
+  /** Copies all bytes to an array's begin; zeros, if the memory was given back. */
+  copyInto(array: Uint8Array<ArrayBuffer>): void {
+    const into = array.subarray(0, this.length);
+    if (this.#pointer === null) into.fill(0);
+    else Deno.UnsafePointerView.copyInto(this.#pointer, into);
   }
 
   /** One more user. */
@@ -36,10 +45,9 @@ export class Held {
 
   /** One user less. */
   release(): void {
-    if (--this.#users > 0 || this.#isFree) return;
-    this.#isFree = true;
+    if (--this.#users > 0 || this.#pointer === null) return;
+    this.#pointer = null;
     forgotten.unregister(this);
-    this.bytes.buffer.transfer(0);
     this.#zmq.zmq_msg_close(this.#msg);
   }
 }

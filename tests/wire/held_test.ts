@@ -1,9 +1,16 @@
 /** Frames that outlive their message. */
 import assert from "node:assert/strict";
 import { Context } from "../../src/wire/context.ts";
+import type { Held } from "../../src/wire/held.ts";
 import { Incoming } from "../../src/wire/incoming.ts";
 
 Context.open().close();
+
+function bytesOf(held: Held): Uint8Array {
+  const bytes = new Uint8Array(held.length).fill(1);
+  held.copyInto(bytes);
+  return bytes;
+}
 
 Deno.test("a held frame stays as long as somebody holds it, and reads nothing afterwards", () => {
   using context = Context.open();
@@ -22,11 +29,11 @@ Deno.test("a held frame stays as long as somebody holds it, and reads nothing af
     incoming.release();
     a.send([new Uint8Array(1 << 20).fill(9)]);
     assert.ok(b.receiveInto(incoming));
-    assert.deepEqual(held.bytes, large);
+    assert.deepEqual(bytesOf(held), large);
     held.release();
-    assert.deepEqual(held.bytes, large);
+    assert.deepEqual(bytesOf(held), large);
     held.release();
-    assert.equal(held.bytes.length, 0);
+    assert.deepEqual(bytesOf(held), new Uint8Array(1 << 20));
     held.release();
     incoming.release();
   }
