@@ -19,11 +19,14 @@ interface Waiting {
 
 /** So long after a record its pieces do not come any more: it is taken as it is, and its task says what is missing. */
 const PATIENCE_MS = 10_000;
+/** More than this does not wait: the oldest are taken as they are. */
+const MAX_BYTES = 64 << 20;
 
 export class Parked {
   readonly #byClient = new Map<number, Waiting[]>();
   /** What was cancelled meanwhile: it may be among what waits. */
   #cancelled: TaskName[] = [];
+  #bytes = 0;
 
   get isEmpty(): boolean {
     return this.#byClient.size === 0;
@@ -34,7 +37,13 @@ export class Parked {
     return this.#byClient.size > 0 && this.#byClient.has(client);
   }
 
+  /** Whether more waits than may. */
+  get isFull(): boolean {
+    return this.#bytes > MAX_BYTES;
+  }
+
   add(group: ParkedGroup, at: number): void {
+    this.#bytes += group.bytes.length;
     const { origin } = group.header, list = this.#byClient.get(origin);
     if (list === undefined) this.#byClient.set(origin, [{ group, since: at }]);
     else list.push({ group, since: at });
@@ -48,8 +57,12 @@ export class Parked {
   /** Takes out what is whole now, or has waited long enough; each client's in order. */
   *ready(isWhole: (group: ParkedGroup) => boolean, at: number): Iterable<ParkedGroup> {
     for (const [client, list] of this.#byClient) {
-      while (list.length > 0 && (at - list[0]!.since >= PATIENCE_MS || isWhole(list[0]!.group))) {
-        yield list.shift()!.group;
+      while (
+        list.length > 0 && (this.isFull || at - list[0]!.since >= PATIENCE_MS || isWhole(list[0]!.group))
+      ) {
+        const { group } = list.shift()!;
+        this.#bytes -= group.bytes.length;
+        yield group;
       }
       if (list.length === 0) this.#byClient.delete(client);
     }
@@ -65,5 +78,6 @@ export class Parked {
   clear(): void {
     this.#byClient.clear();
     this.#cancelled = [];
+    this.#bytes = 0;
   }
 }

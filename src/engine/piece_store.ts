@@ -34,6 +34,8 @@ interface Pieces {
 }
 
 const MAX_BYTES = 1 << 30;
+/** Tasks that pieces wait for: as many as a client may have on its way to one engine. */
+const MAX_TASKS = 65_536;
 /** So long after the last piece the task itself does not come any more: its client is gone. */
 const PATIENCE_MS = 30_000;
 
@@ -78,7 +80,7 @@ export class PieceStore {
     pieces.bytes += piece.bytes.length;
     this.#bytes += piece.bytes.length;
     for (const [oldest, dropped] of this.#waiting) {
-      if (this.#bytes <= this.#maxBytes) break;
+      if (this.#bytes <= this.#maxBytes && this.#waiting.size <= MAX_TASKS) break;
       this.#drop(oldest, dropped);
     }
     return this.#waiting.get(key)?.list ?? [];

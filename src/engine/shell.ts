@@ -197,6 +197,7 @@ export class Shell {
     const group = { header, idents, bytes: message.copy(at) };
     if (!isScheduled && (this.#parked.has(header.origin) || !this.#isWhole(group))) {
       this.#parked.add(group, now());
+      if (this.#parked.isFull) this.#unpark(now());
     } else this.#takeRecords(group, isScheduled);
   }
 

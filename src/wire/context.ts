@@ -41,7 +41,7 @@ export class Context {
    */
   static open(options: ContextOptions = {}): Context {
     const zmq = libzmq(options.library).symbols;
-    keepFreedMemory();
+    keepFreedMemory(zmq);
     const handle = zmq.zmq_ctx_new();
     if (handle === null) throw wireError("make a ZeroMQ context", zmq);
     zmq.zmq_ctx_set(handle, IO_THREADS, options.ioThreads ?? 1);
@@ -78,7 +78,7 @@ export class Context {
   rest(): void {
     if (this.#largeAt === 0 || monotonic() - this.#largeAt < REST_MS) return;
     this.#largeAt = 0;
-    giveBackMemory();
+    giveBackMemory(this.#zmq);
   }
 
   /** For pollers: is closed together with the context. Returns what takes that back. */
