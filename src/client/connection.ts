@@ -20,7 +20,8 @@ import { checkReach, reachHint } from "./reach.ts";
 import { type RequestOptions, Requests } from "./requests.ts";
 import type { TaskNames } from "./task_state.ts";
 import type { Channel, Transport } from "./transport.ts";
-import { enginesOf, type Welcome, welcomeOf } from "./welcome.ts";
+import type { SharedUpload } from "./shared_upload.ts";
+import { enginesOf, sharesOf, type Welcome, welcomeOf } from "./welcome.ts";
 
 /** How a connection is made. */
 export interface ConnectionOptions {
@@ -214,7 +215,7 @@ export class Connection implements TaskNames {
       case "registration_notification":
         if (typeof id !== "number" || typeof uuid !== "string") return;
         this.#groups?.registered(id);
-        this.engines.registered({ id, uuid, isOurs: tsparallel !== undefined });
+        this.engines.registered({ id, uuid, isOurs: tsparallel !== undefined, shares: sharesOf(tsparallel) });
         break;
       case "unregistration_notification":
         if (typeof id !== "number") return;
@@ -282,6 +283,11 @@ export class Connection implements TaskNames {
   /** A task's value as bytes; valid until the next call. See `GroupPaths`. */
   encode(op: number, value: unknown, options: EncodeOptions): EncodedTask {
     return this.#grouped().encode(op, value, options);
+  }
+
+  /** See `GroupPaths`. */
+  shared(encoded: EncodedTask, engines: number): SharedUpload {
+    return this.#grouped().shared(encoded, engines);
   }
 
   #grouped(): GroupPaths {

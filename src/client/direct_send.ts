@@ -7,6 +7,7 @@ import type { Engine } from "./engines.ts";
 import { type Call, encodedFor, messageFor } from "./languages.ts";
 import type { EncodedTask } from "./path.ts";
 import type { PeerRequest } from "./peer_messages.ts";
+import { hasPieces } from "./shared_upload.ts";
 import { type TaskOwner, TaskState } from "./task_state.ts";
 import type { ViewOptions } from "./view_options.ts";
 
@@ -37,6 +38,8 @@ export class DirectSending {
   readonly #peers: readonly Engine[];
   #message: PeerRequest | undefined;
   #encoded: EncodedTask | undefined;
+  /** The same for engines that share its large buffers. */
+  #shared: EncodedTask | undefined;
   /** The engines that these two are for. */
   #messageAt = -1;
   #encodedAt = -1;
@@ -54,6 +57,14 @@ export class DirectSending {
     this.#peers = engines.filter(isPeer);
     if (this.#peers.length > 0) this.#messageFor(engines.findIndex(isPeer));
     if (this.#peers.length < engines.length) this.#encodedFor(engines.findIndex(isOurs));
+    if (job.plan.isSame === true) this.#share(engines.filter(({ shares }) => shares).length);
+  }
+
+  /** Large buffers that several engines get travel once. */
+  #share(engines: number): void {
+    if (engines < 2 || this.#encoded === undefined || !hasPieces(this.#encoded)) return;
+    const upload = this.#connection.shared(this.#encoded, engines);
+    this.#shared = { ...this.#encoded, upload };
   }
 
   /** Sends it, once, with its tasks for `result`. */
@@ -79,7 +90,7 @@ export class DirectSending {
 
   #sendGroup(result: Result, engine: Engine, i: number): void {
     const { op } = this.#job.call;
-    const encoded = this.#encodedFor(i);
+    const encoded = engine.shares && this.#shared !== undefined ? this.#shared : this.#encodedFor(i);
     const path = this.#connection.enginePath(engine);
     const task = new TaskState(result, i, path, this.#options.label);
     if (op === OP.push) task.writes = "names";

@@ -8,6 +8,8 @@ export interface Engine {
   readonly uuid: string;
   /** Speaks groups. Python engines do not, nor does any engine behind Python's controller. */
   readonly isOurs: boolean;
+  /** Takes pieces that are meant for several engines. */
+  readonly shares: boolean;
 }
 
 export class Engines {

@@ -17,6 +17,7 @@ import type { Definition } from "./functions.ts";
 import { GroupGate } from "./group_gate.ts";
 import { type EncodedTask, type PathHost, TaskPath } from "./path.ts";
 import type { Pending } from "./pending.ts";
+import { SharedUpload } from "./shared_upload.ts";
 import type { StopWord, TaskState } from "./task_state.ts";
 import type { Channel } from "./transport.ts";
 import type { Welcome } from "./welcome.ts";
@@ -149,6 +150,16 @@ export class GroupPaths implements PathHost {
     const body = writer.bytes();
     if (writer.length > WRITER_BYTES) this.#writer = new ValueWriter(4096);
     return { op, definition, body, buffers, tail };
+  }
+
+  /** Has the large buffers of a task that goes to several engines sent once. */
+  shared(encoded: EncodedTask, engines: number): SharedUpload {
+    const mux = this.#mux;
+    const end = {
+      host: this,
+      sendLarge: (frames: readonly Uint8Array[], from: number) => mux.sendLarge(frames, from),
+    };
+    return new SharedUpload(end, encoded, engines);
   }
 
   get isEnded(): boolean {

@@ -18,6 +18,7 @@ import {
 } from "../protocol/groups.ts";
 import type { DefinitionIds, KnownFunction } from "./definition_ids.ts";
 import type { Definition } from "./functions.ts";
+import type { SharedUpload } from "./shared_upload.ts";
 import type { StopWord, TaskRoute, TaskState } from "./task_state.ts";
 
 /** What a path needs of the connection. */
@@ -65,6 +66,8 @@ export interface EncodedTask {
   readonly buffers: readonly Uint8Array[];
   /** JSON options, or null. */
   readonly tail: Uint8Array | null;
+  /** Sends the large buffers, where several engines get the same. */
+  readonly upload?: SharedUpload;
 }
 
 /** Bounds of one path (PROTOCOL.md, "What is bounded"). */
@@ -88,6 +91,7 @@ interface Waiting {
   readonly definition: Definition | null;
   readonly body: Uint8Array;
   readonly buffers: readonly Uint8Array[];
+  readonly upload?: SharedUpload | undefined;
   readonly tailLength: number;
   stopped: StopWord | null;
   /** Why it was stopped. */
@@ -216,6 +220,7 @@ export class TaskPath implements TaskRoute {
     body: Uint8Array,
     tailLength: number,
     buffers: number,
+    flag = 0,
   ): boolean {
     if (!this.#hasCard) {
       this.#define(0, this.#host.card);
@@ -228,7 +233,7 @@ export class TaskPath implements TaskRoute {
       this.#defined[known.id] = known;
       task.definition = known.id;
     }
-    const flags = (tailLength > 0 ? TASK_FLAG.tail : 0) | (buffers > 0 ? TASK_FLAG.buffers : 0);
+    const flags = (tailLength > 0 ? TASK_FLAG.tail : 0) | (buffers > 0 ? TASK_FLAG.buffers : 0) | flag;
     const { client } = this.#host;
     this.#writer.task(
       task.n,
@@ -276,12 +281,12 @@ export class TaskPath implements TaskRoute {
         if (waiting.buffers.length > 0) {
           this.#waiting.shift();
           this.#sending = waiting;
-          this.#sendPieces(waiting).then(() => this.#pump(), (error) => this.#sendingFailed(waiting, error));
+          this.#sendBuffers(waiting).then(() => this.#pump(), (error) => this.#sendingFailed(waiting, error));
           return;
         }
         const { task, op, definition, body, tailLength } = waiting;
         if (!this.#append(task, op, definition, body, tailLength, 0)) return;
-      }
+      } else waiting.upload?.leave();
       this.#waiting.shift();
     }
   }
@@ -292,8 +297,14 @@ export class TaskPath implements TaskRoute {
     this.#pump();
   }
 
-  async #sendPieces(waiting: Waiting): Promise<void> {
-    const { task, buffers } = waiting;
+  async #sendBuffers(waiting: Waiting): Promise<void> {
+    const { task, buffers, upload } = waiting;
+    await (upload?.join(task, this.#end.target) ?? this.#sendPieces(waiting));
+    for (const { length } of buffers) task.bytes += length;
+    await this.#appendLarge(waiting);
+  }
+
+  async #sendPieces({ task, buffers }: Waiting): Promise<void> {
     let burst = 0;
     for (let index = 0; index < buffers.length; index++) {
       const buffer = buffers[index];
@@ -306,9 +317,7 @@ export class TaskPath implements TaskRoute {
         burst = 0;
         await this.#host.turn();
       }
-      task.bytes += buffer.length;
     }
-    await this.#appendLarge(waiting);
   }
 
   #sendPiece(
@@ -325,8 +334,11 @@ export class TaskPath implements TaskRoute {
 
   /** The record behind its buffers. */
   async #appendLarge(waiting: Waiting): Promise<void> {
-    const { task, op, definition, body, tailLength, buffers } = waiting;
-    while (!this.#host.isEnded && !this.#append(task, op, definition, body, tailLength, buffers.length)) {
+    const { task, op, definition, body, tailLength, buffers, upload } = waiting;
+    const flag = upload === undefined ? 0 : TASK_FLAG.shared;
+    while (
+      !this.#host.isEnded && !this.#append(task, op, definition, body, tailLength, buffers.length, flag)
+    ) {
       await this.#host.turn();
     }
     this.#sending = null;
@@ -348,11 +360,12 @@ export class TaskPath implements TaskRoute {
 }
 
 function large(task: TaskState, encoded: EncodedTask, tail: Uint8Array): Waiting {
-  const { op, definition, body } = encoded;
+  const { op, definition, body, upload } = encoded;
   const isBodyLarge = body.length > INLINE_BODY_BYTES;
-  const buffers = isBodyLarge ? [...encoded.buffers, body.slice()] : [...encoded.buffers];
+  const own = () => isBodyLarge ? [...encoded.buffers, body.slice()] : [...encoded.buffers];
+  const buffers = upload?.buffers ?? own();
   const inline = isBodyLarge ? tail : joined(body, tail);
-  return { task, op, definition, body: inline, buffers, tailLength: tail.length, stopped: null };
+  return { task, op, definition, body: inline, buffers, upload, tailLength: tail.length, stopped: null };
 }
 
 function size({ body, buffers }: Waiting): number {

@@ -29,13 +29,22 @@ export function welcomeOf({ content }: Message): Welcome | null {
 export function enginesOf({ content }: Message): Engine[] {
   const { engines, tsparallel } = content;
   if (typeof engines !== "object" || engines === null) return [];
-  const ours: unknown = typeof tsparallel === "object" && tsparallel !== null && "engines" in tsparallel
-    ? tsparallel.engines
-    : [];
-  const ids = new Set<unknown>(Array.isArray(ours) ? ours : []);
+  const { engines: ours, shares }: { engines?: unknown; shares?: unknown } =
+    typeof tsparallel === "object" && tsparallel !== null ? tsparallel : {};
+  const ids = setOf(ours), sharing = setOf(shares);
   return Object.entries(engines).map(([id, uuid]) => ({
     id: Number(id),
     uuid: String(uuid),
     isOurs: ids.has(Number(id)),
+    shares: sharing.has(Number(id)),
   }));
+}
+
+function setOf(list: unknown): ReadonlySet<unknown> {
+  return new Set<unknown>(Array.isArray(list) ? list : []);
+}
+
+/** Whether an engine that is announced with this field takes pieces for several engines. */
+export function sharesOf(field: unknown): boolean {
+  return typeof field === "object" && field !== null && "shares" in field && field.shares === true;
 }

@@ -40,6 +40,8 @@ const IDLE_MS = 100;
 const EVENT_LOOP_MS = 50;
 /** Registrations and pings that have to be missing before the host gives up. */
 const PATIENCE = 50;
+/** So long an engine that has left passes on pieces to others of its process. */
+const SIBLINGS_MS = 3000;
 const REGISTRATION_TIMEOUT_MS = 5000;
 
 /**
@@ -107,6 +109,9 @@ class EngineHost {
   readonly #spares: Spares;
   readonly #grants: Grants;
   readonly #engines = new Set<HostedEngine>();
+  readonly #process = newSession();
+  /** Engines that have left, and until when they take pieces for the others: schedulers hear of their end a moment later. */
+  readonly #gone = new Map<HostedEngine, number>();
   #hasFailed = false;
 
   constructor(options: EngineHostOptions, log: Logger, context: Context) {
@@ -152,12 +157,15 @@ class EngineHost {
       isStrict: sandbox === "strict",
       kernelFile: this.#options.kernelFile,
       isJupyters: this.#options.isJupyters ?? false,
+      process: this.#process,
+      sibling: (id) => this.#engineOf(id)?.sibling,
       background: (work) =>
         void work.catch((error) => this.#log.error("Cannot go on beside the loop", { error: String(error) })),
       log: this.#log,
       onGone: (_reason, hasFailed) => {
         this.#hasFailed ||= hasFailed;
         this.#engines.delete(engine);
+        this.#gone.set(engine, now() + SIBLINGS_MS);
       },
     });
     this.#engines.add(engine);
@@ -167,6 +175,11 @@ class EngineHost {
   get #name(): string {
     const [only, ...others] = this.#engines;
     return only === undefined || others.length > 0 ? "the engine" : only.name;
+  }
+
+  #engineOf(id: number): HostedEngine | undefined {
+    for (const engine of this.#engines) if (engine.id === id) return engine;
+    return undefined;
   }
 
   #watch(slot: SlotHandle, look: () => void): void {
@@ -189,7 +202,9 @@ class EngineHost {
         delay = Math.min(delay, engine.delay(at));
       }
       if (this.#engines.size === 0) break;
+      if (this.#gone.size > 0) this.#closeGone(at);
       if (this.#engines.size > 0 && this.#areReady) this.#spares.restock(at);
+      this.#context.rest();
       const from = now();
       const isInterrupted = !this.#poller.wait(Math.max(0, delay));
       const to = now();
@@ -198,6 +213,14 @@ class EngineHost {
       turnedAt = now();
     }
     return this.#hasFailed ? 1 : 0;
+  }
+
+  #closeGone(at: number): void {
+    for (const [engine, until] of this.#gone) {
+      if (until > at) continue;
+      engine.close();
+      this.#gone.delete(engine);
+    }
   }
 
   /** Spares come after the engines' own children. */
@@ -213,6 +236,7 @@ class EngineHost {
   /** Ends what is left. Harmless twice. */
   close(): void {
     this.#leave("the host ends");
+    this.#closeGone(Infinity);
     this.#spares.close();
   }
 }

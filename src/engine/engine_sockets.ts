@@ -10,6 +10,8 @@ import type { Endpoints } from "./endpoints.ts";
 
 /** How long what is unsent survives the engine's end. */
 const LINGER_MS = 1000;
+/** The kernel's buffers of the socket that large values pass: a whole piece. */
+const BUFFER_BYTES = 1 << 20;
 
 export interface EngineSocketsParts {
   readonly context: Context;
@@ -32,9 +34,9 @@ export class EngineSockets {
   /** @param uuid the routing id of all of them */
   constructor(parts: EngineSocketsParts, uuid: string) {
     this.#parts = parts;
-    const open = (type: "ROUTER" | "DEALER" | "PUB") =>
-      parts.context.socket(type, { ...parts.socket, identity: uuid, lingerMs: LINGER_MS });
-    this.shell = open("ROUTER");
+    const open = (type: "ROUTER" | "DEALER" | "PUB", options: SocketOptions = {}) =>
+      parts.context.socket(type, { ...parts.socket, ...options, identity: uuid, lingerMs: LINGER_MS });
+    this.shell = open("ROUTER", { sendBufferBytes: BUFFER_BYTES, receiveBufferBytes: BUFFER_BYTES });
     this.control = open("ROUTER");
     this.iopub = open("PUB");
     this.registration = open("DEALER");
@@ -69,9 +71,19 @@ export class EngineSockets {
     this.#broadcast = url;
   }
 
+  /** Closes all but the shell's, by which pieces for other engines of this process may be on their way. */
+  leave(): void {
+    this.#close([this.control, this.iopub, this.registration, this.#handshakes?.socket]);
+  }
+
+  /** Closes what is open. Harmless twice. */
   close(): void {
-    const all = [this.shell, this.control, this.iopub, this.registration, this.#handshakes?.socket];
-    for (const socket of all) {
+    this.leave();
+    this.#close([this.shell]);
+  }
+
+  #close(sockets: readonly (Socket | undefined)[]): void {
+    for (const socket of sockets) {
       if (socket === undefined) continue;
       this.#parts.poller.remove(socket);
       socket.close();

@@ -15,7 +15,11 @@ const KINDS: ReadonlySet<number> = new Set([
   KIND.chunk,
   KIND.recall,
   KIND.notice,
+  KIND.shared,
 ]);
+
+/** What the scheduler itself says on the direct path. */
+const SCHEDULERS: ReadonlySet<number> = new Set([KIND.cancel, KIND.shared]);
 
 /** The scheduler's path counts by itself; what schedulers say on the direct path is numbered anew there. */
 const SCHEDULED = -1;
@@ -84,7 +88,8 @@ export class GroupDoor {
     }
     const isRight = isScheduled
       ? origin === ORIGIN.scheduler
-      : origin < ORIGIN.engineBit || (origin === ORIGIN.scheduler && kind === KIND.cancel);
+      : (origin < ORIGIN.engineBit && kind !== KIND.shared) ||
+        (origin === ORIGIN.scheduler && SCHEDULERS.has(kind));
     if (!isRight) return "a sender that does not belong there";
     const last = this.#lastSeq.get(isScheduled ? SCHEDULED : origin) ?? 0;
     return seq > last ? null : `a replayed group (${seq} after ${last})`;

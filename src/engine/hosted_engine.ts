@@ -24,11 +24,10 @@ import { IoPub } from "./iopub.ts";
 import { Outlet } from "./outlet.ts";
 import { OwnTasks } from "./own_tasks.ts";
 import type { PeerRequests } from "./peer_requests.ts";
-import { PieceStore } from "./piece_store.ts";
 import { type Registered, Registration } from "./registration.ts";
 import { ResultSender } from "./result_sender.ts";
 import { TaskKeys } from "./task_keys.ts";
-import { Shell } from "./shell.ts";
+import { Shell, type Sibling } from "./shell.ts";
 import type { WallReport } from "./slot_contract.ts";
 import { type ChildSource, SlotDriver } from "./slot_driver.ts";
 import { levelOf } from "./wall_level.ts";
@@ -59,6 +58,10 @@ export interface HostedEngineParts {
   readonly isJupyters: boolean;
   /** The cluster's key; "" where CURVE stands in its place. */
   readonly key: string;
+  /** Names this process to the hub. */
+  readonly process: string;
+  /** An engine of this process by its id. */
+  readonly sibling: (id: number) => Sibling | undefined;
   /** Lets work go on beside the loop. */
   readonly background: (work: Promise<void>) => void;
   readonly log: Logger;
@@ -79,7 +82,6 @@ export class HostedEngine {
   readonly #iopub: IoPub;
   readonly #peers: PeerRequests;
   readonly #frontEnds: FrontEnds;
-  readonly #pieces = new PieceStore();
   readonly #caps = new Caps();
   readonly #driver: SlotDriver<ChildKey>;
   readonly #control: Control;
@@ -110,7 +112,7 @@ export class HostedEngine {
     this.#sender = new ResultSender(sockets.shell, mac);
     this.#iopub = new IoPub(sockets.iopub, session, parts.core.limits.outputLimitBytes);
     const core = this.#core, sender = this.#sender, iopub = this.#iopub;
-    const { functions } = parts;
+    const { functions, children, stopsOffTurn } = parts;
     const frontEnds = this.#frontEnds = new FrontEnds({
       ...parts,
       uuid,
@@ -139,15 +141,8 @@ export class HostedEngine {
       sandbox: () => this.#sandbox,
       usage: (ticket) => this.#driver.usage(ticket),
     });
-    const { children, stopsOffTurn } = parts;
-    this.#driver = new SlotDriver({
-      core,
-      functions,
-      children,
-      hooks: outlet,
-      stopsOffTurn,
-      log: this.#log,
-    });
+    const driver = { core, functions, children, hooks: outlet, stopsOffTurn, log: this.#log };
+    this.#driver = new SlotDriver(driver);
     this.#control = new Control(session, this.#actions, (frames) => sockets.control.send(frames));
     const shell = this.#shell = new Shell({
       socket: sockets.shell,
@@ -157,7 +152,8 @@ export class HostedEngine {
       keys,
       functions,
       caps: this.#caps,
-      pieces: this.#pieces,
+      slot: this.#driver,
+      sibling: parts.sibling,
       sender,
       peers,
       refuse: (task, route, error) => outlet.refuse(task, route, error),
@@ -179,6 +175,15 @@ export class HostedEngine {
   /** How it is called within a sentence. */
   get name(): string {
     return this.#id < 0 ? "the engine" : `engine ${this.#id}`;
+  }
+
+  get id(): number {
+    return this.#id;
+  }
+
+  /** Where pieces for its tasks can be left; undefined once it is over. */
+  get sibling(): Sibling | undefined {
+    return this.#isOver || this.#isForgotten ? undefined : this.#shell;
   }
 
   get uuid(): string {
@@ -237,6 +242,7 @@ export class HostedEngine {
       session: this.#parts.session,
       wantedId: this.#parts.wantedId,
       sandbox,
+      process: this.#parts.process,
       offer: this.#parts.grants.offer,
       timeoutMs: this.#parts.registrationTimeoutMs,
       log: this.#log,
@@ -301,7 +307,7 @@ export class HostedEngine {
     this.#driver.act();
     this.#sender.clear();
     this.#peers.forget();
-    this.#pieces.clear();
+    this.#shell.forget();
   }
 
   // ── the turn of the loop ───────────────────────────────────────────────────────────────────
@@ -329,6 +335,7 @@ export class HostedEngine {
     if (this.#registration !== null && this.#registration.nextTick <= at) this.#registration.tick(at);
     if (this.#heart !== null && this.#heart.nextTick <= at) this.#judge(this.#heart, at);
     if (this.#isOver) return;
+    this.#shell.turn(at);
     this.#driver.pump(at);
     this.#frontEnds.turn(at);
     this.#iopub.flush();
@@ -377,6 +384,12 @@ export class HostedEngine {
     this.#driver.close();
     this.#heart?.close();
     this.#frontEnds.close();
+    this.#shell.isLeaving = true;
+    this.#sockets.leave();
+  }
+
+  /** Takes no more pieces for other engines of this process. Only after it has left; harmless twice. */
+  close(): void {
     this.#sockets.close();
   }
 }

@@ -1,6 +1,7 @@
 /**
  * One key's child at the host: what it was told of functions, and how tasks with everything that belongs to them get into its ring.
  */
+import { Ahead } from "./ahead.ts";
 import type { ClientFunctions } from "./client_functions.ts";
 import type { EngineCore } from "./core.ts";
 import type { Piece } from "./piece_store.ts";
@@ -21,11 +22,15 @@ export class LaneChild {
   readonly #defined = new Set<number>();
   /** Whether functions are forgotten with each task. */
   readonly #forgets: boolean;
-  /** Whose pieces are being fed into the arena, and how many are in. */
+  /** Pieces of a task that is still on its way. */
+  readonly ahead: Ahead;
+  /** Whose pieces are being fed into the arena, under which ticket, and how many are in. */
   #fedTicket = 0;
+  #fedParts = 0;
   #fedCount = 0;
   readonly #offer = {
     ticket: 0,
+    parts: 0,
     op: 0,
     definition: 0,
     buffers: 0,
@@ -35,6 +40,7 @@ export class LaneChild {
 
   constructor(slot: SlotHandle, lane: number, core: EngineCore, functions: ClientFunctions) {
     this.slot = slot;
+    this.ahead = new Ahead(slot);
     this.lane = lane;
     this.#core = core;
     this.#functions = functions;
@@ -46,8 +52,12 @@ export class LaneChild {
     const { table, frames, rare } = this.#core, { slot } = this;
     const place = table.at(ticket), definition = table.definition[place]!, buffers = table.buffers[place]!;
     if (definition !== 0 && !this.#defined.has(definition) && !this.#define(definition)) return false;
-    if (buffers > 0 && !this.#feed(ticket, rare.get(ticket)?.pieces ?? [])) return false;
+    if (buffers > 0) {
+      if (this.ahead.isOf(table.client[place]!, table.n[place]!)) this.#goOn(ticket);
+      if (!this.#feed(ticket, rare.get(ticket)?.pieces ?? [])) return false;
+    }
     const offer = this.#offer;
+    offer.parts = buffers > 0 ? this.#fedParts : ticket;
     const from = table.offset[place]!;
     offer.ticket = ticket;
     offer.op = table.op[place]!;
@@ -74,16 +84,25 @@ export class LaneChild {
     return true;
   }
 
+  /** The task has come whose pieces are in already, as many as there were. */
+  #goOn(ticket: number): void {
+    if (this.#fedTicket !== 0) this.slot.withdraw(this.#fedParts);
+    const { ticket: parts, fed } = this.ahead.take();
+    this.#fedTicket = ticket;
+    this.#fedParts = parts;
+    this.#fedCount = fed;
+  }
+
   /** Feeds pieces of large buffers as far as there is room; true when all are in. */
   #feed(ticket: number, pieces: readonly Piece[]): boolean {
     if (this.#fedTicket !== ticket) {
-      if (this.#fedTicket !== 0) this.slot.withdraw(this.#fedTicket);
-      this.#fedTicket = ticket;
+      if (this.#fedTicket !== 0) this.slot.withdraw(this.#fedParts);
+      this.#fedTicket = this.#fedParts = ticket;
       this.#fedCount = 0;
     }
     for (; this.#fedCount < pieces.length; this.#fedCount++) {
       const { index, total, offset, bytes } = pieces[this.#fedCount]!;
-      if (!this.slot.chunk(ticket, index, total, offset, bytes)) return false;
+      if (!this.slot.chunk(this.#fedParts, index, total, offset, bytes)) return false;
     }
     return true;
   }

@@ -3,6 +3,7 @@
  */
 import { DeadlineHeap } from "../base/heap.ts";
 import type { Rare } from "./core_types.ts";
+import { release } from "./piece_store.ts";
 import type { TaskTable } from "./task_table.ts";
 import { type LimitHit, NO_LIMITS, type TaskLimits } from "./task_limits.ts";
 
@@ -41,7 +42,10 @@ export class RareTasks {
   }
 
   delete(ticket: number): void {
-    if (this.#byTicket.size > 0) this.#byTicket.delete(ticket);
+    if (this.#byTicket.size === 0) return;
+    const pieces = this.#byTicket.get(ticket)?.pieces ?? null;
+    this.#byTicket.delete(ticket);
+    if (pieces !== null) release(pieces);
   }
 
   /** The stricter of the engine's limit and the task's own. */

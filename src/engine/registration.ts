@@ -35,6 +35,8 @@ export interface RegistrationParts {
   readonly session: Session;
   readonly wantedId: number | undefined;
   readonly sandbox: string;
+  /** The same for all engines of this process. */
+  readonly process: string;
   /** What its tasks may ask for. */
   readonly offer: Offer;
   readonly timeoutMs: number;
@@ -86,7 +88,7 @@ export class Registration {
   }
 
   #ask(at: number): void {
-    const { session, socket, sandbox, offer, timeoutMs } = this.#parts;
+    const { session, socket, sandbox, process, offer, timeoutMs } = this.#parts;
     const content: Dictionary = {
       uuid: session.session,
       ...(this.#wantedId === undefined ? {} : { id: this.#wantedId }),
@@ -96,6 +98,7 @@ export class Registration {
         pid: Deno.pid,
         sandbox,
         permissions: offerJson(offer),
+        process,
       },
     };
     socket.send(session.message("registration_request", content));

@@ -68,6 +68,8 @@ export const REQUEST = {
   /** Where the bytes begin in the request bytes, or in the arena. */
   at: 5,
   length: 6,
+  /** The ticket under which the task's large buffers came: its own, or one that was given before the task had any. */
+  parts: 7,
   /** 64 bits: when the Worker started it; of a chunk: bytes of the whole buffer. */
   started: 8,
   total: 8,

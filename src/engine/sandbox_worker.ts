@@ -166,7 +166,7 @@ class TaskRunner {
         isTask = true;
         const pending = this.#task(op);
         if (pending !== undefined) await guarded(pending);
-      } else mapDelete(this.#parts, ring.field(REQUEST.ticket));
+      } else mapDelete(this.#parts, ring.field(REQUEST.parts));
       ring.done();
       isOver = isTask && this.#isFresh;
       if (isOver) break;
@@ -214,7 +214,7 @@ class TaskRunner {
 
   #takeParts(): readonly Uint8Array[] {
     if (mapSize(this.#parts) === 0) return NO_BUFFERS;
-    const ticket = this.#ring.field(REQUEST.ticket);
+    const ticket = this.#ring.field(REQUEST.parts);
     const buffers = mapGet(this.#parts, ticket) as Uint8Array[] | undefined;
     if (buffers === undefined) return NO_BUFFERS;
     mapDelete(this.#parts, ticket);

@@ -23,8 +23,9 @@ import type { EngineCore } from "./core.ts";
 import type { Rare, TaskName } from "./core_types.ts";
 import type { ChildKey } from "./grants.ts";
 import type { GroupDoor } from "./group_door.ts";
+import { Parked, type ParkedGroup } from "./parked.ts";
 import type { PeerRequests } from "./peer_requests.ts";
-import { bodyAsPieces, type PieceStore } from "./piece_store.ts";
+import { bodyAsPieces, type Piece, PieceStore } from "./piece_store.ts";
 import type { ResultSender, Route } from "./result_sender.ts";
 import type { TaskKeys } from "./task_keys.ts";
 import { readGrace, readLimits } from "./task_limits.ts";
@@ -37,15 +38,32 @@ export interface ShellParts {
   readonly keys: TaskKeys;
   readonly functions: ClientFunctions;
   readonly caps: Caps;
-  readonly pieces: PieceStore;
+  readonly slot: Slot;
+  /** Another engine of this process, or this one, by its id. */
+  readonly sibling: (id: number) => Sibling | undefined;
   readonly sender: ResultSender;
   readonly peers: PeerRequests;
   /** Answers a task that never came as far as the queue. */
   readonly refuse: (task: TaskRecord, route: Route, error: Error) => void;
 }
 
+/** Where pieces can go before their task has come. */
+interface Slot {
+  piecesAhead(
+    name: { readonly client: number; readonly n: number },
+    key: ChildKey,
+    list: readonly Piece[],
+  ): void;
+  taken(client: number, n: number, ticket: number): void;
+}
+
+/** An engine that gets pieces which came for several. */
+export type Sibling = Pick<Shell, "keepPiece">;
+
 /** Most messages taken before the rest of the host gets its turn. */
 const MESSAGES_PER_TURN = 64;
+/** How often it is looked for pieces that nobody wants any more. */
+const EXPIRE_MS = 1000;
 const decoder = new TextDecoder();
 
 export class Shell {
@@ -53,9 +71,15 @@ export class Shell {
   readonly #incoming = new Incoming();
   readonly #task = emptyTask();
   readonly #name = new Uint32Array(4);
+  readonly #parked = new Parked();
+  readonly #pieces: PieceStore;
+  /** The engine is over: it takes nothing any more but pieces for its siblings. */
+  isLeaving = false;
+  #expireAt = 0;
 
   constructor(parts: ShellParts) {
     this.#parts = parts;
+    this.#pieces = new PieceStore({ onDropped: (client, n) => parts.slot.taken(client, n, 0) });
   }
 
   /** Reads at most so many messages. */
@@ -68,9 +92,10 @@ export class Shell {
 
   /** `[task_out, GROUP…]` from the scheduler, `[mux_out, client, GROUP…]` from a client, `[idents…, DELIM…]` from a peer. */
   #take(message: Incoming): void {
+    if (this.isLeaving && message.count < 4) return;
     if (message.count >= 2 && isGroup(message.frame(1))) this.#takeGroup(message, 1);
     else if (message.count >= 3 && isGroup(message.frame(2))) this.#takeGroup(message, 2);
-    else this.#takeMessage(message.frames());
+    else if (!this.isLeaving) this.#takeMessage(message.frames());
   }
 
   #takeMessage(frames: Uint8Array[]): void {
@@ -86,27 +111,31 @@ export class Shell {
     const { door, core } = this.#parts;
     const isScheduled = at === 1;
     const header = door.check(message.frame(at), isScheduled);
-    if (header === null) return;
+    if (header === null || (this.isLeaving && header.kind !== KIND.shared)) return;
     switch (header.kind) {
       case KIND.tasks:
         return this.#takeTasks(header, message, at, isScheduled);
       case KIND.cancel:
-        return core.step({ kind: "cancel", names: this.#readNames(), at: now() });
+        return this.#cancel(this.#readNames());
       case KIND.notice:
         return this.#takeNotice(message.frame(at));
       case KIND.recall:
         if (isScheduled) core.step({ kind: "recall", count: header.window, at: now() });
         return;
       case KIND.chunk:
-        return this.#takePiece(message, at);
+      case KIND.shared:
+        return this.#takePiece(message, at, header.kind === KIND.shared);
     }
   }
 
   /** A client's cancel, which may come by control too. */
   takeCancel(frame: Uint8Array): void {
-    const { door, core } = this.#parts;
-    if (door.check(frame, false)?.kind !== KIND.cancel) return;
-    core.step({ kind: "cancel", names: this.#readNames(), at: now() });
+    if (this.#parts.door.check(frame, false)?.kind === KIND.cancel) this.#cancel(this.#readNames());
+  }
+
+  #cancel(names: readonly TaskName[]): void {
+    this.#parked.cancelled(names);
+    this.#parts.core.step({ kind: "cancel", names, at: now() });
   }
 
   /** What a client may ask for at most. */
@@ -127,27 +156,93 @@ export class Shell {
     return by === undefined ? names : names.map((name) => ({ ...name, by }));
   }
 
-  #takePiece(message: Incoming, at: number): void {
-    const { door, pieces } = this.#parts;
+  #takePiece(message: Incoming, at: number, isShared: boolean): void {
+    const { door } = this.#parts;
     const chunk = door.reader.chunk();
     if (message.count !== at + 2 || message.size(at + 1) !== chunk.length) {
       door.drop(`client ${chunk.client}`, "a piece that is not as long as it says");
       return;
     }
     const { index, total, offset } = chunk;
-    pieces.add(chunk.client, chunk.n, { index, total, offset, bytes: message.copy(at + 1) });
+    const memory = message.hold(at + 1) ?? undefined;
+    const bytes = memory ?? message.copy(at + 1);
+    const piece = { index, total, offset, bytes, ...(memory === undefined ? {} : { memory }) };
+    // Held here too while it is given out: an engine that has no room for it gives it back at once.
+    memory?.hold();
+    if (!isShared) this.keepPiece(chunk, piece);
+    else {
+      const name = this.#name;
+      while (door.reader.name(name)) {
+        this.#parts.sibling(name[3]!)?.keepPiece({ client: name[0]!, n: name[1]! }, piece);
+      }
+    }
+    memory?.release();
+  }
+
+  /** Keeps a piece for a task of this engine, which comes later. */
+  keepPiece(name: { readonly client: number; readonly n: number }, piece: Piece): void {
+    const { slot, keys } = this.#parts;
+    const list = this.#pieces.add(name.client, name.n, piece, now());
+    slot.piecesAhead(name, keys.plain(name.client), list);
   }
 
   #takeTasks(header: GroupHeader, message: Incoming, at: number, isScheduled: boolean): void {
-    const { door, core, sender } = this.#parts;
     const idents = at === 1 ? [message.copy(0)] : [message.copy(0), message.copy(1)];
-    const route = sender.route(idents, isScheduled);
     if (isScheduled) {
+      const { core, sender } = this.#parts;
       core.pace.told(header.acked, header.window);
-      sender.returnRoute = route;
+      sender.returnRoute = sender.route(idents, isScheduled);
     }
     if (header.count === 0) return;
-    const bytes = message.copy(at);
+    const group = { header, idents, bytes: message.copy(at) };
+    if (!isScheduled && (this.#parked.has(header.origin) || !this.#isWhole(group))) {
+      this.#parked.add(group, now());
+      if (this.#parked.isFull) this.#unpark(now());
+    } else this.#takeRecords(group, isScheduled);
+  }
+
+  /** Whether all shared pieces of a group's tasks are there. */
+  #isWhole({ bytes }: ParkedGroup): boolean {
+    const { reader } = this.#parts.door, task = this.#task;
+    reader.open(bytes);
+    let isWhole = true;
+    while (isWhole && reader.task(task)) {
+      const isShared = (task.flags & TASK_FLAG.shared) !== 0 && task.buffers > 0;
+      isWhole = !isShared || this.#pieces.isWhole(task.client, task.n, task.buffers);
+    }
+    reader.open(bytes);
+    return isWhole;
+  }
+
+  /** Takes what has waited for its pieces, and drops pieces that have waited for their task in vain. */
+  turn(at: number): void {
+    if (at >= this.#expireAt) {
+      this.#expireAt = at + EXPIRE_MS;
+      this.#pieces.expire(at);
+    }
+    if (!this.#parked.isEmpty) this.#unpark(at);
+  }
+
+  #unpark(at: number): void {
+    let any = false;
+    for (const group of this.#parked.ready((group) => this.#isWhole(group), at)) {
+      this.#parts.door.reader.open(group.bytes);
+      this.#takeRecords(group, false);
+      any = true;
+    }
+    if (any) this.#parts.core.step({ kind: "cancel", names: this.#parked.takeCancelled(), at });
+  }
+
+  /** The controller knows none of the engine's tasks any more. */
+  forget(): void {
+    this.#parked.clear();
+    this.#pieces.clear();
+  }
+
+  /** Takes a group's tasks; the door's reader stands before the first of them. */
+  #takeRecords({ idents, bytes }: ParkedGroup, isScheduled: boolean): void {
+    const { door, core, sender } = this.#parts;
+    const route = sender.route(idents, isScheduled);
     const frame = core.frames.add(bytes);
     const task = this.#task;
     while (door.reader.task(task)) {
@@ -155,6 +250,7 @@ export class Shell {
         this.#takeTask(task, bytes, frame, route);
       } catch (error) {
         if (!(error instanceof Error)) throw error;
+        if (task.buffers > 0) this.#parts.slot.taken(task.client, task.n, 0);
         if (task.op === OP.define) door.drop(`client ${task.client}`, error.message);
         else this.#parts.refuse(task, route, error);
       }
@@ -187,7 +283,10 @@ export class Shell {
     const key = tail === null ? keys.plain(client) : keys.of(tail, client);
     const hasMore = isLong || task.buffers > 0 || tail !== null || core.rare.wantsAll;
     const rare = hasMore ? this.#readRare(task, bytes, tail) : null;
-    if (core.add(task, frame, route.index, route.isScheduled, definition, rare, key) === 0) {
+    const { buffers } = task;
+    const ticket = core.add(task, frame, route.index, route.isScheduled, definition, rare, key);
+    if (buffers > 0) this.#parts.slot.taken(client, task.n, ticket);
+    if (ticket === 0) {
       throw new RangeError("Cannot take the task: the engine's queue is full");
     }
   }
@@ -200,7 +299,7 @@ export class Shell {
 
   /** The task's large buffers; a body that is too long for the ring becomes one more of them. */
   #piecesOf(task: TaskRecord, bytes: Uint8Array): Rare["pieces"] {
-    const pieces = task.buffers === 0 ? [] : this.#parts.pieces.take(task.client, task.n, task.buffers);
+    const pieces = task.buffers === 0 ? [] : this.#pieces.take(task.client, task.n, task.buffers);
     if (pieces === null) {
       throw new RangeError(`Cannot take the task: not all of its ${task.buffers} large buffers have arrived`);
     }

@@ -144,12 +144,12 @@ export class Slot implements SlotHandle {
     return isTaken;
   }
 
-  chunk(ticket: number, index: number, total: number, offset: number, bytes: Uint8Array): boolean {
+  chunk(...piece: Parameters<SlotHandle["chunk"]>): boolean {
     if (this.#state === "ended") return false;
     if (!this.#ring.isBehind) this.#madeProgress();
-    const isTaken = this.#ring.chunk(ticket, index, total, offset, bytes);
+    const isTaken = this.#ring.chunk(...piece);
     this.#needsBell ||= isTaken;
-    if (isTaken) this.#usedArena(bytes.length);
+    if (isTaken) this.#usedArena(piece[4].length);
     return isTaken;
   }
 

@@ -2,7 +2,7 @@
  * What the host's end of a slot's ring knows of single things in it, apart from their order: shapes, bounds, times.
  */
 import { PIECE_BYTES, type RingLayout } from "./ring.ts";
-import type { SlotSink, WallReport } from "./slot_contract.ts";
+import type { ByteSource, SlotSink, WallReport } from "./slot_contract.ts";
 
 /** The child wrote what no honest Worker writes. */
 export class Nonsense extends Error {
@@ -18,6 +18,8 @@ export interface RingSink extends Omit<SlotSink, "output" | "ended"> {
 export interface RequestFields {
   readonly op: number;
   readonly ticket: number;
+  /** Under which its large buffers were sent. */
+  readonly parts: number;
   readonly definition: number;
   readonly buffers: number;
   readonly at: number;
@@ -97,6 +99,12 @@ export function checkTicket(ticket: number): void {
 export function checkOffer(ticket: number, bytes: number, layout: RingLayout): void {
   checkTicket(ticket);
   if (bytes > layout.ringBytes / 2) throw new RangeError(`Cannot offer ${bytes} bytes at once`);
+}
+
+/** Copies bytes to a place in the shared memory. */
+export function copyTo(memory: Uint8Array<ArrayBuffer>, at: number, bytes: Uint8Array | ByteSource): void {
+  if (bytes instanceof Uint8Array) memory.set(bytes, at);
+  else bytes.copyInto(memory.subarray(at, at + bytes.length));
 }
 
 /** The nearest number within the bounds; NaN is the lower one. */

@@ -39,6 +39,13 @@ export interface ChildEnd {
   readonly lastWords: string;
 }
 
+/** Bytes that are no array, and can be copied into one. */
+export interface ByteSource {
+  readonly length: number;
+  /** Copies all of them to the array's begin. */
+  copyInto(array: Uint8Array<ArrayBuffer>): void;
+}
+
 /** One request in the ring. */
 export interface Offer {
   /** The host's own number of the task, unique among those open in this slot; comes back with everything about it. */
@@ -54,6 +61,8 @@ export interface Offer {
   readonly body: Uint8Array;
   /** Most bytes of its result, if less than the slot's own limit. */
   readonly resultLimitBytes?: number;
+  /** The ticket under which its large buffers were sent, if that is not its own. */
+  readonly parts?: number;
 }
 
 /** Receives what `look()` found, in the order in which it happened. Views are valid during the call only. */
@@ -135,7 +144,13 @@ export interface SlotHandle {
    * Sends a piece (at most CHUNK_PIECE_BYTES) of a large argument buffer ahead of its task; false if the arena has no room now: ring,
    * wait, look, and send it again. Pieces of one buffer come in order.
    */
-  chunk(ticket: number, index: number, total: number, offset: number, bytes: Uint8Array): boolean;
+  chunk(
+    ticket: number,
+    index: number,
+    total: number,
+    offset: number,
+    bytes: Uint8Array | ByteSource,
+  ): boolean;
   /** Rings the doorbell if anything was offered since. */
   ring(): void;
   /**

@@ -12,6 +12,7 @@ import type { ClientFunctions } from "./client_functions.ts";
 import { LaneChild } from "./lane_child.ts";
 import { ChildSink, endingOf, type Open } from "./child_sink.ts";
 import type { LaneKey } from "./lanes.ts";
+import type { Piece } from "./piece_store.ts";
 import { TOLD } from "./ring.ts";
 import type { ChildEnd, SlotHandle, SlotSink, WallReport } from "./slot_contract.ts";
 
@@ -244,8 +245,44 @@ export class SlotDriver<Key extends LaneKey = LaneKey> {
     }
   }
 
+  /** A task of this key is on its way, and these are its pieces so far: they go into the slot if nothing is in their way there. */
+  piecesAhead(
+    { client, n }: { readonly client: number; readonly n: number },
+    key: Key,
+    list: readonly Piece[],
+  ): void {
+    const child = this.#working;
+    if (child === undefined) return;
+    if (child.ahead.isEmpty && list.length === 1 && this.#isIdleFor(key)) child.ahead.begin(client, n, list);
+    if (child.ahead.isOf(client, n)) child.ahead.feed();
+  }
+
+  #isIdleFor(key: Key): boolean {
+    const { lanes, inSlot } = this.#core, { current } = lanes;
+    const isSame = current === lanes.of(key) && key.isolation === "shared";
+    return isSame && current.child.state === "ready" && inSlot === 0 && current.waiting.length === 0;
+  }
+
+  /** The task has come whose pieces may be ahead of it; ticket 0: it was not taken, or will never come. */
+  taken(client: number, n: number, ticket: number): void {
+    for (const { ahead, lane } of this.#children.values()) {
+      if (!ahead.isOf(client, n)) continue;
+      const place = this.#core.table.at(ticket);
+      if (ticket === 0 || place < 0 || this.#core.table.lane[place] !== lane) ahead.drop();
+      else ahead.task = ticket;
+    }
+  }
+
+  #feedAhead(): void {
+    const ahead = this.#working?.ahead;
+    if (ahead === undefined || ahead.isEmpty) return;
+    if (ahead.task !== 0 && this.#core.table.at(ahead.task) < 0) ahead.drop();
+    else ahead.feed();
+  }
+
   #hand(): void {
     const core = this.#core;
+    this.#feedAhead();
     this.#isBlocked = false;
     let any = false;
     for (let ticket = core.next(); ticket !== 0; ticket = core.next()) {

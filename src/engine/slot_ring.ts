@@ -23,6 +23,7 @@ import {
 import {
   checkOffer,
   checkTicket,
+  copyTo,
   Nonsense,
   type Piece,
   PieceOrder,
@@ -33,7 +34,7 @@ import {
 } from "./slot_checks.ts";
 import { readDenials } from "./denial_records.ts";
 import { SlotBoard } from "./slot_board.ts";
-import type { Offer } from "./slot_contract.ts";
+import type { Offer, SlotHandle } from "./slot_contract.ts";
 import { BodyCopies, SlotTimes } from "./slot_times.ts";
 
 const { load, store, compareExchange } = Atomics;
@@ -48,7 +49,7 @@ export class HostRing {
   readonly #mask: number;
   #words: Int32Array;
   #numbers: Float64Array;
-  #bytes: Uint8Array;
+  #bytes: Uint8Array<ArrayBuffer>;
   readonly #requestBytes: ByteRing;
   readonly #arena: ByteRing;
   #head = 0;
@@ -139,7 +140,8 @@ export class HostRing {
       if (at < 0) return false;
       putBytes(this.#bytes, this.#layout.requestBytes + at, body);
     }
-    if (this.#ahead.size > 0) this.#ahead.delete(ticket);
+    const parts = offer.parts ?? ticket;
+    if (this.#ahead.size > 0) this.#ahead.delete(parts);
     if (isTask) {
       this.#entryOf.set(ticket, this.#head);
       this.#open++;
@@ -150,6 +152,7 @@ export class HostRing {
     this.#push(isTask ? PHASE.open : PHASE.message, {
       op: offer.op,
       ticket,
+      parts,
       definition: offer.definition,
       buffers: offer.buffers,
       at,
@@ -159,19 +162,20 @@ export class HostRing {
   }
 
   /** @throws RangeError if the piece is too large */
-  chunk(ticket: number, index: number, total: number, offset: number, bytes: Uint8Array): boolean {
+  chunk(...[ticket, index, total, offset, bytes]: Parameters<SlotHandle["chunk"]>): boolean {
     checkTicket(ticket);
     if (bytes.length > PIECE_BYTES) throw new RangeError(`Cannot send a piece of ${bytes.length} bytes`);
     if (!this.#hasEntry() || !this.#drop()) return false;
     const at = this.#arena.take(bytes.length);
     if (at < 0) return false;
-    this.#bytes.set(bytes, this.#layout.arenaIn + at);
+    copyTo(this.#bytes, this.#layout.arenaIn + at, bytes);
     this.#ahead.add(ticket);
     const entry = this.#entry(this.#head);
     this.#numbers[(entry + REQUEST.total) / 2] = total;
     this.#numbers[(entry + REQUEST.offset) / 2] = offset;
     const { chunk: op } = RING_OP;
-    this.#push(PHASE.message, { op, ticket, definition: 0, buffers: index, at, length: bytes.length });
+    const length = bytes.length;
+    this.#push(PHASE.message, { op, ticket, parts: ticket, definition: 0, buffers: index, at, length });
     return true;
   }
 
@@ -196,7 +200,7 @@ export class HostRing {
       if (!this.#hasEntry()) return false;
       const ticket = this.#dropped.pop() ?? 0;
       const { drop: op } = RING_OP;
-      this.#push(PHASE.message, { op, ticket, definition: 0, buffers: 0, at: 0, length: 0 });
+      this.#push(PHASE.message, { op, ticket, parts: ticket, definition: 0, buffers: 0, at: 0, length: 0 });
     }
     return this.#hasEntry();
   }
@@ -218,6 +222,7 @@ export class HostRing {
     this.#arenaMarks[slot] = this.#arena.mark;
     words[entry + REQUEST.op] = fields.op;
     words[entry + REQUEST.ticket] = fields.ticket;
+    words[entry + REQUEST.parts] = fields.parts;
     words[entry + REQUEST.definition] = fields.definition;
     words[entry + REQUEST.buffers] = fields.buffers;
     words[entry + REQUEST.at] = fields.at;

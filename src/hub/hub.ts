@@ -35,7 +35,7 @@ import { RequestDoor, type Visitor } from "./request_door.ts";
 import { RequestError } from "./request_error.ts";
 import { Resubmitter } from "./resubmit.ts";
 import { SchedulerLink, type SchedulerPorts } from "./scheduler_link.ts";
-import { engineNews, hubSession, schedulerSetup, welcomeContent } from "./told.ts";
+import { engineNews, engineNotice, hubSession, ownEngines, schedulerSetup, welcomeContent } from "./told.ts";
 import { engineStatuses, type HubStatus } from "./status.ts";
 
 /** A running hub. */
@@ -343,9 +343,8 @@ class RunningHub implements Hub {
     this.#notify("unregistration_notification", engine);
   }
 
-  #notify(type: string, { id, uuid, ours }: Engine): void {
-    const content = { id, uuid, ...(ours !== null ? { tsparallel: { version: 1 } } : {}) };
-    this.#sockets.all.notification.send(this.#session.message(type, content));
+  #notify(type: string, engine: Engine): void {
+    this.#sockets.all.notification.send(this.#session.message(type, engineNotice(engine)));
   }
 
   async #welcome({ announcement, session, key }: Visitor): Promise<Readonly<Record<string, unknown>>> {
@@ -361,8 +360,7 @@ class RunningHub implements Hub {
     }
     const { pid } = announcement;
     this.#link.tell({ kind: "client_known", client, session: announcement.session, pid, key });
-    const ours = engines.filter((engine) => engine.ours !== null).map((engine) => engine.id);
-    return { ...content, tsparallel: { version: 1, client, nonce: this.#nonceText, engines: ours } };
+    return { ...content, tsparallel: { version: 1, client, nonce: this.#nonceText, ...ownEngines(engines) } };
   }
 
   #resubmit(msgIds: readonly string[], cap: Cap | null): Promise<Record<string, string>> {

@@ -12,6 +12,8 @@ export interface EngineCard {
   readonly sandbox: string;
   /** What its tasks may ask for. */
   readonly offer: Offer;
+  /** The same for the engines of one process. Who tells it takes pieces that are meant for several engines. */
+  readonly process?: string | undefined;
 }
 
 /** A registered or incoming engine. */

@@ -324,8 +324,8 @@ async function startDask(dask: DaskPart | undefined, args: Readonly<Record<strin
 
 function cardOf(announcement: EngineAnnouncement | undefined) {
   if (!announcement) return null;
-  const { host, pid, sandbox, permissions } = announcement;
-  return { host, pid, sandbox, offer: offerOf(permissions) };
+  const { host, pid, sandbox, permissions, process } = announcement;
+  return { host, pid, sandbox, offer: offerOf(permissions), process };
 }
 
 /** @throws RequestError for an offer that cannot be read */

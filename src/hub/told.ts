@@ -42,10 +42,32 @@ export function welcomeContent(engines: readonly Engine[]) {
   };
 }
 
-/** What the schedulers are told of an engine: whether it is ours, and what its tasks may ask for. */
+/** What a client of ours is told of engines of ours. */
+export function ownEngines(engines: readonly Engine[]) {
+  const idsOf = (list: readonly Engine[]) => list.map(({ id }) => id);
+  return {
+    engines: idsOf(engines.filter(({ ours }) => ours !== null)),
+    shares: idsOf(engines.filter(({ ours }) => ours?.process !== undefined)),
+  };
+}
+
+/** What clients are told of an engine that came or left. */
+export function engineNotice({ id, uuid, ours }: Engine) {
+  if (ours === null) return { id, uuid };
+  return { id, uuid, tsparallel: { version: 1, ...(ours.process === undefined ? {} : { shares: true }) } };
+}
+
+/** What the schedulers are told of an engine: whether it is ours, what its tasks may ask for, and where it runs. */
 export function engineNews({ id, uuid, ours }: Engine): Readonly<Record<string, unknown>> {
   const permissions = ours === null ? null : offerJson(ours.offer);
-  return { kind: "engine_registered", id, uuid, ours: ours !== null, permissions };
+  return {
+    kind: "engine_registered",
+    id,
+    uuid,
+    ours: ours !== null,
+    permissions,
+    process: ours?.process ?? null,
+  };
 }
 
 /** Who the hub is in its messages. */

@@ -79,15 +79,26 @@ export class GroupCheck {
       case KIND.assigned:
         while (reader.name(this.#name));
         break;
-      case KIND.chunk: {
-        const { client, length } = reader.chunk();
-        checkOwner(client, origin);
-        if (length > CHUNK_PIECE_BYTES) throw new RangeError(`Cannot take a piece of ${length} bytes`);
+      case KIND.chunk:
+        this.#checkChunk(origin);
         break;
-      }
+      case KIND.shared:
+        this.#checkShared(origin);
+        break;
       default:
         if (!EMPTY.has(kind)) throw new RangeError(`Cannot take a group of kind ${kind}`);
     }
+  }
+
+  #checkChunk(origin: number): void {
+    const { client, length } = this.reader.chunk();
+    checkOwner(client, origin);
+    if (length > CHUNK_PIECE_BYTES) throw new RangeError(`Cannot take a piece of ${length} bytes`);
+  }
+
+  #checkShared(origin: number): void {
+    this.#checkChunk(origin);
+    while (this.reader.name(this.#name)) checkOwner(this.#name[0]!, origin);
   }
 }
 

@@ -148,7 +148,7 @@ export class GroupReader {
     return this.#left > 0 ? this.#bytes.subarray(this.#bytes.length) : this.#bytes.subarray(this.#offset);
   }
 
-  /** Reads the one record of a chunk group; its lengths are checked to lie inside `total`. */
+  /** Reads the one record of a chunk group, or the first of a shared one; its lengths are checked to lie inside `total`. */
   chunk(): ChunkRecord {
     if (this.#left === 0) throw new RangeError("Cannot read a group of chunks: it has no record");
     const at = this.#take(CHUNK_BYTES);

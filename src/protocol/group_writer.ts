@@ -159,7 +159,7 @@ export class GroupWriter {
     this.#bytes.set(bytes, at);
   }
 
-  /** The one record of a chunk group. */
+  /** The one record of a chunk group, the first of a shared one. */
   chunk(record: ChunkRecord): void {
     const at = this.#grow(CHUNK_BYTES);
     const v = this.#view;

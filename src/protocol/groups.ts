@@ -26,6 +26,8 @@ export const KIND = {
   assigned: 8,
   /** Scheduler → engine, on any way: what a client may ask for at most. One TASK record with `CAP_DEFINITION` and a body of JSON. */
   notice: 9,
+  /** One piece of a large buffer of several tasks: a CHUNK record, then who has it as NAME records (word: the engine). Client → direct scheduler → engine. */
+  shared: 10,
 } as const;
 
 /** What a task record asks for. */
@@ -43,6 +45,8 @@ export const TASK_FLAG = {
   tail: 1,
   /** Large buffers of this task travel as chunks ahead of it; `buffers` says how many. */
   buffers: 2,
+  /** These came, or come, as shared pieces: by another connection, perhaps after the task. */
+  shared: 4,
 } as const;
 
 /** Bits of a result record's flags. */

@@ -37,6 +37,8 @@ export interface EngineAnnouncement {
   readonly sandbox: string;
   /** What its tasks may ask for (`task_asks.ts`, Offer). */
   readonly permissions?: unknown;
+  /** The same for the engines of one process, and for no others. Who tells it takes shared pieces. */
+  readonly process?: string | undefined;
 }
 
 /** What our hub adds to the registration_reply for an engine that announced itself. */

@@ -46,6 +46,7 @@ const engineAnnouncement = announcement({
   host: v.string(),
   pid: natural,
   sandbox: v.string(),
+  process: v.optional(v.pipe(v.string(), v.maxLength(64))),
   permissions: v.optional(v.unknown()),
 });
 

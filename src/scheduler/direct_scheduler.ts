@@ -19,6 +19,7 @@ import { SCHEDULER_BOUNDS } from "./options.ts";
 import { Outbox } from "./outbox.ts";
 import { writeAnswer } from "./own_answers.ts";
 import type { PeerDoor } from "./peer_door.ts";
+import { SharedPieces } from "./shared_pieces.ts";
 import { type Refusal, refusalFrames, unreadable } from "./peer_refusals.ts";
 
 export interface DirectSchedulerParts {
@@ -43,6 +44,7 @@ export class DirectScheduler {
   readonly #parts: DirectSchedulerParts;
   readonly #core = new DirectCore();
   readonly #outbox: Outbox;
+  readonly #shared: SharedPieces;
   /** Where a client was heard from last, and its last sequence number. */
   readonly #clients = new Map<number, { rid: Uint8Array; lastSeq: number }>();
   /** Engines that hold walls, and keep to what a client may ask for. */
@@ -57,6 +59,11 @@ export class DirectScheduler {
   constructor(parts: DirectSchedulerParts) {
     this.#parts = parts;
     this.#outbox = new Outbox(parts.engines);
+    this.#shared = new SharedPieces({
+      ...parts,
+      nextSeq: () => ++this.#seq,
+      deliver: (...message) => this.#deliver(...message),
+    });
   }
 
   /** Whether an engine is there. */
@@ -68,7 +75,9 @@ export class DirectScheduler {
     return this.#core.nextTick;
   }
 
-  registered(id: number, uuid: string, isOurs: boolean): void {
+  /** @param process the same for engines of one process that take shared pieces */
+  registered(id: number, uuid: string, isOurs: boolean, process: string | null = null): void {
+    this.#shared.registered(id, uuid, process);
     this.#lastSeqOf.delete(uuid);
     this.#parts.notices.forget(uuid);
     if (isOurs) this.#ours.add(uuid);
@@ -78,6 +87,7 @@ export class DirectScheduler {
   unregistered(uuid: string): void {
     this.#ours.delete(uuid);
     this.#outbox.forget(uuid);
+    this.#shared.unregistered(uuid);
     this.#core.unregistered(uuid, now());
   }
 
@@ -104,6 +114,7 @@ export class DirectScheduler {
     if (isDelimiter(first)) return this.#fromPeer(message, ident, rid, sender);
     const header = this.#parts.door.open(first, "a client on mux");
     if (header === null || !this.#isOwn(sender, header.origin) || !this.#isFresh(header, rid)) return;
+    if (header.kind === KIND.shared) return this.#shared.relay(message, rid);
     const uuid = decoder.decode(ident);
     const id = this.#core.idOf(uuid);
     if (id < 0 || header.target !== id) return this.#answerUnknown(header, uuid);
@@ -112,7 +123,7 @@ export class DirectScheduler {
       this.#parts.link.send("direct", [first]);
     } else if (header.kind !== KIND.chunk && header.kind !== KIND.cancel) return;
     this.#tellCap(uuid, id, header.origin, sender);
-    this.#deliver(message, ident, rid);
+    this.#deliver(uuid, message, [ident, rid], 2);
   }
 
   #fromPeer(message: Incoming, ident: Uint8Array, rid: Uint8Array, sender: Sender): void {
@@ -133,7 +144,7 @@ export class DirectScheduler {
       return;
     }
     this.#tellCap(uuid, id, header.session, sender);
-    this.#deliver(message, ident, rid);
+    this.#deliver(uuid, message, [ident, rid], 2);
   }
 
   /** Whether the sender may speak as this client, by index or session. */
@@ -158,10 +169,10 @@ export class DirectScheduler {
   }
 
   /** To the engine, now or as soon as its connection stands; nowhere if it is not registered. */
-  #deliver(message: Incoming, ident: Uint8Array, rid: Uint8Array): void {
-    const uuid = decoder.decode(ident);
-    if (!this.#outbox.has(uuid) && message.forward(this.#parts.engines, [ident, rid], 2)) return;
-    if (this.#core.idOf(uuid) >= 0) this.#outbox.keep(uuid, [ident, rid, ...message.frames().slice(2)]);
+  #deliver(uuid: string, message: Incoming, prefix: readonly Uint8Array[], from: number): void {
+    if (!this.#outbox.has(uuid) && message.forward(this.#parts.engines, prefix, from)) return;
+    if (this.#core.idOf(uuid) < 0) return;
+    this.#outbox.keep(uuid, [...prefix.map((frame) => frame.slice()), ...message.frames().slice(from)]);
   }
 
   /** Whether messages wait for an engine's connection to stand. */

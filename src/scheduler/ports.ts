@@ -37,6 +37,9 @@ export function allSockets({ task, broadcastOut, ...others }: SchedulerSockets):
 
 /** Output beyond this many messages for one slow reader is dropped; results never are. */
 const IOPUB_HWM = 20_000;
+/** Sockets that large buffers pass, and what the kernel holds of each: a whole piece. With less the two ends wait for each other. */
+const CARRIES_BUFFERS: ReadonlySet<string> = new Set(["mux", "task", "broadcast"]);
+const LARGE_BUFFER_BYTES = 1 << 20;
 
 /**
  * Binds all sockets. Who comes last under a name has it (`handover`): a peer whose connection broke comes back while the old one still stands here,
@@ -72,6 +75,9 @@ export function bindSockets(
       ...(setup.curveSecretKey === null
         ? {}
         : { curve: { role: "server", secretKey: setup.curveSecretKey }, ...gate.optionsOf(side) }),
+      ...(CARRIES_BUFFERS.has(name)
+        ? { sendBufferBytes: LARGE_BUFFER_BYTES, receiveBufferBytes: LARGE_BUFFER_BYTES }
+        : {}),
       lingerMs: 200,
       maxMessageBytes: SCHEDULER_BOUNDS.maxMessageBytes,
     });

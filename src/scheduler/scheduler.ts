@@ -87,6 +87,7 @@ interface Common {
 }
 
 class SchedulerLoop {
+  readonly #context: Context;
   readonly #link: HubLink;
   readonly #log: Logger;
   readonly #sockets: SchedulerSockets;
@@ -114,6 +115,7 @@ class SchedulerLoop {
   constructor(context: Context, link: HubLink, setup: SchedulerSetup, packer: Packer, log: Logger) {
     const gate = this.#gate = new Gate(context, setup);
     const { sockets, ports } = bindSockets(context, setup, gate);
+    this.#context = context;
     this.#link = link;
     this.#log = log;
     this.#sockets = sockets;
@@ -214,6 +216,7 @@ class SchedulerLoop {
         const isInterrupted = !this.#poller.wait(this.#more ? 0 : this.#patience());
         const to = monotonic();
         this.#turn();
+        this.#context.rest();
         if (signal === null || (!isInterrupted && to - turnAt <= TURN_MS)) continue;
         await turnAfter({ isInterrupted, ms: to - from });
         turnAt = monotonic();
@@ -296,7 +299,7 @@ class SchedulerLoop {
     if (kind === "engine_registered") {
       if (news["ours"] === true) this.#ours.add(uuid);
       this.#tasks?.registered(id, uuid, this.#offerOf(news));
-      this.#direct.registered(id, uuid, news.ours === true);
+      this.#direct.registered(id, uuid, news.ours === true, textOrNull(news["process"]));
       this.#broadcast.registered(id, uuid, news.ours === true);
     } else if (kind === "engine_unregistered") {
       this.#tasks?.unregistered(id, uuid, String(reason ?? ""));
@@ -332,6 +335,10 @@ class SchedulerLoop {
     this.#reportedAt = at;
     this.#link.tell({ kind: "queue", waiting, assigned, dropped });
   }
+}
+
+function textOrNull(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
 }
 
 function taskScheduler(

@@ -2,9 +2,13 @@
  * A libzmq context: the owner of sockets and of their I/O threads. One per process or thread of ours is enough.
  */
 import { type LibZmq, libzmq } from "../native/libzmq.ts";
+import { monotonic } from "../base/clock.ts";
+import { giveBackMemory, keepFreedMemory } from "../native/malloc.ts";
 import { EINTR, WireError, wireError } from "./errors.ts";
 import { Socket, type SocketOptions, type SocketType } from "./socket.ts";
 
+/** Long enough that a series of transfers does not get its memory anew for each. */
+const REST_MS = 2000;
 const IO_THREADS = 1;
 const MAX_SOCKETS = 2;
 
@@ -22,6 +26,8 @@ export class Context {
   readonly #zmq: LibZmq;
   #handle: Deno.PointerValue;
   readonly #sockets = new Set<Socket>();
+  /** When something large passed a socket last, 0 if nothing has since memory was given back. */
+  #largeAt = 0;
   readonly #pollers = new Set<{ close(): unknown }>();
 
   private constructor(zmq: LibZmq, handle: Deno.PointerValue) {
@@ -35,6 +41,7 @@ export class Context {
    */
   static open(options: ContextOptions = {}): Context {
     const zmq = libzmq(options.library).symbols;
+    keepFreedMemory(zmq);
     const handle = zmq.zmq_ctx_new();
     if (handle === null) throw wireError("make a ZeroMQ context", zmq);
     zmq.zmq_ctx_set(handle, IO_THREADS, options.ioThreads ?? 1);
@@ -61,9 +68,17 @@ export class Context {
       type,
       options,
       onClose: () => this.#sockets.delete(socket),
+      onLarge: () => this.#largeAt = monotonic(),
     });
     this.#sockets.add(socket);
     return socket;
+  }
+
+  /** For loops, once in a turn: what was kept of freed memory goes back to the system once nothing large has passed for a while. */
+  rest(): void {
+    if (this.#largeAt === 0 || monotonic() - this.#largeAt < REST_MS) return;
+    this.#largeAt = 0;
+    giveBackMemory(this.#zmq);
   }
 
   /** For pollers: is closed together with the context. Returns what takes that back. */

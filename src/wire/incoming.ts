@@ -3,6 +3,7 @@
  * a relay copies nothing: small ones are then copied into one reused buffer, large ones are seen where they lie.
  */
 import { type LibZmq, libzmq } from "../native/libzmq.ts";
+import { Held } from "./held.ts";
 import type { Socket } from "./socket.ts";
 import { userIdOf } from "./user_id.ts";
 
@@ -70,6 +71,12 @@ export class Incoming {
   /** Frame `i` as bytes of one's own. */
   copy(i: number): Uint8Array {
     return this.frame(i).slice();
+  }
+
+  /** Frame `i` as long as somebody holds it, uncopied; null if it is too small for that to be worth while. */
+  hold(i: number): Held | null {
+    const part = this.#part(i);
+    return part.size > COPY_BYTES ? new Held(part.msg, part.size) : null;
   }
 
   /** All frames as bytes of one's own. */

@@ -25,6 +25,8 @@ const TYPES: Readonly<Record<SocketType, number>> = {
   REP: 4,
 };
 
+/** A frame whose memory is worth a thought. */
+const LARGE_BYTES = 256 << 10;
 const DONTWAIT = 1;
 const SNDMORE = 2;
 const POLLIN = 1;
@@ -46,12 +48,15 @@ export interface SocketParts {
   readonly type: SocketType;
   readonly options: SocketOptions;
   readonly onClose: () => void;
+  /** A large frame came or went. */
+  readonly onLarge: () => void;
 }
 
 export class Socket {
   readonly type: SocketType;
   readonly #zmq: LibZmq;
   readonly #onClose: () => void;
+  readonly #onLarge: () => void;
   /** A zmq_msg_t, an option's value and its size; in one buffer that the garbage collector never moves. */
   readonly #memory = new ArrayBuffer(128);
   readonly #msg = new Uint8Array(this.#memory, 0, 64);
@@ -65,10 +70,11 @@ export class Socket {
   #watchers: readonly SocketWatcher[] = [];
 
   /** Use `Context.socket`. */
-  constructor({ zmq, context, type, options, onClose }: SocketParts) {
+  constructor({ zmq, context, type, options, onClose, onLarge }: SocketParts) {
     this.type = type;
     this.#zmq = zmq;
     this.#onClose = onClose;
+    this.#onLarge = onLarge;
     this.#asksWho = options.zapDomain !== undefined;
     this.#handle = zmq.zmq_socket(context, TYPES[type]);
     if (this.#handle === null) throw wireError(`open a ${type} socket`, zmq);
@@ -156,6 +162,7 @@ export class Socket {
   sendPart(frame: Uint8Array, more: boolean): boolean {
     const handle = this.#open(), flags = more ? DONTWAIT | SNDMORE : DONTWAIT;
     const bytes = frame as Uint8Array<ArrayBuffer>;
+    if (frame.length > LARGE_BYTES) this.#onLarge();
     while (this.#zmq.zmq_send(handle, bytes, BigInt(frame.length), flags) < 0) {
       if (this.#isRetry("send on")) continue;
       this.#touched();
@@ -231,6 +238,7 @@ export class Socket {
     for (;;) {
       const size = this.#zmq.zmq_msg_recv(msg, handle, DONTWAIT);
       if (size >= 0) {
+        if (size > LARGE_BYTES) this.#onLarge();
         this.#touched();
         return size;
       }

@@ -26,6 +26,8 @@ export const UNITS = {
   tasks_1kB_per_s: "tasks/s",
   push_MBps: "MB/s",
   pull_MBps: "MB/s",
+  broadcast_ratio: "1",
+  broadcast_MBps: "MB/s",
   controller_pss_MB: "MB",
   engine_pss_MB: "MB",
   controller_growth_MB: "MB",

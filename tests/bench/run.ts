@@ -71,6 +71,10 @@ const BENCHES: readonly Bench[] = [
     run: async () => await (await import("./million_bench.ts")).benchMillion(),
   },
   {
+    names: ["broadcast_ratio", "broadcast_MBps"],
+    run: async (plan) => await (await import("./broadcast_bench.ts")).benchBroadcast(plan),
+  },
+  {
     names: NAMES.filter((name) => name.startsWith("python_")),
     run: async (plan) => await (await import("./python_bench.ts")).benchPython(plan),
   },
