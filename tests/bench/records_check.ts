@@ -33,19 +33,30 @@ export function numberOf(msgId: string): number {
   return Number(msgId.slice(msgId.lastIndexOf("_") + 1));
 }
 
-/** What is wrong with the list of all msg_ids of one session: some missing, double or not dense. */
+/**
+ * What is wrong with the list of all msg_ids of one session: some missing, double or another's. A client's own questions to the hub take numbers
+ * too, so that a number between two tasks may be no task's: the count says whether one is missing, and the items of a sample by their places.
+ */
 export function idProblems(ids: readonly string[], expected: { session: string; count: number }): string[] {
   const problems: string[] = [];
   if (ids.length !== expected.count) problems.push(`${ids.length} records in place of ${expected.count}`);
   const stranger = ids.find((id) => !id.startsWith(`${expected.session}_`));
   if (stranger !== undefined) problems.push(`"${stranger}" is of another session`);
   const numbers = Float64Array.from(ids, numberOf).sort();
-  const gap = numbers.findIndex((n, i) => i > 0 && n !== numbers[i - 1]! + 1);
-  if (gap > 0) {
-    const [before, after] = [numbers[gap - 1], numbers[gap]];
-    problems.push(before === after ? `${after} is there twice` : `after ${before} comes ${after}`);
-  }
+  const double = numbers.find((n, i) => n === numbers[i - 1]);
+  if (double !== undefined) problems.push(`${double} is there twice`);
   return problems;
+}
+
+/** How many numbers between the first and the last msg_id are no record's. */
+export function gapsOf(ids: readonly string[]): number {
+  const numbers = Float64Array.from(ids, numberOf).sort();
+  return numbers.length === 0 ? 0 : numbers.at(-1)! - numbers[0]! + 1 - numbers.length;
+}
+
+/** The item of each msg_id: its place among all. */
+export function placesOf(ids: readonly string[]): ReadonlyMap<string, number> {
+  return new Map(ids.toSorted((a, b) => numberOf(a) - numberOf(b)).map((id, place) => [id, place]));
 }
 
 /** What is wrong with one record of a sample. */
