@@ -85,7 +85,12 @@ function peerRatios(measured: readonly Figure[]): Figure[] {
   return measured.filter(({ name }) => name.endsWith(PEER)).flatMap((peer) => {
     const name = peer.name.slice(0, -PEER.length);
     const ours = measured.find((figure) => figure.name === name);
-    return ours === undefined ? [] : [ratio(`${name}_to${PEER}`, ours.value, peer.value)];
+    if (ours === undefined) return [];
+    const named = [ratio(`${name}_to${PEER}`, ours.value, peer.value)];
+    // The same under the name by which it is asked for.
+    return name === "python_tasks_per_s"
+      ? [...named, ratio("python_tasks_ratio", ours.value, peer.value)]
+      : named;
   });
 }
 
@@ -98,20 +103,48 @@ function rounded(value: number): number {
   return value >= 1000 ? Math.round(value) : Number(value.toPrecision(4));
 }
 
+/** A figure of several runs. */
+export interface Spread extends Figure {
+  readonly min: number;
+  readonly max: number;
+}
+
+/** The median of each figure over the runs that have it, with the least and the most; ratios too are of one run each. */
+export function spreadOf(runs: readonly (readonly Figure[])[]): Spread[] {
+  const firsts = new Map(runs.flat().map((figure) => [figure.name, figure]));
+  return [...firsts.values()].map(({ name, unit }) => {
+    const values = runs.flatMap((run) =>
+      run.filter((figure) => figure.name === name).map(({ value }) => value)
+    );
+    const median = rounded(medianOf(values));
+    return { name, value: median, unit, min: Math.min(...values), max: Math.max(...values) };
+  });
+}
+
+/** The middle one, or the mean of the two in the middle. */
+function medianOf(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = (sorted.length - 1) / 2;
+  return (sorted[Math.floor(middle)]! + sorted[Math.ceil(middle)]!) / 2;
+}
+
 /** One line of JSON for each figure. */
 export function jsonLines(report: readonly Figure[]): string {
   return report.map((figure) => JSON.stringify(figure)).join("\n");
 }
 
 /** A table to read. */
-export function tableOf(report: readonly Figure[]): string {
+export function tableOf(report: readonly (Figure | Spread)[]): string {
+  const hasSpread = report.some((figure) => "min" in figure);
   const table = new Table({
-    head: ["figure", "value", "unit"],
-    colAligns: ["left", "right", "left"],
+    head: ["figure", hasSpread ? "median" : "value", "unit", ...(hasSpread ? ["min", "max"] : [])],
+    colAligns: ["left", "right", "left", "right", "right"],
     style: { head: [], border: [], compact: true },
   });
-  for (const { name, value, unit } of report) {
-    table.push([name, value.toLocaleString("en"), unit === "1" ? "" : unit]);
+  for (const figure of report) {
+    const { name, value, unit } = figure;
+    const spread = "min" in figure ? [figure.min, figure.max].map((one) => one.toLocaleString("en")) : [];
+    table.push([name, value.toLocaleString("en"), unit === "1" ? "" : unit, ...spread]);
   }
   return table.toString();
 }

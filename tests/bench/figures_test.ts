@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { jsonLines, quantile, reportOf, tableOf } from "./figures.ts";
+import { jsonLines, quantile, reportOf, spreadOf, tableOf } from "./figures.ts";
 import { cpuSecondsOfTrees, pssOfTrees } from "./memory.ts";
 
 Deno.test("reportOf() gives figures with units, and the ratio of each rate to the raw relay", () => {
@@ -32,8 +32,18 @@ Deno.test("reportOf() sets our controller's figures beside those of ipyparallel'
   assert.deepEqual(report.slice(5), [
     { name: "python_tasks_per_s_ratio", value: 0.015, unit: "1" },
     { name: "python_tasks_per_s_to_ipcontroller", value: 1.5, unit: "1" },
+    { name: "python_tasks_ratio", value: 1.5, unit: "1" },
     { name: "python_controller_pss_MB_to_ipcontroller", value: 0.25, unit: "1" },
   ]);
+});
+
+Deno.test("spreadOf() gives the median, least and most of each figure, also of one that a run lacks", () => {
+  const run = (value: number) => ({ name: "tasks_map_per_s", value, unit: "tasks/s" });
+  const other = { name: "push_MBps", value: 7, unit: "MB/s" };
+  const spread = spreadOf([[run(30)], [run(10), other], [run(20)]]);
+  assert.deepEqual(spread, [{ ...run(20), min: 10, max: 30 }, { ...other, min: 7, max: 7 }]);
+  assert.equal(spreadOf([[run(10)], [run(20)]])[0]!.value, 15);
+  assert.match(tableOf(spread), /median[^]*tasks_map_per_s\W+20\W+tasks\/s\W+10\W+30\W/);
 });
 
 Deno.test("quantile() of the bench counts whole values", () => {

@@ -1,10 +1,19 @@
 /**
- * `deno task bench [--json] [--quick] [--only name,name]`: measures this machine, our parts and a whole cluster, and reports each figure.
- * What is skipped, and why, is said on stderr.
+ * `deno task bench [--json] [--quick] [--only name,name] [--runs N]`: measures this machine, our parts and a whole cluster, and reports each figure.
+ * With `--runs` all of it N times: medians, least and most. What is skipped, and why, is said on stderr.
  */
 
 import { parseArgs } from "node:util";
-import { type Figure, type Figures, jsonLines, type Name, NAMES, reportOf, tableOf } from "./figures.ts";
+import {
+  type Figure,
+  type Figures,
+  jsonLines,
+  type Name,
+  NAMES,
+  reportOf,
+  spreadOf,
+  tableOf,
+} from "./figures.ts";
 
 /** A measurement that gives some figures at once. */
 interface Bench {
@@ -88,22 +97,47 @@ function figuresOf(list: readonly Figure[]): Figures {
 async function main(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({
     args: [...args],
-    options: { json: { type: "boolean" }, quick: { type: "boolean" }, only: { type: "string" } },
+    options: {
+      json: { type: "boolean" },
+      quick: { type: "boolean" },
+      only: { type: "string" },
+      runs: { type: "string", default: "1" },
+    },
   });
   const wanted = wantedNames(values.only);
   const plan: Plan = { quick: values.quick === true, wants: (name) => wanted.has(name) };
+  const runs: Figure[][] = [];
+  for (let left = countOf(values.runs); left > 0; left--) runs.push(await measured(plan));
+  const report = runs.length === 1 ? runs[0]! : spreadOf(runs);
+  console.log(values.json === true ? jsonLines(report) : tableOf(report));
+}
+
+/** One run; of several runs each has its own raw relay, to which its rates are set. */
+async function measured(plan: Plan): Promise<Figure[]> {
   const figures: Figures = {};
   for (const { names, run } of BENCHES) {
     if (names.some(plan.wants)) Object.assign(figures, await run(plan));
   }
-  const report = reportOf(Object.fromEntries(Object.entries(figures).filter(([name]) => wanted.has(name))));
-  console.log(values.json === true ? jsonLines(report) : tableOf(report));
+  return reportOf(
+    Object.fromEntries(Object.entries(figures).filter(([name]) => plan.wants(name as Name))),
+  );
+}
+
+/** @throws RangeError if it is no whole number from 1 */
+function countOf(runs: string): number {
+  const count = Number(runs);
+  if (!Number.isInteger(count) || count < 1) {
+    throw new RangeError(`Cannot measure --runs "${runs}" times: a whole number from 1 is needed`);
+  }
+  return count;
 }
 
 /** @throws Error naming all figures if one is asked for that there is not */
 function wantedNames(only: string | undefined): ReadonlySet<string> {
   if (only === undefined) return new Set(NAMES);
-  const names = only.split(",");
+  // A ratio asks for the two figures that it is of.
+  const names = only.replaceAll("python_tasks_ratio", "python_tasks_per_s,python_tasks_per_s_ipcontroller")
+    .split(",");
   for (const name of names) {
     if (!NAMES.some((known) => known === name)) {
       throw new Error(`Cannot measure "${name}": there are ${NAMES.join(", ")}`);
