@@ -4,7 +4,7 @@
  */
 import type { TaskAsk } from "../protocol/task_asks.ts";
 import type { Asks } from "./asks.ts";
-import { AGE_MS, type Board, type Rare } from "./board.ts";
+import { AGE_MS, type Board, NOWHERE, type Rare } from "./board.ts";
 import type { EngineState } from "./engine_table.ts";
 import { FairQueue, type Front } from "./fair_queue.ts";
 import { NONE, WAITING } from "./task_table.ts";
@@ -137,7 +137,7 @@ export class BoundTasks {
       const place = table.at(seq), task = rare.get(seq), ask = askOf(task);
       const stays = place === NONE || task === undefined || ask === null || this.hasUntried(task, ask);
       if (stays) return true;
-      task.tried.clear();
+      task.tried = NOWHERE;
       this.#count--;
       this.#asks.takeBack(seq, place, ask);
       return false;

@@ -46,7 +46,10 @@ const WORKLOADS: Readonly<Record<string, Workload>> = {
   "1 ms": { tasks: times(5000, () => 1), most: 1.02 },
   "10 ms": { tasks: times(800, () => 10), most: 1.02 },
   "two functions in turns, 0.02 and 300 ms": {
-    tasks: Array.from({ length: 1600 }, (_, i) => i % 8 === 0 ? { ms: 300, definition: 1 } : { ms: 0.02, definition: 2 }),
+    tasks: Array.from(
+      { length: 1600 },
+      (_, i) => i % 8 === 0 ? { ms: 300, definition: 1 } : { ms: 0.02, definition: 2 },
+    ),
     most: 1.02,
   },
   "a fast function, then a slow one": {
