@@ -2,7 +2,7 @@
  * How much engine time each client has had: what decides whose task is next where several clients wait. Pure.
  *
  * Start-time fair queueing over charged milliseconds: a client's `pass` is the engine time that its finished tasks took, and what its tasks at engines will take by the mean of
- * its own, both divided by its share. The client with the lowest pass is next. Times are known only afterwards, so an estimate is charged while a task is assigned, and the measured time in
+ * its own. The client with the lowest pass is next. Times are known only afterwards, so an estimate is charged while a task is assigned, and the measured time in
  * its place when it ends; a task that an engine gives back costs nothing. Who begins to wait starts at the virtual time (what the client served last had had): neither
  * having been away nor having been alone counts.
  */
@@ -19,7 +19,7 @@ const MOST_BEHIND_MS = 1000;
 const CONTENDED_MS = 5000;
 
 export class Account {
-  /** Charged time of finished tasks, divided by the share. */
+  /** Charged time of finished tasks. */
   usedMs = 0;
   /** Running mean of its task times, negative while none has ended. */
   meanMs = -1;
@@ -29,8 +29,6 @@ export class Account {
   queues = 0;
   /** Whether its tasks are single messages, as a peer's are. */
   isPeer = false;
-  /** Its weight against other clients. */
-  share = 1;
 
   constructor(readonly client: number) {}
 }
@@ -78,7 +76,7 @@ export class Accounts {
   /** What a client has had, finished or on the way; the lowest is next. */
   passOf(account: Account): number {
     const mean = account.meanMs < 0 ? this.#typicalMs : account.meanMs;
-    return account.usedMs + account.assigned * mean / account.share;
+    return account.usedMs + account.assigned * mean;
   }
 
   /** A client has begun to wait in a queue. */
@@ -116,9 +114,14 @@ export class Accounts {
   /** Tasks of a client took that long together, at an engine. */
   charge(client: number, ms: number, count: number): void {
     const account = this.of(client), charged = Math.max(ms, count * LEAST_MS), { meanMs } = account;
-    account.usedMs += charged / account.share;
+    account.usedMs += charged;
     const weight = Math.min(0.9, NEWEST * count);
     account.meanMs = meanMs < 0 ? charged / count : meanMs + (charged / count - meanMs) * weight;
+  }
+
+  /** Clients with tasks that wait or that engines have. */
+  get active(): number {
+    return this.#active[0] + this.#active[1];
   }
 
   /** Whether a waiting client has nothing at any engine, though it is its turn. */

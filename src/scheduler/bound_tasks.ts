@@ -1,24 +1,41 @@
 /**
- * Waiting tasks that only certain engines may run: bound ones (targets, follow) stand in those engines' own queues, and tasks that failed somewhere stand apart, since
- * their bound is an engine that they must not go to.
+ * Waiting tasks that only certain engines may run: bound ones (targets, follow) stand in those engines' own queues, and tasks that failed somewhere stand apart, by
+ * the engines that they must not go to.
  */
 import type { TaskAsk } from "../protocol/task_asks.ts";
 import type { Asks } from "./asks.ts";
 import { AGE_MS, type Board, NOWHERE, type Rare } from "./board.ts";
 import type { EngineState } from "./engine_table.ts";
 import { FairQueue, type Front } from "./fair_queue.ts";
-import { NONE, WAITING } from "./task_table.ts";
+import { isBefore } from "./order_heap.ts";
+import { NONE } from "./task_table.ts";
 
 /** They have fewer places to go: among its client's tasks one counts as if it had waited this much longer, in ms. */
 const BOUND_MS = AGE_MS / 2;
+
+/** Tasks that failed at the same engines, and ask for the same. */
+interface Excluding {
+  readonly queue: FairQueue;
+  readonly kind: 0 | 1;
+  readonly tried: ReadonlySet<number>;
+  readonly ask: TaskAsk | null;
+}
+
+/** A queue with the task that is next in it. */
+export interface Next {
+  readonly queue: FairQueue;
+  readonly front: Front;
+}
 
 export class BoundTasks {
   readonly #board: Board;
   readonly #asks: Asks;
   /** By engine: tasks of our clients, of peers. */
   readonly #wants = new WeakMap<EngineState, readonly [FairQueue, FairQueue]>();
-  /** Tasks that any engine may run but those that failed them. */
-  #excluding: number[] = [];
+  /** Tasks that any engine may run but those that failed them, by what their places have in common. */
+  readonly #excluding = new Map<string, Excluding>();
+  readonly #askIds = new WeakMap<TaskAsk, number>();
+  #lastAskId = 0;
   /** How many wait here, each once. */
   #count = 0;
 
@@ -43,15 +60,28 @@ export class BoundTasks {
   }
 
   /** A task that failed somewhere may go to any other engine. */
-  exclude(seq: number): void {
+  exclude(seq: number, place: number, rare: Rare): void {
     this.#count++;
-    this.#excluding.push(seq);
+    const kind = this.#kindOf(place), ask = askOf(rare);
+    const key = `${kind} ${this.#askId(ask)} ${[...rare.tried].sort((a, b) => a - b)}`;
+    let group = this.#excluding.get(key);
+    if (group === undefined) {
+      group = { queue: new FairQueue(this.#board), kind, tried: new Set(rare.tried), ask };
+      this.#excluding.set(key, group);
+    }
+    group.queue.push(seq, place);
   }
 
-  /** A task ends that waits here, or goes elsewhere. */
-  leave(seq: number, isBound: boolean): void {
+  #askId(ask: TaskAsk | null): number {
+    if (ask === null) return 0;
+    let id = this.#askIds.get(ask);
+    if (id === undefined) this.#askIds.set(ask, id = ++this.#lastAskId);
+    return id;
+  }
+
+  /** A task ends that waits here. */
+  leave(): void {
     this.#count--;
-    if (!isBound) this.#excluding = this.#excluding.filter((other) => other !== seq);
   }
 
   /** The queue of the tasks that are bound to an engine, if it ever had one. */
@@ -72,41 +102,32 @@ export class BoundTasks {
     return this.#board.table.pool[place] === 1 ? 1 : 0;
   }
 
-  /** The task that is next here at an engine, with its order among its client's. */
-  front(engine: EngineState, kind: 0 | 1): Front | null {
-    const queue = this.queueOf(engine, kind);
-    queue?.begin();
-    const front = queue?.front() ?? this.#retryAt(engine, kind);
-    return front === null ? null : { ...front, key: front.key - BOUND_MS };
+  /** What is next here at an engine; the order among its client's counts that it is bound. */
+  next(engine: EngineState, kind: 0 | 1): Next | null {
+    const own = this.queueOf(engine, kind);
+    let next = own === undefined ? null : nextOf(own);
+    for (const [key, group] of this.#excluding) {
+      if (group.queue.isEmpty) this.#excluding.delete(key);
+      if (group.kind !== kind || !this.#mayRetry(group, engine)) continue;
+      const other = nextOf(group.queue);
+      if (other !== null && (next === null || isFirst(this.#board, other.front, next.front))) next = other;
+    }
+    return next;
   }
 
-  /** Takes out what `front` gave. */
-  take({ seq, account }: Front, engine: EngineState, kind: 0 | 1): void {
+  /** Takes out what `next` gave, for an engine; its place. */
+  take({ queue }: Next): number {
     this.#count--;
-    const index = this.#excluding.indexOf(seq);
-    if (index < 0) return void this.queueOf(engine, kind)?.take();
-    this.#excluding.splice(index, 1);
-    this.#board.accounts.served(account);
+    return queue.take();
   }
 
-  #retryAt(engine: EngineState, kind: 0 | 1): Front | null {
-    const seq = this.#excluding.find((seq) => this.#mayRetry(seq, engine, kind));
-    if (seq === undefined) return null;
-    const { table, accounts } = this.#board, place = table.at(seq);
-    return { seq, account: accounts.of(table.client[place]!), key: this.#board.orderOf(place) };
-  }
-
-  /** Whether a task that failed elsewhere may run here: where it has not been, or, for our clients, when it has been everywhere. */
-  #mayRetry(seq: number, engine: EngineState, kind: 0 | 1): boolean {
-    const { table, engines } = this.#board;
-    const place = table.at(seq);
-    if (place === NONE || table.state[place] !== WAITING || table.pool[place] !== kind) return false;
-    if (this.#board.pool(place) !== engine.pool) return false;
-    const rare = this.#board.rare.get(seq)!;
-    if (!this.#asks.canHave(engine, askOf(rare))) return false;
-    if (!rare.tried.has(engine.id)) return true;
-    return rare.peer === undefined &&
-      engines.order.every((other) => other.pool !== engine.pool || rare.tried.has(other.id));
+  /** Whether tasks that failed elsewhere may run here: where they have not been, or, for our clients, when they have been everywhere. */
+  #mayRetry({ kind, tried, ask }: Excluding, engine: EngineState): boolean {
+    const { engines } = this.#board;
+    const pool = kind === 1 && engines.has(1) ? 1 : 0;
+    if (pool !== engine.pool || !this.#asks.canHave(engine, ask)) return false;
+    if (!tried.has(engine.id)) return true;
+    return kind === 0 && engines.order.every((other) => other.pool !== pool || tried.has(other.id));
   }
 
   /** An engine has left: ends the tasks that only waited for it, or for others that are gone too. */
@@ -116,7 +137,7 @@ export class BoundTasks {
       if (queue === undefined) continue;
       for (let place = queue.drop(); place !== NONE; place = queue.drop()) this.#failStranded(engine, place);
     }
-    if (this.#excluding.length > 0) this.#readmit();
+    this.#readmit();
   }
 
   #failStranded(engine: EngineState, place: number): void {
@@ -132,24 +153,37 @@ export class BoundTasks {
 
   /** Tasks that wait for an engine that has not failed them: where none is left that grants what they ask for, any one will do again. */
   #readmit(): void {
-    const { table, rare } = this.#board;
-    this.#excluding = this.#excluding.filter((seq) => {
-      const place = table.at(seq), task = rare.get(seq), ask = askOf(task);
-      const stays = place === NONE || task === undefined || ask === null || this.hasUntried(task, ask);
-      if (stays) return true;
-      task.tried = NOWHERE;
-      this.#count--;
-      this.#asks.takeBack(seq, place, ask);
-      return false;
-    });
+    for (const [key, { queue, tried, ask }] of this.#excluding) {
+      if (ask === null || this.hasUntried(tried, ask)) continue;
+      this.#excluding.delete(key);
+      for (let place = queue.drop(); place !== NONE; place = queue.drop()) {
+        const seq = this.#board.table.seq[place]!;
+        const task = this.#board.rare.get(seq);
+        if (task !== undefined) task.tried = NOWHERE;
+        this.#count--;
+        this.#asks.takeBack(seq, place, ask);
+      }
+    }
   }
 
   /** Whether an engine that grants the request has not had the task. */
-  hasUntried({ tried }: Rare, ask: TaskAsk): boolean {
+  hasUntried(tried: ReadonlySet<number>, ask: TaskAsk): boolean {
     return this.#board.engines.order.some((engine) =>
       !tried.has(engine.id) && this.#asks.canHave(engine, ask)
     );
   }
+}
+
+function nextOf(queue: FairQueue): Next | null {
+  queue.begin();
+  const front = queue.front();
+  return front === null ? null : { queue, front: { ...front, key: front.key - BOUND_MS } };
+}
+
+/** Whether a task goes before another: its client has had less, or it is the same one's and of higher priority or age. */
+export function isFirst({ accounts }: Board, one: Front, other: Front): boolean {
+  if (one.account === other.account) return isBefore(one.key, one.seq, other.key, other.seq);
+  return accounts.standing(one.account) < accounts.standing(other.account);
 }
 
 /** What a task asks for. */

@@ -102,6 +102,10 @@ export class FairQueue {
     this.#lines = this.#lines.filter((other) => other !== line);
     line.plain.trim();
     this.#accounts.left(line.account);
+    if (this.#engine === NONE) return;
+    // Of each engine times each client there are too many to keep.
+    this.#byClient.delete(line.account.client);
+    this.#last = null;
   }
 
   /** The shares are looked at anew: tasks have ended, or come back, since. */
@@ -173,7 +177,7 @@ export class FairQueue {
       } else if (pass < second) second = pass;
     }
     this.#current = best;
-    this.#until = second + QUANTUM_MS / best.account.share;
+    this.#until = second + QUANTUM_MS;
     return best;
   }
 

@@ -28,7 +28,7 @@ export class FairRecall {
 
   /** A client waits empty-handed for one of these engines. */
   ask(engines: readonly EngineState[], at: number): void {
-    const ours = engines.filter(({ pool, load, recalling }) => pool === 0 && load > 1 && !recalling);
+    const ours = engines.filter((engine) => engine.pool === 0 && !engine.recalling && this.#hasPile(engine));
     if (ours.length === 0) return;
     // What was asked for may be on its way.
     if (at - this.#askedAt < STALLED_MS) return this.#waitUntil(this.#askedAt + STALLED_MS);
@@ -38,6 +38,13 @@ export class FairRecall {
     fullest.recalling = true;
     this.#askedAt = at;
     this.#board.output.actions.push({ kind: "recall", engine: fullest.id, count });
+  }
+
+  /** Whether an engine holds several tasks of one client: of many clients that wait for few places, none takes another's one. */
+  #hasPile({ load, last }: EngineState): boolean {
+    const { table, accounts } = this.#board;
+    if (load <= 1) return false;
+    return load > accounts.active || accounts.of(table.client[table.at(last)]!).assigned > 1;
   }
 
   #waitUntil(at: number): void {

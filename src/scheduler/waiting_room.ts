@@ -7,7 +7,7 @@
 import type { TaskAsk } from "../protocol/task_asks.ts";
 import { Asks } from "./asks.ts";
 import { type Board, NOWHERE, type Rare } from "./board.ts";
-import { askOf, BoundTasks } from "./bound_tasks.ts";
+import { askOf, BoundTasks, isFirst } from "./bound_tasks.ts";
 import type { EngineState } from "./engine_table.ts";
 import type { CoreOptions } from "./events.ts";
 import { FairQueue, type Front } from "./fair_queue.ts";
@@ -70,13 +70,13 @@ export class WaitingRoom {
     const { table, engines } = this.#board;
     table.state[place] = WAITING;
     const bound = this.#board.bound(rare), ask = askOf(rare);
-    if (ask !== null && !this.#bound.hasUntried(rare, ask)) rare.tried = NOWHERE;
+    if (ask !== null && !this.#bound.hasUntried(rare.tried, ask)) rare.tried = NOWHERE;
     if (bound === null && rare.tried.size === 0) {
       if (ask !== null) this.#asks.push(seq, place, ask);
       else this.#mainOf(place).push(seq, place);
       return;
     }
-    if (bound === null) return this.#bound.exclude(seq);
+    if (bound === null) return this.#bound.exclude(seq, place, rare);
     const reachable = bound.filter((id) => engines.isAlive(id) && this.#mayHave(place, id));
     const alive = reachable.filter((id) => this.#asks.canHave(engines.get(id), ask));
     if (alive.length === 0 && reachable.length > 0) {
@@ -135,8 +135,8 @@ export class WaitingRoom {
   leave(seq: number, place: number): void {
     const { table } = this.#board;
     if (table.rare[place] !== 1 || table.state[place] !== WAITING) return;
-    const rare = this.#board.rare.get(seq)!, isBound = this.#board.bound(rare) !== null;
-    if (isBound || rare.tried.size > 0) this.#bound.leave(seq, isBound);
+    const rare = this.#board.rare.get(seq)!;
+    if (this.#board.bound(rare) !== null || rare.tried.size > 0) this.#bound.leave();
   }
 
   /** Tasks that only waited for this engine (or others that are gone too) will never run. */
@@ -252,16 +252,15 @@ export class WaitingRoom {
 
   #dispatchBoundTo(engine: EngineState, kind: 0 | 1, others: readonly Source[], at: number): void {
     while (this.#hasRoom(engine, kind)) {
-      const front = this.#bound.front(engine, kind);
-      if (front === null) return;
+      const next = this.#bound.next(engine, kind);
+      if (next === null) return;
       const isLater = others.some(({ queue }) => {
         queue.begin();
         const other = queue.front();
-        return other !== null && isFirst(this.#board, other, front);
+        return other !== null && isFirst(this.#board, other, next.front);
       });
       if (isLater) return;
-      this.#bound.take(front, engine, kind);
-      this.#assign(this.#board.table.at(front.seq), engine, at);
+      this.#assign(this.#bound.take(next), engine, at);
     }
   }
 
@@ -292,12 +291,6 @@ function dueOf(board: Board, sources: readonly Source[]): Source | null {
     first = front;
   }
   return due;
-}
-
-/** Whether a task goes before another: its client has had less, or it is the same one's and of higher priority or age. */
-function isFirst({ accounts }: Board, one: Front, other: Front): boolean {
-  if (one.account === other.account) return one.key < other.key;
-  return accounts.standing(one.account) < accounts.standing(other.account);
 }
 
 /** Engines as a task's client knows them: by id, and by the very names that nobody knows. */

@@ -34,9 +34,9 @@ export interface WorldOptions {
   readonly hwm?: number | null;
   readonly policy?: Scheme;
   /** How long a task takes, in ms. */
-  readonly lasts: (task: TaskName) => number;
+  readonly lasts: (task: TaskName, engine: number) => number;
   /** Whether a task that ran failed. */
-  readonly fails?: (task: TaskName) => boolean;
+  readonly fails?: (task: TaskName, engine: number) => boolean;
 }
 
 export class World {
@@ -153,13 +153,13 @@ export class World {
     const seq = running.queue.shift()!;
     const started = running.since, completed = running.until;
     this.#results.push({ at: completed + DELAY_MS, engine, seq, started, completed });
-    this.#startNext(running, completed);
+    this.#startNext(engine, running, completed);
   }
 
-  #startNext(running: Running, at: number): void {
+  #startNext(engine: number, running: Running, at: number): void {
     const name = running.queue[0] === undefined ? null : this.#name(running.queue[0]);
     running.since = at;
-    running.until = name === null ? Infinity : at + this.#options.lasts(name);
+    running.until = name === null ? Infinity : at + this.#options.lasts(name, engine);
   }
 
   #name(seq: number): TaskName {
@@ -172,7 +172,7 @@ export class World {
     if (!this.#engines.has(engine)) return;
     const name = this.#name(seq);
     this.engineMs.set(name.client, (this.engineMs.get(name.client) ?? 0) + completed - started);
-    const status = this.#options.fails?.(name) === true ? STATUS.error : STATUS.ok;
+    const status = this.#options.fails?.(name, engine) === true ? STATUS.error : STATUS.ok;
     const writer = new GroupWriter();
     writer.result(
       name.n,
@@ -199,10 +199,10 @@ export class World {
   #carryOut(): void {
     const { output } = this.core;
     for (let i = 0; i < output.count; i++) {
-      const seq = output.tasks[i]!, running = this.#engines.get(output.engines[i]!)!;
+      const seq = output.tasks[i]!, engine = output.engines[i]!, running = this.#engines.get(engine)!;
       this.assigned.push(this.#name(seq));
       running.queue.push(seq);
-      if (running.queue.length === 1) this.#startNext(running, this.now);
+      if (running.queue.length === 1) this.#startNext(engine, running, this.now);
     }
     const actions = [...output.actions];
     output.clear();

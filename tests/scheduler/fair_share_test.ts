@@ -98,7 +98,7 @@ Deno.test("within a client tasks are assigned by submission less a minute for ea
     isLate: fc.boolean(),
     isBound: fc.boolean(),
   });
-  fc.assert(fc.property(fc.array(step, { minLength: 1, maxLength: 40 }), (steps) => {
+  fc.assert(fc.property(fc.array(step, { minLength: 1, maxLength: 40, size: "max" }), (steps) => {
     const world = new World({ engines: 1, hwm: 1, lasts: ({ n }) => n === 1 ? 10_000 * MINUTE : 1 });
     world.submit(1, 1);
     const expected: { key: number; n: number }[] = [];
@@ -166,7 +166,7 @@ Deno.test("whatever happens, each task ends once and none is left", () => {
   );
   fc.assert(
     fc.property(
-      fc.array(act, { maxLength: 60 }),
+      fc.array(act, { maxLength: 60, size: "max" }),
       fc.constantFrom(null, 0, 1, 20),
       fc.constantFrom(...schemes),
       (acts, hwm, policy) => {
@@ -212,4 +212,42 @@ Deno.test("whatever happens, each task ends once and none is left", () => {
     ),
     { numRuns: 300 },
   );
+});
+
+Deno.test("many clients that wait for few places take nothing away from each other", () => {
+  const world = new World({ engines: 2, lasts: () => 15 });
+  for (let client = 1; client <= 50; client++) world.submit(client, 20);
+  world.run();
+  assert.equal(world.ended.length, 1000);
+  // But for what the first had at the engines before the others came.
+  assert.ok(world.assigned.length <= 1004, `${world.assigned.length} times a task was assigned`);
+});
+
+Deno.test("a client with few tasks of a kind that only one engine may run has its share there", () => {
+  const world = new World({ engines: 2, hwm: 1, lasts: () => 5 });
+  world.submit(1, 10_000);
+  world.submit(2, 200, { targets: [0] });
+  world.submit(3, 10_000, { targets: [0], priority: 1000 });
+  world.pass(1500);
+  const [, second = 0, third = 0] = [1, 2, 3].map((client) => world.engineMs.get(client) ?? 0);
+  // Half of one engine each: client 1 has the other one.
+  assert.ok(second >= 650 && third >= 650, `${second}, ${third}`);
+});
+
+Deno.test("an engine that fails everything at once keeps nobody from the others, however many tasks it has failed", () => {
+  const world = new World({
+    engines: 2,
+    lasts: (_, engine) => engine === 0 ? 0.02 : 1,
+    fails: (_, engine) => engine === 0,
+  });
+  world.submit(1, 20_000, { retries: 1 });
+  world.pass(1000);
+  const n = world.submit(2, 1, { retries: 5 });
+  const before = world.ended.length;
+  world.run(() => !world.ended.some(({ client, n: ended }) => client === 2 && ended === n));
+  assert.equal(world.ended.at(-1)?.how, "ok");
+  assert.ok(world.ended.length - before <= 30, `${world.ended.length - before} tasks ended before it`);
+  world.run();
+  assert.equal(world.ended.length, 20_001);
+  assert.ok(world.ended.every(({ how }) => how === "ok"));
 });
