@@ -5,6 +5,7 @@ import type { GroupReader } from "../protocol/group_reader.ts";
 import { type ChunkRecord, emptyResult, ORIGIN, type ResultRecord, STATUS } from "../protocol/groups.ts";
 import { Assembler } from "./assembler.ts";
 import { Namespaces } from "./namespaces.ts";
+import { OpenTasks } from "./open_tasks.ts";
 import { type Outcome, readOutcome, readTail } from "./result_reader.ts";
 import { type OutputCounts, TaskOutput, type TaskState } from "./task_state.ts";
 
@@ -24,7 +25,7 @@ export interface PeerAnswer {
 }
 
 export class Pending {
-  readonly #open = new Map<number, TaskState>();
+  readonly #open = new OpenTasks();
   readonly #late = new Map<number, TaskState>();
   readonly #assembler: Assembler;
   readonly #namespaces = new Namespaces();
@@ -47,11 +48,11 @@ export class Pending {
 
   /** All open tasks. */
   tasks(): Iterable<TaskState> {
-    return this.#open.values();
+    return this.#open.all();
   }
 
   add(task: TaskState): void {
-    this.#open.set(task.n, task);
+    this.#open.add(task);
   }
 
   /** Ends a task here, without an answer. */
@@ -79,7 +80,7 @@ export class Pending {
 
   /** Ends all tasks. */
   failAll(error: Error): void {
-    for (const task of [...this.#open.values()]) this.fail(task, STATUS.lost, error);
+    for (const task of this.#open.all()) this.fail(task, STATUS.lost, error);
     for (const task of this.#late.values()) task.output?.end();
     this.#late.clear();
   }
@@ -125,7 +126,7 @@ export class Pending {
 
   /** A piece of a result that is to come. A new first piece means that the task was started again elsewhere. */
   chunk(record: ChunkRecord, piece: Uint8Array): void {
-    if (record.side !== 1 || !this.#open.has(record.n)) return;
+    if (record.side !== 1 || this.#open.get(record.n) === undefined) return;
     if (record.index === 0 && record.offset === 0) this.#assembler.drop(record.n);
     this.#assembler.add(record, piece);
   }

@@ -277,7 +277,10 @@ export class SqliteRecords implements RecordStore {
     this.#db.exec("COMMIT");
   }
 
-  /** Rows of values, ten to a statement and the rest one by one; of a task that is there already the first stays. */
+  /**
+   * Rows of values, ten to a statement and the rest one by one; of a task that is there already the first stays. `get` does what `run` does, without an
+   * answer that only a full collection of garbage takes away: 10 MB in a million tasks.
+   */
   #insert(table: string, rows: RowBuffer): void {
     const row = `(${Array(rows.columns).fill("?").join(", ")})`;
     const one = this.#prepare(`INSERT OR IGNORE INTO ${table} VALUES ${row}`);
@@ -286,11 +289,11 @@ export class SqliteRecords implements RecordStore {
     const values: SqlValue[] = [], value: SqlValue[] = [];
     for (; at + ROWS <= rows.length; at += ROWS) {
       rows.values(at, at + ROWS, values);
-      ten.run(...values);
+      ten.get(...values);
     }
     for (; at < rows.length; at++) {
       rows.values(at, at + 1, value);
-      one.run(...value);
+      one.get(...value);
     }
   }
 

@@ -67,13 +67,13 @@ export class SchemaMismatch extends Error {
  * @throws SchemaMismatch if they are not; SQLite's errors if the file is no database or cannot be written
  */
 export function prepareDatabase(db: SchemaDatabase, file: string, durability: "process" | "power"): void {
-  db.exec("PRAGMA page_size = 8192; PRAGMA busy_timeout = 100");
+  db.exec("PRAGMA page_size = 16384; PRAGMA busy_timeout = 100");
   const version = Number(db.prepare("PRAGMA user_version").get()?.["user_version"]);
   const rows = db.prepare("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").all();
   const isNew = version === 0 && rows.length === 0;
   const missing = isNew ? SCHEMA : missingTables(file, version, new Set(rows.map((row) => row["sql"])));
   if (file !== ":memory:") Deno.chmodSync(file, 0o600);
-  db.exec("PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 4000");
+  db.exec("PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 2000");
   db.exec(`PRAGMA synchronous = ${durability === "power" ? "FULL" : "NORMAL"}`);
   if (version < SCHEMA_VERSION) {
     db.exec(`BEGIN; ${missing.join("; ")}; PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`);

@@ -9,6 +9,8 @@ import type { LoadBalancedView } from "../../src/client/load_balanced_view.ts";
 import { Cluster } from "../../src/cluster/cluster.ts";
 import { type Figures, type Name, quantile } from "./figures.ts";
 import { pssOfTrees } from "./memory.ts";
+import { controllerPss } from "./million_bench.ts";
+import { check, increment, kilobyteRate, mapRate, submitRate } from "./rates.ts";
 import type { Plan } from "./run.ts";
 
 const ENGINES = 2;
@@ -19,8 +21,6 @@ const GROWTH_FROM = 20_000;
 const GROWTH_TO = 200_000;
 /** Tasks submitted and awaited at once while memory is filled up. */
 const BATCH = 20_000;
-
-const increment = (n: number) => n + 1;
 
 /** Measures what is wanted on one cluster. */
 export async function benchCluster({ quick, wants }: Plan): Promise<Figures> {
@@ -40,6 +40,7 @@ export async function benchCluster({ quick, wants }: Plan): Promise<Figures> {
       figures.direct_latency_median_us = quantile(await latencies(engine(client), quick ? 1000 : 5000), 0.5);
     }
     Object.assign(figures, await memoryAndRates({ cluster, view }, { wants }));
+    if (wants("tasks_1kB_per_s")) figures.tasks_1kB_per_s = await kilobytes(view, quick ? 5 : 9);
     if (wants("push_MBps") || wants("pull_MBps")) {
       Object.assign(figures, await transfers(client, quick ? 3 : 7));
     }
@@ -83,13 +84,13 @@ async function memoryAndRates({ cluster, view }: Running, { wants }: Pick<Plan, 
   if (!names.some(wants)) return {};
   const submitted = [await submitRate(view, BATCH)];
   const mapped: number[] = [];
-  const before = pssOfTrees(controllerPids(cluster));
+  const before = controllerPss(cluster);
   const rounds = (GROWTH_TO - GROWTH_FROM) / BATCH / 2;
   for (let round = 0; round < rounds; round++) {
     submitted.push(await submitRate(view, BATCH));
     mapped.push(await mapRate(view, BATCH));
   }
-  const after = pssOfTrees(controllerPids(cluster));
+  const after = controllerPss(cluster);
   return {
     tasks_submitted_per_s: quantile(submitted, 0.5),
     tasks_map_per_s: quantile(mapped, 0.5),
@@ -99,31 +100,15 @@ async function memoryAndRates({ cluster, view }: Running, { wants }: Pick<Plan, 
   };
 }
 
-function controllerPids(cluster: Cluster): number[] {
-  return cluster.parts.filter(({ saved }) => saved.kind === "controller").map(({ saved }) => saved.pid);
+/** The median of some rounds, the first of which warms up. */
+async function kilobytes(view: LoadBalancedView, rounds: number): Promise<number> {
+  const rates: number[] = [];
+  for (let round = 0; round <= rounds; round++) rates.push(await kilobyteRate(view, BATCH));
+  return quantile(rates.slice(1), 0.5);
 }
 
 function enginePids(cluster: Cluster): number[] {
   return cluster.parts.filter(({ saved }) => saved.kind !== "controller").map(({ saved }) => saved.pid);
-}
-
-/** Tasks per second, one `apply` call each, from the first call to the last result. */
-async function submitRate(view: LoadBalancedView, count: number): Promise<number> {
-  const began = performance.now();
-  const results = Array.from({ length: count }, (_, i) => view.apply(increment, i));
-  for (let i = 0; i < count; i++) check(await results[i], i + 1);
-  return count / (performance.now() - began) * 1000;
-}
-
-/** Tasks per second of a map in which every item is a task of its own. */
-async function mapRate(view: LoadBalancedView, count: number): Promise<number> {
-  const began = performance.now();
-  let i = 0;
-  for await (const result of view.map(increment, Array(count).keys(), { chunkSize: 1, ordered: true })) {
-    check(result, ++i);
-  }
-  check(i, count);
-  return count / (performance.now() - began) * 1000;
 }
 
 /** MB per second of 64 MiB into and out of an engine's namespace. */
@@ -158,10 +143,4 @@ function checkBuffer(found: unknown, round: number): void {
     );
   }
   for (let at = 0; at < found.length; at += 4096) check(found[at], (at / 4096 + round) & 0xff);
-}
-
-function check(found: unknown, expected: number): void {
-  if (found !== expected) {
-    throw new Error(`Cannot trust the cluster: ${found} came back in place of ${expected}`);
-  }
 }

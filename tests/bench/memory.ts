@@ -15,14 +15,17 @@ const TICKS_PER_SECOND = 100;
 
 function sumOfTrees(roots: readonly number[], valueOf: (pid: number) => number): number {
   if (Deno.build.os !== "linux") return NaN;
-  const children = childrenOf();
-  let sum = 0;
-  const waiting = [...roots];
+  return treesOf(roots).reduce((sum, pid) => sum + valueOf(pid), 0);
+}
+
+/** Processes and all their living descendants. */
+export function treesOf(roots: readonly number[]): number[] {
+  const children = childrenOf(), all: number[] = [], waiting = [...roots];
   for (let pid = waiting.pop(); pid !== undefined; pid = waiting.pop()) {
-    sum += valueOf(pid);
+    all.push(pid);
     waiting.push(...children.get(pid) ?? []);
   }
-  return sum;
+  return all;
 }
 
 function childrenOf(): Map<number, number[]> {

@@ -57,6 +57,7 @@ const BENCHES: readonly Bench[] = [
       "direct_latency_median_us",
       "tasks_submitted_per_s",
       "tasks_map_per_s",
+      "tasks_1kB_per_s",
       "push_MBps",
       "pull_MBps",
       "controller_pss_MB",
@@ -64,6 +65,10 @@ const BENCHES: readonly Bench[] = [
       "controller_growth_MB",
     ],
     run: async (plan) => await (await import("./cluster_bench.ts")).benchCluster(plan),
+  },
+  {
+    names: ["controller_pss_1M_MB", "controller_growth_1M_MB"],
+    run: async () => await (await import("./million_bench.ts")).benchMillion(),
   },
   {
     names: NAMES.filter((name) => name.startsWith("python_")),
