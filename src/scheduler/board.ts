@@ -9,11 +9,15 @@ import { type Dependency, type TaskKey, taskKey } from "./dependencies.ts";
 import { type By, cancelText } from "../protocol/by.ts";
 import { Accounts } from "./accounts.ts";
 import type { Attempts } from "./attempts.ts";
+import { Edges } from "./edges.ts";
 import { type EngineState, EngineTable } from "./engine_table.ts";
 import { Output } from "./events.ts";
 import { ClientHistory } from "./history.ts";
 import type { TaskOptions } from "./task_options.ts";
 import { FrameStore, NONE, TaskTable } from "./task_table.ts";
+
+/** Most tasks have failed nowhere. */
+export const NOWHERE: ReadonlySet<number> = new Set();
 
 /** What few tasks need: options, attempts, a peer's message. */
 export interface Rare {
@@ -24,7 +28,7 @@ export interface Rare {
   after: Dependency | null;
   follow: Dependency | null;
   /** Engines that had it and failed. */
-  readonly tried: Set<number>;
+  tried: ReadonlySet<number>;
   /** The tries that failed, null before the first. */
   attempts: Attempts | null;
   /** Its queue time-out has passed while an engine had it. */
@@ -70,7 +74,7 @@ export class Board {
   readonly output = new Output();
   readonly rare = new Map<number, Rare>();
   /** Open tasks that wait for a task, by its key. */
-  readonly dependents = new Map<TaskKey, number[]>();
+  readonly dependents = new Edges();
   readonly settled: Settled[] = [];
   /** Open tasks that an engine was told to stop. One that comes back from it ends here instead of waiting anew. */
   readonly stopping = new Map<number, Stop>();

@@ -4,7 +4,7 @@
  */
 import type { TaskAsk } from "../protocol/task_asks.ts";
 import type { Asks } from "./asks.ts";
-import { AGE_MS, type Board, type Rare } from "./board.ts";
+import { AGE_MS, type Board, NOWHERE, type Rare } from "./board.ts";
 import type { EngineState } from "./engine_table.ts";
 import { FairQueue, type Front } from "./fair_queue.ts";
 import { isBefore } from "./order_heap.ts";
@@ -158,7 +158,8 @@ export class BoundTasks {
       this.#excluding.delete(key);
       for (let place = queue.drop(); place !== NONE; place = queue.drop()) {
         const seq = this.#board.table.seq[place]!;
-        this.#board.rare.get(seq)?.tried.clear();
+        const task = this.#board.rare.get(seq);
+        if (task !== undefined) task.tried = NOWHERE;
         this.#count--;
         this.#asks.takeBack(seq, place, ask);
       }

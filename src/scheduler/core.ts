@@ -9,7 +9,7 @@ import type { GroupReader } from "../protocol/group_reader.ts";
 import { type ResultRecord, STATUS, type TaskRecord } from "../protocol/groups.ts";
 import type { Offer } from "../protocol/task_asks.ts";
 import type { AttemptList, Tried } from "./attempts.ts";
-import { Board, type Rare, type Stop } from "./board.ts";
+import { Board, NOWHERE, type Rare, type Stop } from "./board.ts";
 import { taskKey } from "./dependencies.ts";
 import { Departures } from "./departures.ts";
 import { Dependents } from "./dependents.ts";
@@ -150,7 +150,7 @@ export class SchedulerCore {
       tries: 1,
       after: null,
       follow: null,
-      tried: new Set(),
+      tried: NOWHERE,
       attempts: null,
       timedOut: false,
       deadline: Infinity,

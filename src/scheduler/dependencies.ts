@@ -29,20 +29,32 @@ export interface Outcome {
 
 export type DependencyState = "open" | "met" | "unreachable";
 
+/** Few keys are looked through faster than hashed, and cost no set for each task. */
+const MOST_LISTED = 16;
+
+const NO_ENGINES: ReadonlySet<number> = new Set();
+
 /** One dependency of one task while it is open. */
 export class Dependency {
   readonly spec: DependencySpec;
-  readonly #keys: ReadonlySet<TaskKey>;
+  readonly #keys: readonly TaskKey[] | ReadonlySet<TaskKey>;
   #missing: number;
   #state: DependencyState;
-  /** Engines on which tasks that count have ended: where a `follow` may go. */
-  readonly engines = new Set<number>();
+  #engines: Set<number> | null = null;
 
   constructor(spec: DependencySpec) {
     this.spec = spec;
-    this.#keys = new Set(spec.keys);
-    this.#missing = this.#keys.size;
+    const { keys } = spec;
+    const isList = keys.length <= MOST_LISTED && keys.every((key, i) => keys.indexOf(key) === i);
+    const unique = isList ? null : new Set(keys);
+    this.#keys = unique ?? keys;
+    this.#missing = unique === null ? keys.length : unique.size;
     this.#state = this.#missing === 0 ? "met" : "open";
+  }
+
+  /** Engines on which tasks that count have ended: where a `follow` may go. */
+  get engines(): ReadonlySet<number> {
+    return this.#engines ?? NO_ENGINES;
   }
 
   get state(): DependencyState {
@@ -50,15 +62,19 @@ export class Dependency {
   }
 
   /** The named tasks, each once. */
-  get keys(): ReadonlySet<TaskKey> {
+  get keys(): Iterable<TaskKey> {
     return this.#keys;
+  }
+
+  #names(key: TaskKey): boolean {
+    return this.#keys instanceof Set ? this.#keys.has(key) : this.spec.keys.includes(key);
   }
 
   /** Takes in how a task ended, if it is one of the named. */
   settle(key: TaskKey, outcome: Outcome): void {
-    if (!this.#keys.has(key)) return;
-    const counts = outcome.ok ? this.spec.success : this.spec.failure;
-    if (counts) this.engines.add(outcome.engine);
+    const { success, failure } = this.spec, counts = outcome.ok ? success : failure;
+    if (!this.#names(key)) return;
+    if (counts) (this.#engines ??= new Set()).add(outcome.engine);
     if (this.#state !== "open") return;
     this.#missing--;
     if (this.spec.all) this.#state = counts ? (this.#missing === 0 ? "met" : "open") : "unreachable";

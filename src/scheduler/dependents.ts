@@ -58,9 +58,7 @@ export class Dependents {
         dependency.settle(key, { ok, engine: history.engineOf(n) });
         continue;
       }
-      const list = this.#board.dependents.get(key);
-      if (list === undefined) this.#board.dependents.set(key, [seq]);
-      else if (list[list.length - 1] !== seq) list.push(seq);
+      this.#board.dependents.add(key, seq);
     }
   }
 
@@ -68,9 +66,7 @@ export class Dependents {
   tell(room: Room): void {
     const { settled, dependents } = this.#board;
     for (let one = settled.pop(); one !== undefined; one = settled.pop()) {
-      const list = dependents.get(one.key) ?? [];
-      dependents.delete(one.key);
-      for (const seq of list) this.#tellOne(seq, one, room);
+      for (const seq of dependents.take(one.key)) this.#tellOne(seq, one, room);
     }
   }
 

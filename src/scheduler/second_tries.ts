@@ -34,7 +34,7 @@ export class SecondTries {
 
   /** The engine would not have it: that was no try. */
   others(seq: number, place: number, rare: Rare, engine: number, at: number): void {
-    rare.tried.add(engine);
+    rare.tried = new Set(rare.tried).add(engine);
     if (rare.peer !== undefined) this.setDeadline(seq, rare, at);
     this.#room.requeue(seq, place);
   }

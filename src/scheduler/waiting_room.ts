@@ -6,7 +6,7 @@
  */
 import type { TaskAsk } from "../protocol/task_asks.ts";
 import { Asks } from "./asks.ts";
-import type { Board, Rare } from "./board.ts";
+import { type Board, NOWHERE, type Rare } from "./board.ts";
 import { askOf, BoundTasks, isFirst } from "./bound_tasks.ts";
 import type { EngineState } from "./engine_table.ts";
 import type { CoreOptions } from "./events.ts";
@@ -70,7 +70,7 @@ export class WaitingRoom {
     const { table, engines } = this.#board;
     table.state[place] = WAITING;
     const bound = this.#board.bound(rare), ask = askOf(rare);
-    if (ask !== null && !this.#bound.hasUntried(rare.tried, ask)) rare.tried.clear();
+    if (ask !== null && !this.#bound.hasUntried(rare.tried, ask)) rare.tried = NOWHERE;
     if (bound === null && rare.tried.size === 0) {
       if (ask !== null) this.#asks.push(seq, place, ask);
       else this.#mainOf(place).push(seq, place);
@@ -89,7 +89,7 @@ export class WaitingRoom {
       );
     }
     // Where all of them have had it, a client of ours gets another round.
-    if (rare.peer === undefined && alive.every((id) => rare.tried.has(id))) rare.tried.clear();
+    if (rare.peer === undefined && alive.every((id) => rare.tried.has(id))) rare.tried = NOWHERE;
     const left = alive.filter((id) => !rare.tried.has(id));
     if (left.length > 0) return this.#bound.push(seq, place, left.map((id) => engines.get(id)!));
     this.#board.failImpossible(place, `no engine of ${engineNames(bound, rare)} is there to take it`);
@@ -175,11 +175,12 @@ export class WaitingRoom {
   }
 
   /** The user's hwm where it holds. Engines of peers could give nothing back: there it always does. */
-  #hwm({ pool }: EngineState): number | null {
-    const { hwm } = this.#options;
+  #hwm(engine: EngineState): number | null {
+    const { hwm } = this.#options, { pool } = engine;
     if (pool === 1 || hwm === null || (hwm > 0 && hwm <= MOST_CONTENDED)) return hwm;
     const { accounts, engines } = this.#board;
-    return accounts.isContended(!engines.has(1)) ? null : hwm;
+    if (!accounts.isContended(!engines.has(1))) return hwm;
+    return hwm === 0 ? null : Math.min(hwm, engine.limit(null));
   }
 
   /** Engines that may have the tasks of a queue. */

@@ -80,12 +80,10 @@ class DagBench {
     const bytes = (pssOfTrees(pids) - memory) * 1e6 / count;
     const lookedMs = performance.now() - waitedFrom;
     gate.cancel("the gate opens");
-    if (Deno.env.get("DBG")) console.log(count, "all wait", performance.now() - began);
     for (let i = 0; i < count; i++) {
       const result = await tasks[i]!;
       if (result !== i) throw new Error(`Cannot trust the cluster: ${result} came back in place of ${i}`);
     }
-    if (Deno.env.get("DBG")) console.log("done", performance.now() - began);
     const us = (performance.now() - began - lookedMs) * 1000 / count;
     return { us, cpuUs: (cpuSecondsOfTrees(pids) - cpu) / count * 1e6, bytes };
   }

@@ -57,3 +57,15 @@ Deno.test("a task that waits for itself, or for one that does not exist yet, is 
     "ImpossibleDependency",
   ]);
 });
+
+Deno.test("a user's hwm is the most that an engine holds, also of short tasks of several clients", () => {
+  const world = new World({ engines: 2, hwm: 20, lasts: () => 0.01 });
+  let most = 0;
+  for (let round = 0; round < 20; round++) for (const client of [1, 2]) world.submit(client, 100);
+  world.run(() => {
+    for (const { load } of world.core.engines.all()) most = Math.max(most, load);
+    return true;
+  });
+  assert.equal(world.ended.length, 4000);
+  assert.ok(most <= 20, `${most}`);
+});
