@@ -22,7 +22,7 @@ export const SCHEDULER_BOUNDS = {
   /** Most data messages to the hub that it has not acknowledged; then clients are not read. */
   linkMessages: 1024,
   /** The same in bytes. */
-  linkBytes: 24 << 20,
+  linkBytes: 64 << 20,
   /** In about how many bytes copies of peers' messages are gathered for the hub; larger ones travel alone. */
   gatheredBytes: 32 << 10,
   /** Groups from this size on are many tasks each: their copies travel alone, and their client hears at once that they are accepted. */
