@@ -45,9 +45,10 @@ export function welcomeContent(engines: readonly Engine[]) {
 /** What a client of ours is told of engines of ours. */
 export function ownEngines(engines: readonly Engine[]) {
   const idsOf = (list: readonly Engine[]) => list.map(({ id }) => id);
+  const shares = idsOf(engines.filter(({ ours }) => ours?.process !== undefined));
   return {
     engines: idsOf(engines.filter(({ ours }) => ours !== null)),
-    shares: idsOf(engines.filter(({ ours }) => ours?.process !== undefined)),
+    ...(shares.length === 0 ? {} : { shares }),
   };
 }
 
