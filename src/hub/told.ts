@@ -45,9 +45,10 @@ export function welcomeContent(engines: readonly Engine[]) {
 /** What a client of ours is told of engines of ours. */
 export function ownEngines(engines: readonly Engine[]) {
   const idsOf = (list: readonly Engine[]) => list.map(({ id }) => id);
+  const shares = idsOf(engines.filter(({ ours }) => ours?.process !== undefined));
   return {
     engines: idsOf(engines.filter(({ ours }) => ours !== null)),
-    shares: idsOf(engines.filter(({ ours }) => ours?.process !== undefined)),
+    ...(shares.length === 0 ? {} : { shares }),
   };
 }
 
@@ -60,14 +61,8 @@ export function engineNotice({ id, uuid, ours }: Engine) {
 /** What the schedulers are told of an engine: whether it is ours, what its tasks may ask for, and where it runs. */
 export function engineNews({ id, uuid, ours }: Engine): Readonly<Record<string, unknown>> {
   const permissions = ours === null ? null : offerJson(ours.offer);
-  return {
-    kind: "engine_registered",
-    id,
-    uuid,
-    ours: ours !== null,
-    permissions,
-    process: ours?.process ?? null,
-  };
+  const process = ours?.process === undefined ? {} : { process: ours.process };
+  return { kind: "engine_registered", id, uuid, ours: ours !== null, permissions, ...process };
 }
 
 /** Who the hub is in its messages. */
