@@ -249,7 +249,7 @@ export class HostedEngine {
     this.#registration.tick(now());
   }
 
-  #registered({ id, periodMs, nonce, isAgain, cap }: Registered): void {
+  #registered({ id, periodMs, nonce, isAgain, cap, registration }: Registered): void {
     if (isAgain && !this.#isForgotten && id === this.#id) {
       return this.#log.info("Still registered", { id });
     }
@@ -266,7 +266,7 @@ export class HostedEngine {
     this.#iopub.id = id;
     this.#hasGroups = nonce !== null;
     this.#door.open(id, nonce);
-    this.#sender.open(id, nonce ?? 0n);
+    this.#sender.open(id, nonce ?? 0n, registration);
     this.#heart?.close();
     const { context, poller, endpoints, socket, patience } = this.#parts;
     this.#heart = new Heart({
