@@ -2,7 +2,7 @@
  * The sockets of one engine towards its controller: where each connects, and when.
  */
 import type { Context } from "../wire/context.ts";
-import { HandshakeWatch } from "../wire/handshake.ts";
+import { handshakes, HandshakeWatch, monitorHandshakes } from "../wire/handshake.ts";
 import type { SocketOptions } from "../wire/options.ts";
 import type { SyncPoller } from "../wire/poll.ts";
 import type { Socket } from "../wire/socket.ts";
@@ -28,6 +28,9 @@ export class EngineSockets {
   #handshakes: HandshakeWatch | null = null;
   #isConnected = false;
   #broadcast = "";
+  readonly #shellMonitor: Socket;
+  /** Connections of the shell socket that have stood, beyond those that were asked for. */
+  #again = 0;
 
   /** @param uuid the routing id of all of them */
   constructor(parts: EngineSocketsParts, uuid: string) {
@@ -38,6 +41,7 @@ export class EngineSockets {
     this.control = open("ROUTER");
     this.iopub = open("PUB");
     this.registration = open("DEALER");
+    this.#shellMonitor = monitorHandshakes(parts.context, this.shell);
   }
 
   /** Connects to the hub. A controller that refuses the connection, or speaks it another way, says so with a sentence. */
@@ -52,12 +56,26 @@ export class EngineSockets {
     this.registration.connect(url);
   }
 
+  /** Calls back when a connection of the shell socket stands that took another one's place: what was in that one is lost. */
+  onBroken(broken: () => void): void {
+    this.#parts.poller.add(this.#shellMonitor, () => {
+      for (const handshake of handshakes(this.#shellMonitor)) {
+        if (handshake === "succeeded" && ++this.#again > 0) broken();
+      }
+    });
+  }
+
+  #connectShell(url: string): void {
+    this.#again = Math.min(this.#again, 0) - 1;
+    this.shell.connect(url);
+  }
+
   /** Connects to the schedulers, once; to the leaf of the broadcast tree that belongs to the id, whenever that changes. */
   connect(id: number): void {
     const { endpoints } = this.#parts;
     if (!this.#isConnected) {
-      this.shell.connect(endpoints.mux);
-      this.shell.connect(endpoints.task);
+      this.#connectShell(endpoints.mux);
+      this.#connectShell(endpoints.task);
       this.control.connect(endpoints.control);
       this.iopub.connect(endpoints.iopub);
       this.#isConnected = true;
@@ -65,12 +83,19 @@ export class EngineSockets {
     const url = endpoints.broadcast[id % endpoints.broadcast.length] ?? "";
     if (url === this.#broadcast || url === "") return;
     if (this.#broadcast !== "") this.shell.disconnect(this.#broadcast);
-    this.shell.connect(url);
+    this.#connectShell(url);
     this.#broadcast = url;
   }
 
   close(): void {
-    const all = [this.shell, this.control, this.iopub, this.registration, this.#handshakes?.socket];
+    const all = [
+      this.shell,
+      this.control,
+      this.iopub,
+      this.registration,
+      this.#handshakes?.socket,
+      this.#shellMonitor,
+    ];
     for (const socket of all) {
       if (socket === undefined) continue;
       this.#parts.poller.remove(socket);

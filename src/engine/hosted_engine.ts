@@ -168,6 +168,7 @@ export class HostedEngine {
       sockets.registration,
       () => this.#guard(() => this.#registration?.read(now())),
     );
+    sockets.onBroken(() => this.#guard(() => this.#renew("a connection to the schedulers broke")));
     sockets.greet((reason) => this.leave(reason, true));
   }
 
@@ -253,6 +254,8 @@ export class HostedEngine {
     if (isAgain && !this.#isForgotten && id === this.#id) {
       return this.#log.info("Still registered", { id });
     }
+    // The hub has not heard that it left: the schedulers wait for tasks that it knows nothing of.
+    if (isAgain && this.#id >= 0) return this.#renew("the hub had not heard that it left");
     if (!this.#isForgotten) this.#forget();
     try {
       this.#caps.begin(cap);
@@ -282,6 +285,12 @@ export class HostedEngine {
     });
     this.#openKernel(id);
     this.#log.info("Registered", { id, uuid: this.uuid, groups: this.#hasGroups, child: this.#driver.pid });
+  }
+
+  #renew(reason: string): void {
+    if (!this.#hasGroups || this.#registration?.isRegistered !== true) return;
+    this.#log.warn("Registering anew", { reason });
+    this.#registration.renew(now());
   }
 
   #openKernel(id: number): void {

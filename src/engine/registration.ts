@@ -80,6 +80,15 @@ export class Registration {
     }
   }
 
+  /** Leaves and comes again under its id: what was under way between the schedulers and this engine is lost, and they have to know. */
+  renew(at: number): void {
+    if (this.#state !== "registered") return;
+    const { session, socket, events } = this.#parts;
+    socket.send(session.message("unregistration_request", { id: this.#wantedId ?? null }));
+    events.givenUp();
+    this.askAgain(at);
+  }
+
   /** Asks anew: the hub has given the engine up, or may have. */
   askAgain(at: number): void {
     if (this.#state === "over") return;
