@@ -3,15 +3,20 @@
  */
 import { GroupCheck } from "../protocol/group_check.ts";
 import type { GroupReader } from "../protocol/group_reader.ts";
-import { ANY, type GroupHeader } from "../protocol/groups.ts";
+import { ANY, type GroupHeader, ORIGIN } from "../protocol/groups.ts";
 import type { Mac } from "../protocol/mac.ts";
+
+interface Heard {
+  readonly registration: number;
+  seq: number;
+}
 
 export class GroupGate {
   readonly #check: GroupCheck;
   readonly #nonce: bigint;
   readonly #client: number;
-  /** Last sequence number by channel and sender. */
-  readonly #lastSeq = new Map<string, Map<number, number>>();
+  /** What was heard last by channel and sender. */
+  readonly #last = new Map<string, Map<number, Heard>>();
   #dropped = 0;
 
   constructor(mac: Mac, nonce: bigint, client: number) {
@@ -39,7 +44,7 @@ export class GroupGate {
 
   /** An engine that registers anew counts from 1 again. */
   forget(origin: number): void {
-    for (const bySender of this.#lastSeq.values()) bySender.delete(origin);
+    for (const bySender of this.#last.values()) bySender.delete(origin);
   }
 
   #checked(frame: Uint8Array, channel: string): GroupHeader | null {
@@ -53,11 +58,22 @@ export class GroupGate {
     }
   }
 
-  #isNew(channel: string, { origin, seq }: GroupHeader): boolean {
-    let bySender = this.#lastSeq.get(channel);
-    if (bySender === undefined) this.#lastSeq.set(channel, bySender = new Map());
-    if (seq <= (bySender.get(origin) ?? 0)) return false;
-    bySender.set(origin, seq);
+  /** An engine with a later registration counts from 1: its results may overtake the news of it. */
+  #isNew(channel: string, { origin, seq, acked }: GroupHeader): boolean {
+    const registration = isEngine(origin) ? acked : 0;
+    let bySender = this.#last.get(channel);
+    if (bySender === undefined) this.#last.set(channel, bySender = new Map());
+    const last = bySender.get(origin);
+    if (last === undefined || registration > last.registration) {
+      bySender.set(origin, { registration, seq });
+      return seq > 0;
+    }
+    if (registration < last.registration || seq <= last.seq) return false;
+    last.seq = seq;
     return true;
   }
+}
+
+function isEngine(origin: number): boolean {
+  return origin >= ORIGIN.engineBit && origin !== ORIGIN.scheduler && origin !== ORIGIN.hub;
 }

@@ -2,7 +2,7 @@
  * The sockets of one engine towards its controller: where each connects, and when.
  */
 import type { Context } from "../wire/context.ts";
-import { HandshakeWatch } from "../wire/handshake.ts";
+import { handshakes, HandshakeWatch, monitorHandshakes } from "../wire/handshake.ts";
 import type { SocketOptions } from "../wire/options.ts";
 import type { SyncPoller } from "../wire/poll.ts";
 import type { Socket } from "../wire/socket.ts";
@@ -30,6 +30,9 @@ export class EngineSockets {
   #handshakes: HandshakeWatch | null = null;
   #isConnected = false;
   #broadcast = "";
+  readonly #shellMonitor: Socket;
+  /** Connections of the shell socket that have stood, beyond those that were asked for. */
+  #again = 0;
 
   /** @param uuid the routing id of all of them */
   constructor(parts: EngineSocketsParts, uuid: string) {
@@ -40,6 +43,7 @@ export class EngineSockets {
     this.control = open("ROUTER");
     this.iopub = open("PUB");
     this.registration = open("DEALER");
+    this.#shellMonitor = monitorHandshakes(parts.context, this.shell);
   }
 
   /** Connects to the hub. A controller that refuses the connection, or speaks it another way, says so with a sentence. */
@@ -54,12 +58,26 @@ export class EngineSockets {
     this.registration.connect(url);
   }
 
+  /** Calls back when a connection of the shell socket stands that took another one's place: what was in that one is lost. */
+  onBroken(broken: () => void): void {
+    this.#parts.poller.add(this.#shellMonitor, () => {
+      for (const handshake of handshakes(this.#shellMonitor)) {
+        if (handshake === "succeeded" && ++this.#again > 0) broken();
+      }
+    });
+  }
+
+  #connectShell(url: string): void {
+    this.#again = Math.min(this.#again, 0) - 1;
+    this.shell.connect(url);
+  }
+
   /** Connects to the schedulers, once; to the leaf of the broadcast tree that belongs to the id, whenever that changes. */
   connect(id: number): void {
     const { endpoints } = this.#parts;
     if (!this.#isConnected) {
-      this.shell.connect(endpoints.mux);
-      this.shell.connect(endpoints.task);
+      this.#connectShell(endpoints.mux);
+      this.#connectShell(endpoints.task);
       this.control.connect(endpoints.control);
       this.iopub.connect(endpoints.iopub);
       this.#isConnected = true;
@@ -67,7 +85,7 @@ export class EngineSockets {
     const url = endpoints.broadcast[id % endpoints.broadcast.length] ?? "";
     if (url === this.#broadcast || url === "") return;
     if (this.#broadcast !== "") this.shell.disconnect(this.#broadcast);
-    this.shell.connect(url);
+    this.#connectShell(url);
     this.#broadcast = url;
   }
 
@@ -79,7 +97,7 @@ export class EngineSockets {
   /** Closes what is open. Harmless twice. */
   close(): void {
     this.leave();
-    this.#close([this.shell]);
+    this.#close([this.shell, this.#shellMonitor]);
   }
 
   #close(sockets: readonly (Socket | undefined)[]): void {

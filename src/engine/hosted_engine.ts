@@ -164,6 +164,7 @@ export class HostedEngine {
       sockets.registration,
       () => this.#guard(() => this.#registration?.read(now())),
     );
+    sockets.onBroken(() => this.#guard(() => this.#renew("a connection to the schedulers broke")));
     sockets.greet((reason) => this.leave(reason, true));
   }
 
@@ -255,10 +256,12 @@ export class HostedEngine {
     this.#registration.tick(now());
   }
 
-  #registered({ id, periodMs, nonce, isAgain, cap }: Registered): void {
+  #registered({ id, periodMs, nonce, isAgain, cap, registration }: Registered): void {
     if (isAgain && !this.#isForgotten && id === this.#id) {
       return this.#log.info("Still registered", { id });
     }
+    // The hub has not heard that it left: the schedulers wait for tasks that it knows nothing of.
+    if (isAgain && this.#id >= 0) return this.#renew("the hub had not heard that it left");
     if (!this.#isForgotten) this.#forget();
     try {
       this.#caps.begin(cap);
@@ -272,7 +275,7 @@ export class HostedEngine {
     this.#iopub.id = id;
     this.#hasGroups = nonce !== null;
     this.#door.open(id, nonce);
-    this.#sender.open(id, nonce ?? 0n);
+    this.#sender.open(id, nonce ?? 0n, registration);
     this.#heart?.close();
     const { context, poller, endpoints, socket, patience } = this.#parts;
     this.#heart = new Heart({
@@ -288,6 +291,12 @@ export class HostedEngine {
     });
     this.#openKernel(id);
     this.#log.info("Registered", { id, uuid: this.uuid, groups: this.#hasGroups, child: this.#driver.pid });
+  }
+
+  #renew(reason: string): void {
+    if (!this.#hasGroups || this.#registration?.isRegistered !== true) return;
+    this.#log.warn("Registering anew", { reason });
+    this.#registration.renew(now());
   }
 
   #openKernel(id: number): void {

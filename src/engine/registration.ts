@@ -17,6 +17,8 @@ export interface Registered {
   readonly isAgain: boolean;
   /** What clients may ask for at most of whom the scheduler says nothing; undefined: everything. */
   readonly cap: unknown;
+  /** The hub's number of this registration, 0 where it gives none. */
+  readonly registration: number;
 }
 
 export interface RegistrationEvents {
@@ -78,6 +80,15 @@ export class Registration {
     else if (this.#state === "waiting") {
       this.#refused(at, `no reply in ${this.#parts.timeoutMs / 1000} s`);
     }
+  }
+
+  /** Leaves and comes again under its id: what was under way between the schedulers and this engine is lost, and they have to know. */
+  renew(at: number): void {
+    if (this.#state !== "registered") return;
+    const { session, socket, events } = this.#parts;
+    socket.send(session.message("unregistration_request", { id: this.#wantedId ?? null }));
+    events.givenUp();
+    this.askAgain(at);
   }
 
   /** Asks anew: the hub has given the engine up, or may have. */
@@ -188,7 +199,15 @@ function readGrant(content: Dictionary): Registered | null {
   const cap = typeof tsparallel === "object" && tsparallel !== null && "cap" in tsparallel
     ? tsparallel.cap
     : undefined;
-  return { id, periodMs, nonce: readNonce(tsparallel), isAgain, cap };
+  return { id, periodMs, nonce: readNonce(tsparallel), isAgain, cap, registration: numberIn(tsparallel) };
+}
+
+function numberIn(extension: unknown): number {
+  if (typeof extension !== "object" || extension === null) return 0;
+  const { registration }: { registration?: unknown } = extension;
+  return typeof registration === "number" && Number.isInteger(registration) && registration > 0
+    ? registration % 2 ** 32
+    : 0;
 }
 
 function readNonce(extension: unknown): bigint | null {

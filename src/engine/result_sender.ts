@@ -42,6 +42,7 @@ export class ResultSender {
   #returnRoute: Route | null = null;
   #origin = 0;
   #nonce = 0n;
+  #registration = 0;
   #seq = 0;
 
   constructor(outlet: Outlet, mac: Mac) {
@@ -49,8 +50,9 @@ export class ResultSender {
     this.#mac = mac;
   }
 
-  /** The engine speaks as `id` to this run of the controller from now on. */
-  open(id: number, nonce: bigint): void {
+  /** The engine speaks as `id` to this run of the controller from now on. @param registration its number, by which clients tell engines of one id apart */
+  open(id: number, nonce: bigint, registration = 0): void {
+    this.#registration = registration;
     this.#origin = (id | ORIGIN.engineBit) >>> 0;
     this.#nonce = nonce;
   }
@@ -155,7 +157,7 @@ export class ResultSender {
       seq: ++this.#seq,
       target,
       nonce: this.#nonce,
-      acked: 0,
+      acked: this.#registration,
       committed: 0,
       window: 0,
     };

@@ -89,6 +89,7 @@ export class HubCore {
   #nextBeat: number;
   #lastPing = -Infinity;
   #isPingWanted = false;
+  #registrations = 0;
 
   constructor(options: HubCoreOptions) {
     this.#options = options;
@@ -143,7 +144,9 @@ export class HubCore {
       id: grant.id,
       hb_period: this.#options.periodMs,
       connection_info: this.#options.connectionInfo(),
-      ...(ours ? { tsparallel: { ...this.#options.extension, ...again } } : {}),
+      ...(ours
+        ? { tsparallel: { ...this.#options.extension, registration: ++this.#registrations, ...again } }
+        : {}),
     };
     return [
       { kind: "reply_registration", rid, content },

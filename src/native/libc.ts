@@ -37,6 +37,8 @@ const SYMBOLS = {
   posix_spawnattr_init: { parameters: ["buffer"], result: "i32" },
   posix_spawnattr_destroy: { parameters: ["buffer"], result: "i32" },
   posix_spawnattr_setflags: { parameters: ["buffer", "i16"], result: "i32" },
+  posix_spawnattr_setsigdefault: { parameters: ["buffer", "buffer"], result: "i32" },
+  posix_spawnattr_setsigmask: { parameters: ["buffer", "buffer"], result: "i32" },
   __errno_location: { parameters: [], result: "pointer" },
   // The same variadic function twice: once for plain numbers, once with a structure at the second or third place.
   syscall: { parameters: ["i64", "i64", "i64", "i64", "i64", "i64"], result: "i64" },
@@ -57,7 +59,12 @@ const SYS_PIDFD_OPEN = 434;
 const SYS_CLOSE_RANGE = 436;
 const CLOSE_RANGE_CLOEXEC = 4;
 const POSIX_SPAWN_SETSID = 0x80;
+const POSIX_SPAWN_SETSIGDEF = 0x04;
+const POSIX_SPAWN_SETSIGMASK = 0x08;
 const FALLOC_PUNCH_HOLE_KEEP_SIZE = 3;
+/** Signal sets: the kernel's 64 signals stand in the first 8 bytes of libc's 128. */
+const ALL_SIGNALS = new Uint8Array(128).fill(0xff, 0, 8);
+const NO_SIGNAL = new Uint8Array(128);
 /** More than glibc (80, 336 bytes) or musl need for their opaque structures. */
 const OPAQUE_BYTES = 512;
 
@@ -270,7 +277,8 @@ export interface SpawnOptions {
 }
 
 /**
- * Starts a program in a session and process group of its own and returns its process id.
+ * Starts a program in a session and process group of its own and returns its process id. No signal is ignored or blocked in it, whatever this process
+ * inherited: a shell starts what it puts into the background with SIGINT and SIGQUIT ignored.
  * @throws Error if it cannot be started
  */
 export function spawn(options: SpawnOptions): number {
@@ -281,7 +289,9 @@ export function spawn(options: SpawnOptions): number {
   const envp = cVector(Object.entries(options.env).map(([name, value]) => `${name}=${value}`));
   c.posix_spawn_file_actions_init(actions);
   c.posix_spawnattr_init(attributes);
-  c.posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSID);
+  c.posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+  c.posix_spawnattr_setsigdefault(attributes, ALL_SIGNALS);
+  c.posix_spawnattr_setsigmask(attributes, NO_SIGNAL);
   options.stdio.forEach((fd, index) => c.posix_spawn_file_actions_adddup2(actions, fd, index));
   c.posix_spawn_file_actions_addclosefrom_np?.(actions, 3);
   const program = cString(options.command[0] ?? "");

@@ -3,6 +3,7 @@
  * its place in the queue.
  */
 import { STATUS } from "../protocol/groups.ts";
+import type { TaskAsk } from "../protocol/task_asks.ts";
 import type { Board } from "./board.ts";
 import type { EngineState } from "./engine_table.ts";
 import type { SecondTries } from "./second_tries.ts";
@@ -61,14 +62,22 @@ export class Departures {
     }
   }
 
-  /** What an engine has, in order. Single messages may have run wherever they stand, of groups the first ones only. */
+  /**
+   * What an engine has, in order. Single messages may have run wherever they stand. Of groups the first ones of each client and request: an engine does them
+   * in turns, each in order, and has begun no more of all together than its start window.
+   */
   #assignedTo(engine: EngineState): { readonly seq: number; readonly mayHaveRun: boolean }[] {
-    const { table } = this.#board;
+    const { table, rare } = this.#board;
     const list: { seq: number; mayHaveRun: boolean }[] = [];
-    let window = Math.max(1, engine.windowTold);
+    const window = Math.max(1, engine.windowTold);
+    const passed = new Map<TaskAsk | null, Map<number, number>>();
     for (let seq = engine.first, place; seq !== 0; seq = table.next[place]!) {
       place = table.at(seq);
-      list.push({ seq, mayHaveRun: table.pool[place] === 1 || window-- > 0 });
+      const ask = table.rare[place] === 1 ? rare.get(seq)?.options?.ask ?? null : null;
+      const counts = passed.get(ask) ?? new Map<number, number>();
+      const client = table.client[place]!, before = counts.get(client) ?? 0;
+      if (table.pool[place] === 0) passed.set(ask, counts.set(client, before + 1));
+      list.push({ seq, mayHaveRun: table.pool[place] === 1 || before < window });
     }
     return list;
   }

@@ -11,14 +11,14 @@ import { encodeValue } from "../../src/protocol/values.ts";
 const mac = createMac("a key");
 
 function results(
-  header: { seq: number; nonce?: bigint; target?: number; origin?: number },
+  header: { seq: number; nonce?: bigint; target?: number; origin?: number; acked?: number },
   n = 1,
   key = mac,
 ) {
   const writer = new GroupWriter();
   writer.result(n, 3, STATUS.ok, 0, 0, 0, 0, 0, 0, 1, 2, encodeValue("done").body);
-  const { seq, nonce = 9n, target = 3, origin = ORIGIN.scheduler } = header;
-  const fields = { kind: KIND.results, origin, seq, target, nonce, acked: 0, committed: 0, window: 0 };
+  const { seq, nonce = 9n, target = 3, origin = ORIGIN.scheduler, acked = 0 } = header;
+  const fields = { kind: KIND.results, origin, seq, target, nonce, acked, committed: 0, window: 0 };
   return writer.close(fields, key.sign).slice();
 }
 
@@ -38,6 +38,18 @@ Deno.test("only groups of this run, for this client, signed and new, are let in"
   damaged[90]! ^= 1;
   assert.equal(gate.open(damaged, "task"), null);
   assert.equal(gate.dropped, 7);
+});
+
+Deno.test("an engine that has taken another one's id is heard before its registration is, and the other one not any more", () => {
+  const gate = new GroupGate(mac, 9n, 3), origin = ORIGIN.engineBit;
+  assert.equal(gate.open(results({ seq: 70, origin, acked: 1 }), "task")?.seq, 70);
+  assert.equal(gate.open(results({ seq: 1, origin, acked: 2 }), "task")?.seq, 1);
+  assert.equal(gate.open(results({ seq: 1, origin, acked: 2 }), "task"), null);
+  assert.equal(gate.open(results({ seq: 71, origin, acked: 1 }), "task"), null);
+  // What the scheduler says there is something else.
+  assert.equal(gate.open(results({ seq: 5, acked: 9 }), "task")?.seq, 5);
+  assert.equal(gate.open(results({ seq: 6, acked: 8 }), "task")?.seq, 6);
+  assert.equal(gate.open(results({ seq: 6, acked: 10 }), "task"), null);
 });
 
 Deno.test("a group with a broken record changes nothing, and its number stays free", () => {

@@ -74,6 +74,18 @@ Deno.test("waitpid() tells exit codes from signals", () => {
   assert.equal(waitpid(999_999_999), undefined);
 });
 
+Deno.test("spawn() starts a program in which no signal is ignored or blocked", () => {
+  // What a shell does to whatever it puts into the background.
+  const SIGINT = 2, SIGQUIT = 3, IGNORE = 1n;
+  const before = [SIGINT, SIGQUIT].map((signal) => [signal, libc().signal(signal, IGNORE)] as const);
+  try {
+    const { text } = shell("grep -E '^Sig(Ign|Blk)' /proc/$$/status");
+    assert.equal(text, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+  } finally {
+    for (const [signal, handler] of before) libc().signal(signal, handler);
+  }
+});
+
 Deno.test("spawn() says what cannot be started", () => {
   withPipe(({ read, write }) => {
     const start = () => spawn({ command: ["/nowhere"], env: {}, stdio: [read, write, write] });

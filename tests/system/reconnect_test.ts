@@ -61,6 +61,36 @@ Deno.test("an engine whose connections broke without the controller's notice is 
   });
 });
 
+Deno.test("tasks that an engine had when its connections broke end, each once", async () => {
+  await using run = await Run.start({ n: 1, controllerArgs: ["--ping=200", "--heartbeat-misses=50"] });
+  await using folder = new RunFolder();
+  await using line = new CutLine();
+  await startBehind(line, run, folder);
+  const { client }: { client: Client } = run;
+  const nap = async (ms: number) => void await new Promise((resolve) => setTimeout(resolve, ms));
+  const balanced = client.loadBalanced({ targets: [1] });
+  await Promise.all([balanced.apply(nap, 1), client[1]!.apply(nap, 1)]);
+  const before = [balanced.apply(nap, 1500), client[1]!.apply(nap, 1500)];
+  await eventually(() => client.queueStatus(), ({ engines }) => engines[1]?.tasks === 1, "it has the task");
+  line.cut();
+  // These may go into the connection that is none any more.
+  const into = [balanced.apply(nap, 1), client[1]!.apply(nap, 1)];
+  const ends = Promise.allSettled([...before, ...into]);
+  await eventually(
+    () => [...before, ...into].filter((one) => one.done).length,
+    (count) => count === 4,
+    "all have ended",
+  );
+  for (const one of await ends) {
+    if (one.status === "rejected") assert.match(String(one.reason), /EngineError|ImpossibleDependency/);
+  }
+  await eventually(() => client.ids.length, (count) => count === 2, "it is back");
+  assert.deepEqual(await Promise.all([balanced.apply(nap, 1), client[1]!.apply(nap, 1)]), [
+    undefined,
+    undefined,
+  ]);
+});
+
 Deno.test("a second connection under a name that is taken is read as the first is, at every port", async () => {
   await using run = await Run.start({ n: 1 });
   const files = {
