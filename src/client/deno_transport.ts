@@ -3,6 +3,7 @@
  */
 import { Context } from "../wire/context.ts";
 import { type CurveKeypair, curveKeypair, curvePublicKey } from "../wire/curve.ts";
+import { Hold } from "../wire/hold.ts";
 import { HandshakeWatch } from "../wire/handshake.ts";
 import { Incoming } from "../wire/incoming.ts";
 import { AsyncPoller } from "../wire/poll.ts";
@@ -22,7 +23,8 @@ export function denoTransport(): Transport {
 
 class DenoTransport implements Transport {
   readonly #context = Context.open();
-  readonly #poller = new AsyncPoller(this.#context);
+  readonly #hold = new Hold();
+  readonly #poller = new AsyncPoller(this.#context, { hold: this.#hold });
   /** One pair for all sockets: a client is one party. */
   #keys: CurveKeypair | undefined;
 
@@ -38,7 +40,7 @@ class DenoTransport implements Transport {
     });
     if (options.onRefused !== undefined) this.#watch(socket, options, options.onRefused);
     socket.connect(options.url);
-    return new DenoChannel(socket, this.#poller, options);
+    return new DenoChannel(socket, { poller: this.#poller, hold: this.#hold }, options);
   }
 
   #curve(serverKey: string, secretKey: string | undefined): CurveOptions {
@@ -70,18 +72,28 @@ class DenoChannel implements Channel {
   readonly #poller: AsyncPoller;
   readonly #incoming = new Incoming();
 
-  constructor(socket: Socket, poller: AsyncPoller, { onMessage }: ChannelOptions) {
+  readonly #hold: Hold;
+
+  constructor(
+    socket: Socket,
+    { poller, hold }: { poller: AsyncPoller; hold: Hold },
+    options: ChannelOptions,
+  ) {
+    const { onMessage } = options;
     this.#socket = socket;
     this.#poller = poller;
+    this.#hold = hold;
     poller.add(socket, () => {
       for (let i = 0; i < MESSAGES_PER_TURN; i++) {
         if (socket.closed || !socket.receiveInto(this.#incoming)) return;
+        if (options.type === "DEALER") hold.answered();
         onMessage(framesOf(this.#incoming));
       }
     });
   }
 
   send(frames: readonly Uint8Array[]): void {
+    this.#hold.asked();
     this.#socket.send(frames);
   }
 

@@ -58,8 +58,10 @@ export class ClientEnds {
   /**
    * Its groups so far are accepted: it is told at the end of this turn, or after a while if it can go on without. Of a single task the client hears by its
    * result, and a message in between would wake it for nothing.
+   * @param bytes of the last group and what belongs to it
    */
-  accept(end: ClientEnd, isUrgent: boolean): void {
+  accept(end: ClientEnd, bytes: number): void {
+    const isUrgent = bytes >= SCHEDULER_BOUNDS.smallGroupBytes;
     if (isUrgent) end.acceptAt = 0;
     else if (end.acceptAt === Infinity) end.acceptAt = now() + SCHEDULER_BOUNDS.gatherMs;
     if (isUrgent) this.#mark(end);

@@ -214,8 +214,7 @@ export class TaskScheduler {
     this.#link.send("tasks", [leftOut.size === 0 ? frame : this.#without(frame, leftOut)]);
     this.#core.frames.release(kept);
     this.#core.dispatch(at);
-    const isLarge = received.length >= SCHEDULER_BOUNDS.smallGroupBytes || this.#buffers.bytes > 0;
-    this.#clients.accept(client, isLarge);
+    this.#clients.accept(client, this.#buffers.bytes > 0 ? Infinity : received.length);
   }
 
   /** The same group without the records at these offsets: what was not taken must not be counted as open. */

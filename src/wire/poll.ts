@@ -2,10 +2,12 @@
  * Waiting for sockets. `SyncPoller` blocks its thread in one poll, which halves a round trip and suits a process that does nothing
  * else; `AsyncPoller` waits on the event loop.
  */
+import { setImmediate } from "node:timers";
 import { monotonic } from "../base/clock.ts";
 import { type LibZmq, libzmq } from "../native/libzmq.ts";
 import { Context } from "./context.ts";
 import { EINTR, wireError } from "./errors.ts";
+import { type Hold, HOLD_MS } from "./hold.ts";
 import { PollItems } from "./poll_items.ts";
 import type { Socket, SocketWatcher } from "./socket.ts";
 
@@ -214,6 +216,8 @@ class Entry implements SocketWatcher {
 export interface AsyncPollerOptions {
   /** Closes the poller when it aborts. */
   readonly signal?: AbortSignal;
+  /** Says when the program may be held in a synchronous wait; without it never. */
+  readonly hold?: Hold;
 }
 
 /**
@@ -235,9 +239,11 @@ export class AsyncPoller {
   #isClosed = false;
   #isServing = false;
   #isCheckDue = false;
+  readonly #hold: Hold | undefined;
 
   /** @param context closes the poller together with itself */
-  constructor(context?: Context, { signal }: AsyncPollerOptions = {}) {
+  constructor(context?: Context, { signal, hold }: AsyncPollerOptions = {}) {
+    this.#hold = hold;
     this.#outlet.bind(WAKE_URL);
     this.#inlet.connect(WAKE_URL);
     const abort = () => void this.close();
@@ -312,7 +318,27 @@ export class AsyncPoller {
   async #run(): Promise<void> {
     // Callers add their sockets first.
     await Promise.resolve();
-    while (!this.#isClosed) await this.#wait(this.#serve() ? 0 : -1);
+    while (!this.#isClosed) {
+      const isMore = this.#serve();
+      if (!isMore && this.#hold?.isLikely && await this.#held(this.#hold)) continue;
+      if (!this.#isClosed) await this.#wait(isMore ? 0 : -1);
+    }
+  }
+
+  /** Lets who got an answer ask again, and waits for the next one right here; false if there is nothing to wait for, or it does not come. */
+  async #held(hold: Hold): Promise<boolean> {
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    if (this.#isClosed || !hold.isDue) return false;
+    if (this.#serve()) return true;
+    const entries = [...this.#entries.values()];
+    this.#items.room(entries.length);
+    entries.forEach(({ fd }, i) => this.#items.setFd(i, fd));
+    if (this.#items.wait(entries.length, HOLD_MS) <= 0) {
+      hold.missed();
+      return false;
+    }
+    entries.forEach((entry, i) => entry.isTouched ||= this.#items.isReady(i));
+    return true;
   }
 
   /** Calls `ready` of what can be read until nothing can. Returns true if it stopped before that, to give others a turn. */
@@ -355,6 +381,7 @@ export class AsyncPoller {
     this.#state = "waiting";
     await this.#items.waitAside(entries.length + 1, timeoutMs);
     this.#state = "running";
+    this.#hold?.looped();
     entries.forEach((entry, i) => {
       if (this.#items.isReady(i + 1)) entry.isTouched = true;
     });
