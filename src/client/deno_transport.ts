@@ -7,7 +7,9 @@ import { HandshakeWatch } from "../wire/handshake.ts";
 import { Incoming } from "../wire/incoming.ts";
 import { AsyncPoller } from "../wire/poll.ts";
 import type { CurveOptions, Socket } from "../wire/socket.ts";
-import type { Channel, ChannelOptions, Transport } from "./transport.ts";
+import { processEnvironment } from "../base/profile_dir.ts";
+import { makeMemory } from "../wire/memory_file.ts";
+import type { Channel, ChannelOptions, MemoryFile, Transport } from "./transport.ts";
 
 /** Messages of one socket between two turns of the event loop. */
 const MESSAGES_PER_TURN = 256;
@@ -25,6 +27,14 @@ class DenoTransport implements Transport {
   readonly #poller = new AsyncPoller(this.#context);
   /** One pair for all sockets: a client is one party. */
   #keys: CurveKeypair | undefined;
+  readonly #memories = new Set<MemoryFile>();
+
+  memory(name: string, bytes: number): MemoryFile | null {
+    if (processEnvironment("TSPARALLEL_SHARED_MEMORY") === "off") return null;
+    const memory = makeMemory(name, bytes, (closed) => this.#memories.delete(closed));
+    if (memory !== null) this.#memories.add(memory);
+    return memory;
+  }
 
   connect(options: ChannelOptions): Channel {
     const socket = this.#context.socket(options.type, {
@@ -60,6 +70,7 @@ class DenoTransport implements Transport {
   }
 
   async close(): Promise<void> {
+    for (const memory of [...this.#memories]) memory.close();
     await this.#poller.close();
     this.#context.close();
   }
