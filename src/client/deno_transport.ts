@@ -17,9 +17,15 @@ const MESSAGES_PER_TURN = 256;
 const LINGER_MS = 1000;
 const SOCKET_BUFFER_BYTES = 1 << 20;
 
+/** How a transport is made. */
+export interface TransportOptions {
+  /** false: nothing goes by shared memory. Unset: TSPARALLEL_SHARED_MEMORY says so with "off". */
+  readonly sharedMemory?: boolean | undefined;
+}
+
 /** Opens libzmq. One transport serves one client. */
-export function denoTransport(): Transport {
-  return new DenoTransport();
+export function denoTransport(options: TransportOptions = {}): Transport {
+  return new DenoTransport(options);
 }
 
 class DenoTransport implements Transport {
@@ -27,10 +33,16 @@ class DenoTransport implements Transport {
   readonly #poller = new AsyncPoller(this.#context);
   /** One pair for all sockets: a client is one party. */
   #keys: CurveKeypair | undefined;
+  readonly #options: TransportOptions;
   readonly #memories = new Set<MemoryFile>();
 
+  constructor(options: TransportOptions) {
+    this.#options = options;
+  }
+
   memory(name: string, bytes: number): MemoryFile | null {
-    if (processEnvironment("TSPARALLEL_SHARED_MEMORY") === "off") return null;
+    const { sharedMemory = processEnvironment("TSPARALLEL_SHARED_MEMORY") !== "off" } = this.#options;
+    if (!sharedMemory) return null;
     const memory = makeMemory(name, bytes, (closed) => this.#memories.delete(closed));
     if (memory !== null) this.#memories.add(memory);
     return memory;

@@ -15,7 +15,11 @@ export interface OwnMemory {
 }
 
 /** Makes a file in memory; null where the system has none. @param onClose called when it is closed */
-export function makeMemory(name: string, bytes: number, onClose: (memory: OwnMemory) => void): OwnMemory | null {
+export function makeMemory(
+  name: string,
+  bytes: number,
+  onClose: (memory: OwnMemory) => void,
+): OwnMemory | null {
   if (Deno.build.os !== "linux") return null;
   try {
     const file = SharedFile.create(name, bytes);

@@ -50,6 +50,8 @@ const BENCHES: readonly Bench[] = [
       "tasks_map_per_s",
       "push_MBps",
       "pull_MBps",
+      "push_local_MBps",
+      "pull_local_MBps",
       "controller_pss_MB",
       "engine_pss_MB",
       "controller_growth_MB",
