@@ -93,8 +93,8 @@ Deno.test("200 pushes and pulls in turn, and two clients at once, need no more m
     const view = client.direct(client.ids[0]!);
     for (let i = 0; i < rounds; i++) {
       value[0] = i;
-      await view.push({ [client.session.slice(0, 4)]: value });
-      const found = await view.pull(client.session.slice(0, 4)) as Uint8Array;
+      await view.push({ [`v${client.session.slice(0, 4)}`]: value });
+      const found = await view.pull(`v${client.session.slice(0, 4)}`) as Uint8Array;
       assert.deepEqual([found.length, found[61]], [value.length, value[61]]);
     }
   };
