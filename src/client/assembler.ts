@@ -5,9 +5,17 @@
  * fill our memory nor write behind an array.
  */
 import type { ChunkRecord } from "../protocol/groups.ts";
+import type { ResultPiece } from "./shared_memory.ts";
+
+/** @throws RangeError if a piece that lies elsewhere cannot be read */
+function put(bytes: Uint8Array<ArrayBuffer>, offset: number, piece: Uint8Array | ResultPiece): void {
+  if (piece instanceof Uint8Array) return bytes.set(piece, offset);
+  if (piece.copyInto(bytes.subarray(offset, offset + piece.length))) return;
+  throw new RangeError(`Cannot read ${piece.length} bytes of shared memory`);
+}
 
 interface Partial {
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
   filled: number;
 }
 
@@ -33,7 +41,7 @@ export class Assembler {
    * Takes one piece.
    * @throws RangeError if it does not follow what came before, or there is no room; the task's buffers are then dropped
    */
-  add({ n, index, offset, length, total }: ChunkRecord, piece: Uint8Array): void {
+  add({ n, index, offset, length, total }: ChunkRecord, piece: Uint8Array | ResultPiece): void {
     try {
       const partial = this.#partial(n, index, total);
       if (piece.length !== length || partial.bytes.length !== total || partial.filled !== offset) {
@@ -41,7 +49,7 @@ export class Assembler {
           `Cannot take ${piece.length} bytes at ${offset} of buffer ${index} of task ${n}`,
         );
       }
-      partial.bytes.set(piece, offset);
+      put(partial.bytes, offset, piece);
       partial.filled += length;
     } catch (error) {
       this.drop(n);

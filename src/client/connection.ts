@@ -20,6 +20,7 @@ import { checkReach, reachHint } from "./reach.ts";
 import { type RequestOptions, Requests } from "./requests.ts";
 import type { TaskNames } from "./task_state.ts";
 import type { Channel, Transport } from "./transport.ts";
+import { SharedMemoryWay } from "./shared_memory.ts";
 import type { SharedUpload } from "./shared_upload.ts";
 import { enginesOf, sharesOf, type Welcome, welcomeOf } from "./welcome.ts";
 
@@ -283,6 +284,10 @@ export class Connection implements TaskNames {
   /** A task's value as bytes; valid until the next call. See `GroupPaths`. */
   encode(op: number, value: unknown, options: EncodeOptions): EncodedTask {
     return this.#grouped().encode(op, value, options);
+  }
+
+  sharedMemory(): SharedMemoryWay {
+    return new SharedMemoryWay(this.#transport);
   }
 
   /** See `GroupPaths`. */

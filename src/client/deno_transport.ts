@@ -8,7 +8,9 @@ import { HandshakeWatch } from "../wire/handshake.ts";
 import { Incoming } from "../wire/incoming.ts";
 import { AsyncPoller } from "../wire/poll.ts";
 import type { CurveOptions, Socket } from "../wire/socket.ts";
-import type { Channel, ChannelOptions, Transport } from "./transport.ts";
+import { processEnvironment } from "../base/profile_dir.ts";
+import { makeMemory } from "../wire/memory_file.ts";
+import type { Channel, ChannelOptions, MemoryFile, Transport } from "./transport.ts";
 
 /** Messages of one socket between two turns of the event loop. */
 const MESSAGES_PER_TURN = 256;
@@ -16,9 +18,15 @@ const MESSAGES_PER_TURN = 256;
 const LINGER_MS = 1000;
 const SOCKET_BUFFER_BYTES = 1 << 20;
 
+/** How a transport is made. */
+export interface TransportOptions {
+  /** false: nothing goes by shared memory. Unset: TSPARALLEL_SHARED_MEMORY says so with "off". */
+  readonly sharedMemory?: boolean | undefined;
+}
+
 /** Opens libzmq. One transport serves one client. */
-export function denoTransport(): Transport {
-  return new DenoTransport();
+export function denoTransport(options: TransportOptions = {}): Transport {
+  return new DenoTransport(options);
 }
 
 class DenoTransport implements Transport {
@@ -27,6 +35,20 @@ class DenoTransport implements Transport {
   readonly #poller = new AsyncPoller(this.#context, { hold: this.#hold });
   /** One pair for all sockets: a client is one party. */
   #keys: CurveKeypair | undefined;
+  readonly #options: TransportOptions;
+  readonly #memories = new Set<MemoryFile>();
+
+  constructor(options: TransportOptions) {
+    this.#options = options;
+  }
+
+  memory(name: string, bytes: number): MemoryFile | null {
+    const { sharedMemory = processEnvironment("TSPARALLEL_SHARED_MEMORY") !== "off" } = this.#options;
+    if (!sharedMemory) return null;
+    const memory = makeMemory(name, bytes, (closed) => this.#memories.delete(closed));
+    if (memory !== null) this.#memories.add(memory);
+    return memory;
+  }
 
   connect(options: ChannelOptions): Channel {
     const socket = this.#context.socket(options.type, {
@@ -62,6 +84,7 @@ class DenoTransport implements Transport {
   }
 
   async close(): Promise<void> {
+    for (const memory of [...this.#memories]) memory.close();
     await this.#poller.close();
     this.#context.close();
   }

@@ -7,6 +7,7 @@ import { cancelledHere, thisClient } from "./by.ts";
 import { setImmediate } from "node:timers";
 import { TaskAborted } from "../protocol/errors.ts";
 import type { Session } from "../protocol/frames.ts";
+import type { GroupReader } from "../protocol/group_reader.ts";
 import type { GroupWriter } from "../protocol/group_writer.ts";
 import { ANY, isGroup, KIND, ORIGIN, STATUS } from "../protocol/groups.ts";
 import type { Mac } from "../protocol/mac.ts";
@@ -17,6 +18,8 @@ import type { Definition } from "./functions.ts";
 import { GroupGate } from "./group_gate.ts";
 import { type EncodedTask, type PathHost, TaskPath } from "./path.ts";
 import type { Pending } from "./pending.ts";
+import { readTaken } from "../protocol/shared_layout.ts";
+import type { SharedMemoryWay } from "./shared_memory.ts";
 import { SharedUpload } from "./shared_upload.ts";
 import type { StopWord, TaskState } from "./task_state.ts";
 import type { Channel } from "./transport.ts";
@@ -28,6 +31,8 @@ export interface GroupHost {
   readonly pending: Pending;
   readonly isEnded: boolean;
   nextN(): number;
+  /** Memory to share with one engine. */
+  sharedMemory(): SharedMemoryWay;
 }
 
 /** The two sockets that carry groups. */
@@ -58,6 +63,9 @@ export class GroupPaths implements PathHost {
   readonly #mux: Channel;
   readonly #gate: GroupGate;
   readonly #enginePaths = new Map<number, TaskPath>();
+  /** By engine id. */
+  readonly #memories = new Map<number, SharedMemoryWay>();
+  readonly #name = new Uint32Array(4);
   readonly #dirty: TaskPath[] = [];
   readonly #flushDirty = () => this.flush();
   #writer = new ValueWriter(4096);
@@ -85,10 +93,13 @@ export class GroupPaths implements PathHost {
     let path = this.#enginePaths.get(engine.id);
     if (path === undefined) {
       const mux = this.#mux;
+      const memory = this.#host.sharedMemory();
+      this.#memories.set(engine.id, memory);
       path = new TaskPath(this, {
         target: engine.id,
         prefix: [encoder.encode(engine.uuid)],
         confirms: false,
+        memory,
         send: (frames) => mux.send(frames),
         sendLarge: (frames, from) => mux.sendLarge(frames, from),
       });
@@ -122,11 +133,26 @@ export class GroupPaths implements PathHost {
       case KIND.chunk:
         this.#chunk(reader.chunk(), frames[at + 1]);
         break;
+      case KIND.memory:
+        this.#memories.get(header.origin - ORIGIN.engineBit)?.taken(readTaken(reader.rest()) ?? -1);
+        break;
+      case KIND.located:
+        this.#located(reader, header.origin - ORIGIN.engineBit);
+        break;
     }
     return true;
   }
 
-  #chunk(record: Parameters<Pending["chunk"]>[0], piece: Uint8Array | undefined): void {
+  #located(reader: GroupReader, engine: number): void {
+    const record = reader.chunk();
+    if (!reader.name(this.#name)) return;
+    const [, , place = 0, tag = 0] = this.#name;
+    const piece = this.#memories.get(engine)?.piece(place, tag, record.length);
+    this.#chunk(record, piece);
+    piece?.release();
+  }
+
+  #chunk(record: Parameters<Pending["chunk"]>[0], piece: Parameters<Pending["chunk"]>[1] | undefined): void {
     if (record.client !== this.client || piece === undefined) return;
     try {
       this.#host.pending.chunk(record, piece);

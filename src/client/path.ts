@@ -16,9 +16,11 @@ import {
   OP,
   TASK_FLAG,
 } from "../protocol/groups.ts";
+import { memoryJson } from "../protocol/shared_layout.ts";
 import type { DefinitionIds, KnownFunction } from "./definition_ids.ts";
 import type { Definition } from "./functions.ts";
 import type { SharedUpload } from "./shared_upload.ts";
+import type { SharedMemoryWay } from "./shared_memory.ts";
 import type { StopWord, TaskRoute, TaskState } from "./task_state.ts";
 
 /** What a path needs of the connection. */
@@ -53,6 +55,8 @@ export interface PathEnd {
   readonly prefix: readonly Uint8Array[];
   /** Whether the other end confirms groups; where it does not, results are what frees the window. */
   readonly confirms: boolean;
+  /** Memory that this client shares with the engine, if both are on one host. */
+  readonly memory?: SharedMemoryWay;
   send(frames: readonly Uint8Array[]): void;
   sendLarge(frames: readonly Uint8Array[], from: number): void;
 }
@@ -140,6 +144,8 @@ export class TaskPath implements TaskRoute {
     this.#host.opened(task);
     const { op, definition, body, buffers, tail } = encoded;
     const isLarge = buffers.length > 0 || body.length > INLINE_BODY_BYTES;
+    this.#end.memory?.busy();
+    if (isLarge || op === OP.pull) this.#offerMemory();
     const isFree = !isLarge && this.#sending === null && this.#waiting.length === 0 &&
       this.#hasRoom(body.length);
     const whole = tail === null || isLarge ? body : joined(body, tail);
@@ -156,7 +162,17 @@ export class TaskPath implements TaskRoute {
   finished(task: TaskState): void {
     if (task.definition !== 0) this.#host.ids.release(task.definition);
     if (!this.#end.confirms && task.isSent) this.#release(1, task.bytes);
+    this.#end.memory?.finished(task, this.#openTasks === 0 && this.#sending === null);
     if (this.#waiting.length > 0) this.#pump();
+  }
+
+  #offerMemory(): void {
+    const offer = this.#end.memory?.offer();
+    if (offer === undefined) return;
+    this.#scratch.reset();
+    this.#scratch.rest(memoryJson(offer));
+    const group = this.#host.seal(this.#scratch, KIND.memory, this.#end.target);
+    this.#end.send([...this.#end.prefix, group]);
   }
 
   /** The other end has accepted all groups up to `seq`. */
@@ -185,6 +201,7 @@ export class TaskPath implements TaskRoute {
   reset(): void {
     this.#hasCard = false;
     this.#defined.length = 0;
+    this.#end.memory?.forget();
   }
 
   /** Sends the group that has gathered. */
@@ -327,8 +344,13 @@ export class TaskPath implements TaskRoute {
     const { client } = this.#host;
     this.#scratch.reset();
     this.#scratch.chunk({ n: task.n, client, index, side: 0, offset, length: piece.length, total });
+    const { prefix, memory } = this.#end;
+    const place = memory?.put(task.n, piece) ?? -1;
+    if (place >= 0) {
+      this.#scratch.name(client, task.n, place, memory?.tag ?? 0);
+      return this.#end.send([...prefix, this.#host.seal(this.#scratch, KIND.located, this.#end.target)]);
+    }
     const group = this.#host.seal(this.#scratch, KIND.chunk, this.#end.target);
-    const { prefix } = this.#end;
     this.#end.sendLarge([...prefix, group, piece], prefix.length + 1);
   }
 

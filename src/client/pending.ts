@@ -7,6 +7,7 @@ import { Assembler } from "./assembler.ts";
 import { Namespaces } from "./namespaces.ts";
 import { OpenTasks } from "./open_tasks.ts";
 import { type Outcome, readOutcome, readTail } from "./result_reader.ts";
+import type { ResultPiece } from "./shared_memory.ts";
 import { type OutputCounts, TaskOutput, type TaskState } from "./task_state.ts";
 
 /** Most finished tasks whose output is still expected. */
@@ -125,7 +126,7 @@ export class Pending {
   }
 
   /** A piece of a result that is to come. A new first piece means that the task was started again elsewhere. */
-  chunk(record: ChunkRecord, piece: Uint8Array): void {
+  chunk(record: ChunkRecord, piece: Uint8Array | ResultPiece): void {
     if (record.side !== 1 || this.#open.get(record.n) === undefined) return;
     if (record.index === 0 && record.offset === 0) this.#assembler.drop(record.n);
     this.#assembler.add(record, piece);

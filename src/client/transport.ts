@@ -31,8 +31,25 @@ export interface Channel {
   close(): void;
 }
 
+/** A nameless file in memory that another process on the same host can open. */
+export interface MemoryFile {
+  readonly pid: number;
+  readonly fd: number;
+  /** False if it could not be written. */
+  write(offset: number, bytes: Uint8Array<ArrayBuffer>): boolean;
+  /** Fills the array; false if it could not be read. */
+  read(offset: number, into: Uint8Array<ArrayBuffer>): boolean;
+  /** Gives a part back to the system. */
+  punch(offset: number, bytes: number): void;
+  /** Does something after a while, without keeping the program alive for it. Returns how not to. */
+  later(ms: number, action: () => void): () => void;
+  close(): void;
+}
+
 /** Makes channels. */
 export interface Transport {
+  /** Makes memory to share with engines on this host; null where there is none, absent where it never is. */
+  memory?(name: string, bytes: number): MemoryFile | null;
   /** @throws Error if the address cannot be used */
   connect(options: ChannelOptions): Channel;
   /** Closes all channels; nothing of it keeps the process alive afterwards. Messages just sent still leave. */

@@ -151,6 +151,7 @@ class EngineHost {
       },
       grants,
       core: coreOptionsOf(this.#options, grants.default),
+      sharesMemory: this.#options.sharedMemory !== "off",
       stopsOffTurn: this.#options.sharing === "client",
       registrationTimeoutMs: registrationTimeoutMs ?? REGISTRATION_TIMEOUT_MS,
       patience: patience ?? PATIENCE,

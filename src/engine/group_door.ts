@@ -16,6 +16,8 @@ const KINDS: ReadonlySet<number> = new Set([
   KIND.recall,
   KIND.notice,
   KIND.shared,
+  KIND.memory,
+  KIND.located,
 ]);
 
 /** What the scheduler itself says on the direct path. */

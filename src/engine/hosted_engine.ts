@@ -2,6 +2,7 @@
  * One engine of a host: its sockets, its registration and heart, its slot, and what ties them together.
  */
 import { now } from "../base/clock.ts";
+import { ClientMemories } from "./client_memory.ts";
 import type { Logger } from "../base/log.ts";
 import { BadMessage, type Session } from "../protocol/frames.ts";
 import { isGroup } from "../protocol/groups.ts";
@@ -47,6 +48,8 @@ export interface HostedEngineParts {
   readonly core: CoreOptions<ChildKey>;
   /** Whether children are stopped while it is not their turn. */
   readonly stopsOffTurn: boolean;
+  /** Whether large values of clients on this host may come by shared memory. */
+  readonly sharesMemory: boolean;
   readonly wantedId: number | undefined;
   readonly registrationTimeoutMs: number;
   readonly patience: number;
@@ -109,7 +112,8 @@ export class HostedEngine {
     const keys = new TaskKeys(parts.grants, this.#caps);
     this.#own = new OwnTasks(this.#core, keys);
     this.#door = new GroupDoor(mac, this.#log);
-    this.#sender = new ResultSender(sockets.shell, mac);
+    const memories = parts.sharesMemory ? new ClientMemories() : null;
+    this.#sender = new ResultSender(sockets.shell, mac, memories ?? undefined);
     this.#iopub = new IoPub(sockets.iopub, session, parts.core.limits.outputLimitBytes);
     const core = this.#core, sender = this.#sender, iopub = this.#iopub;
     const { functions, children, stopsOffTurn } = parts;
@@ -152,6 +156,7 @@ export class HostedEngine {
       keys,
       functions,
       caps: this.#caps,
+      memories,
       slot: this.#driver,
       sibling: parts.sibling,
       sender,

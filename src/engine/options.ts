@@ -58,6 +58,11 @@ export const ENGINE_OPTIONS = {
     { unit: "n", max: 100 },
     "Processes kept ready with what most tasks need; unset: 1, with isolation process 2",
   ),
+  sharedMemory: choice(
+    "auto",
+    ["auto", "off"],
+    "auto: large values of clients on the same host come by shared memory; off: by socket",
+  ),
   waitMs: number(30_000, { unit: "ms" }, "How long the controller's file may take to appear"),
   timeoutMs: number(5000, { unit: "ms", min: 1 }, "How long the hub may take to answer a registration"),
   heartbeatMisses: number(

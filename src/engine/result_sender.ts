@@ -3,6 +3,8 @@
  */
 import { GroupWriter } from "../protocol/group_writer.ts";
 import { CHUNK_PIECE_BYTES, KIND, ORIGIN } from "../protocol/groups.ts";
+import { memoryJson } from "../protocol/shared_layout.ts";
+import type { ClientMemories } from "./client_memory.ts";
 import type { Mac } from "../protocol/mac.ts";
 
 /** The frames in front of what arrived, which lead back to its sender. */
@@ -32,6 +34,7 @@ const MAX_ROUTES = 1 << 20;
 export class ResultSender {
   readonly #outlet: Outlet;
   readonly #mac: Mac;
+  readonly #memories: ClientMemories | undefined;
   /** Number 0 leads nowhere: tasks of peers have it, whose replies go another way. */
   readonly #routes: Route[] = [{ index: 0, idents: [], isScheduled: false }];
   readonly #routeByKey = new Map<string, Route>();
@@ -45,9 +48,17 @@ export class ResultSender {
   #registration = 0;
   #seq = 0;
 
-  constructor(outlet: Outlet, mac: Mac) {
+  constructor(outlet: Outlet, mac: Mac, memories?: ClientMemories) {
     this.#outlet = outlet;
     this.#mac = mac;
+    this.#memories = memories;
+  }
+
+  /** Tells a client that its memory is taken. */
+  taken(idents: readonly Uint8Array[], client: number, tag: number): void {
+    this.#scratch.reset();
+    this.#scratch.rest(memoryJson({ tag }));
+    this.#outlet.send([...idents, this.#close(this.#scratch, KIND.memory, client)]);
   }
 
   /** The engine speaks as `id` to this run of the controller from now on. @param registration its number, by which clients tell engines of one id apart */
@@ -106,11 +117,19 @@ export class ResultSender {
     offset: number,
     bytes: Uint8Array,
   ): void {
-    const { idents } = this.#routes[routeIndex]!;
+    const { idents, isScheduled } = this.#routes[routeIndex]!;
     for (let at = 0; at < bytes.length || at === 0; at += CHUNK_PIECE_BYTES) {
       const piece = bytes.subarray(at, at + CHUNK_PIECE_BYTES);
       this.#scratch.reset();
       this.#scratch.chunk({ n, client, index, side: 1, offset: offset + at, length: piece.length, total });
+      // The scheduler's results pass the hub, which keeps them.
+      const memory = isScheduled ? undefined : this.#memories?.of(client);
+      const place = memory?.put(piece) ?? -1;
+      if (memory !== undefined && place >= 0) {
+        this.#scratch.name(client, n, place, memory.tag);
+        this.#outlet.send([...idents, this.#close(this.#scratch, KIND.located, client)]);
+        continue;
+      }
       const group = this.#close(this.#scratch, KIND.chunk, client);
       this.#outlet.sendLarge([...idents, group, piece], idents.length + 1);
     }

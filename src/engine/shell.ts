@@ -17,8 +17,10 @@ import {
   type TaskRecord,
 } from "../protocol/groups.ts";
 import { Incoming } from "../wire/incoming.ts";
+import { readOffer, SHARED_PLACES } from "../protocol/shared_layout.ts";
 import type { Caps } from "./caps.ts";
 import type { ClientFunctions } from "./client_functions.ts";
+import type { ClientMemories } from "./client_memory.ts";
 import type { EngineCore } from "./core.ts";
 import type { Rare, TaskName } from "./core_types.ts";
 import type { ChildKey } from "./grants.ts";
@@ -39,6 +41,8 @@ export interface ShellParts {
   readonly functions: ClientFunctions;
   readonly caps: Caps;
   readonly slot: Slot;
+  /** Of clients on this host; null where it is switched off. */
+  readonly memories: ClientMemories | null;
   /** Another engine of this process, or this one, by its id. */
   readonly sibling: (id: number) => Sibling | undefined;
   readonly sender: ResultSender;
@@ -122,6 +126,10 @@ export class Shell {
       case KIND.recall:
         if (isScheduled) core.step({ kind: "recall", count: header.window, at: now() });
         return;
+      case KIND.memory:
+        return this.#takeMemory(header, message);
+      case KIND.located:
+        return this.#takeLocated();
       case KIND.chunk:
       case KIND.shared:
         return this.#takePiece(message, at, header.kind === KIND.shared);
@@ -179,6 +187,29 @@ export class Shell {
     memory?.release();
   }
 
+  /** Memory that a client shares, if it is on this host; nothing is said where it cannot be used. */
+  #takeMemory({ origin }: GroupHeader, message: Incoming): void {
+    const { door, caps, memories, sender } = this.#parts;
+    const offer = readOffer(door.reader.rest());
+    if (offer === undefined || memories === null || caps.ofClient(origin) !== null) return;
+    if (memories.take(origin, offer)) sender.taken([message.copy(0), message.copy(1)], origin, offer.tag);
+  }
+
+  #takeLocated(): void {
+    const { door, memories } = this.#parts;
+    const chunk = door.reader.chunk(), name = this.#name;
+    if (!door.reader.name(name)) return;
+    const memory = memories?.of(chunk.client);
+    const [, , place = 0, tag = 0] = name;
+    if (memory?.tag !== tag || place >= SHARED_PLACES.arguments) {
+      door.drop(`client ${chunk.client}`, "a piece in memory that it does not share");
+      return;
+    }
+    const { index, total, offset, length } = chunk;
+    const bytes = memory.piece(place, length);
+    this.keepPiece(chunk, { index, total, offset, bytes, memory: bytes });
+  }
+
   /** Keeps a piece for a task of this engine, which comes later. */
   keepPiece(name: { readonly client: number; readonly n: number }, piece: Piece): void {
     const { slot, keys } = this.#parts;
@@ -219,6 +250,7 @@ export class Shell {
     if (at >= this.#expireAt) {
       this.#expireAt = at + EXPIRE_MS;
       this.#pieces.expire(at);
+      this.#parts.memories?.expire();
     }
     if (!this.#parked.isEmpty) this.#unpark(at);
   }
@@ -237,6 +269,7 @@ export class Shell {
   forget(): void {
     this.#parked.clear();
     this.#pieces.clear();
+    this.#parts.memories?.clear();
   }
 
   /** Takes a group's tasks; the door's reader stands before the first of them. */

@@ -13,6 +13,7 @@ import {
   HEADER_BYTES,
   KIND,
   MAC_BYTES,
+  MAX_MEMORY_BYTES,
   OP,
   ORIGIN,
   STATUS,
@@ -20,7 +21,13 @@ import {
 import type { Mac } from "./mac.ts";
 
 /** Kinds that have no records. */
-const EMPTY: ReadonlySet<number> = new Set([KIND.accepted, KIND.recall]);
+const EMPTY: ReadonlySet<number> = new Set([KIND.accepted, KIND.recall, KIND.memory]);
+
+/** Most bytes of JSON behind the records, by kind. */
+const BEHIND: Readonly<Record<number, number>> = {
+  [KIND.cancel]: MAX_BY_BYTES,
+  [KIND.memory]: MAX_MEMORY_BYTES,
+};
 
 export class GroupCheck {
   readonly #mac: Mac;
@@ -45,7 +52,7 @@ export class GroupCheck {
     const header = this.reader.open(frame);
     if (header.nonce !== nonce) throw new RangeError("a group of another run of the controller");
     this.#checkRecords(header);
-    const behind = header.kind === KIND.cancel ? MAX_BY_BYTES : 0;
+    const behind = BEHIND[header.kind] ?? 0;
     if (this.reader.left !== 0 || frame.length - this.reader.offset > behind) {
       throw new RangeError("Cannot read a group: its records do not end where it ends");
     }
@@ -83,6 +90,7 @@ export class GroupCheck {
         this.#checkChunk(origin);
         break;
       case KIND.shared:
+      case KIND.located:
         this.#checkShared(origin);
         break;
       default:

@@ -28,6 +28,10 @@ export const KIND = {
   notice: 9,
   /** One piece of a large buffer of several tasks: a CHUNK record, then who has it as NAME records (word: the engine). Client → direct scheduler → engine. */
   shared: 10,
+  /** Client → engine: memory to share, in JSON behind no records. Engine → client: it is taken. */
+  memory: 11,
+  /** A piece that lies in shared memory: a CHUNK record and a NAME with its place and the memory's tag. Client → engine, engine → client. */
+  located: 12,
 } as const;
 
 /** What a task record asks for. */
@@ -82,6 +86,8 @@ export const LARGE_BYTES = 64 << 10;
 export const INLINE_BODY_BYTES = 256 << 10;
 /** Size of one chunk. */
 export const CHUNK_PIECE_BYTES = 1 << 20;
+/** Most bytes of the JSON in a group of kind memory. */
+export const MAX_MEMORY_BYTES = 512;
 
 export interface GroupHeader {
   readonly kind: number;

@@ -40,6 +40,9 @@ const encoder = new TextEncoder();
 /** In a client's place where an engine hears something from here. */
 const SCHEDULER = encoder.encode("scheduler");
 
+/** What clients say to engines beside tasks. */
+const PASSED: ReadonlySet<number> = new Set([KIND.chunk, KIND.cancel, KIND.memory, KIND.located]);
+
 export class DirectScheduler {
   readonly #parts: DirectSchedulerParts;
   readonly #core = new DirectCore();
@@ -121,7 +124,7 @@ export class DirectScheduler {
     if (header.kind === KIND.tasks) {
       this.#remember(uuid);
       this.#parts.link.send("direct", [first]);
-    } else if (header.kind !== KIND.chunk && header.kind !== KIND.cancel) return;
+    } else if (!PASSED.has(header.kind)) return;
     this.#tellCap(uuid, id, header.origin, sender);
     this.#deliver(uuid, message, [ident, rid], 2);
   }
@@ -240,7 +243,8 @@ export class DirectScheduler {
     }
     this.#lastSeqOf.set(uuid, header.seq);
     const client = this.#clients.get(header.target)?.rid ?? rid;
-    if (header.kind === KIND.chunk) {
+    if (header.kind === KIND.memory) message.forward(this.#parts.clients, [client, ident], 2);
+    else if (header.kind === KIND.chunk || header.kind === KIND.located) {
       const chunk = this.#parts.door.reader.chunk();
       if (this.#core.isOpen(uuid, chunk.client, chunk.n)) {
         message.forward(this.#parts.clients, [client, ident], 2);

@@ -3,7 +3,8 @@
  * while the clock runs.
  */
 
-import type { Client } from "../../src/client/client.ts";
+import { Client } from "../../src/client/client.ts";
+import { denoTransport } from "../../src/client/deno_transport.ts";
 import type { DirectView } from "../../src/client/direct_view.ts";
 import type { LoadBalancedView } from "../../src/client/load_balanced_view.ts";
 import { Cluster } from "../../src/cluster/cluster.ts";
@@ -42,7 +43,15 @@ export async function benchCluster({ quick, wants }: Plan): Promise<Figures> {
     Object.assign(figures, await memoryAndRates({ cluster, view }, { wants }));
     if (wants("tasks_1kB_per_s")) figures.tasks_1kB_per_s = await kilobytes(view, quick ? 5 : 9);
     if (wants("push_MBps") || wants("pull_MBps")) {
-      Object.assign(figures, await transfers(client, quick ? 3 : 7));
+      const file = `${profileDir}/security/ipcontroller-bench-client.json`;
+      await using remote = await Client.connect({ file, transport: denoTransport({ sharedMemory: false }) });
+      await remote.waitForEngines(ENGINES);
+      const [push, pull] = await transfers(remote, quick ? 3 : 7);
+      Object.assign(figures, { push_MBps: push, pull_MBps: pull });
+    }
+    if (wants("push_local_MBps") || wants("pull_local_MBps")) {
+      const [push, pull] = await transfers(client, quick ? 3 : 7);
+      Object.assign(figures, { push_local_MBps: push, pull_local_MBps: pull });
     }
     return figures;
   } finally {
@@ -112,7 +121,7 @@ function enginePids(cluster: Cluster): number[] {
 }
 
 /** MB per second of 64 MiB into and out of an engine's namespace. */
-async function transfers(client: Client, rounds: number): Promise<Figures> {
+async function transfers(client: Client, rounds: number): Promise<readonly [push: number, pull: number]> {
   const view = engine(client);
   const pushes: number[] = [];
   const pulls: number[] = [];
@@ -126,7 +135,7 @@ async function transfers(client: Client, rounds: number): Promise<Figures> {
       }),
     );
   }
-  return { push_MBps: quantile(pushes, 0.5), pull_MBps: quantile(pulls, 0.5) };
+  return [quantile(pushes, 0.5), quantile(pulls, 0.5)];
 }
 
 async function rateOf(transfer: () => Promise<void>): Promise<number> {

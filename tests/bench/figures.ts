@@ -25,6 +25,8 @@ export const UNITS = {
   tasks_map_per_s: "tasks/s",
   tasks_1kB_per_s: "tasks/s",
   push_MBps: "MB/s",
+  push_local_MBps: "MB/s",
+  pull_local_MBps: "MB/s",
   pull_MBps: "MB/s",
   broadcast_ratio: "1",
   broadcast_MBps: "MB/s",

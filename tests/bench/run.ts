@@ -69,6 +69,8 @@ const BENCHES: readonly Bench[] = [
       "tasks_1kB_per_s",
       "push_MBps",
       "pull_MBps",
+      "push_local_MBps",
+      "pull_local_MBps",
       "controller_pss_MB",
       "engine_pss_MB",
       "controller_growth_MB",

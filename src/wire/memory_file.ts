@@ -1,0 +1,46 @@
+/**
+ * Memory beside the sockets, for a party on the same host: the client gets it handed in like its sockets.
+ */
+import { SharedFile } from "../native/shared_file.ts";
+
+/** See `client/transport.ts`. */
+export interface OwnMemory {
+  readonly pid: number;
+  readonly fd: number;
+  write(offset: number, bytes: Uint8Array<ArrayBuffer>): boolean;
+  read(offset: number, into: Uint8Array<ArrayBuffer>): boolean;
+  punch(offset: number, bytes: number): void;
+  later(ms: number, action: () => void): () => void;
+  close(): void;
+}
+
+/** Makes a file in memory; null where the system has none. @param onClose called when it is closed */
+export function makeMemory(
+  name: string,
+  bytes: number,
+  onClose: (memory: OwnMemory) => void,
+): OwnMemory | null {
+  if (Deno.build.os !== "linux") return null;
+  try {
+    const file = SharedFile.create(name, bytes);
+    const memory: OwnMemory = {
+      pid: Deno.pid,
+      fd: file.fd,
+      write: (offset, bytes) => file.write(offset, bytes),
+      read: (offset, into) => file.read(offset, into),
+      punch: (offset, bytes) => file.punch(offset, bytes),
+      later: (ms, action) => {
+        const timer = setTimeout(action, ms);
+        Deno.unrefTimer(Number(timer));
+        return () => clearTimeout(timer);
+      },
+      close: () => {
+        file.close();
+        onClose(memory);
+      },
+    };
+    return memory;
+  } catch {
+    return null;
+  }
+}
