@@ -243,7 +243,7 @@ function indexed(client: Client): Client {
 
 // The library's one door: what users name in their own code.
 export { Reference } from "./reference.ts";
-export { task } from "./functions.ts";
+export { task } from "./task.ts";
 export { AsyncResult } from "./async_result.ts";
 export { MapResult } from "./map.ts";
 export { DirectView, LoadBalancedView, NoEnginesRegistered };
@@ -257,12 +257,16 @@ export {
   NamespaceLost,
   PermissionDenied,
   RemoteError,
+  SchemaError,
   TaskAborted,
   TaskCancelled,
   TaskTimeout,
   UnmetDependency,
+  UnresolvedName,
 } from "../protocol/errors.ts";
-export type { Runnable, Task, TaskMaker } from "./functions.ts";
+export type { AskedOptions, Runnable, Task, TaskMaker, TaskOptions } from "./task.ts";
+export type { StandardSchema, TaskSchema } from "./standard_schema.ts";
+export type { NamePlace, SchemaIssue } from "../protocol/errors.ts";
 export type { ExecuteResult } from "./load_balanced_view.ts";
 export type { MapOptions } from "./map.ts";
 export type { AnyIterable } from "./map_source.ts";

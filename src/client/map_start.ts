@@ -9,11 +9,12 @@ import { definitionOf, mapperOf, type Runnable } from "./functions.ts";
 import { type MapOptions, MapResult } from "./map.ts";
 import { isIterable, itemSource } from "./map_source.ts";
 import type { Engine } from "./engines.ts";
-import { checkMessage } from "./languages.ts";
+import { checkedNames, checkMessage } from "./languages.ts";
 import { TaskPath } from "./path.ts";
 import { chunkRequest, referenceRequest } from "./peer_messages.ts";
 import type { PeerPath } from "./peer_path.ts";
 import { Reference } from "./reference.ts";
+import { argsFor, ownerFor } from "./task_checks.ts";
 import { TaskState } from "./task_state.ts";
 import type { ViewOptions } from "./view_options.ts";
 
@@ -52,7 +53,9 @@ export function startMap<R>(
   if (view.peers.length > 0 || !view.hasOurs) {
     checkMessage(connection, view.peers, run, view.options);
   }
-  const definition = view.hasOurs ? (chunkSize === 1 ? definitionOf(run) : mapperOf(run)) : null;
+  const definition = view.hasOurs
+    ? checkedNames(connection, chunkSize === 1 ? definitionOf(run) : mapperOf(run))
+    : null;
   let path = view.nextPath();
   return new MapResult<R>({
     source: itemSource(iterables),
@@ -62,9 +65,12 @@ export function startMap<R>(
     signal,
     names: connection,
     isCrowded: () => path.load.waiting > 0,
-    submit: (owner, index, args) => {
+    submit: (owner, index, items) => {
+      const args = chunkSize === 1
+        ? argsFor(run, items)
+        : items.map((item) => argsFor(run, item as unknown[]));
       path = view.nextPath();
-      const task = new TaskState(owner, index, path, view.options.label);
+      const task = new TaskState(ownerFor(run, owner, chunkSize > 1), index, path, view.options.label);
       if (path instanceof TaskPath) {
         path.submit(task, connection.encode(OP.apply, args, { definition, tail, root: "args" }));
       } else if (run instanceof Reference) {
