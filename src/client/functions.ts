@@ -4,6 +4,7 @@
  * The coded text of a function is made once and kept with the function object; equal texts share one definition on a path.
  */
 import { ValueWriter } from "../protocol/values.ts";
+import { scriptName } from "../protocol/text_hash.ts";
 import { ENGINE_GLOBALS } from "./engine_globals.ts";
 import { isExpression, type SourceText, sourceText } from "./function_source.ts";
 import type { NameUse } from "./known_names.ts";
@@ -105,6 +106,13 @@ for (const item of items) {
 }
 return results;
 }`;
+
+const mapperScript = scriptName(MAPPER);
+
+/** Whether a script on an engine is a text of the client's own around the user's function. */
+export function isOwnText(script: string): boolean {
+  return script === mapperScript;
+}
 
 function cached(
   { byObject, byText }: Cache,

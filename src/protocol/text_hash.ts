@@ -5,7 +5,10 @@
 import { charCodeAt } from "./primordials.ts";
 
 const { imul } = Math;
-const toText = Function.prototype.call.bind(Number.prototype.toString) as (n: number, radix: number) => string;
+const toText = Function.prototype.call.bind(Number.prototype.toString) as (
+  n: number,
+  radix: number,
+) => string;
 
 /** What a definition's script is called: `task:1a2b3c…`. */
 export function scriptName(source: string): string {
