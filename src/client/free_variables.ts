@@ -15,12 +15,14 @@ export interface FreeName {
 /** What is known of a function's text. */
 export interface FreeNames {
   readonly names: readonly FreeName[];
+  /** Whether the whole text is one expression, as far as the parser knows. */
+  readonly isExpression: boolean;
   /** Whether it may bring names into being where it runs: it names the global object, or what makes code of text. */
   readonly mayDefine: boolean;
 }
 
-const NOTHING: FreeNames = { names: [], mayDefine: false };
-const UNKNOWN: FreeNames = { names: [], mayDefine: true };
+const NOTHING: FreeNames = { names: [], isExpression: false, mayDefine: false };
+const UNKNOWN: FreeNames = { names: [], isExpression: true, mayDefine: true };
 
 /** What leads to the global object, or makes code of text. */
 const DEFINERS: readonly string[] = ["globalThis", "self", "global", "eval", "Function"];
@@ -36,6 +38,7 @@ export function freeNames(source: string): FreeNames {
   } catch {
     return NOTHING;
   }
+  if (root.end !== source.length) return NOTHING;
   const search = new Search();
   search.visit(root, { names: new Set(), outer: null });
   if (search.hasEval) return UNKNOWN;
@@ -44,7 +47,7 @@ export function freeNames(source: string): FreeNames {
     line: node.loc?.start.line ?? 1,
     column: (node.loc?.start.column ?? 0) + 1,
   }));
-  return { names, mayDefine: DEFINERS.some((name) => search.found.has(name)) };
+  return { names, isExpression: true, mayDefine: DEFINERS.some((name) => search.found.has(name)) };
 }
 
 interface Scope {

@@ -40,8 +40,9 @@ export function textOfScript(script: string): SourceText | undefined {
 }
 
 function learn(source: string, name: string): SourceText {
-  checkSource(source, name);
-  const text = { source, script: scriptName(source), free: freeNames(source), sites: callFrames() };
+  const free = freeNames(source);
+  checkSource(source, name, free);
+  const text = { source, script: scriptName(source), free, sites: callFrames() };
   bySource.set(source, text);
   byScript.set(text.script, text);
   totalLength += source.length;
@@ -55,7 +56,7 @@ function learn(source: string, name: string): SourceText {
 }
 
 /** @throws TypeError if the text is no expression */
-function checkSource(source: string, runName: string): void {
+function checkSource(source: string, runName: string, free: FreeNames): void {
   const name = runName === "" ? "the function" : `function "${runName}"`;
   if (/\{\s*\[native code\]\s*\}\s*$/.test(source)) {
     throw new TypeError(
@@ -65,7 +66,8 @@ function checkSource(source: string, runName: string): void {
   if (/^class\b/.test(source)) {
     throw new TypeError(`Cannot send ${name}: it is a class; wrap its use in an arrow function`);
   }
-  if (!isExpression(source)) {
+  // What is compiled stays in the runtime's cache: only what the parser does not know is.
+  if (!free.isExpression && !isExpression(source)) {
     throw new TypeError(
       `Cannot send ${name}: its text is no expression of its own (a method, getter or setter, or it uses super); ` +
         "write it as an arrow function or with the word function",

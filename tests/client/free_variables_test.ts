@@ -37,7 +37,7 @@ Deno.test("free names: what a text binds itself is not free", () => {
 });
 
 Deno.test("free names: what nobody can tell is left alone", () => {
-  assert.deepEqual(freeNames("() => eval('x') + y"), { names: [], mayDefine: true });
+  assert.deepEqual(freeNames("() => eval('x') + y"), { names: [], isExpression: true, mayDefine: true });
   assert.deepEqual(namesOf("() => typeof maybe === 'undefined' ? 0 : maybe"), []);
   assert.deepEqual(namesOf("((nothing"), []);
   assert.equal(freeNames("() => { globalThis.x = 1 }").mayDefine, true);
