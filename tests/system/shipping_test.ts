@@ -62,14 +62,14 @@ Deno.test("shipping code", async (test) => {
       return JSON.parse(text); // LATER
     };
     const error = await errorOf(view.apply(later, "{"));
-    assert(error.stack?.includes(placeOf(HERE, "LATER", "parse")), error.stack);
+    assert(error.stack?.includes(placeOf(HERE, "LATER", "parse")), error.stack ?? "");
   });
 
   await test.step("also of functions that are captured, and of maps", async () => {
     const outer = task((n: number) => priced({ count: n }, 2) + 1, { captures: { priced } }); // OUTER
     const error = await errorOf(view.apply(outer, 9));
     assertAt(error, placeOf(WORK, "PRICED", "new RangeError"));
-    assert(error.stack?.includes(placeOf(HERE, "OUTER", "priced({")), error.stack);
+    assert(error.stack?.includes(placeOf(HERE, "OUTER", "priced({")), error.stack ?? "");
     const inMap = (x: number) => {
       if (x === 7) throw new Error("seven"); // MAPPED
       return x;
