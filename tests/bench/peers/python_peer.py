@@ -147,7 +147,26 @@ def timed(run, function, items, expected):
     return time.perf_counter() - began
 
 
-def answer(peer, name, count):
+def ends(value):
+    return (len(value), value[:1], value[-1:])
+
+
+def sized(peer, count, size):
+    """Values of so many bytes there and back, each another one; seen at both ends, since all of it would be the check's time."""
+    items = [bytes([i % 256]) * size for i in range(count)]
+    began = time.perf_counter()
+    results = peer.map(echo, items)
+    check(len(results), count)
+    for found, item in zip(results, items):
+        check(ends(found), ends(item))
+    return time.perf_counter() - began
+
+
+def answer(peer, name, count, of=0):
+    if name == "size":
+        return sized(peer, count, of)
+    if name == "duration":
+        return timed(peer.map, wait, [of] * count, [of] * count)
     if name in ("submit", "map"):
         run = getattr(peer, name)
         return None if run is None else timed(run, increment, range(count), range(1, count + 1))

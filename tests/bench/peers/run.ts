@@ -6,6 +6,7 @@
 
 import { parseArgs } from "node:util";
 import { benchRelay } from "../relay_bench.ts";
+import { folderFor } from "./folder.ts";
 import { installed, type PeerName, PEERS } from "./install.ts";
 import { Ours } from "./ours.ts";
 import { PeerProgram } from "./program.ts";
@@ -61,17 +62,6 @@ function wantedPeers(only: string | undefined): readonly PeerName[] {
     if (peer === undefined) throw new Error(`Cannot measure "${name}": there are ${PEERS.join(", ")}`);
     return peer;
   });
-}
-
-async function folderFor(keep: string | undefined, stack: AsyncDisposableStack): Promise<string> {
-  if (keep !== undefined) {
-    await Deno.mkdir(keep, { recursive: true });
-    return await Deno.realPath(keep);
-  }
-  const below = Deno.env.get("TSPARALLEL_SCRATCH");
-  const folder = await Deno.makeTempDir({ prefix: "tsparallel-peers-", ...(below ? { dir: below } : {}) });
-  stack.defer(() => Deno.remove(folder, { recursive: true }));
-  return folder;
 }
 
 async function startAll(
