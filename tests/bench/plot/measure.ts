@@ -69,10 +69,13 @@ function even(count: number): number {
   return ENGINES * Math.round(count / ENGINES);
 }
 
-/** Messages of each size one way through the relay. */
-export async function relayPoints({ quick }: { readonly quick: boolean }): Promise<Point[]> {
+/** Messages of each of these sizes one way through the relay. */
+export async function relayPoints(
+  sizes: readonly number[],
+  { quick }: { readonly quick: boolean },
+): Promise<Point[]> {
   const points: Point[] = [];
-  for (const of of SIZES) {
+  for (const of of sizes) {
     const messages = Math.min(quick ? 20_000 : 200_000, Math.ceil((quick ? 64 << 20 : 512 << 20) / of));
     points.push({ panel: "size", line: "libzmq", of, perSecond: await relayRate(of, messages) });
   }

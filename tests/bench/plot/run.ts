@@ -12,7 +12,7 @@ import { installed } from "../peers/install.ts";
 import { Ours } from "../peers/ours.ts";
 import { PeerProgram } from "../peers/program.ts";
 import { drawThroughput, type Measured } from "./draw.ts";
-import { idealPoints, measurePanel, type Plan, type Point, relayPoints } from "./measure.ts";
+import { idealPoints, measurePanel, type Plan, type Point, relayPoints, SIZES } from "./measure.ts";
 
 const FULL: Plan = { rounds: 3, burstSeconds: 0.6 };
 const QUICK: Plan = { rounds: 1, burstSeconds: 0.15 };
@@ -71,7 +71,7 @@ interface Asked {
 async function measure(panels: readonly Point["panel"][], { quick = false, keep }: Asked): Promise<Point[]> {
   await using stack = new AsyncDisposableStack();
   const command = await installed("ipyparallel", await folderFor(keep, stack));
-  const relayed = await relayPoints({ quick });
+  const relayed = await relayPoints(panels.includes("size") ? SIZES : [SIZES[0]], { quick });
   const ours = stack.use(await Ours.start()), peer = stack.use(new PeerProgram(command));
   await peer.next();
   const asks = new Map([
