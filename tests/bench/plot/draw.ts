@@ -22,7 +22,14 @@ interface Axis {
   readonly domain: readonly [number, number];
   /** A Vega expression of `datum.value`. */
   readonly label: string;
-  readonly lines: Readonly<Record<Point["line"], string>>;
+  readonly lines: Readonly<Record<Point["line"], Label & { readonly at: number }>>;
+}
+
+/** What a line is called, and how far from one of its places: the `at`th. */
+interface Label {
+  readonly text: string;
+  readonly dx: number;
+  readonly dy: number;
 }
 
 const COLORS: Readonly<Record<Point["line"], string>> = {
@@ -33,16 +40,16 @@ const COLORS: Readonly<Record<Point["line"], string>> = {
 
 const AXES: Readonly<Record<Point["panel"], Axis>> = {
   size: {
-    title: "bytes of the argument and, as many, of the result",
+    title: "bytes of the argument, and as many of the result",
     zeroAt: 8,
     ticks: [8, 64, 1 << 10, 16 << 10, 128 << 10, 1 << 20, 16 << 20],
     domain: [8, 16 << 20],
     label: "datum.value < 64 ? '0' : datum.value < 1024 ? datum.value + ' B' " +
       ": datum.value < 1048576 ? datum.value / 1024 + ' KiB' : datum.value / 1048576 + ' MiB'",
     lines: {
-      tsparallel: "tsparallel",
-      ipyparallel: "ipyparallel",
-      libzmq: "libzmq: messages relayed, one way",
+      tsparallel: { text: "tsparallel", at: 1, dx: 4, dy: -12 },
+      ipyparallel: { text: "ipyparallel", at: 1, dx: 4, dy: 16 },
+      libzmq: { text: "libzmq alone: messages relayed, one way", at: 1, dx: 8, dy: -10 },
     },
   },
   duration: {
@@ -52,9 +59,9 @@ const AXES: Readonly<Record<Point["panel"], Axis>> = {
     domain: [0.0003, 0.1],
     label: "datum.value < 0.001 ? '0' : format(datum.value * 1000, '.3~r')",
     lines: {
-      tsparallel: "tsparallel",
-      ipyparallel: "ipyparallel",
-      libzmq: "ideal: 2 engines / duration, at most what libzmq relays",
+      tsparallel: { text: "tsparallel", at: 0, dx: 2, dy: 130 },
+      ipyparallel: { text: "ipyparallel", at: 0, dx: 4, dy: 16 },
+      libzmq: { text: "ideal: 2 engines / duration", at: 1, dx: 10, dy: -6 },
     },
   },
 };
@@ -69,9 +76,10 @@ export async function drawThroughput({ machine, date, versions, points }: Measur
     background: "#ffffff",
     padding: 16,
     title: {
-      text: "Tasks per second of two engines: tsparallel, ipyparallel 9.2, and what libzmq allows",
+      text: "Tasks per second: tsparallel, ipyparallel 9.2's own cluster, and what libzmq allows",
       subtitle: [
-        `Each item of a map is a task of its own, all results checked. ${machine}; ${versions}; ${date}`,
+        `Two engines on ${machine}; ${versions}; ${date}.`,
+        "Each item of a map is a task of its own, and every result is checked.",
       ],
       anchor: "start",
       fontSize: 16,
@@ -80,7 +88,7 @@ export async function drawThroughput({ machine, date, versions, points }: Measur
       offset: 14,
     },
     config: { font: "DejaVu Sans, Verdana, sans-serif", view: { stroke: null } },
-    spacing: 36,
+    spacing: 30,
     hconcat: [panelOf("size", points), panelOf("duration", points)],
   }).spec;
   const view = new vega.View(vega.parse(spec), { renderer: "none" });
@@ -105,8 +113,11 @@ function panelOf(panel: Point["panel"], points: readonly Point[]): Panel {
   const encoding = { x: xOf(axis), y: yOf(panel), color: COLOR };
   return {
     title: {
-      text: panel === "size" ? "by size of the task" : "by duration of the task",
+      text: panel === "size"
+        ? "by size: the task gives back its argument"
+        : "by duration: the task waits on a timer",
       anchor: "start",
+      frame: "group",
       fontSize: 13,
       fontWeight: "normal",
     },
@@ -120,7 +131,7 @@ function panelOf(panel: Point["panel"], points: readonly Point[]): Panel {
       },
       ...labelsOf(rows, axis).map((label): Layer => ({
         data: { values: [label] },
-        mark: { type: "text", align: "left", fontSize: 12, fontWeight: "bold", dx: 4, dy: label.dy },
+        mark: { type: "text", align: "left", fontSize: 12, fontWeight: "bold", dx: label.dx, dy: label.dy },
         encoding: { ...encoding, text: { field: "text", type: "nominal" } },
       })),
     ],
@@ -159,7 +170,7 @@ function yOf(panel: Point["panel"]) {
     field: "y",
     type: "quantitative" as const,
     title: panel === "size" ? "tasks per second" : null,
-    scale: { type: "log" as const, domain: [10, 2_000_000], nice: false },
+    scale: { type: "log" as const, domain: [10, 4_000_000], nice: false },
     axis: {
       values: [10, 100, 1000, 10_000, 100_000, 1_000_000],
       format: ",",
@@ -168,14 +179,16 @@ function yOf(panel: Point["panel"]) {
       titleFontSize: 12,
       domain: false,
       ticks: false,
+      labelPadding: 8,
     },
   };
 }
 
-/** Each line is named above its second place. */
-function labelsOf(rows: readonly Row[], axis: Axis): (Row & { text: string; dy: number })[] {
-  return (Object.keys(COLORS) as Point["line"][]).flatMap((line) => {
-    const row = rows.filter((one) => one.line === line)[1];
-    return row === undefined ? [] : [{ ...row, text: axis.lines[line], dy: -12 }];
+/** Each line is named beside one of its places, away from the other lines. */
+function labelsOf(rows: readonly Row[], { lines }: Axis): (Row & Label)[] {
+  return (Object.keys(lines) as Point["line"][]).flatMap((line) => {
+    const { at, ...label } = lines[line];
+    const row = rows.filter((one) => one.line === line)[at];
+    return row === undefined ? [] : [{ ...row, ...label }];
   });
 }
