@@ -53,7 +53,7 @@ const AXES: Readonly<Record<Point["panel"], Axis>> = {
     },
   },
   duration: {
-    title: "milliseconds that a task waits",
+    title: "milliseconds that a task sleeps",
     zeroAt: 0.0003,
     ticks: [0.0003, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1],
     domain: [0.0003, 0.1],
@@ -113,9 +113,7 @@ function panelOf(panel: Point["panel"], points: readonly Point[]): Panel {
   const encoding = { x: xOf(axis), y: yOf(panel), color: COLOR };
   return {
     title: {
-      text: panel === "size"
-        ? "by size: the task gives back its argument"
-        : "by duration: the task waits on a timer",
+      text: panel === "size" ? "by size: the task gives back its argument" : "by duration: the task sleeps",
       anchor: "start",
       frame: "group",
       fontSize: 13,

@@ -8,7 +8,7 @@ import { relayRate } from "../relay_bench.ts";
 export interface Point {
   readonly panel: "size" | "duration";
   readonly line: "tsparallel" | "ipyparallel" | "libzmq";
-  /** Bytes of the argument, which are those of the result too, or seconds that the task waits. */
+  /** Bytes of the argument, which are those of the result too, or seconds that the task sleeps. */
   readonly of: number;
   /** Tasks per second; of libzmq messages per second. */
   readonly perSecond: number;
