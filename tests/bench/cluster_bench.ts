@@ -15,7 +15,8 @@ import { check, increment, kilobyteRate, mapRate, submitRate } from "./rates.ts"
 import type { Plan } from "./run.ts";
 
 const ENGINES = 2;
-const WARM_UP = 200;
+/** Rounds until what is measured is compiled code, in each process on the way. */
+const WARM_UP = 2000;
 const BUFFER_BYTES = 64 << 20;
 /** Between these numbers of finished tasks the controller's memory must not grow. */
 const GROWTH_FROM = 20_000;
