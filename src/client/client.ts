@@ -15,6 +15,7 @@ import { Connection } from "./connection.ts";
 import { DirectView } from "./direct_view.ts";
 import { type ClusterPlace, findConnection } from "./find_connection.ts";
 import * as hub from "./hub_queries.ts";
+import { type Graph, type GraphNode, startGraph } from "./graph.ts";
 import { LoadBalancedView } from "./load_balanced_view.ts";
 import type { RequestOptions } from "./requests.ts";
 import { type CancelOptions, cancelTasks, type StopReference, stopTasks } from "./stop.ts";
@@ -108,6 +109,17 @@ export class Client {
   /** A view whose tasks go wherever there is room. */
   loadBalanced(options: BalancedOptions = {}): LoadBalancedView {
     return new LoadBalancedView(this.#connection, options);
+  }
+
+  /**
+   * Starts a graph of named tasks, each after those that it names: `client.graph({ a: { run: f }, b: { run: g, after: ["a"] } })`.
+   * @throws TypeError for an unknown name or a cycle, before anything is sent
+   */
+  graph<const N extends Readonly<Record<string, GraphNode>>>(
+    nodes: N,
+    options: BalancedOptions = {},
+  ): Graph<N> {
+    return startGraph(this.loadBalanced(options), nodes);
   }
 
   /**
@@ -263,6 +275,11 @@ export {
   UnmetDependency,
 } from "../protocol/errors.ts";
 export type { Runnable, Task, TaskMaker } from "./functions.ts";
+export type { Graph, GraphNode } from "./graph.ts";
+export type { ImapOptions } from "./imap.ts";
+export type { Modules } from "./import_modules.ts";
+export type { RemoteNames } from "./remote_names.ts";
+export type { Distribution } from "./scatter.ts";
 export type { ExecuteResult } from "./load_balanced_view.ts";
 export type { MapOptions } from "./map.ts";
 export type { AnyIterable } from "./map_source.ts";

@@ -9,7 +9,8 @@ import type { Runnable } from "./functions.ts";
 import { balancedPeers, type Call, checkScheme, encodedFor, messageFor } from "./languages.ts";
 import type { MapOptions, MapResult } from "./map.ts";
 import type { AnyIterable } from "./map_source.ts";
-import { startMap } from "./map_start.ts";
+import { boundsOf, type ImapOptions } from "./imap.ts";
+import { type MapView, startMap } from "./map_start.ts";
 import { type StopReference, stopTasks } from "./stop.ts";
 import { checkIds } from "./targets.ts";
 import { TaskState } from "./task_state.ts";
@@ -88,10 +89,24 @@ export class LoadBalancedView {
     options?: MapOptions,
   ): MapResult<Awaited<R>>;
   map<R>(run: Runnable<never[], R>, ...rest: unknown[]): MapResult<Awaited<R>> {
+    return startMap(this.#mapView(), run, rest);
+  }
+
+  /**
+   * Calls a function for each item of an input that may be endless, with bounds on how many tasks and how many bytes of arguments are under way.
+   * Iterate over it: whoever takes the results sets the pace. Leaving the loop takes no more items and cancels what is open.
+   * @throws RangeError for a bound below 1
+   */
+  imap<A, R>(run: Runnable<[A], R>, items: AnyIterable<A>, options: ImapOptions = {}): MapResult<Awaited<R>> {
+    const { budget, map } = boundsOf(options);
+    return startMap({ ...this.#mapView(), budget, onLeave: "cancel" }, run, [items, map]);
+  }
+
+  #mapView(): MapView {
     const connection = this.#connection;
     const peers = this.#peersNow();
     if (peers !== null) checkScheme(connection.info.task_scheme, this.#options);
-    const view = {
+    return {
       connection,
       tail: this.#tail,
       metadata: peers === null ? {} : metadataOf(this.#options, connection),
@@ -100,7 +115,6 @@ export class LoadBalancedView {
       hasOurs: peers === null,
       nextPath: peers === null ? () => connection.taskPath : () => connection.peers.balanced,
     };
-    return startMap(view, run, rest);
   }
 
   /** Refuses tasks of this client that have not started: those of these results, or of these msg_ids. */

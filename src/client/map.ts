@@ -35,6 +35,8 @@ export interface MapPlan {
   readonly submit: (owner: TaskOwner, index: number, args: unknown[]) => TaskState;
   /** Whether tasks wait for room on the way, so that more would only fill memory. */
   readonly isCrowded: () => boolean;
+  /** What becomes of open tasks when a loop is left: those that have not started are aborted (default), or all are cancelled. */
+  readonly onLeave?: "abort" | "cancel" | undefined;
 }
 
 /** Most tasks whose metadata is kept. */
@@ -315,7 +317,10 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwn
 
   #leave(): void {
     if (this.done && this.#ready.size === 0) return;
-    this.#fail(new DOMException("The loop over the map was left", "AbortError"), "abort");
+    this.#fail(
+      new DOMException("The loop over the map was left", "AbortError"),
+      this.#plan.onLeave ?? "abort",
+    );
   }
 
   // ── stopping ───────────────────────────────────────────────────────────────────────────────

@@ -4,6 +4,7 @@
 import { OP } from "../protocol/groups.ts";
 import type { Dictionary } from "../protocol/frames.ts";
 import { throwIfAborted } from "./async_result.ts";
+import type { ByteBudget } from "./byte_budget.ts";
 import type { Connection } from "./connection.ts";
 import { definitionOf, mapperOf, type Runnable } from "./functions.ts";
 import { type MapOptions, MapResult } from "./map.ts";
@@ -31,6 +32,9 @@ export interface MapView {
   readonly hasOurs: boolean;
   /** The way that the next task takes. */
   readonly nextPath: () => TaskPath | PeerPath;
+  /** Bounds the bytes of the arguments that are under way. */
+  readonly budget?: ByteBudget | undefined;
+  readonly onLeave?: "cancel" | undefined;
 }
 
 /**
@@ -47,7 +51,7 @@ export function startMap<R>(
   checkCount("chunkSize", chunkSize);
   checkCount("window", window);
   throwIfAborted(signal);
-  const { connection, tail, metadata } = view;
+  const { connection, tail, metadata, budget } = view;
   connection.check();
   if (view.peers.length > 0 || !view.hasOurs) {
     checkMessage(connection, view.peers, run, view.options);
@@ -61,14 +65,19 @@ export function startMap<R>(
     window,
     signal,
     names: connection,
-    isCrowded: () => path.load.waiting > 0,
+    onLeave: view.onLeave,
+    isCrowded: () => path.load.waiting > 0 || budget?.isSpent === true,
     submit: (owner, index, args) => {
       path = view.nextPath();
-      const task = new TaskState(owner, index, path, view.options.label);
+      const task = new TaskState(budget?.ownerFor(owner) ?? owner, index, path, view.options.label);
       if (path instanceof TaskPath) {
-        path.submit(task, connection.encode(OP.apply, args, { definition, tail, root: "args" }));
+        const encoded = connection.encode(OP.apply, args, { definition, tail, root: "args" });
+        budget?.spend(task, encoded.body.length, encoded.buffers);
+        path.submit(task, encoded);
       } else if (run instanceof Reference) {
-        path.submit(task, chunkSize === 1 ? referenceRequest(run, args) : chunkRequest(run, args), metadata);
+        const request = chunkSize === 1 ? referenceRequest(run, args) : chunkRequest(run, args);
+        budget?.spend(task, 0, request.buffers);
+        path.submit(task, request, metadata);
       }
       return task;
     },
@@ -88,7 +97,8 @@ function divided(rest: readonly unknown[]) {
   return { iterables, options: (options ?? {}) as MapOptions };
 }
 
-function checkCount(name: string, value: number): void {
+/** @throws RangeError naming the option */
+export function checkCount(name: string, value: number): void {
   if (!Number.isInteger(value) || value < 1) {
     throw new RangeError(`Cannot use ${value} for "${name}": it takes a whole number of 1 or more`);
   }
