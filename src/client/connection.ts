@@ -339,6 +339,11 @@ export class Connection implements TaskNames {
     return this.engines.uuidOf(id);
   }
 
+  engineId(uuid: string): number | null {
+    const id = this.engines.idOf(uuid);
+    return id < 0 ? null : id;
+  }
+
   // ── the end ────────────────────────────────────────────────────────────────────────────────
 
   #stop(error: Error): void {

@@ -71,6 +71,25 @@ export class CompositeError extends Error {
     this.errors = failures.map((failure) => failure.error);
     this.engines = failures.map((failure) => failure.engine);
   }
+
+  /**
+   * Throws one of the errors: the first, or that of an engine.
+   * @throws RangeError if none came from this engine
+   */
+  raise(engine?: number): never {
+    const error = engine === undefined ? this.errors[0] : this.errors[this.engines.indexOf(engine)];
+    if (error !== undefined) throw error;
+    const known = this.engines.slice(0, SHOWN_IDS).map((id) => id ?? "none").join(", ");
+    throw new RangeError(`No error came from engine ${engine}; the engines of these errors: ${known}`);
+  }
+
+  /** Every failure in full, each with its engine and its traceback: the message shows the first few, and shortly. */
+  describe(): string {
+    return this.errors.map((error, i) => {
+      const engine = this.engines[i];
+      return `[${engine === undefined ? "no engine" : `engine ${engine}`}] ${error.stack ?? `${error.name}: ${error.message}`}`;
+    }).join("\n\n");
+  }
 }
 
 /** The engine died while it had the task. The message says whether the task may have run. */
@@ -313,8 +332,11 @@ function place(engine: EngineInfo | undefined): string {
   return `[engine ${engine.engine_id}${engine.method === undefined ? "" : `, ${engine.method}`}] `;
 }
 
-/** Errors that a message shows one by one. */
+/** Errors that a message shows one by one, and how much of each. */
 const SHOWN = 6;
+const SHOWN_TEXT = 1000;
+/** Engines that a message names. */
+const SHOWN_IDS = 20;
 
 function compositeText(
   what: string,
@@ -324,7 +346,8 @@ function compositeText(
     const text = error instanceof RemoteError
       ? `${error.ename}: ${error.evalue}`
       : `${error.name}: ${error.message}`;
-    return `  [${engine === undefined ? "no engine" : `engine ${engine}`}] ${text}`;
+    const short = text.length > SHOWN_TEXT ? `${text.slice(0, SHOWN_TEXT)}… (${text.length} characters)` : text;
+    return `  [${engine === undefined ? "no engine" : `engine ${engine}`}] ${short}`;
   });
   if (failures.length > SHOWN) lines.push(`  and ${failures.length - SHOWN} more`);
   return `${what}: ${failures.length} ${failures.length === 1 ? "error" : "errors"}\n${lines.join("\n")}`;
