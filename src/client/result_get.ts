@@ -41,9 +41,15 @@ export function settledOf<T>(look: ResultLook): PromiseSettledResult<T>[] {
 export function byEngine<T>(look: ResultLook): Map<number, T> {
   const values = new Map<number, T>();
   for (const { engine, index } of look.tasks()) {
-    if (engine < 0) throw new RangeError(`Cannot order the values of "${look.what}" by engine: nobody told which ran task ${index}`);
+    if (engine < 0) {
+      throw new RangeError(
+        `Cannot order the values of "${look.what}" by engine: nobody told which ran task ${index}`,
+      );
+    }
     if (values.has(engine)) {
-      throw new RangeError(`Cannot order the values of "${look.what}" by engine: engine ${engine} ran several of its tasks`);
+      throw new RangeError(
+        `Cannot order the values of "${look.what}" by engine: engine ${engine} ran several of its tasks`,
+      );
     }
     values.set(engine, look.valueOf(index) as T);
   }

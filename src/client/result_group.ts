@@ -49,7 +49,9 @@ export class ResultGroup<V extends readonly unknown[] = unknown[]> implements Pr
 
   /** @throws RangeError for a limit below 1 */
   constructor({ limit = Infinity, signal }: GroupOptions = {}) {
-    if (!(limit >= 1)) throw new RangeError(`Cannot use ${limit} for "limit": it takes a number of 1 or more`);
+    if (!(limit >= 1)) {
+      throw new RangeError(`Cannot use ${limit} for "limit": it takes a number of 1 or more`);
+    }
     this.#limit = limit;
     this.#signal = signal;
   }
@@ -61,7 +63,12 @@ export class ResultGroup<V extends readonly unknown[] = unknown[]> implements Pr
 
   /** How its tasks stand. */
   get counts(): GroupCounts {
-    return { total: this.#total, done: this.#ended, failed: this.#failed, pending: this.#total - this.#ended };
+    return {
+      total: this.#total,
+      done: this.#ended,
+      failed: this.#failed,
+      pending: this.#total - this.#ended,
+    };
   }
 
   /** Whether all tasks have ended. */

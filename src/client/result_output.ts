@@ -91,7 +91,7 @@ class Listening<V> {
 
   #listen(task: TaskState): () => void {
     const output = task.output ??= new TaskOutput();
-    if (this.#kind === "display") for (const one of output.display) this.#add(task, one, null);
+    if (this.#kind === "display") { for (const one of output.display) this.#add(task, one, null); }
     else if (output[this.#kind] !== "") this.#add(task, output[this.#kind], null);
     return output.listen((kind, value, uuid) => {
       if (kind === this.#kind) this.#add(task, value, uuid);

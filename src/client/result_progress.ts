@@ -36,7 +36,11 @@ export async function waitInteractive(watched: Watched, options: InteractiveOpti
     throw new RangeError(`Cannot use ${interval} for "interval": it takes milliseconds, more than 0`);
   }
   const started = performance.now();
-  const state = () => ({ ...watched.counts(), what: watched.what, seconds: (performance.now() - started) / 1000 });
+  const state = () => ({
+    ...watched.counts(),
+    what: watched.what,
+    seconds: (performance.now() - started) / 1000,
+  });
   const shown = display ?? await displayHere(write);
   shown.begin(state());
   const timer = setInterval(() => shown.update(state()), interval ?? shown.intervalMs);

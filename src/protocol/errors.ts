@@ -87,7 +87,9 @@ export class CompositeError extends Error {
   describe(): string {
     return this.errors.map((error, i) => {
       const engine = this.engines[i];
-      return `[${engine === undefined ? "no engine" : `engine ${engine}`}] ${error.stack ?? `${error.name}: ${error.message}`}`;
+      return `[${engine === undefined ? "no engine" : `engine ${engine}`}] ${
+        error.stack ?? `${error.name}: ${error.message}`
+      }`;
     }).join("\n\n");
   }
 }
@@ -208,6 +210,17 @@ export class ImpossibleDependency extends TaskFailure {
 /** The task waits for a task that the scheduler does not know. */
 export class InvalidDependency extends TaskFailure {
   override readonly name = "InvalidDependency";
+}
+
+/** Nothing is known of a task: its id is wrong, or its record was purged. */
+export class UnknownTask extends Error {
+  override readonly name = "UnknownTask";
+  readonly msgId: string;
+
+  constructor(msgId: string, message: string) {
+    super(message);
+    this.msgId = msgId;
+  }
 }
 
 /** There are no engines to do this. */
@@ -346,7 +359,9 @@ function compositeText(
     const text = error instanceof RemoteError
       ? `${error.ename}: ${error.evalue}`
       : `${error.name}: ${error.message}`;
-    const short = text.length > SHOWN_TEXT ? `${text.slice(0, SHOWN_TEXT)}… (${text.length} characters)` : text;
+    const short = text.length > SHOWN_TEXT
+      ? `${text.slice(0, SHOWN_TEXT)}… (${text.length} characters)`
+      : text;
     return `  [${engine === undefined ? "no engine" : `engine ${engine}`}] ${short}`;
   });
   if (failures.length > SHOWN) lines.push(`  and ${failures.length - SHOWN} more`);
