@@ -17,6 +17,7 @@ import { type ClusterPlace, findConnection } from "./find_connection.ts";
 import * as hub from "./hub_queries.ts";
 import { hubResult, type Resubmitted, resubmitted } from "./hub_results.ts";
 import { LoadBalancedView } from "./load_balanced_view.ts";
+import { recordPages, type TasksOptions } from "./record_pages.ts";
 import type { RequestOptions } from "./requests.ts";
 import { type CancelOptions, cancelTasks, type StopReference, stopTasks } from "./stop.ts";
 import { checkIds, type Targets } from "./targets.ts";
@@ -175,6 +176,18 @@ export class Client {
     return hub.query(this.#connection, conditions, keys, options);
   }
 
+  /**
+   * The same records one by one, in the order of their submission, got from the hub page by page: `for await (const { msg_id } of client.tasks({ label: "x" }))`.
+   * For any number of them.
+   */
+  tasks(
+    conditions: Dictionary = {},
+    keys: readonly string[] | null = null,
+    options: TasksOptions = {},
+  ): AsyncIterableIterator<hub.TaskRecord> {
+    return recordPages(this.#connection, conditions, keys, options);
+  }
+
   /** Drops records: `{ msgIds: "all" }` all finished ones, or those of msg_ids or engines. */
   purge(what: Parameters<typeof hub.purge>[1], options: RequestOptions = {}): Promise<void> {
     return hub.purge(this.#connection, what, options);
@@ -288,7 +301,7 @@ export type { Runnable, Task, TaskMaker } from "./functions.ts";
 export type { ExecuteResult } from "./load_balanced_view.ts";
 export type { ResultPlan, Shape, Shaped } from "./async_result.ts";
 export type { ResultReading } from "./result_reading.ts";
-export type { Resubmitted };
+export type { Resubmitted, TasksOptions };
 export type { GroupCounts, GroupMember, GroupOptions, ValuesOf } from "./result_group.ts";
 export type { GetOptions } from "./result_get.ts";
 export type { OutputKind, OutputPiece, OutputStream } from "./result_output.ts";

@@ -62,8 +62,9 @@ export class Connection implements TaskNames {
   /** Absent with a controller that speaks ipyparallel's wire only, as Python's. */
   #groups: GroupPaths | undefined;
   #watch: ControllerWatch | undefined;
-  /** Why nothing can be sent any more. */
+  /** Why nothing can be sent any more, and who wants to know it at once. */
   #end: Error | undefined;
+  readonly #atEnd: (() => void)[] = [];
 
   private constructor(
     info: ClientConnection,
@@ -353,6 +354,12 @@ export class Connection implements TaskNames {
     this.#end = error;
     this.pending.failAll(error);
     this.#requests.failAll(error);
+    for (const listener of this.#atEnd) listener();
+  }
+
+  /** Calls back once, when nothing can be sent any more. */
+  onEnd(listener: () => void): void {
+    this.#atEnd.push(listener);
   }
 
   /** Sends what has gathered, closes the sockets and rejects what is still awaited. Harmless twice. */

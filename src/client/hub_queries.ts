@@ -2,6 +2,7 @@
  * What the hub can be asked: queues, results of any client's tasks, history, records.
  */
 import type { Dictionary } from "../protocol/frames.ts";
+import type { RecordPage } from "../protocol/messages.ts";
 import type { Connection } from "./connection.ts";
 import { withBuffers } from "./record_values.ts";
 import type { RequestOptions } from "./requests.ts";
@@ -86,11 +87,12 @@ export async function query(
   connection: Connection,
   conditions: Dictionary,
   keys: readonly string[] | null,
-  options: RequestOptions = {},
+  { page, ...options }: RequestOptions & { readonly page?: RecordPage | undefined } = {},
 ): Promise<TaskRecord[]> {
   const extra = keys?.includes("result_buffers") === true ? NEEDED.filter((key) => !keys.includes(key)) : [];
   const wanted = keys === null ? null : [...keys, ...extra];
-  const reply = await connection.request("db_request", { query: conditions, keys: wanted }, options);
+  const part = page === undefined ? {} : { page };
+  const reply = await connection.request("db_request", { query: conditions, keys: wanted, ...part }, options);
   const records = withBuffers(reply);
   if (extra.length === 0) return records;
   return records.map((record) =>

@@ -38,6 +38,10 @@ export class HubWatch {
 
   constructor(connection: Connection) {
     this.#connection = connection;
+    connection.onEnd(() => {
+      this.#failAll(connection.endError);
+      this.#wake?.();
+    });
   }
 
   /** Follows these tasks. */
