@@ -87,8 +87,12 @@ export async function bar(stream: TextStream): Promise<Display> {
   return {
     intervalMs: 100,
     begin: (state) => shown.start(state.total, state.done, payload(state)),
-    update: (state) => shown.update(state.done, payload(state)),
+    update: (state) => {
+      shown.setTotal(state.total);
+      shown.update(state.done, payload(state));
+    },
     end: (state) => {
+      shown.setTotal(state.total);
       shown.update(state.done, payload(state));
       shown.stop();
     },

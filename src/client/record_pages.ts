@@ -30,7 +30,9 @@ export async function* recordPages(
   { pageSize = PAGE, ...options }: TasksOptions,
 ): AsyncGenerator<TaskRecord, void, undefined> {
   if (!Number.isInteger(pageSize) || pageSize < 1 || pageSize > MAX_PAGE) {
-    throw new RangeError(`Cannot use ${pageSize} for "pageSize": it takes a whole number from 1 to ${MAX_PAGE}`);
+    throw new RangeError(
+      `Cannot use ${pageSize} for "pageSize": it takes a whole number from 1 to ${MAX_PAGE}`,
+    );
   }
   const isExtra = keys !== null && !keys.includes("submitted");
   const wanted = isExtra ? [...keys, "submitted"] : keys;

@@ -39,7 +39,7 @@ export interface RemoteErrorOptions extends ClusterErrorOptions {
 
 /** An error that a task threw on an engine. `cause` is the error itself, revived, where it could travel. */
 export class RemoteError extends TaskFailure {
-  override readonly name = "RemoteError";
+  override readonly name: string = "RemoteError";
   /** Class name of the error on the engine. */
   readonly ename: string;
   /** Message of the error on the engine. */
@@ -212,13 +212,14 @@ export class InvalidDependency extends TaskFailure {
   override readonly name = "InvalidDependency";
 }
 
-/** Nothing is known of a task: its id is wrong, or its record was purged. */
-export class UnknownTask extends Error {
+/** Nothing is known of a task: its id is wrong, or its record was purged. The hub's word for it is KeyError. */
+export class UnknownTask extends RemoteError {
   override readonly name = "UnknownTask";
   readonly msgId: string;
 
-  constructor(msgId: string, message: string) {
-    super(message);
+  constructor(msgId: string, message: string, options?: RemoteErrorOptions) {
+    super("KeyError", message, options);
+    this.message = message;
     this.msgId = msgId;
   }
 }

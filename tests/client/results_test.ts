@@ -306,3 +306,23 @@ Deno.test("a client that is closed in the middle ends every wait with a sentence
   await output;
   assert.throws(() => client.result("x_1_1"), /client was closed/);
 });
+
+Deno.test("a map has the same words", async () => {
+  await using world = await connected(1);
+  const { client, controller } = world;
+  const map = client.loadBalanced({ priority: 1 }).map((x: number) => x, [1, 2]);
+  const own = () => controller.tasks.filter(({ engine }) => engine === -1);
+  assert.throws(() => map.successful, /of the map are open/);
+  assert.throws(() => map.times, /of the map are open/);
+  await assert.rejects(map.get({ timeoutMs: 5 }), { name: "TimeoutError" });
+  const lines: string[] = [];
+  const shown = map.waitInteractive({ interval: 1, write: (text) => lines.push(text) });
+  await controller.until(() => own().length === 2);
+  for (const task of own()) controller.finish(task, { value: task.n, engine: 0 });
+  await shown;
+  assert.match(lines.at(-1)!, /^map: 2\/2/);
+  assert.deepEqual([map.ready, map.successful], [true, true]);
+  assert(map.times.wallTime > 0);
+  assert.deepEqual(map.metadata.map(({ priority }) => priority), [1, 1]);
+  assert.equal((await map.get()).length, 2);
+});
