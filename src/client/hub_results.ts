@@ -87,12 +87,15 @@ class HubRoute implements TaskRoute {
 
   finished(): void {}
 
-  /** @throws TypeError for `abort`, which is for the own tasks of a client */
+  /** @throws TypeError for `abort`, which is for the own tasks of a client; for `cancel` if the controller is Python's */
   stop(tasks: readonly TaskState[], how: StopWord, reason?: unknown): void {
     if (how === "abort") {
       throw new TypeError(
         "Cannot abort tasks that are known by their records only: cancel() stops them in any state",
       );
+    }
+    if (!this.#connection.speaksGroups) {
+      throw new TypeError("Cannot cancel another client's task: Python's ipcontroller has no request for it");
     }
     const ids = tasks.flatMap((task) => task instanceof HubTask ? [task.msgId] : []);
     const why = typeof reason === "string" ? reason : reason instanceof Error ? reason.message : undefined;

@@ -84,7 +84,7 @@ export class ResultGroup<V extends readonly unknown[] = unknown[]> implements Pr
     const signal = this.#signal;
     if (signal?.aborted === true) result.cancel(signal.reason);
     else if (signal !== undefined && !result.done) {
-      this.#unlisten ??= listenForAbort(signal, () => this.cancel(signal.reason));
+      this.#unlisten ??= listenForAbort(signal, () => this.#stop((member) => member.cancel(signal.reason)));
     }
     return result;
   }
@@ -182,14 +182,31 @@ export class ResultGroup<V extends readonly unknown[] = unknown[]> implements Pr
     }
   }
 
-  /** Refuses the tasks that have not started. */
+  /** Refuses the tasks that have not started. @throws the first error, when all were told: what is known by records cannot be aborted */
   abort(): void {
-    for (const member of this.#members) if (!member.done) member.abort();
+    this.#throwFirst(this.#stop((member) => member.abort()));
   }
 
-  /** Stops the tasks in any state. */
+  /** Stops the tasks in any state. @throws the first error, when all were told */
   cancel(reason?: unknown): void {
-    for (const member of this.#members) if (!member.done) member.cancel(reason);
+    this.#throwFirst(this.#stop((member) => member.cancel(reason)));
+  }
+
+  #throwFirst(errors: readonly unknown[]): void {
+    if (errors.length > 0) throw errors[0];
+  }
+
+  /** One that cannot be stopped holds up none of the others. */
+  #stop(how: (member: GroupMember) => void): unknown[] {
+    const errors: unknown[] = [];
+    for (const member of this.#members) {
+      try {
+        if (!member.done) how(member);
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    return errors;
   }
 
   get [Symbol.toStringTag](): string {
