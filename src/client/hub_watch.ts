@@ -3,7 +3,7 @@
  * runs while tasks are open and ends with them or with the client.
  */
 import { RemoteError, UnknownTask } from "../protocol/errors.ts";
-import { type Dictionary, type Message } from "../protocol/frames.ts";
+import type { Dictionary, Message } from "../protocol/frames.ts";
 import { STATUS } from "../protocol/groups.ts";
 import { monotonic } from "../base/clock.ts";
 import { query, resultStatus } from "./hub_queries.ts";
