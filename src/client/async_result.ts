@@ -15,14 +15,17 @@ import type { Asked } from "./asked.ts";
 
 /** How an AsyncResult is made. */
 export interface ResultPlan<T, S extends Shape> {
+  /** Whether awaiting gives one value or an array. */
   readonly shape: S;
   /** How many tasks. */
   readonly count: number;
   /** What a CompositeError calls it: `apply on 4 engines`. */
   readonly what: string;
+  /** What turns numbers into names. */
   readonly names: TaskNames;
   /** Turns a task's value into what the caller gets; default: as it is. */
   readonly read?: ((value: unknown) => T) | undefined;
+  /** Stops its tasks. */
   readonly signal?: AbortSignal | undefined;
   /** What its tasks were asked with, as their metadata tells it. */
   readonly asked?: Asked | undefined;
@@ -155,10 +158,12 @@ export class AsyncResult<T, S extends Shape = "one"> extends ResultReading<T, S>
     return this.#settled().then(onFulfilled, onRejected);
   }
 
+  /** As a promise's. */
   catch<B = never>(onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<Shaped<S, T> | B> {
     return this.#settled().catch(onRejected);
   }
 
+  /** As a promise's. */
   finally(onFinally?: (() => void) | null): Promise<Shaped<S, T>> {
     return this.#settled().finally(onFinally);
   }
@@ -289,6 +294,7 @@ export class AsyncResult<T, S extends Shape = "one"> extends ResultReading<T, S>
     for (const [route, tasks] of byRoute) route.stop(tasks, how, reason);
   }
 
+  /** Its name in messages. */
   get [Symbol.toStringTag](): string {
     return "AsyncResult";
   }

@@ -5,10 +5,15 @@
 
 /** What is shown at a time. */
 export interface ProgressState {
+  /** The call: `apply on 4 engines`. */
   readonly what: string;
+  /** Its tasks. */
   readonly total: number;
+  /** Those that have ended. */
   readonly done: number;
+  /** Those that did not end well. */
   readonly failed: number;
+  /** Since somebody waits. */
   readonly seconds: number;
 }
 
@@ -16,8 +21,11 @@ export interface ProgressState {
 export interface Display {
   /** Milliseconds between two updates. */
   readonly intervalMs: number;
+  /** The first state. */
   begin(state: ProgressState): void;
+  /** The state now, which may be the same. */
   update(state: ProgressState): void;
+  /** The last state. */
   end(state: ProgressState): void;
 }
 

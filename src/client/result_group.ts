@@ -16,10 +16,15 @@ export interface GroupOptions {
 
 /** What a group needs of a result. */
 export interface GroupMember<V = unknown> extends PromiseLike<V> {
+  /** How many tasks it has. */
   readonly count: number;
+  /** Whether all of them have ended. */
   readonly done: boolean;
+  /** For this library: its tasks. */
   look(): ResultLook;
+  /** Refuses what has not started. */
   abort(): void;
+  /** Stops all that is open. */
   cancel(reason?: unknown): void;
 }
 
@@ -28,10 +33,13 @@ export type ValuesOf<R extends readonly PromiseLike<unknown>[]> = { -readonly [K
 
 /** How the tasks of a group stand. */
 export interface GroupCounts {
+  /** All of them. */
   readonly total: number;
   /** Ended, well or not. */
   readonly done: number;
+  /** Ended, and not well. */
   readonly failed: number;
+  /** Open. */
   readonly pending: number;
 }
 
@@ -47,7 +55,7 @@ export class ResultGroup<V extends readonly unknown[] = unknown[]> implements Pr
   #listeners: (() => void)[] = [];
   #unlisten: (() => void) | undefined;
 
-  /** @throws RangeError for a limit below 1 */
+  /** An empty group. @throws RangeError for a limit below 1 */
   constructor({ limit = Infinity, signal }: GroupOptions = {}) {
     if (!(limit >= 1)) {
       throw new RangeError(`Cannot use ${limit} for "limit": it takes a number of 1 or more`);
@@ -209,6 +217,7 @@ export class ResultGroup<V extends readonly unknown[] = unknown[]> implements Pr
     return errors;
   }
 
+  /** Its name in messages. */
   get [Symbol.toStringTag](): string {
     return "ResultGroup";
   }

@@ -13,12 +13,15 @@ export type OutputKind = "stdout" | "stderr" | "display";
 export interface OutputPiece<V> {
   /** The text, or the content of the display. */
   readonly value: V;
+  /** Which of the task's outputs. */
   readonly kind: OutputKind;
   /** Place of the task in the call. */
   readonly index: number;
+  /** Id of the task. */
   readonly msgId: string;
   /** null where it is not known (yet). */
   readonly engineId: number | null;
+  /** null where it is not known (yet). */
   readonly engineUuid: string | null;
 }
 
@@ -44,6 +47,7 @@ export class OutputStream<V> implements AsyncIterable<OutputPiece<V>> {
     });
   }
 
+  /** Each piece as it comes. */
   async *[Symbol.asyncIterator](): AsyncGenerator<OutputPiece<V>, void, undefined> {
     const listening = new Listening<V>(this.#look, this.#kind);
     try {

@@ -35,6 +35,7 @@ export class ResultPart<T> implements PromiseLike<T> {
     return this.#look.errorOf(this.index);
   }
 
+  /** Its id in the cluster. */
   get msgId(): string {
     return this.metadata.msgId;
   }
@@ -74,6 +75,7 @@ export class ResultPart<T> implements PromiseLike<T> {
     this.#look.stop(this.index, "cancel", reason);
   }
 
+  /** Its name in messages. */
   get [Symbol.toStringTag](): string {
     return "ResultPart";
   }

@@ -25,7 +25,9 @@ export function shaped<S extends Shape, T>(shape: S, all: T[]): Shaped<S, T> {
 export abstract class ResultReading<T, S extends Shape> {
   /** For this room: what stands behind the methods below. */
   abstract look(): ResultLook;
+  /** Whether awaiting gives one value or an array. */
   abstract get shape(): S;
+  /** As a promise's. */
   abstract then<A = Shaped<S, T>, B = never>(
     onFulfilled?: ((value: Shaped<S, T>) => A | PromiseLike<A>) | null,
     onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,

@@ -8,12 +8,15 @@ export type WaitFor = "first" | "first-error" | "all";
 
 /** How long, and for what. */
 export interface WaitForOptions extends WaitOptions {
+  /** Default "all". */
   readonly for?: WaitFor | undefined;
 }
 
 /** Which tasks have ended, and which are open. */
 export interface Waited<T> {
+  /** In the order of the tasks, as the others. */
   readonly done: readonly ResultPart<T>[];
+  /** Those that are open. */
   readonly pending: readonly ResultPart<T>[];
 }
 

@@ -25,19 +25,27 @@ export type StopWord = "abort" | "cancel";
 
 /** What is known of one task. Times are in milliseconds since 1970. */
 export interface TaskMetadata {
+  /** Its id in the cluster. */
   readonly msgId: string;
+  /** As the view had it; null for none. */
   readonly label: unknown;
+  /** When its client has sent it. */
   readonly submitted: number;
   /** null before it started, or if it never did. */
   readonly started: number | null;
+  /** When it ended, as its engine tells. */
   readonly completed: number | null;
   /** When its result came to this client; of another client's task, to the hub. */
   readonly received: number | null;
+  /** Of the engine that ran it, if one did. */
   readonly engineId: number | null;
+  /** The same engine's uuid. */
   readonly engineUuid: string | null;
+  /** How it stands, or how it ended. */
   readonly status: "open" | "ok" | "error" | "aborted" | "cancelled" | "lost";
   /** What it wrote so far. */
   readonly stdout: string;
+  /** What it wrote to stderr so far. */
   readonly stderr: string;
   /** Contents of its `display_data` and `execute_result` messages. */
   readonly display: readonly unknown[];
@@ -47,8 +55,9 @@ export interface TaskMetadata {
   readonly outputReady: boolean;
   /** How it failed; null while it is open, or if it did not. */
   readonly error: Error | null;
-  /** msg_ids of the tasks that it waits for, and of those whose place it follows. */
+  /** msg_ids of the tasks that it waits for. */
   readonly after: readonly string[];
+  /** Those whose place it follows. */
   readonly follow: readonly string[];
   /** Its rank among its client's own tasks. */
   readonly priority: number;
