@@ -63,8 +63,9 @@ export class Connection implements TaskNames {
   /** Absent with a controller that speaks ipyparallel's wire only, as Python's. */
   #groups: GroupPaths | undefined;
   #watch: ControllerWatch | undefined;
-  /** Why nothing can be sent any more. */
+  /** Why nothing can be sent any more, and who wants to know it at once. */
   #end: Error | undefined;
+  readonly #atEnd: (() => void)[] = [];
 
   private constructor(
     info: ClientConnection,
@@ -344,6 +345,11 @@ export class Connection implements TaskNames {
     return this.engines.uuidOf(id);
   }
 
+  engineId(uuid: string): number | null {
+    const id = this.engines.idOf(uuid);
+    return id < 0 ? null : id;
+  }
+
   // ── the end ────────────────────────────────────────────────────────────────────────────────
 
   #stop(error: Error): void {
@@ -353,6 +359,12 @@ export class Connection implements TaskNames {
     this.#end = error;
     this.pending.failAll(error);
     this.#requests.failAll(error);
+    for (const listener of this.#atEnd) listener();
+  }
+
+  /** Calls back once, when nothing can be sent any more. */
+  onEnd(listener: () => void): void {
+    this.#atEnd.push(listener);
   }
 
   /** Sends what has gathered, closes the sockets and rejects what is still awaited. Harmless twice. */

@@ -15,6 +15,7 @@ import { chunkRequest, referenceRequest } from "./peer_messages.ts";
 import type { PeerPath } from "./peer_path.ts";
 import { Reference } from "./reference.ts";
 import { TaskState } from "./task_state.ts";
+import type { Asked } from "./asked.ts";
 import type { ViewOptions } from "./view_options.ts";
 
 const WINDOW = 4096;
@@ -22,7 +23,7 @@ const WINDOW = 4096;
 /** What a view gives to a map. */
 export interface MapView {
   readonly connection: Connection;
-  readonly options: ViewOptions;
+  readonly options: ViewOptions & Asked;
   /** The options in a group, and in a message. */
   readonly tail: Uint8Array | null;
   readonly metadata: Dictionary;
@@ -61,6 +62,7 @@ export function startMap<R>(
     window,
     signal,
     names: connection,
+    asked: view.options,
     isCrowded: () => path.load.waiting > 0,
     submit: (owner, index, args) => {
       path = view.nextPath();
