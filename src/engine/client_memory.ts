@@ -1,6 +1,6 @@
 /**
- * Memory of clients on this host (PROTOCOL.md, "Shared memory"): arguments are read from it, results written to it, at offsets and never through a mapping, since
- * the client can change it at any time. What it writes there is data of its own tasks and nothing else.
+ * Memory of clients on this host (PROTOCOL.md, "Shared memory"): arguments are read from it, results written to it. The client can change it at any time, so each byte
+ * is copied once, and only the copy is looked at. What it writes there is data of its own tasks and nothing else.
  */
 import { SharedFile } from "../native/shared_file.ts";
 import { CHUNK_PIECE_BYTES } from "../protocol/groups.ts";
@@ -68,7 +68,8 @@ export class ClientMemory {
       length,
       copyInto: (array) => {
         const into = array.subarray(0, length);
-        if (!this.#file.read(argumentOffset(place), into)) into.fill(0);
+        if (this.#file.read(argumentOffset(place), into)) return;
+        throw new Error(`Cannot read ${length} bytes of a client's memory`);
       },
       hold: () => this.hold(),
       release: () => this.release(),
