@@ -61,7 +61,10 @@ Deno.test("ClientMemory takes what is offered, and nothing else", () => {
     assert.equal(ClientMemory.open(offerOf(file.fd + 500)), null);
     assert.equal(ClientMemory.open(offerOf(file.fd, { pid: 0x3fff_fff0 })), null);
   });
-  withFile((file) => assert.equal(ClientMemory.open(offerOf(file.fd)), null), SHARED_BYTES - CHUNK_PIECE_BYTES);
+  withFile(
+    (file) => assert.equal(ClientMemory.open(offerOf(file.fd)), null),
+    SHARED_BYTES - CHUNK_PIECE_BYTES,
+  );
   withFile((file) => assert.equal(ClientMemory.open(offerOf(file.fd)), null), SHARED_BYTES, "something-else");
 });
 
@@ -113,6 +116,10 @@ Deno.test("ClientMemory has room for so many results as its client is not done w
     const found = new Uint8Array(5000);
     assert.ok(file.read(resultOffset(SHARED_PLACES.results), found));
     assert.deepEqual(found, piece);
+    done(SHARED_PLACES.results + 1);
+    assert.equal(memory.put(piece), 2 * SHARED_PLACES.results, "the first place again, once nothing waits");
+    for (let i = 1; i < SHARED_PLACES.results; i++) assert.ok(memory.put(piece) > 2 * SHARED_PLACES.results);
+    assert.equal(memory.put(piece), -1);
     for (const forged of [0xffff_ffff, 1000, 0x8000_0000]) {
       done(forged);
       assert.equal(memory.put(piece), -1, `${forged}`);
