@@ -20,7 +20,7 @@ import { checkReach, reachHint } from "./reach.ts";
 import { type RequestOptions, Requests } from "./requests.ts";
 import type { TaskNames } from "./task_state.ts";
 import type { Channel, Transport } from "./transport.ts";
-import { SharedMemoryWay } from "./shared_memory.ts";
+import { SharedBudget, SharedMemoryWay } from "./shared_memory.ts";
 import type { SharedUpload } from "./shared_upload.ts";
 import { enginesOf, sharesOf, type Welcome, welcomeOf } from "./welcome.ts";
 
@@ -54,6 +54,7 @@ export class Connection implements TaskNames {
   /** The hub has said that it ends. */
   wasShutDown = false;
   readonly #transport: Transport;
+  readonly #sharedBudget = new SharedBudget();
   readonly #secretKey: string | undefined;
   readonly #mac: Mac;
   readonly #requests = new Requests();
@@ -288,7 +289,7 @@ export class Connection implements TaskNames {
   }
 
   sharedMemory(): SharedMemoryWay {
-    return new SharedMemoryWay(this.#transport);
+    return new SharedMemoryWay(this.#transport, this.#sharedBudget);
   }
 
   /** See `GroupPaths`. */
