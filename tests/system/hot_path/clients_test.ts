@@ -9,6 +9,13 @@ const marking = (i: number, path: string) => {
   return i + 1;
 };
 
+/** So that there is a middle. */
+const dawdling = async (i: number, path: string) => {
+  Deno.writeTextFileSync(path, `${i}\n`, { append: true });
+  await new Promise((resolve) => setTimeout(resolve, 1));
+  return i + 1;
+};
+
 function upTo(count: number, from = 0): number[] {
   return Array.from({ length: count }, (_, i) => from + i);
 }
@@ -28,10 +35,15 @@ Deno.test("four clients at once, of which one leaves in the middle", async () =>
   const tasks = scaled(20_000), { path } = marks;
   const clients = await Promise.all(upTo(4).map(() => run.connect()));
   const results = clients.map((client, c) =>
-    client.loadBalanced().map(marking, upTo(tasks, c * tasks), upTo(tasks).map(() => path))
+    client.loadBalanced().map(
+      c === 0 ? dawdling : marking,
+      upTo(tasks, c * tasks),
+      upTo(tasks).map(() => path),
+    )
   );
   const ends = Promise.allSettled(results);
-  await eventually(() => clients[0]!.pending, (open) => open > 0 && open < tasks, "it has tasks at work");
+  await eventually(() => clients[0]!.pending, (open) => open > 0, "it has tasks at work");
+  await eventually(() => marks.counts().size, (ran) => ran > tasks, "some of them have run");
   await clients[0]!.close();
   const [left, ...others] = await ends;
   assert.equal(left!.status, "rejected");

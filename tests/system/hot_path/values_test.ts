@@ -1,5 +1,6 @@
 /** Values of all sizes and limits of few tasks among thousands of others: right to the byte, and only who breaks a limit feels it. */
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { LimitExceeded } from "../../../src/client/client.ts";
 import { queueIsEmpty, Run } from "../run.ts";
 import { recordedBy, scaled } from "./counted.ts";
@@ -9,13 +10,15 @@ const EDGES = [1 << 10, 4 << 10, 16 << 10, 32 << 10, 64 << 10, 128 << 10, 256 <<
 const SIZES = EDGES.flatMap((edge) => [-81, -48, -8, -1, 0, 1, 7].map((by) => edge + by));
 
 function bytesOf(length: number, seed: number): Uint8Array {
-  return new Uint8Array(length).map((_, i) => i * 7 + seed);
+  const bytes = new Uint8Array(length).fill(seed);
+  for (let i = 0; i < length; i += 13) bytes[i] = i * 7 + seed;
+  return bytes;
 }
 
 Deno.test("values near the sizes of rings, bodies and chunks, as bytes and as text, at rate", async () => {
   await using run = await Run.start({ n: 2 });
   const view = run.client.loadBalanced();
-  const rounds = scaled(20), small = scaled(20_000);
+  const rounds = scaled(10), small = scaled(20_000);
   const echo = (value: Uint8Array | string, seed: number) => [value, value.length, seed] as const;
   const plain = view.map((i: number) => i + 1, Array.from({ length: small }, (_, i) => i));
   for (let round = 0; round < rounds; round++) {
@@ -27,7 +30,7 @@ Deno.test("values near the sizes of rings, bodies and chunks, as bytes and as te
       const size = SIZES[i]!, sent = bytesOf(size, i + round);
       const [back, length, seed] = await bytes as readonly [Uint8Array, number, number];
       assert.deepEqual([length, seed], [size, i]);
-      assert(back.length === size && back.every((byte, k) => byte === sent[k]), `${size} bytes`);
+      assert(Buffer.compare(back, sent) === 0, `${size} bytes`);
       assert.deepEqual(await text, ["y".repeat(size), size, i]);
     }
   }
