@@ -111,9 +111,9 @@ export class ClientEnds {
     this.#unread.confirmed(end, mark);
   }
 
-  /** Looks whether clients that do not read are still there. @param isFull none may be held */
-  look(at: number, isFull: boolean): void {
-    this.#unread.look(at, isFull);
+  /** Looks whether clients that do not read are still there; true if one was let go. @param isFull none may be held */
+  look(at: number, isFull: boolean): boolean {
+    return this.#unread.look(at, isFull);
   }
 
   /** Where results for a client are gathered in this turn, null if it has never spoken to this run. */

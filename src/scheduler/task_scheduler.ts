@@ -142,8 +142,8 @@ export class TaskScheduler {
   }
 
   tick(at: number): void {
-    this.#clients.look(at, this.#buffers.bytes >= SCHEDULER_BOUNDS.bufferBytes);
-    if (this.#core.nextTick <= at || this.#clients.nextLook <= at) this.#core.step({ kind: "tick", at });
+    const isLetGo = this.#clients.look(at, this.#buffers.bytes >= SCHEDULER_BOUNDS.bufferBytes);
+    if (isLetGo || this.#core.nextTick <= at) this.#core.step({ kind: "tick", at });
   }
 
   /** Sends everything that this turn of the loop has gathered. */

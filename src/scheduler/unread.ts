@@ -86,10 +86,12 @@ export class Unread {
 
   /**
    * Looks whether those that are held are there. A new mark tells them so, should the last one have been lost.
+   * @returns whether somebody was let go
    * @param isFull nothing may be held, since what waits fills the memory: as clients are not read then, nobody's mark would be seen
    */
-  look(at: number, isFull: boolean): void {
-    if (at < this.#lookAt && !isFull) return;
+  look(at: number, isFull: boolean): boolean {
+    if (at < this.#lookAt && !isFull) return false;
+    const { size } = this.#held;
     for (const end of this.#held) {
       if (isFull) this.#release(end);
       else if (!this.#mark(end)) {
@@ -98,6 +100,7 @@ export class Unread {
       }
     }
     this.#lookAt = this.#held.size === 0 ? Infinity : at + SCHEDULER_BOUNDS.unreadLookMs;
+    return this.#held.size < size;
   }
 
   #release(end: ClientEnd): void {

@@ -87,7 +87,7 @@ Deno.test("Who is gone is let go and not held again, until it is heard", () => {
   const { unread, end, held, state, send } = world(true);
   send(unreadBytes + MB);
   state.isThere = false;
-  unread.look(unread.nextLook, false);
+  assert.equal(unread.look(unread.nextLook, false), true);
   assert.deepEqual(held, [true, false]);
   send(3 * unreadBytes);
   assert.deepEqual(held, [true, false]);
