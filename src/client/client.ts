@@ -10,13 +10,15 @@
  */
 import { NoEnginesRegistered } from "../protocol/errors.ts";
 import type { Dictionary } from "../protocol/frames.ts";
-import type { Shape } from "./async_result.ts";
+import type { AsyncResult, Shape } from "./async_result.ts";
 import { Connection } from "./connection.ts";
 import { DirectView } from "./direct_view.ts";
 import { type ClusterPlace, findConnection } from "./find_connection.ts";
 import * as hub from "./hub_queries.ts";
 import { type Graph, type GraphNode, startGraph } from "./graph.ts";
+import { hubResult, type Resubmitted, resubmitted } from "./hub_results.ts";
 import { LoadBalancedView } from "./load_balanced_view.ts";
+import { recordPages, type TasksOptions } from "./record_pages.ts";
 import type { RequestOptions } from "./requests.ts";
 import { type CancelOptions, cancelTasks, type StopReference, stopTasks } from "./stop.ts";
 import { checkIds, type Targets } from "./targets.ts";
@@ -151,9 +153,17 @@ export class Client {
     return hub.queueStatus(this.#connection, options);
   }
 
-  /** The result of any task of the cluster by its msg_id, from the hub's records; waits until it is there. */
-  result(msgId: string, options: WaitOptions = {}): Promise<unknown> {
-    return hub.hubResult(this.#connection, msgId, options);
+  /**
+   * The result of any task of the cluster by its msg_id, or of several, from the hub's records: another client's, an earlier one's, running or finished. A
+   * Python value that cannot be read without Python comes as the list of its buffers. With a time or a signal the result is an error when it is over; the
+   * tasks go on. An id that nobody knows makes it an UnknownTask.
+   */
+  result(msgId: string, options?: WaitOptions): AsyncResult<unknown>;
+  result(msgIds: readonly string[], options?: WaitOptions): AsyncResult<unknown, "all">;
+  result(ids: string | readonly string[], options: WaitOptions = {}): AsyncResult<unknown, Shape> {
+    return Array.isArray(ids)
+      ? hubResult(this.#connection, ids, "all", options)
+      : hubResult(this.#connection, [ids as string], "one", options);
   }
 
   /** Which of these tasks are through. */
@@ -178,17 +188,39 @@ export class Client {
     return hub.query(this.#connection, conditions, keys, options);
   }
 
+  /**
+   * The same records one by one, in the order of their submission, got from the hub page by page: `for await (const { msg_id } of client.tasks({ label: "x" }))`.
+   * For any number of them.
+   */
+  tasks(
+    conditions: Dictionary = {},
+    keys: readonly string[] | null = null,
+    options: TasksOptions = {},
+  ): AsyncIterableIterator<hub.TaskRecord> {
+    return recordPages(this.#connection, conditions, keys, options);
+  }
+
   /** Drops records: `{ msgIds: "all" }` all finished ones, or those of msg_ids or engines. */
   purge(what: Parameters<typeof hub.purge>[1], options: RequestOptions = {}): Promise<void> {
     return hub.purge(this.#connection, what, options);
   }
 
-  /** Submits tasks again; gives the new msg_id of each. Their results are in the records: `client.result(newId)`. */
+  /**
+   * Submits tasks again; gives the new msg_id of each. Their results are in the records: `client.result(newId)`, or, with `results`, at hand as `result` in
+   * the order of `msgIds`.
+   */
   resubmit(
     msgIds: readonly string[],
-    options: RequestOptions = {},
-  ): Promise<Readonly<Record<string, string>>> {
-    return hub.resubmit(this.#connection, msgIds, options);
+    options: RequestOptions & { readonly results: true },
+  ): Promise<Resubmitted>;
+  resubmit(msgIds: readonly string[], options?: RequestOptions): Promise<Readonly<Record<string, string>>>;
+  resubmit(
+    msgIds: readonly string[],
+    { results, ...options }: RequestOptions & { readonly results?: true } = {},
+  ): Promise<Resubmitted | Readonly<Record<string, string>>> {
+    return results === true
+      ? resubmitted(this.#connection, msgIds, options)
+      : hub.resubmit(this.#connection, msgIds, options);
   }
 
   /**
@@ -257,6 +289,8 @@ function indexed(client: Client): Client {
 export { Reference } from "./reference.ts";
 export { task } from "./functions.ts";
 export { AsyncResult } from "./async_result.ts";
+export { ResultGroup } from "./result_group.ts";
+export { ResultPart } from "./result_part.ts";
 export { MapResult } from "./map.ts";
 export { DirectView, LoadBalancedView, NoEnginesRegistered };
 export {
@@ -272,6 +306,7 @@ export {
   TaskAborted,
   TaskCancelled,
   TaskTimeout,
+  UnknownTask,
   UnmetDependency,
 } from "../protocol/errors.ts";
 export type { Runnable, Task, TaskMaker } from "./functions.ts";
@@ -281,6 +316,15 @@ export type { Modules } from "./import_modules.ts";
 export type { RemoteNames } from "./remote_names.ts";
 export type { Distribution } from "./scatter.ts";
 export type { ExecuteResult } from "./load_balanced_view.ts";
+export type { ResultPlan, Shape, Shaped } from "./async_result.ts";
+export type { ResultReading } from "./result_reading.ts";
+export type { Resubmitted, TasksOptions };
+export type { GroupCounts, GroupMember, GroupOptions, ValuesOf } from "./result_group.ts";
+export type { GetOptions } from "./result_get.ts";
+export type { OutputKind, OutputPiece, OutputStream } from "./result_output.ts";
+export type { Display, ProgressState } from "./progress_display.ts";
+export type { InteractiveOptions } from "./result_progress.ts";
+export type { Waited, WaitFor, WaitForOptions } from "./result_wait.ts";
 export type { MapOptions } from "./map.ts";
 export type { AnyIterable } from "./map_source.ts";
 export type { TaskMetadata } from "./task_state.ts";

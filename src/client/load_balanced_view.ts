@@ -139,7 +139,14 @@ export class LoadBalancedView {
     if (peers !== null) return this.#sendMessage(call, value, peers);
     const path = connection.taskPath;
     const encoded = encodedFor(connection, call, value, this.#tail);
-    const result = new AsyncResult<R>({ shape: "one", count: 1, what: call.what, names: connection, signal });
+    const result = new AsyncResult<R>({
+      shape: "one",
+      count: 1,
+      what: call.what,
+      names: connection,
+      signal,
+      asked: this.#options,
+    });
     const task = new TaskState(result, 0, path, label);
     result.started(task);
     path.submit(task, encoded);
@@ -154,7 +161,14 @@ export class LoadBalancedView {
     const path = connection.peers.balanced;
     const message = messageFor(connection, peers, call, value, this.#options);
     const metadata = metadataOf(this.#options, connection);
-    const result = new AsyncResult<R>({ shape: "one", count: 1, what: call.what, names: connection, signal });
+    const result = new AsyncResult<R>({
+      shape: "one",
+      count: 1,
+      what: call.what,
+      names: connection,
+      signal,
+      asked: this.#options,
+    });
     const task = new TaskState(result, 0, path, label);
     result.started(task);
     path.submit(task, message, metadata);

@@ -16,6 +16,7 @@ import { chunkRequest, referenceRequest } from "./peer_messages.ts";
 import type { PeerPath } from "./peer_path.ts";
 import { Reference } from "./reference.ts";
 import { TaskState } from "./task_state.ts";
+import type { Asked } from "./asked.ts";
 import type { ViewOptions } from "./view_options.ts";
 
 const WINDOW = 4096;
@@ -23,7 +24,7 @@ const WINDOW = 4096;
 /** What a view gives to a map. */
 export interface MapView {
   readonly connection: Connection;
-  readonly options: ViewOptions;
+  readonly options: ViewOptions & Asked;
   /** The options in a group, and in a message. */
   readonly tail: Uint8Array | null;
   readonly metadata: Dictionary;
@@ -67,6 +68,7 @@ export function startMap<R>(
     names: connection,
     onLeave: view.onLeave,
     isCrowded: () => path.load.waiting > 0 || budget?.isSpent === true,
+    asked: view.options,
     submit: (owner, index, args) => {
       path = view.nextPath();
       const task = new TaskState(budget?.ownerFor(owner) ?? owner, index, path, view.options.label);
