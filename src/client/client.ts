@@ -13,6 +13,7 @@ import type { Dictionary } from "../protocol/frames.ts";
 import type { AsyncResult, Shape } from "./async_result.ts";
 import { Connection } from "./connection.ts";
 import { DirectView } from "./direct_view.ts";
+import { shutdownEngines } from "./engine_control.ts";
 import { type ClusterPlace, findConnection } from "./find_connection.ts";
 import * as hub from "./hub_queries.ts";
 import { type Graph, type GraphNode, startGraph } from "./graph.ts";
@@ -246,22 +247,17 @@ export class Client {
       readonly targets?: readonly number[] | undefined;
     } = {},
   ): Promise<void> {
-    const { engines } = this.#connection;
+    const connection = this.#connection, { engines } = connection;
     const { targets = engines.ids } = options;
     checkIds(engines, targets);
-    const uuids = targets.map((id) => engines.get(id)?.uuid ?? "");
-    const asking = uuids.map((uuid) =>
-      this.#connection.control(uuid, "shutdown_request", { restart: false }, options)
-    );
-    const replies = await Promise.allSettled(asking);
-    if (options.hub === true) {
-      await this.#connection.request("shutdown_request", {}, options).catch((error) => {
-        // The notification to all may overtake the reply.
-        if (!this.#connection.wasShutDown) throw error;
-      });
-    }
-    const failed = replies.find((reply) => reply.status === "rejected");
-    if (failed !== undefined && options.hub !== true) throw failed.reason;
+    const ended = shutdownEngines(connection, targets.flatMap((id) => engines.get(id) ?? []), options);
+    if (options.hub !== true) return await ended;
+    // With the controller they end anyway.
+    await ended.catch(() => {});
+    await connection.request("shutdown_request", {}, options).catch((error) => {
+      // The notification to all may overtake the reply.
+      if (!connection.wasShutDown) throw error;
+    });
   }
 
   /** Closes the sockets. What is still awaited is rejected; tasks that were sent go on in the cluster. Harmless twice. */

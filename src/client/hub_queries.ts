@@ -4,6 +4,7 @@
 import type { Dictionary } from "../protocol/frames.ts";
 import type { RecordPage } from "../protocol/messages.ts";
 import type { Connection } from "./connection.ts";
+import { dictionaryOf } from "./dictionaries.ts";
 import { withBuffers } from "./record_values.ts";
 import type { RequestOptions } from "./requests.ts";
 
@@ -120,12 +121,8 @@ export async function resubmit(
   options: RequestOptions = {},
 ): Promise<Readonly<Record<string, string>>> {
   const { content } = await connection.request("resubmit_request", { msg_ids: msgIds }, options);
-  const entries = Object.entries(dictionary(content.resubmitted));
+  const entries = Object.entries(dictionaryOf(content.resubmitted));
   return Object.fromEntries(entries.map(([before, after]) => [before, String(after)]));
-}
-
-function dictionary(value: unknown): Dictionary {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? value as Dictionary : {};
 }
 
 function texts(value: unknown): string[] {

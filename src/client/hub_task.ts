@@ -2,6 +2,7 @@
 import type { Dictionary } from "../protocol/frames.ts";
 import { STATUS } from "../protocol/groups.ts";
 import type { Asked } from "./asked.ts";
+import { dictionaryOf, isDictionary } from "./dictionaries.ts";
 import {
   type TaskMetadata,
   type TaskNames,
@@ -47,7 +48,7 @@ export class HubTask extends TaskState {
     this.completed = timeOf(record.completed);
     const { engine_uuid: uuid } = record;
     this.engine = typeof uuid === "string" ? names.engineId(uuid) ?? -1 : -1;
-    const { tries } = dictionary(dictionary(record.result_metadata).tsparallel);
+    const { tries } = dictionaryOf(dictionaryOf(record.result_metadata).tsparallel);
     if (typeof tries === "number") this.tries = tries;
   }
 
@@ -59,8 +60,8 @@ export class HubTask extends TaskState {
     const output = this.output ??= new TaskOutput();
     if (typeof stdout === "string" && stdout !== "") output.add("stdout", stdout);
     if (typeof stderr === "string" && stderr !== "") output.add("stderr", stderr);
-    if (isObject(shown)) output.show(shown);
-    if (!isObject(result)) return;
+    if (isDictionary(shown)) output.show(shown);
+    if (!isDictionary(result)) return;
     output.result = result;
     output.show(result);
   }
@@ -71,13 +72,13 @@ export class HubTask extends TaskState {
     if (typeof status === "string" && Object.hasOwn(STATUS, status)) {
       return STATUS[status as keyof typeof STATUS];
     }
-    const said = dictionary(this.#record.result_content).status;
+    const said = dictionaryOf(this.#record.result_content).status;
     return said === "ok" ? STATUS.ok : said === "aborted" ? STATUS.aborted : STATUS.error;
   }
 
   override metadata(names: TaskNames, asked?: Asked, error?: Error | null): TaskMetadata {
     const { engine_uuid: uuid, label, priority, metadata } = this.#record;
-    const options = dictionary(metadata);
+    const options = dictionaryOf(metadata);
     return {
       ...super.metadata(names, asked, error),
       msgId: this.msgId,
@@ -115,7 +116,7 @@ export class HubNames implements TaskNames {
 
 /** Ours name tasks of the same client by numbers; peers give lists of msg_ids, or objects with them. */
 function dependencies(value: unknown, msgId: string): readonly string[] {
-  const { ids, dependencies: named } = dictionary(value);
+  const { ids, dependencies: named } = dictionaryOf(value);
   const list: unknown = Array.isArray(value) ? value : ids ?? named;
   if (!Array.isArray(list)) return [];
   const prefix = msgId.slice(0, msgId.lastIndexOf("_") + 1);
@@ -125,12 +126,4 @@ function dependencies(value: unknown, msgId: string): readonly string[] {
 function timeOf(value: unknown): number {
   const time = typeof value === "string" ? Date.parse(value) : NaN;
   return Number.isNaN(time) ? 0 : time;
-}
-
-function isObject(value: unknown): value is Dictionary {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function dictionary(value: unknown): Dictionary {
-  return isObject(value) ? value : {};
 }

@@ -6,6 +6,7 @@ import { RemoteError, UnknownTask } from "../protocol/errors.ts";
 import type { Dictionary, Message } from "../protocol/frames.ts";
 import { STATUS } from "../protocol/groups.ts";
 import { monotonic } from "../base/clock.ts";
+import { dictionaryOf } from "./dictionaries.ts";
 import { query, resultStatus } from "./hub_queries.ts";
 import type { Connection } from "./connection.ts";
 import { type HubTask, OUR_KEYS, PEER_KEYS } from "./hub_task.ts";
@@ -195,16 +196,16 @@ export class HubWatch {
     const completed = Array.isArray(content.completed) ? content.completed.map(String) : [];
     let at = 0;
     for (const msgId of completed) {
-      const record = dictionary(content[msgId]);
+      const record = dictionaryOf(content[msgId]);
       const count = typeof record.buffer_count === "number" ? record.buffer_count : buffers.length;
       this.#finish(msgId, record, buffers.slice(at, at += count));
     }
   }
 
   #finish(msgId: string, record: Dictionary, buffers: readonly Uint8Array[]): void {
-    const said = dictionary(record.result_content);
+    const said = dictionaryOf(record.result_content);
     try {
-      if (said.status !== "ok") return this.#fail(msgId, errorOf(said, dictionary(record.result_metadata)));
+      if (said.status !== "ok") return this.#fail(msgId, errorOf(said, dictionaryOf(record.result_metadata)));
       // Each its own: nobody sees what another does with the value.
       for (const task of this.#taken(msgId)) {
         const value = valueOrBytes(record as Stored, buffers);
@@ -251,8 +252,4 @@ function refused(msgId: string, error: RemoteError): Error {
   return new Error(`Cannot get the result of task "${msgId}": the hub says ${error.ename}: ${error.evalue}`, {
     cause: error,
   });
-}
-
-function dictionary(value: unknown): Dictionary {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? value as Dictionary : {};
 }

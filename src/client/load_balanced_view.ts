@@ -139,14 +139,7 @@ export class LoadBalancedView {
     if (peers !== null) return this.#sendMessage(call, value, peers);
     const path = connection.taskPath;
     const encoded = encodedFor(connection, call, value, this.#tail);
-    const result = new AsyncResult<R>({
-      shape: "one",
-      count: 1,
-      what: call.what,
-      names: connection,
-      signal,
-      asked: this.#options,
-    });
+    const result = this.#result<R>(call);
     const task = new TaskState(result, 0, path, label);
     result.started(task);
     path.submit(task, encoded);
@@ -154,24 +147,28 @@ export class LoadBalancedView {
   }
 
   #sendMessage<R>(call: Call, value: unknown, peers: readonly Engine[]): AsyncResult<R> {
-    const { label, signal } = this.#options;
+    const { label } = this.#options;
     const connection = this.#connection;
     connection.check();
     checkScheme(connection.info.task_scheme, this.#options);
     const path = connection.peers.balanced;
     const message = messageFor(connection, peers, call, value, this.#options);
     const metadata = metadataOf(this.#options, connection);
-    const result = new AsyncResult<R>({
-      shape: "one",
-      count: 1,
-      what: call.what,
-      names: connection,
-      signal,
-      asked: this.#options,
-    });
+    const result = this.#result<R>(call);
     const task = new TaskState(result, 0, path, label);
     result.started(task);
     path.submit(task, message, metadata);
     return result;
+  }
+  #result<R>({ what }: Call): AsyncResult<R> {
+    const { signal } = this.#options;
+    return new AsyncResult<R>({
+      shape: "one",
+      count: 1,
+      what,
+      names: this.#connection,
+      signal,
+      asked: this.#options,
+    });
   }
 }

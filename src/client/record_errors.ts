@@ -2,21 +2,22 @@
 import { type ErrorDescription, errorFromContent, textsOf } from "../protocol/errors.ts";
 import type { Dictionary } from "../protocol/frames.ts";
 import { readPostMortem } from "../protocol/post_mortem.ts";
+import { dictionaryOf } from "./dictionaries.ts";
 
 /** @param said the record's `result_content` @param metadata its `result_metadata` */
 export function errorOf(said: Dictionary, metadata: Dictionary): Error {
   if (said.status === "aborted") {
-    const { post_mortem } = dictionary(metadata.tsparallel);
+    const { post_mortem } = dictionaryOf(metadata.tsparallel);
     const postMortem = readPostMortem(post_mortem);
     return errorFromContent({ ename: "TaskAborted", evalue: "Aborted before it ran", postMortem });
   }
-  const { limit, status, post_mortem } = dictionary(metadata.tsparallel);
+  const { limit, status, post_mortem } = dictionaryOf(metadata.tsparallel);
   const postMortem = readPostMortem(post_mortem);
   const description: ErrorDescription = {
     ename: String(said.ename ?? "Error"),
     evalue: String(said.evalue ?? ""),
     traceback: textsOf(said.traceback),
-    engine_info: dictionary(said.engine_info),
+    engine_info: dictionaryOf(said.engine_info),
     ...(isLimit(limit) ? { limit } : {}),
     postMortem,
   };
@@ -25,11 +26,7 @@ export function errorOf(said: Dictionary, metadata: Dictionary): Error {
   return errorFromContent(description, limit === undefined ? isTasks || undefined : false);
 }
 
-function dictionary(value: unknown): Dictionary {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? value as Dictionary : {};
-}
-
 function isLimit(value: unknown): value is { limit: string; value: number; max: number } {
-  const { limit, value: measured, max } = dictionary(value);
+  const { limit, value: measured, max } = dictionaryOf(value);
   return typeof limit === "string" && typeof measured === "number" && typeof max === "number";
 }

@@ -2,6 +2,7 @@
  * Memory shared with one engine on the same host (PROTOCOL.md, "Shared memory"): offered ahead of the first large buffer or pull, used once the engine has
  * taken it. Everything else goes by socket, and nobody notices but by the time it takes.
  */
+import { toHex } from "../base/ids.ts";
 import { CHUNK_PIECE_BYTES, STATUS } from "../protocol/groups.ts";
 import {
   argumentOffset,
@@ -77,8 +78,7 @@ export class SharedMemoryWay {
     this.#done = 0;
     this.#free.length = 0;
     for (let place = SHARED_PLACES.arguments - 1; place >= 0; place--) this.#free.push(place);
-    const hex = Array.from(token, (byte) => byte.toString(16).padStart(2, "0")).join("");
-    return { pid: file.pid, fd: file.fd, tag, token: hex };
+    return { pid: file.pid, fd: file.fd, tag, token: toHex(token) };
   }
 
   /** The engine has it. */

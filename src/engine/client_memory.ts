@@ -2,6 +2,7 @@
  * Memory of clients on this host (PROTOCOL.md, "Shared memory"): arguments are read from it, results written to it. The client can change it at any time, so each byte
  * is copied once, and only the copy is looked at. What it writes there is data of its own tasks and nothing else.
  */
+import { toHex } from "../base/ids.ts";
 import { SharedFile } from "../native/shared_file.ts";
 import { CHUNK_PIECE_BYTES } from "../protocol/groups.ts";
 import {
@@ -44,7 +45,7 @@ export class ClientMemory {
     const file = SharedFile.open({ ...offer, name: sharedName(offer.tag) }, SHARED_BYTES);
     if (file === null) return null;
     const token = new Uint8Array(SHARED_TOKEN_BYTES);
-    if (file.read(0, token) && hex(token) === offer.token) return new ClientMemory(offer, file);
+    if (file.read(0, token) && toHex(token) === offer.token) return new ClientMemory(offer, file);
     file.close();
     return null;
   }
@@ -131,8 +132,4 @@ export class ClientMemories {
   clear(): void {
     for (const client of [...this.#byClient.keys()]) this.drop(client);
   }
-}
-
-function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
