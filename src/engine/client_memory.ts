@@ -28,6 +28,7 @@ export class ClientMemory {
   readonly #file: SharedFile;
   readonly #done = new Uint32Array(1);
   #next = 0;
+  #isGone = false;
   /** What the client counted when the places began anew, and where they did. */
   #emptyAt = -1;
   #begin = 0;
@@ -55,6 +56,12 @@ export class ClientMemory {
     return SharedFile.isThere({ ...this.#offer, name: sharedName(this.tag) });
   }
 
+  /** The client has it no longer. */
+  leave(): void {
+    this.#isGone = true;
+    this.release();
+  }
+
   hold(): void {
     this.#users++;
   }
@@ -68,8 +75,12 @@ export class ClientMemory {
     if (place >= SHARED_PLACES.arguments || length > CHUNK_PIECE_BYTES) {
       throw new RangeError(`Cannot read ${length} bytes at place ${place} of a client's memory`);
     }
+    const isGone = () => this.#isGone;
     return {
       length,
+      get isGone() {
+        return isGone();
+      },
       copyInto: (array) => {
         const into = array.subarray(0, length);
         if (this.#file.read(argumentOffset(place), into)) return;
@@ -126,7 +137,11 @@ export class ClientMemories {
 
   /** Closes what its client has not any more. */
   expire(): void {
-    for (const [client, memory] of this.#byClient) if (!memory.isThere) this.drop(client);
+    for (const [client, memory] of this.#byClient) {
+      if (memory.isThere) continue;
+      this.#byClient.delete(client);
+      memory.leave();
+    }
   }
 
   clear(): void {

@@ -249,8 +249,8 @@ export class Shell {
   turn(at: number): void {
     if (at >= this.#expireAt) {
       this.#expireAt = at + EXPIRE_MS;
-      this.#pieces.expire(at);
       this.#parts.memories?.expire();
+      this.#pieces.expire(at);
     }
     if (!this.#parked.isEmpty) this.#unpark(at);
   }
