@@ -6,33 +6,36 @@
  */
 import { listenForAbort } from "./abort_listeners.ts";
 import { CompositeError } from "../protocol/errors.ts";
+import { type GroupOptions, ResultGroup, type ValuesOf } from "./result_group.ts";
+import type { ResultLook } from "./result_look.ts";
+import { ResultReading, type Shape, type Shaped, shaped } from "./result_reading.ts";
 import { abortError, type WaitOptions, withinTime } from "./waiting.ts";
 import type { TaskMetadata, TaskNames, TaskOwner, TaskState } from "./task_state.ts";
-
-/** Whether a call is made for one engine or task, or for several in order. */
-export type Shape = "one" | "all";
-
-/** A value, or one for each. */
-export type Shaped<S extends Shape, T> = S extends "one" ? T : T[];
+import type { Asked } from "./asked.ts";
 
 /** How an AsyncResult is made. */
 export interface ResultPlan<T, S extends Shape> {
+  /** Whether awaiting gives one value or an array. */
   readonly shape: S;
   /** How many tasks. */
   readonly count: number;
   /** What a CompositeError calls it: `apply on 4 engines`. */
   readonly what: string;
+  /** What turns numbers into names. */
   readonly names: TaskNames;
   /** Turns a task's value into what the caller gets; default: as it is. */
   readonly read?: ((value: unknown) => T) | undefined;
+  /** Stops its tasks. */
   readonly signal?: AbortSignal | undefined;
+  /** What its tasks were asked with, as their metadata tells it. */
+  readonly asked?: Asked | undefined;
 }
 
 /** Nothing yet; never written to. */
 const NONE: never[] = [];
 
 /** One result (`S` = "one"), or several in the order of their targets (`S` = "all"). Awaitable and iterable. */
-export class AsyncResult<T, S extends Shape = "one">
+export class AsyncResult<T, S extends Shape = "one"> extends ResultReading<T, S>
   implements PromiseLike<Shaped<S, T>>, AsyncIterable<T>, TaskOwner {
   readonly #plan: ResultPlan<T, S>;
   /** Most results have one task: an array that grew from nothing would have room for seventeen. */
@@ -46,11 +49,10 @@ export class AsyncResult<T, S extends Shape = "one">
   #listeners: (() => void)[] | undefined;
   #promise: Promise<Shaped<S, T>> | undefined;
   #unlisten: (() => void) | undefined;
-  readonly #made = Date.now();
-  #doneAt = 0;
 
   /** Made by views; there is no use in making one. */
   constructor(plan: ResultPlan<T, S>) {
+    super();
     this.#plan = plan;
     this.#left = plan.count;
     const { signal } = plan;
@@ -94,10 +96,7 @@ export class AsyncResult<T, S extends Shape = "one">
   #finished(index: number): void {
     this.#left--;
     this.#order?.push(index);
-    if (this.#left === 0) {
-      this.#doneAt = Date.now();
-      this.#unlisten?.();
-    }
+    if (this.#left === 0) this.#unlisten?.();
     const listeners = this.#listeners;
     if (listeners === undefined) return;
     this.#listeners = undefined;
@@ -125,11 +124,6 @@ export class AsyncResult<T, S extends Shape = "one">
     return this.#plan.count;
   }
 
-  /** Milliseconds from the call to the end, or until now. */
-  get elapsed(): number {
-    return (this.#doneAt === 0 ? Date.now() : this.#doneAt) - this.#made;
-  }
-
   /** The msg_id of each task. */
   get msgIds(): string[] {
     return this.#tasks.map((task) => this.#plan.names.msgId(task.n));
@@ -145,10 +139,13 @@ export class AsyncResult<T, S extends Shape = "one">
     return this.#tasks.map(({ n, route }) => route.isPeer ? this.#plan.names.msgId(n) : n);
   }
 
+  #metadata(task: TaskState): TaskMetadata {
+    return task.metadata(this.#plan.names, this.#plan.asked, this.#errors?.get(task.index));
+  }
+
   /** What is known of the task, or of each. */
   get metadata(): Shaped<S, TaskMetadata> {
-    const all = this.#tasks.map((task) => task.metadata(this.#plan.names));
-    return shaped(this.#plan.shape, all);
+    return shaped(this.#plan.shape, this.#tasks.map((task) => this.#metadata(task)));
   }
 
   // ── waiting ────────────────────────────────────────────────────────────────────────────────
@@ -161,10 +158,12 @@ export class AsyncResult<T, S extends Shape = "one">
     return this.#settled().then(onFulfilled, onRejected);
   }
 
+  /** As a promise's. */
   catch<B = never>(onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<Shaped<S, T> | B> {
     return this.#settled().catch(onRejected);
   }
 
+  /** As a promise's. */
   finally(onFinally?: (() => void) | null): Promise<Shaped<S, T>> {
     return this.#settled().finally(onFinally);
   }
@@ -209,12 +208,39 @@ export class AsyncResult<T, S extends Shape = "one">
     return engine < 0 ? undefined : engine;
   }
 
-  /**
-   * Waits here until all tasks have ended, well or not; the tasks themselves know nothing of it.
-   * @throws DOMException TimeoutError after `timeoutMs`, or the signal's reason
-   */
-  wait(options: WaitOptions = {}): Promise<void> {
-    return withinTime(this.#ended(), options, () => `${this.#left} of ${this.#plan.count} tasks are open`);
+  /** Several results as one: their counts, all their values, one way to stop them. */
+  static all<const R extends readonly AsyncResult<unknown, Shape>[]>(
+    results: R,
+    options: GroupOptions = {},
+  ): ResultGroup<ValuesOf<R>> {
+    const group = new ResultGroup<ValuesOf<R>>(options);
+    for (const result of results) group.add(result);
+    return group;
+  }
+
+  /** For this room: what other files do with a result. */
+  look(): ResultLook {
+    return {
+      count: this.#plan.count,
+      what: this.#plan.what,
+      names: this.#plan.names,
+      tasks: () => this.#tasks,
+      metadata: (i) => this.#metadata(this.#tasks[i] as TaskState),
+      valueOf: (i) => this.#values[i],
+      errorOf: (i) => this.#errors?.get(i),
+      failed: () => this.#errors?.size ?? 0,
+      left: () => this.#left,
+      next: (listener) => this.#next(listener),
+      stop: (i, how, reason) => {
+        const task = this.#tasks[i];
+        if (task?.isOpen === true) task.route.stop([task], how, reason);
+      },
+    };
+  }
+
+  /** Whether awaiting gives one value or an array. */
+  get shape(): S {
+    return this.#plan.shape;
   }
 
   /**
@@ -247,7 +273,7 @@ export class AsyncResult<T, S extends Shape = "one">
 
   #finishedPlaces(): number[] {
     return this.#tasks.filter((task) => !task.isOpen)
-      .sort((a, b) => a.completed - b.completed)
+      .sort((a, b) => a.received - b.received)
       .map((task) => task.index);
   }
 
@@ -268,14 +294,13 @@ export class AsyncResult<T, S extends Shape = "one">
     for (const [route, tasks] of byRoute) route.stop(tasks, how, reason);
   }
 
+  /** Its name in messages. */
   get [Symbol.toStringTag](): string {
     return "AsyncResult";
   }
 }
 
-function shaped<S extends Shape, T>(shape: S, all: T[]): Shaped<S, T> {
-  return (shape === "one" ? all[0] : all) as Shaped<S, T>;
-}
+export type { Shape, Shaped };
 
 /** Refuses a call whose signal has fired already. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {

@@ -10,12 +10,16 @@
  */
 import { NoEnginesRegistered } from "../protocol/errors.ts";
 import type { Dictionary } from "../protocol/frames.ts";
-import type { Shape } from "./async_result.ts";
+import type { AsyncResult, Shape } from "./async_result.ts";
 import { Connection } from "./connection.ts";
 import { DirectView } from "./direct_view.ts";
+import { shutdownEngines } from "./engine_control.ts";
 import { type ClusterPlace, findConnection } from "./find_connection.ts";
 import * as hub from "./hub_queries.ts";
+import { type Graph, type GraphNode, startGraph } from "./graph.ts";
+import { hubResult, type Resubmitted, resubmitted } from "./hub_results.ts";
 import { LoadBalancedView } from "./load_balanced_view.ts";
+import { recordPages, type TasksOptions } from "./record_pages.ts";
 import type { RequestOptions } from "./requests.ts";
 import { type CancelOptions, cancelTasks, type StopReference, stopTasks } from "./stop.ts";
 import { checkIds, type Targets } from "./targets.ts";
@@ -111,6 +115,17 @@ export class Client {
   }
 
   /**
+   * Starts a graph of named tasks, each after those that it names: `client.graph({ a: { run: f }, b: { run: g, after: ["a"] } })`.
+   * @throws TypeError for an unknown name or a cycle, before anything is sent
+   */
+  graph<const N extends Readonly<Record<string, GraphNode>>>(
+    nodes: N,
+    options: BalancedOptions = {},
+  ): Graph<N> {
+    return startGraph(this.loadBalanced(options), nodes);
+  }
+
+  /**
    * Waits until so many engines are registered.
    * @throws DOMException TimeoutError naming how many there are
    */
@@ -139,9 +154,17 @@ export class Client {
     return hub.queueStatus(this.#connection, options);
   }
 
-  /** The result of any task of the cluster by its msg_id, from the hub's records; waits until it is there. */
-  result(msgId: string, options: WaitOptions = {}): Promise<unknown> {
-    return hub.hubResult(this.#connection, msgId, options);
+  /**
+   * The result of any task of the cluster by its msg_id, or of several, from the hub's records: another client's, an earlier one's, running or finished. A
+   * Python value that cannot be read without Python comes as the list of its buffers. With a time or a signal the result is an error when it is over; the
+   * tasks go on. An id that nobody knows makes it an UnknownTask.
+   */
+  result(msgId: string, options?: WaitOptions): AsyncResult<unknown>;
+  result(msgIds: readonly string[], options?: WaitOptions): AsyncResult<unknown, "all">;
+  result(ids: string | readonly string[], options: WaitOptions = {}): AsyncResult<unknown, Shape> {
+    return Array.isArray(ids)
+      ? hubResult(this.#connection, ids, "all", options)
+      : hubResult(this.#connection, [ids as string], "one", options);
   }
 
   /** Which of these tasks are through. */
@@ -166,17 +189,39 @@ export class Client {
     return hub.query(this.#connection, conditions, keys, options);
   }
 
+  /**
+   * The same records one by one, in the order of their submission, got from the hub page by page: `for await (const { msg_id } of client.tasks({ label: "x" }))`.
+   * For any number of them.
+   */
+  tasks(
+    conditions: Dictionary = {},
+    keys: readonly string[] | null = null,
+    options: TasksOptions = {},
+  ): AsyncIterableIterator<hub.TaskRecord> {
+    return recordPages(this.#connection, conditions, keys, options);
+  }
+
   /** Drops records: `{ msgIds: "all" }` all finished ones, or those of msg_ids or engines. */
   purge(what: Parameters<typeof hub.purge>[1], options: RequestOptions = {}): Promise<void> {
     return hub.purge(this.#connection, what, options);
   }
 
-  /** Submits tasks again; gives the new msg_id of each. Their results are in the records: `client.result(newId)`. */
+  /**
+   * Submits tasks again; gives the new msg_id of each. Their results are in the records: `client.result(newId)`, or, with `results`, at hand as `result` in
+   * the order of `msgIds`.
+   */
   resubmit(
     msgIds: readonly string[],
-    options: RequestOptions = {},
-  ): Promise<Readonly<Record<string, string>>> {
-    return hub.resubmit(this.#connection, msgIds, options);
+    options: RequestOptions & { readonly results: true },
+  ): Promise<Resubmitted>;
+  resubmit(msgIds: readonly string[], options?: RequestOptions): Promise<Readonly<Record<string, string>>>;
+  resubmit(
+    msgIds: readonly string[],
+    { results, ...options }: RequestOptions & { readonly results?: true } = {},
+  ): Promise<Resubmitted | Readonly<Record<string, string>>> {
+    return results === true
+      ? resubmitted(this.#connection, msgIds, options)
+      : hub.resubmit(this.#connection, msgIds, options);
   }
 
   /**
@@ -202,22 +247,17 @@ export class Client {
       readonly targets?: readonly number[] | undefined;
     } = {},
   ): Promise<void> {
-    const { engines } = this.#connection;
+    const connection = this.#connection, { engines } = connection;
     const { targets = engines.ids } = options;
     checkIds(engines, targets);
-    const uuids = targets.map((id) => engines.get(id)?.uuid ?? "");
-    const asking = uuids.map((uuid) =>
-      this.#connection.control(uuid, "shutdown_request", { restart: false }, options)
-    );
-    const replies = await Promise.allSettled(asking);
-    if (options.hub === true) {
-      await this.#connection.request("shutdown_request", {}, options).catch((error) => {
-        // The notification to all may overtake the reply.
-        if (!this.#connection.wasShutDown) throw error;
-      });
-    }
-    const failed = replies.find((reply) => reply.status === "rejected");
-    if (failed !== undefined && options.hub !== true) throw failed.reason;
+    const ended = shutdownEngines(connection, targets.flatMap((id) => engines.get(id) ?? []), options);
+    if (options.hub !== true) return await ended;
+    // With the controller they end anyway.
+    await ended.catch(() => {});
+    await connection.request("shutdown_request", {}, options).catch((error) => {
+      // The notification to all may overtake the reply.
+      if (!connection.wasShutDown) throw error;
+    });
   }
 
   /** Closes the sockets. What is still awaited is rejected; tasks that were sent go on in the cluster. Harmless twice. */
@@ -245,6 +285,8 @@ function indexed(client: Client): Client {
 export { Reference } from "./reference.ts";
 export { task } from "./task.ts";
 export { AsyncResult } from "./async_result.ts";
+export { ResultGroup } from "./result_group.ts";
+export { ResultPart } from "./result_part.ts";
 export { MapResult } from "./map.ts";
 export { DirectView, LoadBalancedView, NoEnginesRegistered };
 export {
@@ -261,13 +303,28 @@ export {
   TaskAborted,
   TaskCancelled,
   TaskTimeout,
+  UnknownTask,
   UnmetDependency,
   UnresolvedName,
 } from "../protocol/errors.ts";
 export type { AskedOptions, Runnable, Task, TaskMaker, TaskOptions } from "./task.ts";
 export type { StandardSchema, TaskSchema } from "./standard_schema.ts";
 export type { NamePlace, SchemaIssue } from "../protocol/errors.ts";
+export type { Graph, GraphNode } from "./graph.ts";
+export type { ImapOptions } from "./imap.ts";
+export type { Modules } from "./import_modules.ts";
+export type { RemoteNames } from "./remote_names.ts";
+export type { Distribution } from "./scatter.ts";
 export type { ExecuteResult } from "./load_balanced_view.ts";
+export type { ResultPlan, Shape, Shaped } from "./async_result.ts";
+export type { ResultReading } from "./result_reading.ts";
+export type { Resubmitted, TasksOptions };
+export type { GroupCounts, GroupMember, GroupOptions, ValuesOf } from "./result_group.ts";
+export type { GetOptions } from "./result_get.ts";
+export type { OutputKind, OutputPiece, OutputStream } from "./result_output.ts";
+export type { Display, ProgressState } from "./progress_display.ts";
+export type { InteractiveOptions } from "./result_progress.ts";
+export type { Waited, WaitFor, WaitForOptions } from "./result_wait.ts";
 export type { MapOptions } from "./map.ts";
 export type { AnyIterable } from "./map_source.ts";
 export type { TaskMetadata } from "./task_state.ts";

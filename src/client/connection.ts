@@ -21,7 +21,7 @@ import { checkReach, reachHint } from "./reach.ts";
 import { type RequestOptions, Requests } from "./requests.ts";
 import type { TaskNames } from "./task_state.ts";
 import type { Channel, Transport } from "./transport.ts";
-import { SharedMemoryWay } from "./shared_memory.ts";
+import { SharedBudget, SharedMemoryWay } from "./shared_memory.ts";
 import type { SharedUpload } from "./shared_upload.ts";
 import { enginesOf, sharesOf, type Welcome, welcomeOf } from "./welcome.ts";
 
@@ -57,6 +57,7 @@ export class Connection implements TaskNames {
   /** The hub has said that it ends. */
   wasShutDown = false;
   readonly #transport: Transport;
+  readonly #sharedBudget = new SharedBudget();
   readonly #secretKey: string | undefined;
   readonly #mac: Mac;
   readonly #requests = new Requests();
@@ -66,8 +67,9 @@ export class Connection implements TaskNames {
   /** Absent with a controller that speaks ipyparallel's wire only, as Python's. */
   #groups: GroupPaths | undefined;
   #watch: ControllerWatch | undefined;
-  /** Why nothing can be sent any more. */
+  /** Why nothing can be sent any more, and who wants to know it at once. */
   #end: Error | undefined;
+  readonly #atEnd: (() => void)[] = [];
 
   private constructor(
     info: ClientConnection,
@@ -290,7 +292,7 @@ export class Connection implements TaskNames {
   }
 
   sharedMemory(): SharedMemoryWay {
-    return new SharedMemoryWay(this.#transport);
+    return new SharedMemoryWay(this.#transport, this.#sharedBudget);
   }
 
   /** See `GroupPaths`. */
@@ -347,6 +349,11 @@ export class Connection implements TaskNames {
     return this.engines.uuidOf(id);
   }
 
+  engineId(uuid: string): number | null {
+    const id = this.engines.idOf(uuid);
+    return id < 0 ? null : id;
+  }
+
   // ── the end ────────────────────────────────────────────────────────────────────────────────
 
   #stop(error: Error): void {
@@ -356,6 +363,12 @@ export class Connection implements TaskNames {
     this.#end = error;
     this.pending.failAll(error);
     this.#requests.failAll(error);
+    for (const listener of this.#atEnd) listener();
+  }
+
+  /** Calls back once, when nothing can be sent any more. */
+  onEnd(listener: () => void): void {
+    this.#atEnd.push(listener);
   }
 
   /** Sends what has gathered, closes the sockets and rejects what is still awaited. Harmless twice. */

@@ -2,19 +2,33 @@
  * The view on engines that are named: one, several, or all that are registered when a call is made.
  */
 import { OP } from "../protocol/groups.ts";
-import { AsyncResult, type Shape, throwIfAborted } from "./async_result.ts";
+import { AsyncResult, type Shape, type Shaped, throwIfAborted } from "./async_result.ts";
 import type { Connection } from "./connection.ts";
 import { type DirectPlan, DirectSending } from "./direct_send.ts";
 import type { Engine } from "./engines.ts";
 import type { Runnable } from "./functions.ts";
 import type { Call } from "./languages.ts";
+import { shutdownEngines, signalEngines } from "./engine_control.ts";
+import { type QueueStatus, queueStatus } from "./hub_queries.ts";
+import { importCode, type Modules } from "./import_modules.ts";
 import type { ExecuteResult } from "./load_balanced_view.ts";
 import type { MapOptions, MapResult } from "./map.ts";
 import type { AnyIterable } from "./map_source.ts";
 import { startMap } from "./map_start.ts";
 import type { TaskPath } from "./path.ts";
 import type { PeerPath } from "./peer_path.ts";
-import { joinParts, partsFor, type Scatterable } from "./scatter.ts";
+import { type RemoteNames, remoteNames } from "./remote_names.ts";
+import type { RequestOptions } from "./requests.ts";
+import { textOfFile } from "./run_file.ts";
+import {
+  cyclicParts,
+  distOf,
+  type Distribution,
+  joinCyclic,
+  joinParts,
+  partsFor,
+  type Scatterable,
+} from "./scatter.ts";
 import { type StopReference, stopTasks } from "./stop.ts";
 import { resolveTargets, type Targets } from "./targets.ts";
 import { argsFor } from "./task_checks.ts";
@@ -99,6 +113,78 @@ export class DirectView<S extends Shape = "all"> {
     return this.#toAll(request, isOne ? [names] : [...names], (values) => isOne ? firstOf(values) : values);
   }
 
+  /** Gets a variable, or several: `pull` by the name that dictionaries have. */
+  get(name: string): AsyncResult<unknown, S>;
+  get(names: readonly string[]): AsyncResult<unknown[], S>;
+  get(names: string | readonly string[]): AsyncResult<unknown, S> {
+    return typeof names === "string" ? this.pull(names) : this.pull(names);
+  }
+
+  /** Sets one variable in each engine's namespace. */
+  set(name: string, value: unknown): AsyncResult<null, S> {
+    return this.push({ [name]: value });
+  }
+
+  /** Sets variables: `push` by the name that dictionaries have. */
+  update(values: Readonly<Record<string, unknown>>): AsyncResult<null, S> {
+    return this.push(values);
+  }
+
+  /** The engines' names as properties: `await view.names.a`; set them with `set`. */
+  get names(): RemoteNames<S> {
+    return remoteNames((name) => this.pull(name));
+  }
+
+  /** The same with the types that the names have: `await view.namesAs<{ a: number }>().a`. */
+  namesAs<T extends object>(): RemoteNames<S, T> {
+    return remoteNames((name) => this.pull(name));
+  }
+
+  /**
+   * Imports modules into each engine's namespace, where its permissions let it: `importModules("node:path")`, `importModules({ np: "numpy" })`.
+   * @throws TypeError for what is no module's name there
+   */
+  importModules(modules: string | Modules): AsyncResult<null, S> {
+    const engines = this.#engines();
+    const list = typeof modules === "string" ? [modules] : modules;
+    const codes = engines.map(({ isOurs }) => importCode(list, isOurs));
+    return this.#send({ op: OP.execute, root: "code", what: "importModules", run: null }, {
+      engines,
+      valueFor: (i) => ({ code: codes[i], silent: true }),
+      read: () => null,
+    });
+  }
+
+  /**
+   * Reads a file here, by path or URL, and executes it in each engine's namespace; its language is the engine's (TypeScript on ours).
+   * @throws Error if the file cannot be read
+   */
+  async run(file: string | URL): Promise<Shaped<S, ExecuteResult>> {
+    return await this.execute(await textOfFile(file));
+  }
+
+  /** How many tasks wait or run, at these engines. */
+  queueStatus(
+    options: Omit<NonNullable<Parameters<typeof queueStatus>[1]>, "targets"> = {},
+  ): Promise<QueueStatus> {
+    return queueStatus(this.#connection, { ...options, targets: this.targets });
+  }
+
+  /** Ends these engines. */
+  async shutdown(options: RequestOptions = {}): Promise<void> {
+    await shutdownEngines(this.#connection, this.#engines(), options);
+  }
+
+  /** Sends these engines a signal by its name: "SIGINT" interrupts what they run. */
+  async signal(name: string, options: RequestOptions = {}): Promise<void> {
+    await signalEngines(this.#connection, this.#engines(), name, options);
+  }
+
+  /** Interrupts what these engines run. */
+  interrupt(options: RequestOptions = {}): Promise<void> {
+    return this.signal("SIGINT", options);
+  }
+
   /** Forgets everything in each engine's namespace. */
   clear(): AsyncResult<null, S> {
     return this.#toAll({ op: OP.clear, root: "clear", what: "clear", run: null }, null, () => null);
@@ -106,15 +192,17 @@ export class DirectView<S extends Shape = "all"> {
 
   /**
    * Cuts an array or typed array into one part for each engine, in order and of like size, and sets it there as `name`.
+   * @param options.dist neighbours stay together ("block", default), or elements are dealt out in turn ("cyclic")
    * @param options.flatten an engine that gets one element gets the element and not an array of it
    */
   scatter(
     name: string,
     array: Scatterable,
-    options: { readonly flatten?: boolean | undefined } = {},
+    options: { readonly flatten?: boolean | undefined; readonly dist?: Distribution | undefined } = {},
   ): AsyncResult<null, S> {
     const engines = this.#engines();
-    const parts = partsFor(array, engines.length, options.flatten ?? false);
+    const cut = distOf(options.dist) === "cyclic" ? cyclicParts : partsFor;
+    const parts = cut(array, engines.length, options.flatten ?? false);
     this.#connection.known.add([name]);
     return this.#send({ op: OP.push, root: name, what: "scatter", run: null }, {
       engines,
@@ -123,15 +211,19 @@ export class DirectView<S extends Shape = "all"> {
     });
   }
 
-  /** Gets the parts of a scattered array and joins them in the order of the targets. */
-  async gather(name: string): Promise<Scatterable> {
+  /** Gets the parts of a scattered array and joins them in the order of the targets, as `dist` says that they were dealt out. */
+  async gather(
+    name: string,
+    options: { readonly dist?: Distribution | undefined } = {},
+  ): Promise<Scatterable> {
+    const join = distOf(options.dist) === "cyclic" ? joinCyclic : joinParts;
     const request = { op: OP.pull, root: "names", what: "gather", run: null };
     const parts = new DirectView(this.#connection, this.#targets, "all", this.#options).#toAll(
       request,
       [name],
       firstOf,
     );
-    return joinParts(await parts);
+    return join(await parts);
   }
 
   /** Calls a function for each item, lazily; each task goes to the engine that has the fewest of ours. */

@@ -8,7 +8,7 @@ import { setImmediate } from "node:timers";
 import { TaskAborted } from "../protocol/errors.ts";
 import type { Session } from "../protocol/frames.ts";
 import type { GroupReader } from "../protocol/group_reader.ts";
-import type { GroupWriter } from "../protocol/group_writer.ts";
+import { GroupWriter } from "../protocol/group_writer.ts";
 import { ANY, isGroup, KIND, ORIGIN, STATUS } from "../protocol/groups.ts";
 import type { Mac } from "../protocol/mac.ts";
 import { encodeValue, ValueWriter } from "../protocol/values.ts";
@@ -61,6 +61,8 @@ export class GroupPaths implements PathHost {
   readonly #welcome: Welcome;
   readonly #mac: Mac;
   readonly #mux: Channel;
+  readonly #task: Channel;
+  readonly #scratch = new GroupWriter(256);
   readonly #gate: GroupGate;
   readonly #enginePaths = new Map<number, TaskPath>();
   /** By engine id. */
@@ -76,6 +78,7 @@ export class GroupPaths implements PathHost {
     this.#mac = mac;
     this.#welcome = welcome;
     this.#mux = mux;
+    this.#task = task;
     const { session, username, pid } = host.session;
     this.card = encodeValue({ kind: "client", session, username, pid }).body;
     this.#gate = new GroupGate(mac, welcome.nonce, welcome.client);
@@ -129,6 +132,9 @@ export class GroupPaths implements PathHost {
         break;
       case KIND.accepted:
         this.taskPath.accepted(header.acked);
+        break;
+      case KIND.mark:
+        this.#sendBack(header.window);
         break;
       case KIND.chunk:
         this.#chunk(reader.chunk(), frames[at + 1]);
@@ -200,13 +206,20 @@ export class GroupPaths implements PathHost {
     return this.#host.nextN();
   }
 
-  seal(writer: GroupWriter, kind: number, target: number): Uint8Array {
+  seal(writer: GroupWriter, kind: number, target: number, window = 0): Uint8Array {
     const { client: origin, nonce } = this.#welcome;
     const seq = ++this.#seq;
     return writer.close(
-      { kind, origin, seq, target, nonce, acked: 0, committed: 0, window: 0 },
+      // 1: marks are sent back.
+      { kind, origin, seq, target, nonce, acked: 0, committed: 0, window: kind === KIND.tasks ? 1 : window },
       this.#mac.sign,
     );
+  }
+
+  /** Everything before this mark has been read. */
+  #sendBack(mark: number): void {
+    this.#scratch.reset();
+    if (!this.#host.isEnded) this.#task.send([this.seal(this.#scratch, KIND.mark, ANY, mark)]);
   }
 
   flushLater(path: TaskPath): void {

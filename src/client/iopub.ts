@@ -33,18 +33,19 @@ export class OutputReceiver {
     const output = n === 0 ? undefined : this.#pending.outputOf(n);
     if (output === undefined) return;
     const { content } = message;
+    const { session: uuid } = message.header;
     switch (message.header.msg_type) {
       case "stream":
         if (typeof content.text === "string") {
-          output.add(content.name === "stderr" ? "stderr" : "stdout", content.text);
+          output.add(content.name === "stderr" ? "stderr" : "stdout", content.text, uuid);
         }
         break;
       case "execute_result":
         output.result = content;
-        output.show(content);
+        output.show(content, uuid);
         break;
       case "display_data":
-        output.show(content);
+        output.show(content, uuid);
         break;
       case "status":
         output.state(content.execution_state, message.header.session);

@@ -9,7 +9,8 @@ import type { Runnable } from "./functions.ts";
 import { balancedPeers, type Call, checkScheme, encodedFor, messageFor } from "./languages.ts";
 import type { MapOptions, MapResult } from "./map.ts";
 import type { AnyIterable } from "./map_source.ts";
-import { startMap } from "./map_start.ts";
+import { boundsOf, type ImapOptions } from "./imap.ts";
+import { type MapView, startMap } from "./map_start.ts";
 import { type StopReference, stopTasks } from "./stop.ts";
 import { checkIds } from "./targets.ts";
 import { argsFor, ownerFor } from "./task_checks.ts";
@@ -95,14 +96,25 @@ export class LoadBalancedView {
   ): MapResult<Awaited<R>>;
   map<R>(run: Runnable<never[], R>, ...rest: unknown[]): MapResult<Awaited<R>> {
     const view = this.#taskViews.of(run) ?? this;
-    return view.#map(run, rest);
+    return startMap(view.#mapView(), run, rest);
   }
 
-  #map<R>(run: Runnable<never[], R>, rest: readonly unknown[]): MapResult<Awaited<R>> {
+  /**
+   * Calls a function for each item of an input that may be endless, with bounds on how many tasks and how many bytes of arguments are under way.
+   * Iterate over it: whoever takes the results sets the pace. Leaving the loop takes no more items and cancels what is open.
+   * @throws RangeError for a bound below 1
+   */
+  imap<A, R>(run: Runnable<[A], R>, items: AnyIterable<A>, options: ImapOptions = {}): MapResult<Awaited<R>> {
+    const { budget, map } = boundsOf(options);
+    const view = this.#taskViews.of(run) ?? this;
+    return startMap({ ...view.#mapView(), budget, onLeave: "cancel" }, run, [items, map]);
+  }
+
+  #mapView(): MapView {
     const connection = this.#connection;
     const peers = this.#peersNow();
     if (peers !== null) checkScheme(connection.info.task_scheme, this.#options);
-    const view = {
+    return {
       connection,
       tail: this.#tail,
       metadata: peers === null ? {} : metadataOf(this.#options, connection),
@@ -111,7 +123,6 @@ export class LoadBalancedView {
       hasOurs: peers === null,
       nextPath: peers === null ? () => connection.taskPath : () => connection.peers.balanced,
     };
-    return startMap(view, run, rest);
   }
 
   /** Refuses tasks of this client that have not started: those of these results, or of these msg_ids. */
@@ -136,7 +147,7 @@ export class LoadBalancedView {
     if (peers !== null) return this.#sendMessage(call, value, peers);
     const path = connection.taskPath;
     const encoded = encodedFor(connection, call, value, this.#tail);
-    const result = new AsyncResult<R>({ shape: "one", count: 1, what: call.what, names: connection, signal });
+    const result = this.#result<R>(call);
     const task = new TaskState(ownerFor(call.run, result), 0, path, label);
     result.started(task);
     path.submit(task, encoded);
@@ -144,17 +155,29 @@ export class LoadBalancedView {
   }
 
   #sendMessage<R>(call: Call, value: unknown, peers: readonly Engine[]): AsyncResult<R> {
-    const { label, signal } = this.#options;
+    const { label } = this.#options;
     const connection = this.#connection;
     connection.check();
     checkScheme(connection.info.task_scheme, this.#options);
     const path = connection.peers.balanced;
     const message = messageFor(connection, peers, call, value, this.#options);
     const metadata = metadataOf(this.#options, connection);
-    const result = new AsyncResult<R>({ shape: "one", count: 1, what: call.what, names: connection, signal });
+    const result = this.#result<R>(call);
     const task = new TaskState(ownerFor(call.run, result), 0, path, label);
     result.started(task);
     path.submit(task, message, metadata);
     return result;
+  }
+
+  #result<R>({ what }: Call): AsyncResult<R> {
+    const { signal } = this.#options;
+    return new AsyncResult<R>({
+      shape: "one",
+      count: 1,
+      what,
+      names: this.#connection,
+      signal,
+      asked: this.#options,
+    });
   }
 }

@@ -9,6 +9,9 @@ import { Queue } from "../base/queue.ts";
 import { TaskAborted } from "../protocol/errors.ts";
 import type { ItemSource } from "./map_source.ts";
 import type { TaskMetadata, TaskNames, TaskOwner, TaskState } from "./task_state.ts";
+import type { Asked } from "./asked.ts";
+import { type InteractiveOptions, waitInteractive } from "./result_progress.ts";
+import { type ResultTimes, timesOf } from "./result_times.ts";
 import { abortError, type WaitOptions, withinTime } from "./waiting.ts";
 
 /** Options of a map. */
@@ -31,10 +34,14 @@ export interface MapPlan {
   readonly window: number;
   readonly signal: AbortSignal | undefined;
   readonly names: TaskNames;
+  /** What its tasks are asked with, as their metadata tells it. */
+  readonly asked?: Asked | undefined;
   /** Sends a task with these arguments: those of the one item, or one list of arguments for each item. */
   readonly submit: (owner: TaskOwner, index: number, args: unknown[]) => TaskState;
   /** Whether tasks wait for room on the way, so that more would only fill memory. */
   readonly isCrowded: () => boolean;
+  /** What becomes of open tasks when a loop is left: those that have not started are aborted (default), or all are cancelled. */
+  readonly onLeave?: "abort" | "cancel" | undefined;
 }
 
 /** Most tasks whose metadata is kept. */
@@ -200,6 +207,27 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwn
     return this.#doneAt > 0;
   }
 
+  /** Another name of `done`. */
+  get ready(): boolean {
+    return this.done;
+  }
+
+  /** Whether all went well. @throws Error while items or tasks are left */
+  get successful(): boolean {
+    if (this.done) return this.#error === undefined;
+    throw new Error(`Cannot tell whether the map was successful: ${this.#openText()}`);
+  }
+
+  #openText(): string {
+    return `${this.#open.size} tasks of the map are open`;
+  }
+
+  /** Times of its tasks, of very many the last 65,536: see `AsyncResult`. @throws Error while items or tasks are left */
+  get times(): ResultTimes {
+    if (this.done) return timesOf(this.#recent.slice(-MAX_METADATA));
+    throw new Error(`Cannot tell the times of the map: ${this.#openText()}`);
+  }
+
   /** How many tasks have ended. */
   get progress(): number {
     return this.#finished;
@@ -217,7 +245,7 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwn
 
   /** What is known of the tasks; of very many only the last 65,536. */
   get metadata(): TaskMetadata[] {
-    return this.#recent.slice(-MAX_METADATA).map((task) => task.metadata(this.#plan.names));
+    return this.#recent.slice(-MAX_METADATA).map((task) => task.metadata(this.#plan.names, this.#plan.asked));
   }
 
   /** The msg_ids of the tasks, within the same bound. */
@@ -267,13 +295,28 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwn
     this.#pump();
   }
 
+  /** All results, if they come in time; the map goes on in any case. @throws DOMException TimeoutError, the signal's reason; as awaiting it */
+  get(options: WaitOptions = {}): Promise<R[]> {
+    return withinTime(this.#all(), options, () => this.#openText());
+  }
+
+  /** Waits and shows how far it is, as `AsyncResult.waitInteractive`. Of an endless source there is no total: so many tasks were sent so far. */
+  waitInteractive({ for: _all, ...options }: InteractiveOptions = {}): Promise<void> {
+    const counts = () => ({
+      total: this.#submitted,
+      done: this.#finished,
+      failed: this.#error === undefined ? 0 : 1,
+    });
+    return waitInteractive({ what: "map", counts, wait: (rest) => this.wait(rest) }, options);
+  }
+
   /**
    * Waits until all items are through, or the map has failed and nothing of it runs. Unless somebody iterates, it takes all results.
    * @throws DOMException TimeoutError after `timeoutMs`; the map goes on
    */
   wait(options: WaitOptions = {}): Promise<void> {
     if (this.#mode === "undecided") this.#begin("collect");
-    return withinTime(this.#untilEnd(), options, () => `${this.#open.size} tasks of the map are open`);
+    return withinTime(this.#untilEnd(), options, () => this.#openText());
   }
 
   async #untilEnd(): Promise<void> {
@@ -315,7 +358,10 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwn
 
   #leave(): void {
     if (this.done && this.#ready.size === 0) return;
-    this.#fail(new DOMException("The loop over the map was left", "AbortError"), "abort");
+    this.#fail(
+      new DOMException("The loop over the map was left", "AbortError"),
+      this.#plan.onLeave ?? "abort",
+    );
   }
 
   // ── stopping ───────────────────────────────────────────────────────────────────────────────

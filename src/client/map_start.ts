@@ -4,6 +4,7 @@
 import { OP } from "../protocol/groups.ts";
 import type { Dictionary } from "../protocol/frames.ts";
 import { throwIfAborted } from "./async_result.ts";
+import type { ByteBudget } from "./byte_budget.ts";
 import type { Connection } from "./connection.ts";
 import { definitionOf, mapperOf, type Runnable } from "./functions.ts";
 import { type MapOptions, MapResult } from "./map.ts";
@@ -16,6 +17,7 @@ import type { PeerPath } from "./peer_path.ts";
 import { Reference } from "./reference.ts";
 import { argsFor, ownerFor } from "./task_checks.ts";
 import { TaskState } from "./task_state.ts";
+import type { Asked } from "./asked.ts";
 import type { ViewOptions } from "./view_options.ts";
 
 const WINDOW = 4096;
@@ -23,7 +25,7 @@ const WINDOW = 4096;
 /** What a view gives to a map. */
 export interface MapView {
   readonly connection: Connection;
-  readonly options: ViewOptions;
+  readonly options: ViewOptions & Asked;
   /** The options in a group, and in a message. */
   readonly tail: Uint8Array | null;
   readonly metadata: Dictionary;
@@ -32,6 +34,9 @@ export interface MapView {
   readonly hasOurs: boolean;
   /** The way that the next task takes. */
   readonly nextPath: () => TaskPath | PeerPath;
+  /** Bounds the bytes of the arguments that are under way. */
+  readonly budget?: ByteBudget | undefined;
+  readonly onLeave?: "cancel" | undefined;
 }
 
 /**
@@ -48,7 +53,7 @@ export function startMap<R>(
   checkCount("chunkSize", chunkSize);
   checkCount("window", window);
   throwIfAborted(signal);
-  const { connection, tail, metadata } = view;
+  const { connection, tail, metadata, budget } = view;
   connection.check();
   if (view.peers.length > 0 || !view.hasOurs) {
     checkMessage(connection, view.peers, run, view.options);
@@ -64,17 +69,24 @@ export function startMap<R>(
     window,
     signal,
     names: connection,
-    isCrowded: () => path.load.waiting > 0,
-    submit: (owner, index, items) => {
+    onLeave: view.onLeave,
+    isCrowded: () => path.load.waiting > 0 || budget?.isSpent === true,
+    asked: view.options,
+    submit: (map, index, items) => {
       const args = chunkSize === 1
         ? argsFor(run, items)
         : items.map((item) => argsFor(run, item as unknown[]));
       path = view.nextPath();
-      const task = new TaskState(ownerFor(run, owner, chunkSize > 1), index, path, view.options.label);
+      const owner = ownerFor(run, budget?.ownerFor(map) ?? map, chunkSize > 1);
+      const task = new TaskState(owner, index, path, view.options.label);
       if (path instanceof TaskPath) {
-        path.submit(task, connection.encode(OP.apply, args, { definition, tail, root: "args" }));
+        const encoded = connection.encode(OP.apply, args, { definition, tail, root: "args" });
+        budget?.spend(task, encoded.body.length, encoded.buffers);
+        path.submit(task, encoded);
       } else if (run instanceof Reference) {
-        path.submit(task, chunkSize === 1 ? referenceRequest(run, args) : chunkRequest(run, args), metadata);
+        const request = chunkSize === 1 ? referenceRequest(run, args) : chunkRequest(run, args);
+        budget?.spend(task, 0, request.buffers);
+        path.submit(task, request, metadata);
       }
       return task;
     },
@@ -94,7 +106,8 @@ function divided(rest: readonly unknown[]) {
   return { iterables, options: (options ?? {}) as MapOptions };
 }
 
-function checkCount(name: string, value: number): void {
+/** @throws RangeError naming the option */
+export function checkCount(name: string, value: number): void {
   if (!Number.isInteger(value) || value < 1) {
     throw new RangeError(`Cannot use ${value} for "${name}": it takes a whole number of 1 or more`);
   }

@@ -7,6 +7,7 @@
 import { OP } from "../protocol/groups.ts";
 import type { Dictionary, Message } from "../protocol/frames.ts";
 import { readResult, writeApply } from "../protocol/pickle_apply.ts";
+import { dictionaryOf } from "./dictionaries.ts";
 import type { ExecuteResult } from "./load_balanced_view.ts";
 import { Reference } from "./reference.ts";
 
@@ -123,7 +124,7 @@ function executeRequest({ code, silent }: { readonly code: string; readonly sile
 
 /** Whether the engine evaluates Python's expressions; one of ours runs the cell and leaves them alone. */
 function isEvaluated({ content }: Message): boolean {
-  return dictionary(dictionary(content.user_expressions).text).status === "ok";
+  return dictionaryOf(dictionaryOf(content.user_expressions).text).status === "ok";
 }
 
 /**
@@ -133,8 +134,8 @@ function isEvaluated({ content }: Message): boolean {
  */
 export function cellOf(content: Dictionary, shown: unknown): ExecuteResult {
   const { execution_count: count, user_expressions } = content;
-  const { text, value } = dictionary(user_expressions);
-  const plain = dictionary(dictionary(shown).data)["text/plain"];
+  const { text, value } = dictionaryOf(user_expressions);
+  const plain = dictionaryOf(dictionaryOf(shown).data)["text/plain"];
   const shownText = base64Of(text)?.[0];
   const asText = shownText === undefined ? plain : new TextDecoder().decode(shownText);
   return {
@@ -156,13 +157,9 @@ function valueOf(buffers: readonly Uint8Array[] | undefined): unknown {
 
 /** The bytes in an expression's result: `'Zm9v,YmFy'`. */
 function base64Of(expression: unknown): Uint8Array[] | undefined {
-  const { status, data } = dictionary(expression);
-  const text = dictionary(data)["text/plain"];
+  const { status, data } = dictionaryOf(expression);
+  const text = dictionaryOf(data)["text/plain"];
   if (status !== "ok" || typeof text !== "string") return undefined;
   const [, inner] = /^'([A-Za-z0-9+/=,]*)'$/.exec(text) ?? [];
   return inner?.split(",").map((part) => Uint8Array.from(atob(part), (char) => char.charCodeAt(0)));
-}
-
-function dictionary(value: unknown): Dictionary {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? value as Dictionary : {};
 }

@@ -4,6 +4,7 @@
 import { errorFromContent } from "../protocol/errors.ts";
 import { type Dictionary, type Message, parseIso } from "../protocol/frames.ts";
 import { STATUS } from "../protocol/groups.ts";
+import { dictionaryOf } from "./dictionaries.ts";
 import type { PeerAnswer } from "./pending.ts";
 import type { Outcome } from "./result_reader.ts";
 
@@ -19,7 +20,7 @@ export interface ReplyReader {
 /** Reads a reply. Never throws: what cannot be read is the task's error. */
 export function readReply(reply: Message, reader: ReplyReader): PeerAnswer {
   const { content, metadata, header } = reply;
-  const info = dictionary(content.engine_info);
+  const info = dictionaryOf(content.engine_info);
   const isFromEngine = Object.keys(info).length > 0;
   const uuid = metadata.engine ?? info.engine_uuid;
   const outcome = outcomeOf(reply, reader, isFromEngine);
@@ -50,7 +51,7 @@ function outcomeOf(reply: Message, reader: ReplyReader, isFromEngine: boolean): 
     ename: typeof ename === "string" ? ename : "Error",
     evalue: typeof evalue === "string" ? evalue : "",
     traceback: Array.isArray(traceback) ? traceback.map(String) : [],
-    ...(isFromEngine ? { engine_info: withId(dictionary(content.engine_info), reader) } : {}),
+    ...(isFromEngine ? { engine_info: withId(dictionaryOf(content.engine_info), reader) } : {}),
   };
   return { kind: "error", error: errorFromContent(description, isFromEngine) };
 }
@@ -87,8 +88,4 @@ function withId(info: Dictionary, { idOf }: ReplyReader): Dictionary {
 function timeOf(value: unknown): number {
   const time = typeof value === "string" ? parseIso(value) : NaN;
   return Number.isFinite(time) ? time : 0;
-}
-
-function dictionary(value: unknown): Dictionary {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? value as Dictionary : {};
 }

@@ -1,6 +1,7 @@
 /**
  * What is awaited: open tasks by number, their results as they come, and the output that may come later than its result.
  */
+import { now } from "../base/clock.ts";
 import type { GroupReader } from "../protocol/group_reader.ts";
 import { type ChunkRecord, emptyResult, ORIGIN, type ResultRecord, STATUS } from "../protocol/groups.ts";
 import { Assembler } from "./assembler.ts";
@@ -61,7 +62,7 @@ export class Pending {
     if (!this.#open.delete(task.n)) return;
     this.#assembler.drop(task.n);
     task.status = status;
-    task.completed = Date.now();
+    task.completed = task.received = now();
     if (task.route.isPeer) task.output?.end();
     task.route.finished(task);
     task.owner.rejected(task, error);
@@ -71,7 +72,7 @@ export class Pending {
   answered(task: TaskState, answer: PeerAnswer): void {
     if (!this.#open.delete(task.n)) return;
     const { status, started, completed, engine, outcome } = answer;
-    Object.assign(task, { status, started, completed, engine });
+    Object.assign(task, { status, started, completed, engine, received: now() });
     if (answer.hasOutput) this.#expectLate(task);
     else task.output?.end();
     task.route.finished(task);
@@ -89,19 +90,21 @@ export class Pending {
   /** Takes a checked group of results that `reader` stands in front of. Unknown tasks are skipped: they were answered before. */
   results(reader: GroupReader, client: number): void {
     const record = this.#record;
+    const received = now();
     const { bytes } = reader;
     while (reader.result(record)) {
       if (record.client !== client) continue;
       const task = this.#open.get(record.n);
-      if (task !== undefined) this.#finish(task, bytes, record);
+      if (task !== undefined) this.#finish(task, bytes, record, received);
     }
   }
 
-  #finish(task: TaskState, bytes: Uint8Array, record: ResultRecord): void {
+  #finish(task: TaskState, bytes: Uint8Array, record: ResultRecord, received: number): void {
     this.#open.delete(record.n);
     task.status = record.status;
     task.started = record.started;
     task.completed = record.completed;
+    task.received = received;
     if (record.engine < ORIGIN.engineBit) task.engine = record.engine;
     const outcome = this.#outcome(task, bytes, record);
     task.route.finished(task);
@@ -151,8 +154,9 @@ export class Pending {
     const { output } = task;
     if (output === undefined || output.isComplete) return;
     if (this.#late.size >= MAX_LATE) {
-      for (const oldest of this.#late.keys()) {
+      for (const [oldest, { output: given }] of this.#late) {
         this.#late.delete(oldest);
+        given?.end();
         break;
       }
     }

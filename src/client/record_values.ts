@@ -4,6 +4,7 @@
 import type { Dictionary, Message } from "../protocol/frames.ts";
 import { readResult } from "../protocol/pickle_apply.ts";
 import { readValue } from "../protocol/values.ts";
+import { dictionaryOf } from "./dictionaries.ts";
 import { cellOf } from "./peer_messages.ts";
 
 /** The fields of a record that tell how its result is to be read. */
@@ -22,16 +23,16 @@ export interface Stored extends Dictionary {
  * @throws if it cannot be read
  */
 function valueOf(record: Stored, buffers: readonly Uint8Array[]): unknown {
-  const { tsparallel } = dictionary(record.result_metadata);
+  const { tsparallel } = dictionaryOf(record.result_metadata);
   if (tsparallel !== undefined) {
     const [body, ...rest] = buffers;
     if (body === undefined) throw new TypeError("the result is not kept");
     return readValue(body, rest);
   }
-  if (dictionary(record.header).msg_type === "execute_request") {
+  if (dictionaryOf(record.header).msg_type === "execute_request") {
     return cellOf(
-      dictionary(record.result_content),
-      dictionary(record.io).execute_result ?? record.execute_result,
+      dictionaryOf(record.result_content),
+      dictionaryOf(record.io).execute_result ?? record.execute_result,
     );
   }
   return readResult(buffers);
@@ -49,7 +50,7 @@ export function valueOrBytes(record: Stored, buffers: readonly Uint8Array[]): un
 
 /** The records of a `db_reply`, each with its own buffers and its result, where buffers were asked for. */
 export function withBuffers({ content, buffers }: Message): Dictionary[] {
-  const records = Array.isArray(content.records) ? content.records.map(dictionary) : [];
+  const records = Array.isArray(content.records) ? content.records.map(dictionaryOf) : [];
   let at = 0;
   const take = (lengths: unknown, i: number): Uint8Array[] | undefined => {
     const count: unknown = Array.isArray(lengths) ? lengths[i] : undefined;
@@ -68,14 +69,10 @@ export function withBuffers({ content, buffers }: Message): Dictionary[] {
 }
 
 function resultOf(record: Stored, buffers: readonly Uint8Array[]): { readonly result?: unknown } {
-  if (dictionary(record.result_content).status !== "ok") return {};
+  if (dictionaryOf(record.result_content).status !== "ok") return {};
   try {
     return { result: valueOf(record, buffers) };
   } catch {
     return {};
   }
-}
-
-function dictionary(value: unknown): Dictionary {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? value as Dictionary : {};
 }

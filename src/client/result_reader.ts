@@ -15,6 +15,7 @@ import {
 import { type PostMortem, readPostMortem } from "../protocol/post_mortem.ts";
 import { readValue } from "../protocol/values.ts";
 import { withUserStack } from "./remote_stack.ts";
+import { dictionaryOf, isDictionary } from "./dictionaries.ts";
 import type { OutputCounts } from "./task_state.ts";
 
 /** The end of a result's body, where it has one. */
@@ -44,10 +45,10 @@ export function readTail(
   if (tailLength === 0) return NO_TAIL;
   const end = bodyOffset + bodyLength;
   try {
-    const fields = dictionary(JSON.parse(decoder.decode(bytes.subarray(end - tailLength, end))));
+    const fields = dictionaryOf(JSON.parse(decoder.decode(bytes.subarray(end - tailLength, end))));
     return {
       ...outOf(fields.out),
-      ...(isObject(fields.engine_info) ? { engine: fields.engine_info } : {}),
+      ...(isDictionary(fields.engine_info) ? { engine: fields.engine_info } : {}),
       ...limitOf(fields.limit),
       ...deniedOf(fields.denied),
       ...postMortemOf(fields.post_mortem),
@@ -92,7 +93,7 @@ export function readOutcome(
 /** The error of a task that did not end well. */
 function endError(status: number, said: unknown, tail: ResultTail): Error {
   const { engine, limit, denied, postMortem } = tail;
-  if (isObject(said) && typeof said.ename === "string" && typeof said.evalue === "string") {
+  if (isDictionary(said) && typeof said.ename === "string" && typeof said.evalue === "string") {
     const content = {
       ename: said.ename,
       evalue: said.evalue,
@@ -139,7 +140,7 @@ function outOf(value: unknown): { out?: OutputCounts } {
 }
 
 function limitOf(value: unknown): { limit?: Limit } {
-  if (!isObject(value)) return {};
+  if (!isDictionary(value)) return {};
   const { limit, max } = value;
   // JSON has no Infinity: what was more than could be measured comes as null.
   const measured = value.value === null ? Infinity : value.value;
@@ -148,16 +149,8 @@ function limitOf(value: unknown): { limit?: Limit } {
 }
 
 function deniedOf(value: unknown): { denied?: DeniedPermission } {
-  if (!isObject(value)) return {};
+  if (!isDictionary(value)) return {};
   const { permission, value: what, where } = value;
   if (typeof permission !== "string" || typeof what !== "string" || typeof where !== "string") return {};
   return { denied: { permission, value: what, where } };
-}
-
-function dictionary(value: unknown): Record<string, unknown> {
-  return isObject(value) ? value : {};
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

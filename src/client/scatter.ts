@@ -19,6 +19,42 @@ type TypedArray =
 /** What `scatter` takes and `gather` gives. */
 export type Scatterable = readonly unknown[] | TypedArray;
 
+/** How elements are dealt out: in runs of neighbours (default), or one by one in turn. */
+export type Distribution = "block" | "cyclic";
+
+/**
+ * How the elements are dealt out, checked.
+ * @throws TypeError for a word that is none
+ */
+export function distOf(dist: Distribution = "block"): Distribution {
+  if (dist === "block" || dist === "cyclic") return dist;
+  throw new TypeError(`Cannot use "${String(dist)}" for "dist": it takes "block" or "cyclic"`);
+}
+
+/** Parts of every count-th element: the first part begins with the first, and so on. */
+export function cyclicParts(array: Scatterable, count: number, flatten: boolean): unknown[] {
+  return Array.from({ length: count }, (_, i) => {
+    const part = isTyped(array)
+      ? (array as Uint8Array).filter((_, at) => at % count === i)
+      : array.filter((_, at) => at % count === i);
+    return flatten && part.length === 1 ? part[0] : part;
+  });
+}
+
+/** Puts parts that were dealt out one by one together again: typed arrays of one kind into one of that kind. */
+export function joinCyclic(parts: readonly unknown[]): Scatterable {
+  const whole = joinParts(parts);
+  const lists = parts.map(elementsOf);
+  const longest = Math.max(0, ...lists.map(({ length }) => length));
+  const mixed: unknown[] = [];
+  for (let at = 0; at < longest; at++) {
+    for (const list of lists) if (at < list.length) mixed.push(list[at]);
+  }
+  if (!isTyped(whole)) return mixed;
+  for (let at = 0; at < mixed.length; at++) whole[at] = mixed[at] as number & bigint;
+  return whole;
+}
+
 /** Parts in order; views of a typed array, not copies. */
 export function partsFor(array: Scatterable, count: number, flatten: boolean): unknown[] {
   const size = Math.floor(array.length / count);

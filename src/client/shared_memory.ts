@@ -2,6 +2,7 @@
  * Memory shared with one engine on the same host (PROTOCOL.md, "Shared memory"): offered ahead of the first large buffer or pull, used once the engine has
  * taken it. Everything else goes by socket, and nobody notices but by the time it takes.
  */
+import { toHex } from "../base/ids.ts";
 import { CHUNK_PIECE_BYTES, STATUS } from "../protocol/groups.ts";
 import {
   argumentOffset,
@@ -19,8 +20,27 @@ import type { MemoryFile, Transport } from "./transport.ts";
 /** Pages that nobody used for so long go back to the system. */
 const IDLE_MS = 2000;
 
+/** Pieces' pages that are in use over all of a client's ways: beyond them arguments go by socket, and no more memory is offered. */
+const MAX_PIECES = 512;
+
+/** What all ways of one client share. */
+export class SharedBudget {
+  #pieces = 0;
+
+  get isFull(): boolean {
+    return this.#pieces >= MAX_PIECES;
+  }
+
+  add(pieces: number): void {
+    this.#pieces += pieces;
+  }
+}
+
 export class SharedMemoryWay {
   readonly #make: Transport["memory"];
+  readonly #budget: SharedBudget;
+  /** Offsets of pieces that have pages. */
+  readonly #touched = new Set<number>();
   #file: MemoryFile | undefined;
   #tag = 0;
   #isTaken = false;
@@ -33,8 +53,9 @@ export class SharedMemoryWay {
   #done = 0;
   #cancelTrim: (() => void) | undefined;
 
-  constructor(transport: Transport) {
+  constructor(transport: Transport, budget: SharedBudget) {
     this.#make = transport.memory?.bind(transport);
+    this.#budget = budget;
   }
 
   /** The tag of the memory that results may come by; 0 for none. */
@@ -45,6 +66,7 @@ export class SharedMemoryWay {
   /** What the engine is to be told, if it was not yet. */
   offer(): MemoryOffer | undefined {
     if (this.#file !== undefined || this.#isRefused || this.#make === undefined) return undefined;
+    if (this.#budget.isFull) return undefined;
     const [tag = 0] = crypto.getRandomValues(new Uint32Array(1));
     const file = this.#make(sharedName(tag), SHARED_BYTES);
     this.#isRefused = file === null;
@@ -56,8 +78,7 @@ export class SharedMemoryWay {
     this.#done = 0;
     this.#free.length = 0;
     for (let place = SHARED_PLACES.arguments - 1; place >= 0; place--) this.#free.push(place);
-    const hex = Array.from(token, (byte) => byte.toString(16).padStart(2, "0")).join("");
-    return { pid: file.pid, fd: file.fd, tag, token: hex };
+    return { pid: file.pid, fd: file.fd, tag, token: toHex(token) };
   }
 
   /** The engine has it. */
@@ -70,20 +91,34 @@ export class SharedMemoryWay {
     if (!this.#isTaken || piece.buffer instanceof SharedArrayBuffer) return -1;
     const place = this.#free.pop();
     if (place === undefined) return -1;
-    if (this.#file?.write(argumentOffset(place), piece as Uint8Array<ArrayBuffer>) !== true) {
+    const offset = argumentOffset(place), isRoom = this.#touched.has(offset) || !this.#budget.isFull;
+    if (!isRoom || this.#file?.write(offset, piece as Uint8Array<ArrayBuffer>) !== true) {
       this.#free.push(place);
       return -1;
     }
+    this.#touch(offset);
     const places = this.#byTask.get(n);
     if (places === undefined) this.#byTask.set(n, [place]);
     else places.push(place);
     return place;
   }
 
+  #touch(offset: number): void {
+    if (this.#touched.has(offset)) return;
+    this.#touched.add(offset);
+    this.#budget.add(1);
+  }
+
+  #untouched(): void {
+    this.#budget.add(-this.#touched.size);
+    this.#touched.clear();
+  }
+
   /** A piece of a result, which counts as read whatever becomes of it. Undefined if it is of another memory. */
   piece(place: number, tag: number, length: number): ResultPiece | undefined {
     const file = this.#file;
     if (file === undefined || tag !== this.#tag || length > CHUNK_PIECE_BYTES) return undefined;
+    this.#touch(resultOffset(place));
     return {
       length,
       copyInto: (array) => file.read(resultOffset(place), array.subarray(0, length)),
@@ -101,7 +136,7 @@ export class SharedMemoryWay {
   }
 
   /** A task has ended. @param isLast nothing is open on this way any more */
-  finished(task: TaskState, isLast: boolean): void {
+  finished(task: Pick<TaskState, "n" | "status">, isLast: boolean): void {
     if (this.#file === undefined) return;
     const places = this.#byTask.get(task.n);
     // Only an engine that has answered does not read any more.
@@ -122,6 +157,7 @@ export class SharedMemoryWay {
     this.#cancelTrim = file?.later(IDLE_MS, () => {
       this.#cancelTrim = undefined;
       file.punch(argumentOffset(0), SHARED_BYTES - argumentOffset(0));
+      this.#untouched();
     });
   }
 
@@ -132,6 +168,7 @@ export class SharedMemoryWay {
     this.#file = undefined;
     this.#isTaken = this.#isSpoilt = false;
     this.#byTask.clear();
+    this.#untouched();
   }
 }
 

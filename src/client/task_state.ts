@@ -2,6 +2,7 @@
  * One task from its submission to its end: what `pending.ts` keeps while it is open, and what its owner shows as metadata afterwards.
  */
 import { STATUS } from "../protocol/groups.ts";
+import { type Asked, dependencyIds } from "./asked.ts";
 
 /** Whoever asked for a task: an AsyncResult, a map. */
 export interface TaskOwner {
@@ -24,20 +25,42 @@ export type StopWord = "abort" | "cancel";
 
 /** What is known of one task. Times are in milliseconds since 1970. */
 export interface TaskMetadata {
+  /** Its id in the cluster. */
   readonly msgId: string;
+  /** As the view had it; null for none. */
   readonly label: unknown;
+  /** When its client has sent it. */
   readonly submitted: number;
   /** null before it started, or if it never did. */
   readonly started: number | null;
+  /** When it ended, as its engine tells. */
   readonly completed: number | null;
+  /** When its result came to this client; of another client's task, to the hub. */
+  readonly received: number | null;
+  /** Of the engine that ran it, if one did. */
   readonly engineId: number | null;
+  /** The same engine's uuid. */
   readonly engineUuid: string | null;
+  /** How it stands, or how it ended. */
   readonly status: "open" | "ok" | "error" | "aborted" | "cancelled" | "lost";
   /** What it wrote so far. */
   readonly stdout: string;
+  /** What it wrote to stderr so far. */
   readonly stderr: string;
   /** Contents of its `display_data` and `execute_result` messages. */
   readonly display: readonly unknown[];
+  /** Content of its last `execute_result`. */
+  readonly executeResult: unknown;
+  /** Whether all has come that it wrote and showed. */
+  readonly outputReady: boolean;
+  /** How it failed; null while it is open, or if it did not. */
+  readonly error: Error | null;
+  /** msg_ids of the tasks that it waits for. */
+  readonly after: readonly string[];
+  /** Those whose place it follows. */
+  readonly follow: readonly string[];
+  /** Its rank among its client's own tasks. */
+  readonly priority: number;
   /** How often it was started, as far as the scheduler knows. */
   readonly tries: number;
 }
@@ -46,6 +69,8 @@ export interface TaskMetadata {
 export interface TaskNames {
   msgId(n: number): string;
   engineUuid(id: number): string | null;
+  /** The id of an engine that is or was there; null for any other uuid. */
+  engineId(uuid: string): number | null;
 }
 
 const OPEN = -1;
@@ -57,6 +82,8 @@ export class TaskState {
   submitted = 0;
   started = 0;
   completed = 0;
+  /** When the client had its result; 0 while it is open. */
+  received = 0;
   /** -1 before an engine has answered. */
   engine = -1;
   status: number = OPEN;
@@ -88,19 +115,26 @@ export class TaskState {
   }
 
   /** What a user may know of it now. */
-  metadata(names: TaskNames): TaskMetadata {
+  metadata(names: TaskNames, asked: Asked = {}, error: Error | null = null): TaskMetadata {
     return {
       msgId: names.msgId(this.n),
       label: this.label ?? null,
       submitted: this.submitted,
       started: this.started > 0 ? this.started : null,
       completed: this.completed > 0 ? this.completed : null,
+      received: this.received > 0 ? this.received : null,
       engineId: this.engine < 0 ? null : this.engine,
       engineUuid: this.engine < 0 ? null : names.engineUuid(this.engine),
       status: statusText(this.status),
       stdout: this.output?.stdout ?? "",
       stderr: this.output?.stderr ?? "",
       display: this.output?.display ?? [],
+      executeResult: this.output?.result ?? null,
+      outputReady: !this.isOpen && this.output?.isComplete !== false,
+      error,
+      after: dependencyIds(asked.after),
+      follow: dependencyIds(asked.follow),
+      priority: asked.priority ?? 0,
       tries: this.tries,
     };
   }
@@ -126,6 +160,13 @@ function statusText(status: number): TaskMetadata["status"] {
 /** How much a task has published in all. */
 export type OutputCounts = readonly [stdoutBytes: number, stderrBytes: number, displays: number];
 
+/** Told of each piece of output, with the uuid of the engine that sent it. */
+export type OutputListener = (
+  kind: "stdout" | "stderr" | "display",
+  value: unknown,
+  uuid: string | null,
+) => void;
+
 /** What a task wrote and showed, as it comes over IOPub. */
 export class TaskOutput {
   stdout = "";
@@ -141,6 +182,7 @@ export class TaskOutput {
   /** Content of the last `execute_result`. */
   result: unknown;
   readonly #waiting: (() => void)[] = [];
+  #listeners: Set<OutputListener> | undefined;
 
   /** What it showed. */
   get display(): readonly unknown[] {
@@ -148,13 +190,14 @@ export class TaskOutput {
   }
 
   /** Adds a display that came. */
-  show(content: unknown): void {
+  show(content: unknown, uuid: string | null = null): void {
     this.#display.push(content);
+    this.#tell("display", content, uuid);
     this.#check();
   }
 
   /** Appends text that came. */
-  add(stream: "stdout" | "stderr", text: string): void {
+  add(stream: "stdout" | "stderr", text: string, uuid: string | null = null): void {
     if (stream === "stdout") {
       this.stdout += text;
       this.#stdoutBytes += utf8Length(text);
@@ -162,7 +205,20 @@ export class TaskOutput {
       this.stderr += text;
       this.#stderrBytes += utf8Length(text);
     }
+    this.#tell(stream, text, uuid);
     this.#check();
+  }
+
+  /** Calls back with all that comes from now on, until the returned function is called. */
+  listen(listener: OutputListener): () => void {
+    const listeners = this.#listeners ??= new Set();
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  }
+
+  #tell(kind: "stdout" | "stderr" | "display", value: unknown, uuid: string | null): void {
+    if (this.#listeners === undefined) return;
+    for (const listener of [...this.#listeners]) listener(kind, value, uuid);
   }
 
   /** Says how much of each there is in all. */

@@ -1,7 +1,8 @@
 /**
- * Memory of clients on this host (PROTOCOL.md, "Shared memory"): arguments are read from it, results written to it, at offsets and never through a mapping, since
- * the client can change it at any time. What it writes there is data of its own tasks and nothing else.
+ * Memory of clients on this host (PROTOCOL.md, "Shared memory"): arguments are read from it, results written to it. The client can change it at any time, so each byte
+ * is copied once, and only the copy is looked at. What it writes there is data of its own tasks and nothing else.
  */
+import { toHex } from "../base/ids.ts";
 import { SharedFile } from "../native/shared_file.ts";
 import { CHUNK_PIECE_BYTES } from "../protocol/groups.ts";
 import {
@@ -27,6 +28,10 @@ export class ClientMemory {
   readonly #file: SharedFile;
   readonly #done = new Uint32Array(1);
   #next = 0;
+  #isGone = false;
+  /** What the client counted when the places began anew, and where they did. */
+  #emptyAt = -1;
+  #begin = 0;
   /** The host itself, and each piece that is to be read. */
   #users = 1;
 
@@ -41,7 +46,7 @@ export class ClientMemory {
     const file = SharedFile.open({ ...offer, name: sharedName(offer.tag) }, SHARED_BYTES);
     if (file === null) return null;
     const token = new Uint8Array(SHARED_TOKEN_BYTES);
-    if (file.read(0, token) && hex(token) === offer.token) return new ClientMemory(offer, file);
+    if (file.read(0, token) && toHex(token) === offer.token) return new ClientMemory(offer, file);
     file.close();
     return null;
   }
@@ -49,6 +54,12 @@ export class ClientMemory {
   /** Whether the client still has it. */
   get isThere(): boolean {
     return SharedFile.isThere({ ...this.#offer, name: sharedName(this.tag) });
+  }
+
+  /** The client has it no longer. */
+  leave(): void {
+    this.#isGone = true;
+    this.release();
   }
 
   hold(): void {
@@ -64,11 +75,16 @@ export class ClientMemory {
     if (place >= SHARED_PLACES.arguments || length > CHUNK_PIECE_BYTES) {
       throw new RangeError(`Cannot read ${length} bytes at place ${place} of a client's memory`);
     }
+    const isGone = () => this.#isGone;
     return {
       length,
+      get isGone() {
+        return isGone();
+      },
       copyInto: (array) => {
         const into = array.subarray(0, length);
-        if (!this.#file.read(argumentOffset(place), into)) into.fill(0);
+        if (this.#file.read(argumentOffset(place), into)) return;
+        throw new Error(`Cannot read ${length} bytes of a client's memory`);
       },
       hold: () => this.hold(),
       release: () => this.release(),
@@ -78,12 +94,22 @@ export class ClientMemory {
   /** Puts a piece of a result down; its place, or -1 if there is no room now. */
   put(piece: Uint8Array): number {
     if (!this.#file.read(SHARED_DONE_AT, new Uint8Array(this.#done.buffer))) return -1;
-    const waiting = (this.#next - this.#done[0]!) >>> 0;
+    const waiting = this.#waiting(this.#done[0]!);
     if (waiting >= SHARED_PLACES.results) return -1;
     const place = this.#next;
     if (!this.#file.write(resultOffset(place), piece as Uint8Array<ArrayBuffer>)) return -1;
     this.#next = (place + 1) >>> 0;
     return place;
+  }
+
+  /** Places that the client is not done with. If there are none, the first place is next: small results then use few pages, again and again. */
+  #waiting(done: number): number {
+    const { results } = SHARED_PLACES;
+    if (done === this.#next && done % results !== 0) {
+      this.#emptyAt = done;
+      this.#begin = this.#next = Math.ceil(done / results) * results >>> 0;
+    }
+    return (this.#next - (done === this.#emptyAt ? this.#begin : done)) >>> 0;
   }
 }
 
@@ -111,14 +137,14 @@ export class ClientMemories {
 
   /** Closes what its client has not any more. */
   expire(): void {
-    for (const [client, memory] of this.#byClient) if (!memory.isThere) this.drop(client);
+    for (const [client, memory] of this.#byClient) {
+      if (memory.isThere) continue;
+      this.#byClient.delete(client);
+      memory.leave();
+    }
   }
 
   clear(): void {
     for (const client of [...this.#byClient.keys()]) this.drop(client);
   }
-}
-
-function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

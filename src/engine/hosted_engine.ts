@@ -400,10 +400,10 @@ export class HostedEngine {
   }
 
   #close(): void {
+    this.#shell.leave();
     this.#driver.close();
     this.#heart?.close();
     this.#frontEnds.close();
-    this.#shell.isLeaving = true;
     this.#sockets.leave();
   }
 

@@ -20,6 +20,8 @@ export interface Piece {
 export interface PieceMemory {
   hold(): void;
   release(): void;
+  /** Whether its owner is gone: what has not come whole by then never will. */
+  readonly isGone?: boolean;
 }
 
 interface Pieces {
@@ -106,10 +108,10 @@ export class PieceStore {
     return pieces.list;
   }
 
-  /** Drops what has waited too long. */
+  /** Drops what has waited too long, or lies in memory whose owner is gone. */
   expire(at: number): void {
     for (const [key, pieces] of this.#waiting) {
-      if (pieces.at + this.#patienceMs <= at) this.#drop(key, pieces);
+      if (pieces.at + this.#patienceMs <= at || pieces.list.some(isOrphan)) this.#drop(key, pieces);
     }
   }
 
@@ -124,6 +126,10 @@ export class PieceStore {
     this.#onDropped?.(pieces.client, pieces.n);
     release(pieces.list);
   }
+}
+
+function isOrphan({ memory }: Piece): boolean {
+  return memory?.isGone === true;
 }
 
 function inOrder(a: Piece, b: Piece): number {

@@ -78,7 +78,7 @@ export class Shell {
   readonly #parked = new Parked();
   readonly #pieces: PieceStore;
   /** The engine is over: it takes nothing any more but pieces for its siblings. */
-  isLeaving = false;
+  #isLeaving = false;
   #expireAt = 0;
 
   constructor(parts: ShellParts) {
@@ -96,10 +96,10 @@ export class Shell {
 
   /** `[task_out, GROUP…]` from the scheduler, `[mux_out, client, GROUP…]` from a client, `[idents…, DELIM…]` from a peer. */
   #take(message: Incoming): void {
-    if (this.isLeaving && message.count < 4) return;
+    if (this.#isLeaving && message.count < 4) return;
     if (message.count >= 2 && isGroup(message.frame(1))) this.#takeGroup(message, 1);
     else if (message.count >= 3 && isGroup(message.frame(2))) this.#takeGroup(message, 2);
-    else if (!this.isLeaving) this.#takeMessage(message.frames());
+    else if (!this.#isLeaving) this.#takeMessage(message.frames());
   }
 
   #takeMessage(frames: Uint8Array[]): void {
@@ -115,7 +115,7 @@ export class Shell {
     const { door, core } = this.#parts;
     const isScheduled = at === 1;
     const header = door.check(message.frame(at), isScheduled);
-    if (header === null || (this.isLeaving && header.kind !== KIND.shared)) return;
+    if (header === null || (this.#isLeaving && header.kind !== KIND.shared)) return;
     switch (header.kind) {
       case KIND.tasks:
         return this.#takeTasks(header, message, at, isScheduled);
@@ -249,8 +249,8 @@ export class Shell {
   turn(at: number): void {
     if (at >= this.#expireAt) {
       this.#expireAt = at + EXPIRE_MS;
-      this.#pieces.expire(at);
       this.#parts.memories?.expire();
+      this.#pieces.expire(at);
     }
     if (!this.#parked.isEmpty) this.#unpark(at);
   }
@@ -270,6 +270,12 @@ export class Shell {
     this.#parked.clear();
     this.#pieces.clear();
     this.#parts.memories?.clear();
+  }
+
+  /** The engine has no tasks any more; pieces for others of this process go on passing. What clients share is let go. */
+  leave(): void {
+    this.#isLeaving = true;
+    this.forget();
   }
 
   /** Takes a group's tasks; the door's reader stands before the first of them. */

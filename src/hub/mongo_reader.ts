@@ -17,6 +17,7 @@ import {
   bySubmission,
   OUTPUT_KINDS,
   type OutputKind,
+  type Page,
   type RecordContext,
   type StoredRecord,
 } from "./records.ts";
@@ -77,7 +78,7 @@ export class MongoReader {
 
   async find(
     conditions: readonly Condition[],
-    limit: number,
+    limit: number | Page,
     keys: readonly RecordKey[],
   ): Promise<StoredRecord[]> {
     const tested = conditions.map(({ key }) => key);

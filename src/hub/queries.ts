@@ -9,13 +9,15 @@ import { joinedPickle } from "./joined_pickle.ts";
 import type { Ledger, Place } from "./ledger.ts";
 import { HUB_BOUNDS } from "./options.ts";
 import { PackedList } from "./packed_list.ts";
-import { checkTimes, parseQuery } from "./query_match.ts";
+import type { RecordPage } from "../protocol/messages.ts";
+import { checkTimes, type Condition, parseQuery } from "./query_match.ts";
 import { isRecordKey, RECORD_KEYS, type RecordKey } from "./record_keys.ts";
 import { noData } from "./records_none.ts";
-import { msgIdOf, type RecordStore, type StoredRecord } from "./records.ts";
+import { msgIdOf, type Page, type RecordStore, type StoredRecord } from "./records.ts";
 import type { Registry } from "./registry.ts";
 import { keyError, quoted, RequestError, tooLarge } from "./request_error.ts";
 import { Slices } from "./slices.ts";
+import { parseTime } from "./times.ts";
 
 /** A reply's content and buffers. */
 export interface Answer {
@@ -143,10 +145,15 @@ export class Queries {
 
   /** Records that meet a query. @throws RequestError for an unknown key or operator */
   async db(
-    request: { readonly query: Readonly<Record<string, unknown>>; readonly keys: readonly string[] | null },
+    request: {
+      readonly query: Readonly<Record<string, unknown>>;
+      readonly keys: readonly string[] | null;
+      readonly page?: RecordPage | undefined;
+    },
   ): Promise<Answer> {
     checkTimes(request.query);
-    const conditions = parseQuery(request.query);
+    const { limit, behind } = pageOf(request.page);
+    const conditions = [...parseQuery(request.query), ...behind];
     const keys = recordKeys(request.keys);
     const isAsked = (request.keys?.length ?? 0) > 0;
     const [wantsBuffers, wantsResults] = [
@@ -155,7 +162,7 @@ export class Queries {
     ];
     const shown = keys.filter((key) => key !== "buffers" && key !== "result_buffers");
     const wanted = isAsked ? keys : shown;
-    const found = await this.#parts.store.find(conditions, HUB_BOUNDS.maxAnswerRecords, wanted);
+    const found = await this.#parts.store.find(conditions, limit, wanted);
     const buffers = new AnswerBuffers(), slices = new Slices();
     const list = new PackedList(this.#parts.packer, "records");
     const lengths: number[] = [], resultLengths: number[] = [];
@@ -282,6 +289,22 @@ function coalescedEngines(record: StoredRecord): string[] | null {
   };
   if (status !== "ok" || !Array.isArray(targets)) return null;
   return targets.map((pair: unknown) => String(Array.isArray(pair) ? pair[0] : pair));
+}
+
+/** Which records an answer has, and what a page asks of them. @throws RequestError (ValueError) for a time that there is not */
+function pageOf(page: RecordPage | undefined): { limit: number | Page; behind: Condition[] } {
+  if (page === undefined) return { limit: HUB_BOUNDS.maxAnswerRecords, behind: [] };
+  const first = Math.min(page.limit, HUB_BOUNDS.maxAnswerRecords);
+  if (page.after === undefined) return { limit: { first, after: null }, behind: [] };
+  const { submitted, msg_id: msgId } = page.after;
+  const time = parseTime(submitted);
+  if (time === undefined) {
+    throw new RequestError("ValueError", `page.after.submitted is no time: ${quoted(submitted)}`);
+  }
+  return {
+    limit: { first, after: { submitted: time, msgId } },
+    behind: parseQuery({ submitted: { $gte: submitted } }),
+  };
 }
 
 /** The keys that an answer has: those asked for and msg_id, or all. @throws RequestError (KeyError) */

@@ -156,9 +156,14 @@ export interface RecordStore {
   /**
    * Records that meet all conditions, in the order of `bySubmission`.
    * @param keys the fields that will be asked for (buffers among them); default all
+   * @param limit a page: the first of them, no error if there are more
    * @throws RequestError if there are more than `limit`
    */
-  find(conditions: readonly Condition[], limit: number, keys?: readonly RecordKey[]): Later<StoredRecord[]>;
+  find(
+    conditions: readonly Condition[],
+    limit: number | Page,
+    keys?: readonly RecordKey[],
+  ): Later<StoredRecord[]>;
   /** msg_ids in the same order; those of which only output is known are left out. */
   history(): Later<string[]>;
   /** Drops records. */
@@ -187,6 +192,12 @@ export function bySubmission(a: Submitted, b: Submitted): number {
   const [first, second] = [a.submitted ?? Infinity, b.submitted ?? Infinity];
   if (first !== second) return first - second;
   return a.msgId.length - b.msgId.length || (a.msgId < b.msgId ? -1 : a.msgId > b.msgId ? 1 : 0);
+}
+
+/** The first so many records, or those behind one, by submission; without those that have none. */
+export interface Page {
+  readonly first: number;
+  readonly after: Submitted | null;
 }
 
 /** What the order of records depends on. */

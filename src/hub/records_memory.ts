@@ -26,6 +26,7 @@ import {
   type ClientCard,
   type CommitReport,
   msgIdOf,
+  type Page,
   type PeerFields,
   type RecordContext,
   type RecordStore,
@@ -213,7 +214,7 @@ export class MemoryRecords implements RecordStore {
     return entry && this.#view(msgId, entry);
   }
 
-  async find(conditions: readonly Condition[], limit: number): Promise<StoredRecord[]> {
+  async find(conditions: readonly Condition[], limit: number | Page): Promise<StoredRecord[]> {
     const ids = askedIds(conditions) ?? this.#entries.keys();
     const found = new FoundRecords(limit), slices = new Slices();
     for (const id of ids) {

@@ -23,6 +23,7 @@ import { RECORD_KEYS, type RecordKey } from "./record_keys.ts";
 import {
   type CommitReport,
   msgIdOf,
+  type Page,
   type PeerFields,
   type RecordContext,
   type RecordStore,
@@ -204,7 +205,7 @@ export class MongoRecords implements RecordStore {
 
   async find(
     conditions: readonly Condition[],
-    limit: number,
+    limit: number | Page,
     keys: readonly RecordKey[] = RECORD_KEYS,
   ): Promise<StoredRecord[]> {
     return await this.#ask(() => this.#reader.find(conditions, limit, keys));

@@ -15,6 +15,7 @@ import { RECORD_KEYS, type RecordKey } from "./record_keys.ts";
 import {
   type CommitReport,
   OUTPUT_KINDS,
+  type Page,
   type PeerFields,
   type RecordContext,
   type RecordStore,
@@ -219,7 +220,7 @@ export class SqliteRecords implements RecordStore {
 
   find(
     conditions: readonly Condition[],
-    limit: number,
+    limit: number | Page,
     keys: readonly RecordKey[] = RECORD_KEYS,
   ): Promise<StoredRecord[]> {
     this.commit();

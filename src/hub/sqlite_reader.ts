@@ -14,6 +14,7 @@ import {
   type ClientCard,
   msgIdOf,
   OUTPUT_KINDS,
+  type Page,
   type RecordContext,
   type StoredRecord,
   type Submitted,
@@ -77,11 +78,12 @@ export class SqliteReader {
 
   async find(
     conditions: readonly Condition[],
-    limit: number,
+    limit: number | Page,
     keys: readonly RecordKey[],
   ): Promise<StoredRecord[]> {
     const found = new FoundRecords(limit), slices = new Slices();
-    for (const record of this.#candidates(conditions, [...keys, ...conditions.map(({ key }) => key)])) {
+    const read = [...keys, ...conditions.map(({ key }) => key)];
+    for (const record of this.#candidates(conditions, read, found)) {
       if (record !== undefined && matches(conditions, (key) => record.field(key))) found.add(record);
       if (slices.isOver) await slices.next();
     }
@@ -156,16 +158,23 @@ export class SqliteReader {
   *#candidates(
     conditions: readonly Condition[],
     keys: readonly RecordKey[],
+    found: FoundRecords,
   ): Generator<StoredRecord | undefined> {
     const ids = askedIds(conditions);
     if (ids) {
       for (const id of ids) yield this.get(id, keys);
       return;
     }
-    const groups = where(["s.task > ? AND s.task <= ?"], conditions.flatMap((one) => this.#groupPart(one)));
+    const bounds = ["s.task > ? AND s.task <= ? AND coalesce(s.submitted, 0) <= ?"];
+    const groups = where(bounds, conditions.flatMap((one) => this.#groupPart(one)));
     for (const { from, to } of this.#pages("submissions", "task")) {
       yield;
-      const rows = this.#db.prepare(groupsSql(keys) + groups.sql).all(from, to, ...groups.values);
+      const rows = this.#db.prepare(groupsSql(keys) + groups.sql).all(
+        from,
+        to,
+        found.latest,
+        ...groups.values,
+      );
       for (const row of rows) yield this.#groupRecord(row);
     }
     const peers = where(["rowid > ? AND rowid <= ?"], conditions.flatMap(peerPart));

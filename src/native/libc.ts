@@ -22,6 +22,11 @@ const SYMBOLS = {
   open: { parameters: ["buffer", "i32"], result: "i32" },
   mmap: { parameters: ["pointer", "usize", "i32", "i32", "i32", "i64"], result: "pointer" },
   munmap: { parameters: ["pointer", "usize"], result: "i32" },
+  fstatfs: { parameters: ["i32", "buffer"], result: "i32" },
+  madvise: { parameters: ["pointer", "usize", "i32"], result: "i32" },
+  // The same function twice, for either side in memory that is not an array.
+  memcpyFrom: { name: "memcpy", parameters: ["buffer", "pointer", "usize"], result: "void" },
+  memcpyTo: { name: "memcpy", parameters: ["pointer", "buffer", "usize"], result: "void" },
   kill: { parameters: ["i32", "i32"], result: "i32" },
   waitpid: { parameters: ["i32", "buffer", "i32"], result: "i32" },
   getppid: { parameters: [], result: "i32" },

@@ -39,7 +39,7 @@ export interface RemoteErrorOptions extends ClusterErrorOptions {
 
 /** An error that a task threw on an engine. `cause` is the error itself, revived, where it could travel. */
 export class RemoteError extends TaskFailure {
-  override readonly name = "RemoteError";
+  override readonly name: string = "RemoteError";
   /** Class name of the error on the engine. */
   readonly ename: string;
   /** Message of the error on the engine. */
@@ -70,6 +70,27 @@ export class CompositeError extends Error {
     super(compositeText(what, failures));
     this.errors = failures.map((failure) => failure.error);
     this.engines = failures.map((failure) => failure.engine);
+  }
+
+  /**
+   * Throws one of the errors: the first, or that of an engine.
+   * @throws RangeError if none came from this engine
+   */
+  raise(engine?: number): never {
+    const error = engine === undefined ? this.errors[0] : this.errors[this.engines.indexOf(engine)];
+    if (error !== undefined) throw error;
+    const known = this.engines.slice(0, SHOWN_IDS).map((id) => id ?? "none").join(", ");
+    throw new RangeError(`No error came from engine ${engine}; the engines of these errors: ${known}`);
+  }
+
+  /** Every failure in full, each with its engine and its traceback: the message shows the first few, and shortly. */
+  describe(): string {
+    return this.errors.map((error, i) => {
+      const engine = this.engines[i];
+      return `[${engine === undefined ? "no engine" : `engine ${engine}`}] ${
+        error.stack ?? `${error.name}: ${error.message}`
+      }`;
+    }).join("\n\n");
   }
 }
 
@@ -189,6 +210,18 @@ export class ImpossibleDependency extends TaskFailure {
 /** The task waits for a task that the scheduler does not know. */
 export class InvalidDependency extends TaskFailure {
   override readonly name = "InvalidDependency";
+}
+
+/** Nothing is known of a task: its id is wrong, or its record was purged. The hub's word for it is KeyError. */
+export class UnknownTask extends RemoteError {
+  override readonly name = "UnknownTask";
+  readonly msgId: string;
+
+  constructor(msgId: string, message: string, options?: RemoteErrorOptions) {
+    super("KeyError", message, options);
+    this.message = message;
+    this.msgId = msgId;
+  }
 }
 
 /** There are no engines to do this. */
@@ -353,8 +386,11 @@ function place(engine: EngineInfo | undefined): string {
   return `[engine ${engine.engine_id}${engine.method === undefined ? "" : `, ${engine.method}`}] `;
 }
 
-/** Errors that a message shows one by one. */
+/** Errors that a message shows one by one, and how much of each. */
 const SHOWN = 6;
+const SHOWN_TEXT = 1000;
+/** Engines that a message names. */
+const SHOWN_IDS = 20;
 
 function compositeText(
   what: string,
@@ -364,7 +400,10 @@ function compositeText(
     const text = error instanceof RemoteError
       ? `${error.ename}: ${error.evalue}`
       : `${error.name}: ${error.message}`;
-    return `  [${engine === undefined ? "no engine" : `engine ${engine}`}] ${text}`;
+    const short = text.length > SHOWN_TEXT
+      ? `${text.slice(0, SHOWN_TEXT)}… (${text.length} characters)`
+      : text;
+    return `  [${engine === undefined ? "no engine" : `engine ${engine}`}] ${short}`;
   });
   if (failures.length > SHOWN) lines.push(`  and ${failures.length - SHOWN} more`);
   return `${what}: ${failures.length} ${failures.length === 1 ? "error" : "errors"}\n${lines.join("\n")}`;

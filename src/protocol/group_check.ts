@@ -21,7 +21,7 @@ import {
 import type { Mac } from "./mac.ts";
 
 /** Kinds that have no records. */
-const EMPTY: ReadonlySet<number> = new Set([KIND.accepted, KIND.recall, KIND.memory]);
+const EMPTY: ReadonlySet<number> = new Set([KIND.accepted, KIND.recall, KIND.memory, KIND.mark]);
 
 /** Most bytes of JSON behind the records, by kind. */
 const BEHIND: Readonly<Record<number, number>> = {

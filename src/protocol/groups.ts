@@ -32,6 +32,8 @@ export const KIND = {
   memory: 11,
   /** A piece that lies in shared memory: a CHUNK record and a NAME with its place and the memory's tag. Client → engine, engine → client. */
   located: 12,
+  /** Scheduler → client, among results: send this back. Client → scheduler: everything before it has been read. header.window is the mark. No records. */
+  mark: 13,
 } as const;
 
 /** What a task record asks for. */

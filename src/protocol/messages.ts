@@ -77,6 +77,12 @@ interface QueueState {
   readonly tasks: number | readonly string[];
 }
 
+/** Which part of an answer is wanted. */
+export interface RecordPage {
+  readonly limit: number;
+  readonly after?: { readonly submitted: string; readonly msg_id: string } | undefined;
+}
+
 /** Everything that a client asks the hub for. */
 export interface HubRequests {
   connection_request: { readonly tsparallel?: ClientAnnouncement | undefined };
@@ -90,7 +96,12 @@ export interface HubRequests {
   queue_request: { readonly targets: Targets; readonly verbose: boolean };
   result_request: { readonly msg_ids: readonly string[]; readonly status_only: boolean };
   history_request: Dictionary;
-  db_request: { readonly query: Dictionary; readonly keys: readonly string[] | null };
+  db_request: {
+    readonly query: Dictionary;
+    readonly keys: readonly string[] | null;
+    /** Ours: the first of what there is, or of what comes behind a record. */
+    readonly page?: RecordPage | undefined;
+  };
   purge_request: { readonly msg_ids: "all" | readonly string[]; readonly engine_ids: readonly number[] };
   resubmit_request: { readonly msg_ids: readonly string[] };
   /** Ours. Without `who`: who the header says. */

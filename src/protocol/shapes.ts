@@ -96,6 +96,10 @@ const HUB: Shapes<HubRequests> = {
   db_request: v.looseObject({
     query: v.optional(dictionary, {}),
     keys: v.optional(v.nullable(texts), null),
+    page: maybe(v.looseObject({
+      limit: v.pipe(natural, v.minValue(1)),
+      after: maybe(v.looseObject({ submitted: v.string(), msg_id: v.string() })),
+    })),
   }),
   purge_request: v.looseObject({
     msg_ids: v.optional(v.union([v.literal("all"), listOfTexts]), []),

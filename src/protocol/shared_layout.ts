@@ -4,7 +4,7 @@
 import { CHUNK_PIECE_BYTES } from "./groups.ts";
 
 /** Places of pieces, each of CHUNK_PIECE_BYTES. */
-export const SHARED_PLACES = { arguments: 128, results: 32 } as const;
+export const SHARED_PLACES = { arguments: 128, results: 64 } as const;
 export const SHARED_TOKEN_BYTES = 32;
 /** Where the client counts the places of results that it is done with. */
 export const SHARED_DONE_AT = 64;

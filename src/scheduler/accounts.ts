@@ -29,6 +29,8 @@ export class Account {
   queues = 0;
   /** Whether its tasks are single messages, as a peer's are. */
   isPeer = false;
+  /** Whether its tasks go to no engine for now. */
+  isHeld = false;
 
   constructor(readonly client: number) {}
 }
@@ -44,6 +46,7 @@ export class Accounts {
   readonly #active: [number, number] = [0, 0];
   #contendedUntil = -Infinity;
   #at = 0;
+  #held = 0;
 
   /** The account of a client, opened at its first task. */
   of(client: number): Account {
@@ -56,6 +59,19 @@ export class Accounts {
   /** The time of what happens now. */
   set at(at: number) {
     this.#at = at;
+  }
+
+  /** Clients whose tasks go to no engine for now. */
+  get held(): number {
+    return this.#held;
+  }
+
+  /** Holds a client's tasks, or lets them go. */
+  hold(client: number, isHeld: boolean): void {
+    const account = this.of(client);
+    if (account.isHeld === isHeld) return;
+    account.isHeld = isHeld;
+    this.#held += isHeld ? 1 : -1;
   }
 
   /** Whether several clients have tasks for engines of ours, or had a moment ago. @param withPeers peers' tasks go there too */

@@ -8,6 +8,7 @@ import type { Socket } from "../wire/socket.ts";
 import { seal, type Sealing } from "./engine_ends.ts";
 import type { HubLink } from "./hub_link.ts";
 import { SCHEDULER_BOUNDS } from "./options.ts";
+import { newReading, type Reading, Unread, type UnreadParts } from "./unread.ts";
 
 export interface ClientEnd {
   readonly index: number;
@@ -21,6 +22,14 @@ export interface ClientEnd {
   /** Results that go out at the end of this turn. */
   answers: GroupWriter | null;
   isDirty: boolean;
+  /** What of its results it has read. */
+  readonly reading: Reading;
+}
+
+export interface ClientEndsParts extends Pick<UnreadParts, "hold" | "warn"> {
+  readonly socket: Socket;
+  readonly link: HubLink;
+  readonly sealing: Sealing;
 }
 
 export class ClientEnds {
@@ -31,27 +40,41 @@ export class ClientEnds {
   readonly #dirty: ClientEnd[] = [];
   readonly #scratch = new GroupWriter(256);
   #acceptAt = Infinity;
+  readonly #unread: Unread;
 
-  constructor(parts: { socket: Socket; link: HubLink; sealing: Sealing }) {
+  constructor(parts: ClientEndsParts) {
     this.#socket = parts.socket;
     this.#link = parts.link;
     this.#sealing = parts.sealing;
+    const { socket, hold, warn } = parts;
+    const seal: UnreadParts["seal"] = (end, writer, kind, mark) => this.#seal(end, writer, kind, mark);
+    this.#unread = new Unread({ socket, hold, warn, seal });
   }
 
   get(index: number): ClientEnd | undefined {
     return this.#byIndex.get(index);
   }
 
-  /** Notes that a group came; null if it is a replay. */
-  heard(index: number, seq: number, rid: Uint8Array): ClientEnd | null {
+  /** Notes that a group came; null if it is a replay. @param confirms it says that it sends marks back */
+  heard(index: number, seq: number, rid: Uint8Array, confirms = false): ClientEnd | null {
     let end = this.#byIndex.get(index);
     if (end === undefined) {
-      end = { index, rid, lastSeq: 0, seq: 0, acceptAt: Infinity, answers: null, isDirty: false };
+      end = {
+        index,
+        rid,
+        lastSeq: 0,
+        seq: 0,
+        acceptAt: Infinity,
+        answers: null,
+        isDirty: false,
+        reading: newReading(),
+      };
       this.#byIndex.set(index, end);
     }
     if (seq <= end.lastSeq) return null;
     end.lastSeq = seq;
     end.rid = rid;
+    this.#unread.heard(end, confirms);
     return end;
   }
 
@@ -71,6 +94,26 @@ export class ClientEnds {
   /** When acceptances are due at the latest. */
   get nextAcceptance(): number {
     return this.#acceptAt;
+  }
+
+  /** When clients that do not read are looked at. */
+  get nextLook(): number {
+    return this.#unread.nextLook;
+  }
+
+  /** Results went to a client. */
+  sent(end: ClientEnd, bytes: number): void {
+    this.#unread.sent(end, bytes, now());
+  }
+
+  /** A client has read everything up to a mark. */
+  confirmed(end: ClientEnd, mark: number): void {
+    this.#unread.confirmed(end, mark);
+  }
+
+  /** Looks whether clients that do not read are still there; true if one was let go. @param isFull none may be held */
+  look(at: number, isFull: boolean): boolean {
+    return this.#unread.look(at, isFull);
   }
 
   /** Where results for a client are gathered in this turn, null if it has never spoken to this run. */
@@ -112,6 +155,7 @@ export class ClientEnds {
       this.#link.send("results", [group]);
       this.#socket.send([end.rid, group]);
       end.answers = null;
+      this.sent(end, group.length);
     }
     if (end.acceptAt !== 0) return;
     end.acceptAt = Infinity;
@@ -119,7 +163,13 @@ export class ClientEnds {
     this.#socket.send([end.rid, this.#seal(end, this.#scratch, KIND.accepted)]);
   }
 
-  #seal(end: ClientEnd, writer: GroupWriter, kind: number): Uint8Array {
-    return seal(this.#sealing, writer, { kind, target: end.index, seq: ++end.seq, acked: end.lastSeq });
+  #seal(end: ClientEnd, writer: GroupWriter, kind: number, window = 0): Uint8Array {
+    return seal(this.#sealing, writer, {
+      kind,
+      target: end.index,
+      seq: ++end.seq,
+      acked: end.lastSeq,
+      window,
+    });
   }
 }

@@ -69,6 +69,11 @@ export class SchedulerCore {
     return Math.min(this.#deadlines.next, this.#departures.next, this.#room.nextAt, this.#recall.nextAt);
   }
 
+  /** Holds a client's waiting tasks, or lets them go at the next dispatch. */
+  hold(client: number, isHeld: boolean): void {
+    this.#board.accounts.hold(client, isHeld);
+  }
+
   step(event: Event): void {
     switch (event.kind) {
       case "engine_registered":

@@ -4,7 +4,7 @@
  */
 import { now } from "../base/clock.ts";
 import { type By, writeBy } from "../protocol/by.ts";
-import { isDelimiter, type ParentHeader, type Remains } from "../protocol/frames.ts";
+import { isDelimiter, type ParentHeader, type Remains, type Session } from "../protocol/frames.ts";
 import { GroupWriter } from "../protocol/group_writer.ts";
 import { emptyResult, emptyTask, type GroupHeader, KIND, OP, ORIGIN, STATUS } from "../protocol/groups.ts";
 import { Incoming } from "../wire/incoming.ts";
@@ -20,7 +20,8 @@ import { Outbox } from "./outbox.ts";
 import { writeAnswer } from "./own_answers.ts";
 import type { PeerDoor } from "./peer_door.ts";
 import { SharedPieces } from "./shared_pieces.ts";
-import { type Refusal, refusalFrames, unreadable } from "./peer_refusals.ts";
+import { type Refusal, refusalFrames, takenId, unreadable } from "./peer_refusals.ts";
+import { TakenIds } from "./taken_ids.ts";
 
 export interface DirectSchedulerParts {
   readonly clients: Socket;
@@ -53,6 +54,7 @@ export class DirectScheduler {
   /** Engines that hold walls, and keep to what a client may ask for. */
   readonly #ours = new Set<string>();
   readonly #lastSeqOf = new Map<string, number>();
+  readonly #taken = new TakenIds();
   readonly #incoming = new Incoming();
   readonly #task = emptyTask();
   readonly #result = emptyResult();
@@ -137,6 +139,11 @@ export class DirectScheduler {
     if (request === null) return;
     const { header } = request;
     if (!this.#isOwn(sender, header.session)) return refuse(header, notYours(header.session));
+    if (isTask(header) && !this.#taken.take(header, rid)) {
+      const refusal = takenId(header.msg_id);
+      if (!this.#taken.waits(header, rid, refusal)) refuse(header, refusal);
+      return;
+    }
     link.forward("in", message, [ident, rid], 2);
     const uuid = decoder.decode(ident), id = this.#core.idOf(uuid);
     // Nor one that is connected and not registered yet: nobody knows whose it is.
@@ -165,9 +172,7 @@ export class DirectScheduler {
 
   /** A request that cannot be read is answered here: an engine would drop it without a word. */
   #refuse(idents: readonly Uint8Array[], header: ParentHeader, refusal: Refusal): void {
-    if (typeof header.msg_id !== "string" || !/^(apply|execute)_request$/.test(String(header.msg_type))) {
-      return;
-    }
+    if (typeof header.msg_id !== "string" || !isTask(header)) return;
     this.#parts.clients.send([...idents, ...refusalFrames(this.#parts.peerDoor.session, header, refusal)]);
   }
 
@@ -233,6 +238,7 @@ export class DirectScheduler {
       }
       this.#parts.link.forward("out", message, [rid, ident], 2);
       message.forward(this.#parts.clients, [rid, ident], 2);
+      this.#refuseLater(message.frame(5), [rid, ident]);
       return;
     }
     const uuid = decoder.decode(ident);
@@ -252,6 +258,13 @@ export class DirectScheduler {
     } else if (header.kind === KIND.results) {
       this.#relayResults(message, first, header, uuid, [client, ident]);
     }
+  }
+
+  /** What was to be said behind this reply. @param parent its parent header */
+  #refuseLater(parent: Uint8Array, prefix: readonly Uint8Array[]): void {
+    const { session } = this.#parts.peerDoor;
+    const later = this.#taken.answered(idIn(session, parent));
+    for (const frames of later?.take(session) ?? []) this.#parts.clients.send([...prefix, ...frames]);
   }
 
   #relayResults(
@@ -309,5 +322,20 @@ export class DirectScheduler {
 
   #close(client: number): Uint8Array {
     return seal(this.#parts.sealing, this.#writer, { kind: KIND.results, target: client, seq: ++this.#seq });
+  }
+}
+
+/** Whether a peer's request is one that has a result. */
+function isTask({ msg_type: type }: ParentHeader): boolean {
+  return type === "apply_request" || type === "execute_request";
+}
+
+/** The msg_id in a header's bytes, undefined where it cannot be read. */
+function idIn({ packer }: Session, header: Uint8Array): unknown {
+  try {
+    const value = packer.unpack(header);
+    return typeof value === "object" && value !== null && "msg_id" in value ? value.msg_id : undefined;
+  } catch {
+    return undefined;
   }
 }

@@ -24,6 +24,9 @@ export interface LoadCounts {
   ahead: number;
 }
 
+/** An engine that shows no result for this long may be asked for tasks that it has not begun, in ms. */
+export const STALLED_MS = 4;
+
 export class EngineState {
   readonly id: number;
   readonly uuid: string;

@@ -55,15 +55,25 @@ export class FairQueue {
     this.#engine = engine;
   }
 
-  /** Tasks, those included that have ended meanwhile. */
+  /** Tasks that may go, those included that have ended meanwhile. */
   get length(): number {
     let length = 0;
-    for (const line of this.#lines) length += line.length;
+    for (const line of this.#open) length += line.length;
     return length;
   }
 
   get isEmpty(): boolean {
     return this.#lines.length === 0;
+  }
+
+  /** Whether it has nothing to give now: it is empty, or all its clients are held. */
+  get isIdle(): boolean {
+    return this.#open.length === 0;
+  }
+
+  /** Lines of clients that are not held. */
+  get #open(): readonly Line[] {
+    return this.#accounts.held === 0 ? this.#lines : this.#lines.filter(({ account }) => !account.isHeld);
   }
 
   /** The newest plain task of all joins its client's line. */
@@ -148,7 +158,7 @@ export class FairQueue {
 
   /** A waiting client that has no task at any engine though it is its turn, null if there is none. */
   emptyHanded(): Account | null {
-    for (const line of this.#lines) {
+    for (const line of this.#open) {
       if (this.#accounts.isEmptyHanded(line.account) && this.#head(line) !== 0) return line.account;
     }
     return null;
@@ -156,7 +166,7 @@ export class FairQueue {
 
   /** The line whose turn it is. */
   #due(): Line | null {
-    const lines = this.#lines;
+    const lines = this.#open;
     if (lines.length <= 1) return lines[0] ?? null;
     const current = this.#current;
     if (current !== null && current.isListed && this.#accounts.passOf(current.account) <= this.#until) {

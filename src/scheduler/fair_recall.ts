@@ -4,10 +4,7 @@
  * tasks last longer than its credit was reckoned for. What comes back goes to its place in its client's queue. Engines of peers give nothing back.
  */
 import type { Board } from "./board.ts";
-import type { EngineState } from "./engine_table.ts";
-
-/** An engine that shows no result for this long may be asked for all that it has not begun, in ms. */
-const STALLED_MS = 4;
+import { type EngineState, STALLED_MS } from "./engine_table.ts";
 
 export class FairRecall {
   readonly #board: Board;

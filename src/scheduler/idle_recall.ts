@@ -3,10 +3,8 @@
  * than its credit was reckoned for. What comes back goes to those that idle. Engines of peers give nothing back.
  */
 import type { Board } from "./board.ts";
-import type { EngineState } from "./engine_table.ts";
+import { type EngineState, STALLED_MS } from "./engine_table.ts";
 
-/** An engine that shows no result for this long may be asked, in ms. */
-const STALLED_MS = 4;
 /** The engines are looked through at most so often, in ms. */
 const LOOK_MS = 1;
 

@@ -39,6 +39,11 @@ export const SCHEDULER_BOUNDS = {
   groupBytes: 256 << 10,
   /** Large argument buffers kept for tasks that wait, in bytes; beyond it clients are not read. */
   bufferBytes: 1 << 30,
+  /** Bytes of results on the way to a client; beyond it its tasks wait. Held clients are looked at so often, in ms. */
+  unreadBytes: 64 << 20,
+  unreadLookMs: 1000,
+  /** A client is asked behind so many bytes of results whether it has read them. */
+  markBytes: 1 << 20,
   /** Longest message that a socket takes from a peer, per frame. */
   maxMessageBytes: 2 ** 31 - 1,
 } as const;

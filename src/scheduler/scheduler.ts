@@ -124,7 +124,11 @@ class SchedulerLoop {
     const peerDoor = new PeerDoor(new Session({ key: setup.key, mac, packer }), door);
     const early = new EarlyAborts();
     const common = { context, link, setup, sockets, gate, door, peerDoor, early, sealing: { mac, nonce } };
-    this.#tasks = taskScheduler(common, (...ask) => this.#control.cancelAt(...ask));
+    this.#tasks = taskScheduler(common, {
+      cancelAt: (...ask) => this.#control.cancelAt(...ask),
+      slowReader: (client, unread) =>
+        log.warn("A client does not read its results: its tasks wait", { client, unread }),
+    });
     const direct = this.#direct = new DirectScheduler({
       link,
       door,
@@ -343,7 +347,7 @@ function textOrNull(value: unknown): string | null {
 
 function taskScheduler(
   { setup, sockets, link, door, peerDoor, early, sealing, gate }: Common,
-  cancelAt: TaskSchedulerParts["cancelAt"],
+  { cancelAt, slowReader }: Pick<TaskSchedulerParts, "cancelAt" | "slowReader">,
 ): TaskScheduler | null {
   const { scheme, hwm } = setup, { task } = sockets;
   if (task === null || !isPolicy(scheme)) return null;
@@ -355,7 +359,18 @@ function taskScheduler(
   });
   const notices = new CapNotices(sealing);
   const peers = new PeerTasks({ clients: task.clients, link, door: peerDoor, core, early, gate, notices });
-  return new TaskScheduler({ ...task, core, sealing, link, door, peers, gate, notices, cancelAt });
+  return new TaskScheduler({
+    ...task,
+    core,
+    sealing,
+    link,
+    door,
+    peers,
+    gate,
+    notices,
+    cancelAt,
+    slowReader,
+  });
 }
 
 function pureTasks({ setup, sockets, context, link, peerDoor }: Common): PureTasks | null {

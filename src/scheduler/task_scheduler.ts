@@ -52,6 +52,8 @@ export interface TaskSchedulerParts {
   readonly peers: PeerTasks;
   readonly gate: Gate;
   readonly notices: CapNotices;
+  /** A client does not read its results: so many bytes are on the way to it. */
+  readonly slowReader: (client: number, bytes: number) => void;
   /** Asks an engine to stop requests of peers. */
   readonly cancelAt: (uuid: string, msgIds: readonly string[], by: By | undefined) => void;
 }
@@ -82,7 +84,8 @@ export class TaskScheduler {
     this.#door = parts.door;
     this.#link = parts.link;
     const { link, sealing } = parts;
-    this.#clients = new ClientEnds({ socket: parts.clients, link, sealing });
+    const hold = (client: number, isHeld: boolean) => this.#core.hold(client, isHeld);
+    this.#clients = new ClientEnds({ socket: parts.clients, link, sealing, hold, warn: parts.slowReader });
     const engines = this.#engines = new EngineEnds({
       socket: parts.engines,
       link,
@@ -135,11 +138,12 @@ export class TaskScheduler {
 
   /** When a tick is wanted next. */
   get nextTick(): number {
-    return Math.min(this.#core.nextTick, this.#clients.nextAcceptance);
+    return Math.min(this.#core.nextTick, this.#clients.nextAcceptance, this.#clients.nextLook);
   }
 
   tick(at: number): void {
-    if (this.#core.nextTick <= at) this.#core.step({ kind: "tick", at });
+    const isLetGo = this.#clients.look(at, this.#buffers.bytes >= SCHEDULER_BOUNDS.bufferBytes);
+    if (isLetGo || this.#core.nextTick <= at) this.#core.step({ kind: "tick", at });
   }
 
   /** Sends everything that this turn of the loop has gathered. */
@@ -178,11 +182,12 @@ export class TaskScheduler {
     if (!this.#parts.gate.mayBe(sender, header.origin)) {
       return this.#door.drop(peer, "a client with another key");
     }
-    const end = this.#clients.heard(header.origin, header.seq, message.copy(0));
+    const end = this.#clients.heard(header.origin, header.seq, message.copy(0), isReader(header));
     if (end === null) return this.#door.drop(peer, `a replayed group: its number is ${header.seq}`);
     if (header.kind === KIND.tasks) this.#submit(end, first, sender);
     else if (header.kind === KIND.chunk) this.#keepPiece(end, message, first);
     else if (header.kind === KIND.cancel) this.#cancel(end);
+    else if (header.kind === KIND.mark) this.#read(end, header.window);
     else this.#door.drop(peer, `a client does not send groups of kind ${header.kind}`);
     this.#carryOut();
   }
@@ -253,6 +258,11 @@ export class TaskScheduler {
     this.#link.send("chunk", [group, bytes]);
   }
 
+  #read(client: ClientEnd, mark: number): void {
+    this.#clients.confirmed(client, mark);
+    this.#core.dispatch(now());
+  }
+
   #cancel(client: ClientEnd): void {
     const { reader } = this.#door, names: [n: number, waitingOnly: boolean][] = [];
     while (reader.name(this.#name)) names.push([this.#name[1]!, this.#name[3] === 1]);
@@ -319,6 +329,7 @@ export class TaskScheduler {
     if (unchanged === header.count && client !== undefined) {
       this.#link.send("results", [frame]);
       message.forward(this.#parts.clients, [client.rid], 1);
+      this.#clients.sent(client, frame.length);
     } else this.#results.relay(frame, this.#verdicts);
   }
 
@@ -330,7 +341,9 @@ export class TaskScheduler {
     if (!this.#core.isAssigned(chunk.client, chunk.n, end.id)) return;
     const client = this.#clients.get(chunk.client);
     this.#link.send("chunk", [message.frame(1), message.frame(2)]);
-    if (client !== undefined) message.forward(this.#parts.clients, [client.rid], 1);
+    if (client === undefined) return;
+    message.forward(this.#parts.clients, [client.rid], 1);
+    this.#clients.sent(client, chunk.length);
   }
 
   #takeBack(end: EngineEnd): void {
@@ -397,4 +410,9 @@ export class TaskScheduler {
     if (msgId === undefined) this.#engines.sendCancel(end, action);
     else this.#parts.cancelAt(end.uuid, [msgId], action.by);
   }
+}
+
+/** Whether a client says that it sends marks back. */
+function isReader({ kind, window }: GroupHeader): boolean {
+  return kind === KIND.tasks && window === 1;
 }

@@ -151,7 +151,7 @@ export class WaitingRoom {
     if (this.#board.waiting === 0) return;
     this.#board.accounts.at = at;
     const asks: Source[] = this.#asks.isEmpty ? [] : [...this.#asks.open(at)];
-    const sources = [...asks, ...this.#main].filter(({ queue }) => !queue.isEmpty);
+    const sources = [...asks, ...this.#main].filter(({ queue }) => !queue.isIdle);
     if (this.#bound.isEmpty && sources.length === 1) this.#dispatchQueue(sources[0]!, Infinity, at);
     else this.#dispatchMixed(sources, at);
     if (this.#board.waiting > 0) this.#askBack(sources, at);
@@ -201,7 +201,7 @@ export class WaitingRoom {
     // Short tasks travel together, but a burst of them never all to one engine.
     const together = kind === 1 ? 1 : Math.ceil(queue.length / LEAST_RUNS);
     let runs = 0;
-    for (; candidates.length > 0 && !queue.isEmpty && runs < mostRuns; runs++) {
+    for (; candidates.length > 0 && !queue.isIdle && runs < mostRuns; runs++) {
       const chosen = this.#options.policy(this.#loads, candidates.length, this.#options.random);
       const engine = candidates[chosen]!;
       used.add(engine);

@@ -1,7 +1,10 @@
 /**
  * Memory beside the sockets, for a party on the same host: the client gets it handed in like its sockets.
  */
-import { SharedFile } from "../native/shared_file.ts";
+import { populate, SharedFile } from "../native/shared_file.ts";
+
+/** Arrays from this size have their pages made at once. */
+const POPULATED_FROM = 256 << 10;
 
 /** See `client/transport.ts`. */
 export interface OwnMemory {
@@ -27,7 +30,11 @@ export function makeMemory(
       pid: Deno.pid,
       fd: file.fd,
       write: (offset, bytes) => file.write(offset, bytes),
-      read: (offset, into) => file.read(offset, into),
+      read: (offset, into) => {
+        // Results are read into new arrays, whose pages are not there yet.
+        if (into.length >= POPULATED_FROM) populate(into);
+        return file.read(offset, into);
+      },
       punch: (offset, bytes) => file.punch(offset, bytes),
       later: (ms, action) => {
         const timer = setTimeout(action, ms);

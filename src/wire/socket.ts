@@ -150,6 +150,17 @@ export class Socket {
     return true;
   }
 
+  /** ROUTER: sends a message and says whether the peer is there; without this a message to nobody vanishes unseen. */
+  sendIfThere(frames: readonly Uint8Array[]): boolean {
+    const target = { zmq: this.#zmq, handle: this.#open() };
+    setOption(target, "routerMandatory", 1);
+    try {
+      return this.send(frames);
+    } finally {
+      setOption(target, "routerMandatory", 0);
+    }
+  }
+
   /**
    * Like `send`, for frames from `from` on that are large. They are copied once, into libzmq's memory: to lend them instead one would
    * have to know when the last byte has left, which libzmq tells on a thread that JavaScript cannot be called on.

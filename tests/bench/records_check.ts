@@ -35,7 +35,8 @@ export function numberOf(msgId: string): number {
 
 /**
  * What is wrong with the list of all msg_ids of one session: some missing, double or another's. A client's own questions to the hub take numbers
- * too, so that a number between two tasks may be no task's: the count says whether one is missing, and the items of a sample by their places.
+ * too, so that a number between two tasks may be no task's: the count says whether one is missing, the items of a sample by their places, and the hub that no
+ * task has such a number.
  */
 export function idProblems(ids: readonly string[], expected: { session: string; count: number }): string[] {
   const problems: string[] = [];
@@ -48,10 +49,17 @@ export function idProblems(ids: readonly string[], expected: { session: string; 
   return problems;
 }
 
-/** How many numbers between the first and the last msg_id are no record's. */
-export function gapsOf(ids: readonly string[]): number {
-  const numbers = Float64Array.from(ids, numberOf).sort();
-  return numbers.length === 0 ? 0 : numbers.at(-1)! - numbers[0]! + 1 - numbers.length;
+/** The msg_ids between the first and the last that are no record's: the client's own questions, if the records are right. */
+export function gapsOf(ids: readonly string[]): string[] {
+  const there = new Set(ids), gaps: string[] = [];
+  const first = ids[0];
+  if (first === undefined) return gaps;
+  const prefix = first.slice(0, first.lastIndexOf("_") + 1),
+    numbers = Float64Array.from(ids, numberOf).sort();
+  for (let n = numbers[0]! + 1; n < numbers.at(-1)!; n++) {
+    if (!there.has(prefix + n)) gaps.push(prefix + n);
+  }
+  return gaps;
 }
 
 /** The item of each msg_id: its place among all. */

@@ -23,7 +23,8 @@ Deno.test("idProblems() finds records that are missing, double or another's", ()
   assert.deepEqual(idProblems(ids, { session: "s", count: 3 }), []);
   assert.deepEqual(idProblems(ids.toReversed(), { session: "s", count: 3 }), []);
   assert.match(idProblems(ids, { session: "s", count: 4 }).join(), /3 records in place of 4/);
-  assert.equal(gapsOf(["s_7_2", "s_7_4"]), 1);
+  assert.deepEqual(gapsOf(["s_7_12", "s_7_9", "s_7_10"]), ["s_7_11"]);
+  assert.deepEqual(gapsOf([]), []);
   assert.deepEqual([...placesOf(["s_7_10", "s_7_2"])], [["s_7_2", 0], ["s_7_10", 1]]);
   assert.match(idProblems([...ids, "s_7_3"], { session: "s", count: 4 }).join(), /3 is there twice/);
   assert.match(idProblems(["t_7_2"], { session: "s", count: 1 }).join(), /another session/);

@@ -5,6 +5,7 @@
 
 import type { Client } from "../../src/client/client.ts";
 import { Cluster } from "../../src/cluster/cluster.ts";
+import { RemoteError } from "../../src/protocol/errors.ts";
 import { gapsOf, idProblems, placesOf, rowProblems, SAMPLED_KEYS } from "./records_check.ts";
 
 const SAMPLE = 500;
@@ -50,9 +51,7 @@ async function recordProblems(client: Client, count: number): Promise<string[]> 
       .length;
   }
   if (completed !== count) problems.push(`${completed} are completed in place of ${count}`);
-  const gaps = gapsOf(ids);
-  // One question in some seconds takes a number; more are tasks that are not recorded.
-  if (gaps > MAX_GAPS) problems.push(`${gaps} numbers between the first and the last task are no record's`);
+  problems.push(...await gapProblems(client, gapsOf(ids)));
   const places = placesOf(ids);
   const sample = Array.from({ length: SAMPLE }, () => ids[Math.floor(Math.random() * ids.length)]!);
   const wanted = [...new Set(sample)];
@@ -61,6 +60,23 @@ async function recordProblems(client: Client, count: number): Promise<string[]> 
   const engines = new Set(client.ids.map((id) => client.engineUuid(id) ?? ""));
   const itemOf = (id: string) => places.get(id) ?? NaN;
   return [...problems, ...rows.flatMap((row) => rowProblems(row, { session, engines, itemOf }))];
+}
+
+/** A number that no record has must be one of the client's own questions: the hub knows no task of it, open or done. */
+async function gapProblems(client: Client, gaps: readonly string[]): Promise<string[]> {
+  // One question in some seconds takes a number; more are tasks that are not recorded.
+  if (gaps.length > MAX_GAPS) {
+    return [`${gaps.length} numbers between the first and the last task are no record's`];
+  }
+  const problems: string[] = [];
+  for (const id of gaps) {
+    const rows = await client.query({ msg_id: id }, ["msg_id"], { timeoutMs: DEADLINE_MS });
+    if (rows.length > 0) problems.push(`${id} has a record that the history does not have`);
+    // It refuses to say anything about a task that it does not know.
+    const known = await client.resultStatus([id], { timeoutMs: DEADLINE_MS }).catch((error) => error);
+    if (!(known instanceof RemoteError)) problems.push(`${id} is a task's: ${JSON.stringify(known)}`);
+  }
+  return problems;
 }
 
 /** Records follow the results: waits until none is open. */

@@ -1,5 +1,5 @@
 /**
- * What this machine relays at all: messages of one frame of 600 bytes from a DEALER through libzmq's own ROUTER-to-ROUTER proxy to
+ * What this machine relays at all: messages of one frame (of 600 bytes, if nothing else is asked for) from a DEALER through libzmq's own ROUTER-to-ROUTER proxy to
  * another DEALER, over TCP, in three processes. No JavaScript runs in the relay, so this is the yardstick of all other rates.
  *
  * A ROUTER hands on the sender's routing id in front, and another one takes it for the receiver's: both DEALERs have the same. The
@@ -14,22 +14,30 @@ import type { Socket } from "../../src/wire/socket.ts";
 import type { Figures } from "./figures.ts";
 
 const FRAME_BYTES = 600;
-/** Messages that one grant allows; two grants are under way. */
-const GRANT = 5000;
+/** Messages that one grant allows at most; two grants are under way. */
+const MAX_GRANT = 5000;
+/** Bytes that one grant allows, if that is less. */
+const GRANT_BYTES = 16 << 20;
 const ROUNDS = 5;
 const DEADLINE_MS = 60_000;
 
 /** @returns messages per second that arrive, the median of some rounds */
 export async function benchRelay({ quick }: { readonly quick: boolean }): Promise<Figures> {
+  return { raw_relay_msgs_per_s: await relayRate(FRAME_BYTES, quick ? 10 * MAX_GRANT : 60 * MAX_GRANT) };
+}
+
+/** Messages of this size per second, each round of at least so many. */
+export async function relayRate(frameBytes: number, messages: number): Promise<number> {
   using context = Context.open();
   const relay = start("piped", "relay");
   let sender: Deno.ChildProcess | undefined;
   try {
     const [front, back] = (await firstLine(relay)).split(" ");
-    sender = start("null", "send", front!);
+    sender = start("null", "send", front!, String(frameBytes));
     const socket = context.socket("DEALER", { identity: "peer" });
     socket.connect(back!);
-    return { raw_relay_msgs_per_s: median(receiveRounds(socket, quick ? 10 * GRANT : 60 * GRANT)) };
+    const grants = Math.ceil(messages / grantOf(frameBytes));
+    return median(receiveRounds(socket, frameBytes, grants));
   } finally {
     for (const child of [relay, sender]) {
       child?.kill("SIGKILL");
@@ -38,8 +46,14 @@ export async function benchRelay({ quick }: { readonly quick: boolean }): Promis
   }
 }
 
+/** An even number, since a grant is renewed when half of it is there. */
+function grantOf(frameBytes: number): number {
+  return Math.max(2, Math.min(MAX_GRANT, 2 * Math.floor(GRANT_BYTES / frameBytes / 2)));
+}
+
 /** Rates of each round, the first, in which everything warms up, left out. */
-function receiveRounds(socket: Socket, messages: number): number[] {
+function receiveRounds(socket: Socket, frameBytes: number, grants: number): number[] {
+  const granted = grantOf(frameBytes), messages = grants * granted;
   const incoming = new Incoming(), poller = new SyncPoller(), grant = [new Uint8Array(1)];
   const until = performance.now() + DEADLINE_MS;
   poller.add(socket, () => {});
@@ -57,10 +71,10 @@ function receiveRounds(socket: Socket, messages: number): number[] {
       if (performance.now() > until) throw new Error("Cannot measure the relay: it stands still");
       continue;
     }
-    if (incoming.size(0) !== FRAME_BYTES) {
+    if (incoming.size(0) !== frameBytes) {
       throw new Error("Cannot measure the relay: a message has another size");
     }
-    if (++count % GRANT === GRANT / 2) socket.send(grant);
+    if (++count % granted === granted / 2) socket.send(grant);
     if (count % messages > 0) continue;
     const now = performance.now();
     rates.push(messages / (now - from) * 1000);
@@ -70,15 +84,15 @@ function receiveRounds(socket: Socket, messages: number): number[] {
 }
 
 /** Sends as much as is granted, for ever. */
-function send(url: string): void {
+function send(url: string, frameBytes: number): void {
   const context = Context.open(), poller = new SyncPoller(), incoming = new Incoming();
   const socket = context.socket("DEALER", { identity: "peer" });
   socket.connect(url);
   poller.add(socket, () => {});
-  const message = [crypto.getRandomValues(new Uint8Array(FRAME_BYTES))];
+  const message = [new Uint8Array(frameBytes).map((_, i) => i * 7)], granted = grantOf(frameBytes);
   for (;;) {
     while (!socket.receiveInto(incoming)) poller.wait(1000);
-    for (let i = 0; i < GRANT; i++) socket.send(message);
+    for (let i = 0; i < granted; i++) socket.send(message);
   }
 }
 
@@ -104,12 +118,12 @@ async function firstLine(child: Deno.ChildProcess): Promise<string> {
 }
 
 function median(values: readonly number[]): number {
-  return Math.round([...values].sort((a, b) => a - b)[values.length >> 1]!);
+  return [...values].sort((a, b) => a - b)[values.length >> 1]!;
 }
 
 if (import.meta.main) {
-  const [role, url] = Deno.args;
+  const [role, url, bytes] = Deno.args;
   if (role === "relay") relay();
-  else if (role === "send") send(url!);
+  else if (role === "send") send(url!, Number(bytes));
   else console.log(await benchRelay({ quick: role === "--quick" }));
 }

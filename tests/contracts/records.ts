@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { type Condition, parseQuery } from "../../src/hub/query_match.ts";
 import type { RecordKey } from "../../src/hub/record_keys.ts";
-import type { RecordContext, RecordStore } from "../../src/hub/records.ts";
+import type { RecordContext, RecordStore, StoredRecord, Submitted } from "../../src/hub/records.ts";
 import { GroupWriter } from "../../src/protocol/group_writer.ts";
 import { ANY, KIND, OP, RESULT_FLAG, STATUS, TASK_FLAG } from "../../src/protocol/groups.ts";
 import { encodeValue } from "../../src/protocol/values.ts";
@@ -170,6 +170,33 @@ export function testRecords(
     assert.equal(done.replay?.isReplayable, true);
     assert.equal((await store.get("s_1_2"))!.field("completed"), null);
     assert.equal(await store.get("s_1_3"), undefined);
+  });
+
+  test("page by page every record comes once, also those of one moment, while others are added", async (store) => {
+    const first = await store.clients.index("s", 1, "me"), second = await store.clients.index("t", 1, "me");
+    // The second client's were submitted at the same moments; its numbers say nothing of the order.
+    store.takeTasks(tasksGroup(first, 1, 23), "task");
+    store.takeTasks(tasksGroup(second, 1, 23), "task");
+    store.put("peer", { header: {}, submitted: SUBMITTED_MS * 1000 + 2000 });
+    store.output("stray", { kind: "stdout", text: "of a task that nobody sent" });
+    const expected = (await store.find([], 1000, ["msg_id"])).map(({ msgId }) => msgId).filter((id) =>
+      id !== "stray"
+    );
+    for (const size of [1, 2, 5, 100]) {
+      const seen: string[] = [];
+      for (let after: Submitted | null = null;;) {
+        const page: StoredRecord[] = await store.find([], { first: size, after }, ["msg_id", "submitted"]);
+        seen.push(...page.map(({ msgId }) => msgId));
+        if (page.length < size) break;
+        after = page.at(-1)!;
+        if (seen.length === 10) {
+          store.put(`behind-${size}`, { header: {}, submitted: SUBMITTED_MS * 1000 - 1 });
+        }
+      }
+      assert.deepEqual(seen.filter((id) => !id.startsWith("behind")), expected, `pages of ${size}`);
+    }
+    const some = await store.find(query({ client_uuid: "t" }), { first: 3, after: null }, ["msg_id"]);
+    assert.deepEqual(some.map(({ msgId }) => msgId), ["t_1_1", "t_1_2", "t_1_3"]);
   });
 
   test("an open task tells the engine that has it", async (store) => {

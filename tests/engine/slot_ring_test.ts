@@ -145,6 +145,16 @@ const FORGERIES: Readonly<Record<string, (p: ReturnType<typeof pair>) => void>> 
     p.worker.publishBuffer(0, new Uint8Array(9));
     p.words[result + ENTRY_WORDS + RESULT.at] = 2 << 20;
   },
+  "a piece before the bounds": (p) => {
+    p.worker.start(0);
+    p.worker.publishBuffer(0, new Uint8Array(9));
+    p.words[result + ENTRY_WORDS + RESULT.at] = -8;
+  },
+  "a piece that is longer than its buffer": (p) => {
+    p.worker.start(0);
+    p.worker.publishBuffer(0, new Uint8Array(9));
+    p.words[result + ENTRY_WORDS + RESULT.length] = 1 << 16;
+  },
   "more than the limit": (p) => {
     p.worker.start(0);
     p.worker.publishBuffer(0, new Uint8Array(9));

@@ -95,7 +95,6 @@ test("hub announces an engine within a round trip, not at the next beat", async 
     uuid: "fast",
     ours: true,
     permissions: { ceiling: {}, sets: {}, isolation: "shared" },
-    process: null,
   });
 }, { heartbeatPeriodMs: 60_000 });
 

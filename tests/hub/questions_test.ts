@@ -162,6 +162,28 @@ test("history_request lists by submission, db_request queries by microseconds", 
   assert.ok(!("buffers" in record!) && !("result_buffers" in record!));
 });
 
+test("db_request gives a page, and the one behind a record", async (hub) => {
+  const client = hub.client();
+  const tasks = [5, 3, 3, 1, 9].map((second) =>
+    new Traffic(hub, { header: { date: `2026-11-23T08:21:0${second}Z` } }).submit()
+  );
+  await recorded(hub);
+  const ask = async (page: object) => {
+    const { content } = await client.ask("db_request", { query: {}, keys: ["submitted"], page });
+    return content["records"] as { msg_id: string; submitted: string }[];
+  };
+  const whole = await ask({ limit: 100 });
+  assert.deepEqual(whole.map(({ submitted }) => submitted[18]), ["1", "3", "3", "5", "9"]);
+  assert.deepEqual(await ask({ limit: 2 }), whole.slice(0, 2));
+  assert.deepEqual(await ask({ limit: 2, after: whole[1] }), whole.slice(2, 4));
+  assert.deepEqual(await ask({ limit: 2, after: whole[4] }), []);
+  assert.equal(tasks.length, whole.length);
+  const badly = (page: object, ename: string) => client.askBadly("db_request", { query: {}, page }, ename);
+  await badly({ limit: 0 }, "TypeError");
+  await badly({ limit: 1, after: { msg_id: "x" } }, "TypeError");
+  assert.match(await badly({ limit: 1, after: { msg_id: "x", submitted: "soon" } }, "ValueError"), /no time/);
+});
+
 test("db_request gives the keys that are asked for, and buffers per record", async (hub) => {
   const client = hub.client();
   await hub.engine("e0").join();

@@ -46,7 +46,8 @@ function clientEnds(): { ends: ClientEnds; sent: readonly unknown[] } {
   const sent: unknown[] = [];
   const socket = { send: (frames: unknown) => sent.push(frames) } as unknown as Socket;
   const { link } = recorded();
-  return { ends: new ClientEnds({ socket, link, sealing: { mac: createMac("key"), nonce: 1n } }), sent };
+  const sealing = { mac: createMac("key"), nonce: 1n };
+  return { ends: new ClientEnds({ socket, link, sealing, hold: () => {}, warn: () => {} }), sent };
 }
 
 Deno.test("A large group is accepted at the end of the turn, a small one later", () => {

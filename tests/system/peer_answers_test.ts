@@ -159,6 +159,29 @@ Deno.test("every request of a peer is answered", async (test) => {
     await queueIsEmpty(run.client);
   });
 
+  await test.step("a second direct request under an id that was used, while the first is open and later", async () => {
+    const header = peer.session.header("apply_request");
+    const send = (i: number) => peer.send("mux", [bytes(engine.uuid), ...peer.session.pack(header, { i })]);
+    const reply = async (to: { msg_id: string }) => {
+      const request = await engine.next();
+      assert.equal(request.message.header.msg_id, to.msg_id);
+      const parts = [json(peer.session.header("apply_reply")), json(to), json({}), json({ status: "ok" })];
+      engine.replyBytes(request, parts);
+      assert.equal((await answer(peer, "mux")).content.status, "ok");
+    };
+    send(0);
+    send(1);
+    await reply(header);
+    assertError(await answer(peer, "mux"), "ValueError", /was used before/);
+    send(2);
+    assertError(await answer(peer, "mux"), "ValueError", /was used before/);
+    // The engine has heard of neither.
+    const other = peer.session.header("apply_request");
+    peer.send("mux", [bytes(engine.uuid), ...peer.session.pack(other, {})]);
+    await reply(other);
+    await queueIsEmpty(run.client);
+  });
+
   await test.step("a broadcast, one by one and together", async () => {
     for (const is_coalescing of [false, true]) {
       for (const parent of [true, false]) {

@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { Client } from "../../src/client/client.ts";
 import { denoTransport } from "../../src/client/deno_transport.ts";
+import { curveKeypair } from "../../src/wire/curve.ts";
+import { RunFolder } from "../cli/run_folder.ts";
 import { errorOf, eventually, Run } from "./run.ts";
 
 const MB = 1 << 20;
@@ -157,4 +159,118 @@ Deno.test("a client that is killed, and an engine host that is killed, leave not
   await lost;
   assert.equal(usedKiB("self"), 0);
   assert.deepEqual([...Deno.readDirSync("/dev/shm")].filter(({ name }) => name.includes("tsparallel")), []);
+});
+
+/** Anonymous memory of a process that is in use, in KiB: neither files nor what it shares. */
+function residentKiB(pid: number | "self"): number {
+  return Number(/RssAnon:\s+(\d+)/.exec(Deno.readTextFileSync(`/proc/${pid}/status`))?.[1]);
+}
+
+Deno.test("100 rounds leave client and host no larger than some rounds did", async () => {
+  await using run = await Run.start({ n: 1 });
+  const view = run.client.direct(run.client.ids[0]!);
+  const value = bytesOf(8 * MB, 1);
+  const rounds = async (count: number) => {
+    for (let i = 0; i < count; i++) {
+      await view.push({ value });
+      assert.equal((await view.pull("value") as Uint8Array).length, value.length);
+    }
+  };
+  await rounds(20);
+  const before = residentKiB(run.hostPid);
+  await rounds(80);
+  assert.ok(residentKiB(run.hostPid) < before + 64 * 1024, `${residentKiB(run.hostPid)} after ${before} KiB`);
+  assert.ok(usedKiB(run.hostPid) < 80 * 1024, `${usedKiB(run.hostPid)} KiB are shared`);
+});
+
+Deno.test("tasks that are cancelled while their pieces are on their way, and engines that leave, spoil nothing", async () => {
+  await using run = await Run.start({ n: 2 });
+  const [first = 0, second = 0] = run.client.ids;
+  const view = run.client.direct(first), value = bytesOf(48 * MB, 3);
+  await view.push({ value });
+  for (let i = 0; i < 6; i++) {
+    const stopped = view.push({ other: bytesOf(32 * MB, i) });
+    if (i % 2 === 1) await new Promise((resolve) => setTimeout(resolve, 0));
+    stopped.cancel();
+    await errorOf(stopped);
+    const pull = view.pull("value");
+    if (i % 3 === 0) {
+      pull.cancel();
+      await errorOf(pull);
+    } else assert.equal(Buffer.compare(Buffer.from(await pull as Uint8Array), Buffer.from(value)), 0);
+  }
+  await run.client.direct(second).push({ value });
+  await run.client.direct(second).pull("value");
+  await until(() => shared(run.hostPid).length === 2);
+  await run.client.shutdown({ targets: [first] });
+  await until(() => shared(run.hostPid).length === 1);
+  assert.equal((await run.client.direct(second).pull("value") as Uint8Array).length, value.length);
+});
+
+Deno.test("with CURVE too; a client with a cap of its own goes by socket", async () => {
+  await using folder = new RunFolder();
+  const keys = { ada: curveKeypair(), bob: curveKeypair(), engine: curveKeypair() };
+  const policy = {
+    clients: {
+      ada: { key: keys.ada.publicKey, permissions: "all" },
+      bob: { key: keys.bob.publicKey, permissions: "none" },
+    },
+    engines: [keys.engine.publicKey],
+  };
+  Deno.writeTextFileSync(`${folder.dir}/policy.json`, JSON.stringify(policy));
+  await folder.start("controller", [
+    "controller",
+    "--ping=150",
+    "--enable-curve",
+    `--policy=${folder.dir}/policy.json`,
+  ]);
+  await folder.says("controller", /Hub ready/);
+  const engine = await folder.start("engine", ["engine"], { IPP_CURVE_SECRETKEY: keys.engine.secretKey });
+  const file = `${folder.dir}/security/ipcontroller-client.json`, value = bytesOf(5 * MB, 1);
+  for (const [who, memories] of [["bob", 0], ["ada", 1]] as const) {
+    await using client = await Client.connect({ file, curveSecretKey: keys[who].secretKey });
+    await client.waitForEngines(1, { timeoutMs: 20_000 });
+    const view = client.direct(0);
+    for (let i = 0; i < 3; i++) {
+      await view.push({ value });
+      assert.equal(
+        Buffer.compare(Buffer.from(await view.pull("value") as Uint8Array), Buffer.from(value)),
+        0,
+      );
+    }
+    assert.equal(shared(engine.id.pid).length, memories, who);
+  }
+});
+
+const isRoot = Deno.build.os === "linux" && Deno.uid() === 0;
+
+Deno.test({
+  name: "an engine in another namespace of processes goes by socket (needs root)",
+  ignore: !isRoot,
+  async fn() {
+    await using run = await Run.start({ n: 1 });
+    const main = new URL("../../main.ts", import.meta.url).pathname;
+    const engine = new Deno.Command("unshare", {
+      args: ["-mp", "--fork", "--mount-proc", "--kill-child", Deno.execPath(), "run", "-A", "--no-prompt"]
+        .concat("--unstable-worker-options", main, "engine", `--file=${run.engineFile}`),
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    await using _end = {
+      async [Symbol.asyncDispose]() {
+        engine.kill("SIGKILL");
+        await engine.status;
+      },
+    };
+    await run.client.waitForEngines(2, { timeoutMs: 20_000 });
+    const view = run.client.direct(1), value = bytesOf(5 * MB, 1);
+    for (let i = 0; i < 3; i++) {
+      await view.push({ value });
+      assert.equal(
+        Buffer.compare(Buffer.from(await view.pull("value") as Uint8Array), Buffer.from(value)),
+        0,
+      );
+    }
+    assert.ok(usedKiB("self") <= 8, `${usedKiB("self")} KiB were shared`);
+  },
 });

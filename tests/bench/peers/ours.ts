@@ -6,10 +6,15 @@ import { Buffer } from "node:buffer";
 
 const BUFFER_BYTES = 64 << 20;
 
+/** What a side is asked: the measurement, how many tasks, and of how many bytes or seconds where it has that. */
+export type Question = readonly [name: string, count: number, of?: number];
+
 const increment = (n: number) => n + 1;
 const echo = (text: string) => text;
-const wait = async (seconds: number) => {
-  await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+const same = (bytes: Uint8Array) => bytes;
+/** Sleeps as Python's `time.sleep` does: Deno's `setTimeout` takes a millisecond more than it was asked for, which would be counted as the cluster's loss. */
+const wait = (seconds: number) => {
+  if (seconds > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, seconds * 1000);
   return seconds;
 };
 
@@ -34,7 +39,7 @@ export class Ours implements AsyncDisposable {
     return new Ours(stack.move(), client, (performance.now() - began) / 1000);
   }
 
-  async ask([name, count]: readonly [string, number]): Promise<unknown> {
+  async ask([name, count, of = 0]: Question): Promise<unknown> {
     const numbers = Array.from({ length: count }, (_, i) => i);
     switch (name) {
       case "submit":
@@ -45,6 +50,10 @@ export class Ours implements AsyncDisposable {
         return await this.#map(echo, numbers.map((n) => String(n).padStart(1000, "0")), (text) => text);
       case "wait":
         return await this.#map(wait, numbers.map(() => 0.01), (seconds) => seconds);
+      case "size":
+        return await this.#sized(count, of);
+      case "duration":
+        return await this.#map(wait, numbers.map(() => of), (seconds) => seconds);
       case "trips": {
         const trips: number[] = [];
         for (const n of numbers) trips.push(await this.#submit([n]));
@@ -67,6 +76,17 @@ export class Ours implements AsyncDisposable {
     const results = await this.#client.loadBalanced().map(run, items, { chunkSize: 1 });
     check(results.length, items.length);
     results.forEach((found, i) => check(found, expectedOf(items[i]!)));
+    return (performance.now() - began) / 1000;
+  }
+
+  /** Values of so many bytes there and back, each another one; seen at both ends, since all of it would be the check's time. */
+  async #sized(count: number, bytes: number): Promise<number> {
+    const items = Array.from({ length: count }, (_, i) => new Uint8Array(bytes).fill(i));
+    const ends = (item: unknown) => item instanceof Uint8Array && `${item.length} ${item[0]} ${item.at(-1)}`;
+    const began = performance.now();
+    const results = await this.#client.loadBalanced().map(same, items, { chunkSize: 1 });
+    check(results.length, count);
+    results.forEach((found, i) => check(ends(found), ends(items[i])));
     return (performance.now() - began) / 1000;
   }
 

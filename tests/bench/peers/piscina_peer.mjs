@@ -25,7 +25,8 @@ async function timed(name, items, expectedOf) {
 
 async function answer(name, count) {
   const numbers = Array.from({ length: count }, (_, i) => i);
-  if (name === "submit") return await timed("increment", numbers, (n) => n + 1);
+  // Its docs have no map: many runs and Promise.all are both.
+  if (name === "submit" || name === "map") return await timed("increment", numbers, (n) => n + 1);
   if (name === "kilobyte") {
     return await timed("echo", numbers.map((n) => String(n).padStart(1000, "0")), (text) => text);
   }

@@ -6,6 +6,7 @@
 
 import { parseArgs } from "node:util";
 import { benchRelay } from "../relay_bench.ts";
+import { folderFor } from "./folder.ts";
 import { installed, type PeerName, PEERS } from "./install.ts";
 import { Ours } from "./ours.ts";
 import { PeerProgram } from "./program.ts";
@@ -29,6 +30,7 @@ const FULL: Plan = { rounds: 5, burstSeconds: 0.7, trips: 200, waits: 400 };
 const QUICK: Plan = { rounds: 3, burstSeconds: 0.3, trips: 100, waits: 100 };
 const WARM_UP = 300;
 const MAX_BURST = 40_000;
+const TRANSFERS = 3;
 const BUFFER_MB = (64 << 20) / 1e6;
 
 async function main(args: readonly string[]): Promise<void> {
@@ -61,17 +63,6 @@ function wantedPeers(only: string | undefined): readonly PeerName[] {
     if (peer === undefined) throw new Error(`Cannot measure "${name}": there are ${PEERS.join(", ")}`);
     return peer;
   });
-}
-
-async function folderFor(keep: string | undefined, stack: AsyncDisposableStack): Promise<string> {
-  if (keep !== undefined) {
-    await Deno.mkdir(keep, { recursive: true });
-    return await Deno.realPath(keep);
-  }
-  const below = Deno.env.get("TSPARALLEL_SCRATCH");
-  const folder = await Deno.makeTempDir({ prefix: "tsparallel-peers-", ...(below ? { dir: below } : {}) });
-  stack.defer(() => Deno.remove(folder, { recursive: true }));
-  return folder;
 }
 
 async function startAll(
@@ -139,10 +130,14 @@ async function guarded(side: Running, work: () => Promise<void>): Promise<void> 
   }
 }
 
+/** Bursts grow with what the one before told: a few hundred tasks of something fast are over before it is warm. */
 async function warmUp(side: Running, plan: Plan): Promise<void> {
-  await side.ask(["submit", WARM_UP]);
-  const seconds = await side.ask(["submit", WARM_UP]) as number;
-  side.burst = Math.max(WARM_UP, Math.min(MAX_BURST, Math.round(WARM_UP / seconds * plan.burstSeconds)));
+  side.burst = WARM_UP;
+  for (let i = 0; i < 3; i++) {
+    const seconds = await side.ask(["submit", side.burst]) as number;
+    const wanted = Math.round(side.burst / seconds * plan.burstSeconds);
+    side.burst = Math.max(WARM_UP, Math.min(MAX_BURST, wanted));
+  }
   for (const name of ["map", "kilobyte", "transfer"]) await side.ask([name, WARM_UP]);
 }
 
@@ -164,10 +159,13 @@ const STEPS: readonly Step[] = [
     add(side, "efficiency_10ms", ideal / (await side.ask(["wait", waits]) as number));
   },
   async (side) => {
-    const answer = await side.ask(["transfer", 1]) as number[] | null;
-    if (answer === null) return;
-    add(side, "push_MBps", BUFFER_MB / answer[0]!);
-    add(side, "pull_MBps", BUFFER_MB / answer[1]!);
+    // One behind the other: the first after other work also pays for fresh memory, at every side.
+    for (let i = 0; i < TRANSFERS; i++) {
+      const answer = await side.ask(["transfer", 1]) as number[] | null;
+      if (answer === null) return;
+      add(side, "push_MBps", BUFFER_MB / answer[0]!);
+      add(side, "pull_MBps", BUFFER_MB / answer[1]!);
+    }
   },
 ];
 

@@ -1,0 +1,52 @@
+/**
+ * Imports into the engines' namespaces, as code of each engine's language.
+ */
+
+/** Modules by their names, or by the names that they get: `{ np: "numpy" }`. */
+export type Modules = readonly string[] | Readonly<Record<string, string>>;
+
+const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u;
+const PYTHON_MODULE = /^[\p{ID_Start}_][\p{ID_Continue}]*(\.[\p{ID_Start}_][\p{ID_Continue}]*)*$/u;
+
+/**
+ * The code of the imports.
+ * @throws TypeError for nothing, or what is no name of a module or variable
+ */
+export function importCode(modules: Modules, isOurs: boolean): string {
+  const pairs = isList(modules)
+    ? modules.map((module) => [undefined, module] as const)
+    : Object.entries(modules);
+  if (pairs.length === 0) throw new TypeError("Cannot import modules: none is named");
+  return pairs.map(([name, module]) => isOurs ? ours(name, module) : python(name, module)).join("\n");
+}
+
+function ours(alias: string | undefined, module: string): string {
+  const name = alias ?? nameOf(module);
+  if (!IDENTIFIER.test(name)) {
+    throw new TypeError(
+      `Cannot import "${module}" as "${name}": that is no name of a variable; name it: importModules({ name: "${module}" })`,
+    );
+  }
+  return `import * as ${name} from ${JSON.stringify(module)};`;
+}
+
+function python(alias: string | undefined, module: string): string {
+  if (!PYTHON_MODULE.test(module)) {
+    throw new TypeError(`Cannot import "${module}" on a Python engine: that is no name of a Python module`);
+  }
+  if (alias === undefined) return `import ${module}`;
+  if (!PYTHON_MODULE.test(alias) || alias.includes(".")) {
+    throw new TypeError(`Cannot import "${module}" as "${alias}": that is no name of a variable`);
+  }
+  return `import ${module} as ${alias}`;
+}
+
+/** The last part of a specifier without scheme, version and extension: `path` of `node:path`, `work` of `./lib/work.ts`. */
+function nameOf(module: string): string {
+  const last = module.replace(/[?#].*$/, "").split(/[/:]/).at(-1) ?? "";
+  return last.replace(/(?<=.)@.*$/, "").replace(/\.[cm]?[jt]sx?$/, "");
+}
+
+function isList(modules: Modules): modules is readonly string[] {
+  return Array.isArray(modules);
+}
