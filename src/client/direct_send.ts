@@ -8,6 +8,7 @@ import { type Call, encodedFor, messageFor } from "./languages.ts";
 import type { EncodedTask } from "./path.ts";
 import type { PeerRequest } from "./peer_messages.ts";
 import { hasPieces } from "./shared_upload.ts";
+import { checkTransfer, takenOver } from "./transfer.ts";
 import { ownerFor } from "./task_checks.ts";
 import { type TaskOwner, TaskState } from "./task_state.ts";
 import type { ViewOptions } from "./view_options.ts";
@@ -56,9 +57,30 @@ export class DirectSending {
     this.#job = job;
     const { engines } = job.plan;
     this.#peers = engines.filter(isPeer);
+    this.#checkTransfer();
     if (this.#peers.length > 0) this.#messageFor(engines.findIndex(isPeer));
     if (this.#peers.length < engines.length) this.#encodedFor(engines.findIndex(isOurs));
+    this.#takeOver();
     if (job.plan.isSame === true) this.#share(engines.filter(({ shares }) => shares).length);
+  }
+
+  /** @throws TypeError for buffers that cannot be transferred, or parts of a value that go to one engine each */
+  #checkTransfer(): void {
+    const { transfer } = this.#options, { call, plan } = this.#job;
+    if (transfer === undefined) return;
+    if (plan.isSame !== true) {
+      throw new TypeError(`Cannot transfer buffers with ${call.what}: it goes with apply and push`);
+    }
+    checkTransfer(transfer);
+    if (this.#peers.length > 0 && this.#peers.length < plan.engines.length) {
+      throw new TypeError("Cannot transfer buffers to engines of ours and Python's in one call");
+    }
+  }
+
+  #takeOver(): void {
+    const { transfer } = this.#options;
+    if (this.#message !== undefined) this.#message = takenOver(this.#message, transfer);
+    if (this.#encoded !== undefined) this.#encoded = takenOver(this.#encoded, transfer);
   }
 
   /** Large buffers that several engines get travel once. */

@@ -12,9 +12,12 @@ import { shutdownEngines, signalEngines } from "./engine_control.ts";
 import { type QueueStatus, queueStatus } from "./hub_queries.ts";
 import { importCode, type Modules } from "./import_modules.ts";
 import type { ExecuteResult } from "./load_balanced_view.ts";
-import type { MapOptions, MapResult } from "./map.ts";
+import type { MapResult } from "./map.ts";
+import type { MapOptions } from "./map_plan.ts";
 import type { AnyIterable } from "./map_source.ts";
-import { startMap } from "./map_start.ts";
+import { type EachOptions, isInputFirst, startEach } from "./map_each.ts";
+import { type MapView, startMap } from "./map_start.ts";
+import { startTransform, type TransformOptions } from "./transform.ts";
 import type { TaskPath } from "./path.ts";
 import type { PeerPath } from "./peer_path.ts";
 import { type RemoteNames, remoteNames } from "./remote_names.ts";
@@ -79,7 +82,7 @@ export class DirectView<S extends Shape = "all"> {
 
   /**
    * Calls a function with these arguments on each engine. Large binary arguments are read until they have left: change
-   * them only after the result has come.
+   * them only after the result has come, or hand them over (`transfer`).
    * @throws TypeError if the function or an argument cannot be sent, or a Python engine is among the targets: it takes a
    * `Reference`; RangeError for an unknown engine; NoEnginesRegistered; UnresolvedName; SchemaError
    */
@@ -241,26 +244,44 @@ export class DirectView<S extends Shape = "all"> {
     c: AnyIterable<C>,
     options?: MapOptions,
   ): MapResult<Awaited<R>>;
-  map<R>(run: Runnable<never[], R>, ...rest: unknown[]): MapResult<Awaited<R>> {
-    const view = this.#taskViews.of(run) ?? this;
-    return view.#map(run, rest);
+  /**
+   * The same as p-map has it: input first, promises in it awaited, the index as second argument. Await it for an array, or iterate over it.
+   * @throws RangeError for options out of range
+   */
+  map<A, R>(
+    input: AnyIterable<A | PromiseLike<A>>,
+    run: Runnable<[A, number], R>,
+    options?: EachOptions,
+  ): MapResult<Awaited<R>>;
+  map<R>(run: Runnable<never[], R> | AnyIterable<unknown>, ...rest: unknown[]): MapResult<Awaited<R>> {
+    if (isInputFirst(run)) {
+      const [called, options] = rest as [Runnable<never[], R>, EachOptions?];
+      return startEach((this.#taskViews.of(called) ?? this).#mapView(), run, called, options);
+    }
+    const called = run as Runnable<never[], R>;
+    return startMap((this.#taskViews.of(called) ?? this).#mapView(), called, rest);
   }
 
-  #map<R>(run: Runnable<never[], R>, rest: readonly unknown[]): MapResult<Awaited<R>> {
-    const connection = this.#connection;
+  /** A stage between streams, as `LoadBalancedView.transform`; each chunk goes to the engine that has the fewest of ours. */
+  transform<A, R>(
+    run: Runnable<[A], R>,
+    options: TransformOptions = {},
+  ): ReadableWritablePair<Awaited<R>, A> {
+    return startTransform((this.#taskViews.of(run) ?? this).#mapView(), run, options);
+  }
+
+  #mapView(): MapView {
     const engines = this.#engines();
     const paths = engines.map((engine) => this.#pathTo(engine));
-    const { label } = this.#options;
-    const view = {
-      connection,
+    return {
+      connection: this.#connection,
       tail: this.#tail,
-      metadata: { label: label ?? null },
+      metadata: { label: this.#options.label ?? null },
       options: this.#options,
       peers: engines.filter(({ isOurs }) => !isOurs),
       hasOurs: engines.some(({ isOurs }) => isOurs),
       nextPath: () => leastLoaded(paths),
     };
-    return startMap(view, run, rest);
   }
 
   /** Refuses tasks that have not started: those of these results or msg_ids; with none named, all of ours on these engines. */

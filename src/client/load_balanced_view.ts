@@ -7,14 +7,18 @@ import type { Connection } from "./connection.ts";
 import type { Engine } from "./engines.ts";
 import type { Runnable } from "./functions.ts";
 import { balancedPeers, type Call, checkScheme, encodedFor, messageFor } from "./languages.ts";
-import type { MapOptions, MapResult } from "./map.ts";
+import type { MapResult } from "./map.ts";
+import type { MapOptions } from "./map_plan.ts";
 import type { AnyIterable } from "./map_source.ts";
 import { boundsOf, type ImapOptions } from "./imap.ts";
+import { type EachOptions, isInputFirst, startEach } from "./map_each.ts";
 import { type MapView, startMap } from "./map_start.ts";
+import { startTransform, type TransformOptions } from "./transform.ts";
 import { type StopReference, stopTasks } from "./stop.ts";
 import { checkIds } from "./targets.ts";
 import { argsFor, ownerFor } from "./task_checks.ts";
 import { TaskState } from "./task_state.ts";
+import { checkTransfer, takenOver } from "./transfer.ts";
 import { TaskViews } from "./task_views.ts";
 import { type BalancedOptions, metadataOf, tailOf } from "./view_options.ts";
 
@@ -64,7 +68,7 @@ export class LoadBalancedView {
 
   /**
    * Calls a function with these arguments on one engine. Large binary arguments are read until they have left: change them
-   * only after the result has come.
+   * only after the result has come, or hand them over (`transfer`).
    * @throws TypeError if the function or an argument cannot be sent to where the task may run; UnresolvedName if it uses a name that is not there; SchemaError
    */
   apply<Args extends unknown[], R>(run: Runnable<Args, R>, ...args: Args): AsyncResult<Awaited<R>> {
@@ -94,9 +98,37 @@ export class LoadBalancedView {
     c: AnyIterable<C>,
     options?: MapOptions,
   ): MapResult<Awaited<R>>;
-  map<R>(run: Runnable<never[], R>, ...rest: unknown[]): MapResult<Awaited<R>> {
+  /**
+   * The same as p-map has it: input first, promises in it awaited, the index as second argument. Await it for an array, or iterate over it.
+   * @throws RangeError for options out of range
+   */
+  map<A, R>(
+    input: AnyIterable<A | PromiseLike<A>>,
+    run: Runnable<[A, number], R>,
+    options?: EachOptions,
+  ): MapResult<Awaited<R>>;
+  map<R>(run: Runnable<never[], R> | AnyIterable<unknown>, ...rest: unknown[]): MapResult<Awaited<R>> {
+    if (isInputFirst(run)) {
+      const [called, options] = rest as [Runnable<never[], R>, EachOptions?];
+      const view = this.#taskViews.of(called) ?? this;
+      return startEach(view.#mapView(), run, called, options);
+    }
+    const called = run as Runnable<never[], R>;
+    const view = this.#taskViews.of(called) ?? this;
+    return startMap(view.#mapView(), called, rest);
+  }
+
+  /**
+   * A stage between streams: `readable.pipeThrough(view.transform(f))` calls the function for each chunk. It takes no more than it may have under way;
+   * a chunk that fails, an aborted writer and a cancelled reader end both sides and stop the tasks.
+   * @throws RangeError for a bound below 1
+   */
+  transform<A, R>(
+    run: Runnable<[A], R>,
+    options: TransformOptions = {},
+  ): ReadableWritablePair<Awaited<R>, A> {
     const view = this.#taskViews.of(run) ?? this;
-    return startMap(view.#mapView(), run, rest);
+    return startTransform(view.#mapView(), run, options);
   }
 
   /**
@@ -139,6 +171,12 @@ export class LoadBalancedView {
     return this.#peers.engines;
   }
 
+  #transfer(): readonly ArrayBuffer[] | undefined {
+    const { transfer } = this.#options;
+    if (transfer !== undefined) checkTransfer(transfer);
+    return transfer;
+  }
+
   #send<R>(call: Call, value: unknown): AsyncResult<R> {
     const { label, signal } = this.#options;
     throwIfAborted(signal);
@@ -146,7 +184,8 @@ export class LoadBalancedView {
     const peers = this.#peersNow();
     if (peers !== null) return this.#sendMessage(call, value, peers);
     const path = connection.taskPath;
-    const encoded = encodedFor(connection, call, value, this.#tail);
+    const transfer = this.#transfer();
+    const encoded = takenOver(encodedFor(connection, call, value, this.#tail), transfer);
     const result = this.#result<R>(call);
     const task = new TaskState(ownerFor(call.run, result), 0, path, label);
     result.started(task);
@@ -160,7 +199,8 @@ export class LoadBalancedView {
     connection.check();
     checkScheme(connection.info.task_scheme, this.#options);
     const path = connection.peers.balanced;
-    const message = messageFor(connection, peers, call, value, this.#options);
+    const transfer = this.#transfer();
+    const message = takenOver(messageFor(connection, peers, call, value, this.#options), transfer);
     const metadata = metadataOf(this.#options, connection);
     const result = this.#result<R>(call);
     const task = new TaskState(ownerFor(call.run, result), 0, path, label);

@@ -64,6 +64,11 @@ export interface ViewOptions {
   readonly isolation?: Isolation | undefined;
   /** How long a cancelled task that looks at its signal may take to end by itself. */
   readonly cancelGraceMs?: number | undefined;
+  /**
+   * Buffers that are handed over with the call, `view.with({ transfer: [array.buffer] }).apply(f, array)`: they are detached here when it is submitted, so that
+   * nobody changes what has not left yet, and nothing is copied for it. For one call.
+   */
+  readonly transfer?: readonly ArrayBuffer[] | undefined;
 }
 
 /** What only engines of ours can hold. */

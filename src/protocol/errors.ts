@@ -55,10 +55,10 @@ export class RemoteError extends TaskFailure {
 }
 
 /** Errors of one call on several engines. */
-export class CompositeError extends Error {
+export class CompositeError extends AggregateError {
   override readonly name = "CompositeError";
   /** In the order of the targets. */
-  readonly errors: readonly Error[];
+  declare errors: Error[];
   /** The engine of each error, undefined where none ran the task. */
   readonly engines: readonly (number | undefined)[];
 
@@ -67,8 +67,7 @@ export class CompositeError extends Error {
     what: string,
     failures: readonly { readonly engine?: number | undefined; readonly error: Error }[],
   ) {
-    super(compositeText(what, failures));
-    this.errors = failures.map((failure) => failure.error);
+    super(failures.map((failure) => failure.error), compositeText(what, failures));
     this.engines = failures.map((failure) => failure.engine);
   }
 
