@@ -4,6 +4,7 @@
  * namespace as its globals.
  */
 import { defineProperty, hasOwn, keys } from "../protocol/primordials.ts";
+import type { KeptTable } from "../protocol/values_kept.ts";
 import { scriptName } from "../protocol/text_hash.ts";
 import { isIdentifier } from "./namespace.ts";
 
@@ -39,7 +40,9 @@ type AnyFunction = (...args: unknown[]) => unknown;
 
 /** What is known of one number: read at its first use, from `read`. */
 interface Definition {
-  read: (() => unknown) | undefined;
+  read: ((kept: KeptTable | undefined) => unknown) | undefined;
+  /** Whether it captures what each of its tasks brings: then it is built for each of them. */
+  readonly hasKept: boolean;
   built: AnyFunction | undefined;
 }
 
@@ -47,22 +50,23 @@ export class Definitions {
   readonly #byNumber = new PrimordialMap<number, Definition>();
 
   /** Keeps a definition; one of the same number is replaced. */
-  define(number: number, read: () => unknown): void {
-    mapSet(this.#byNumber, number, { read, built: undefined });
+  define(number: number, read: NonNullable<Definition["read"]>, hasKept = false): void {
+    mapSet(this.#byNumber, number, { read, hasKept, built: undefined });
   }
 
   /** Calls a function. @throws what it throws, or why it cannot be built */
-  call(number: number, args: readonly unknown[]): unknown {
+  call(number: number, args: readonly unknown[], kept?: KeptTable): unknown {
     const definition = mapGet(this.#byNumber, number) as Definition | undefined;
     if (definition === undefined) {
       throw new PrimordialReferenceError(`Cannot apply function ${number}: it was not defined`);
     }
-    return apply(definition.built ?? build(definition), undefined, args);
+    return apply(definition.built ?? build(definition, kept), undefined, args);
   }
 }
 
-function build(definition: Definition): AnyFunction {
-  const built = buildFunction(definition.read?.(), 0);
+function build(definition: Definition, kept: KeptTable | undefined): AnyFunction {
+  const built = buildFunction(definition.read?.(kept), 0);
+  if (definition.hasKept) return built;
   definition.read = undefined;
   return definition.built = built;
 }

@@ -9,7 +9,7 @@ import { ChildUsage, type Usage } from "./child_usage.ts";
 import type { EngineCore } from "./core.ts";
 import type { Answer, Ending } from "./core_types.ts";
 import type { ClientFunctions } from "./client_functions.ts";
-import { LaneChild } from "./lane_child.ts";
+import { LaneChild, type TaskValues } from "./lane_child.ts";
 import { ChildSink, endingOf, type Open } from "./child_sink.ts";
 import type { LaneKey } from "./lanes.ts";
 import type { Piece } from "./piece_store.ts";
@@ -55,6 +55,8 @@ export interface ChildSource<Key extends LaneKey = LaneKey> {
 export interface DriverParts<Key extends LaneKey> {
   readonly core: EngineCore<Key>;
   readonly functions: ClientFunctions;
+  /** Kept values that tasks name; without it they have none. */
+  readonly values?: TaskValues;
   readonly children: ChildSource<Key>;
   readonly hooks: DriverHooks;
   /** Whether children are stopped while it is not their turn. */
@@ -221,10 +223,10 @@ export class SlotDriver<Key extends LaneKey = LaneKey> {
   }
 
   #startChild(lane: number): void {
-    const { children, functions, log, hooks } = this.#parts;
+    const { children, functions, values, log, hooks } = this.#parts;
     try {
       const slot = children.take(this.#core.lanes.at(lane).key);
-      const child = new LaneChild(slot, lane, this.#core, functions);
+      const child = new LaneChild(slot, lane, this.#core, functions, values);
       this.#children.set(lane, child);
       children.watch(slot, () => slot.look(this.#sinkOf(child)));
       if (lane === 0) hooks.child();
