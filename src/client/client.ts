@@ -20,6 +20,7 @@ import { type Graph, type GraphNode, startGraph } from "./graph.ts";
 import { hubResult, type Resubmitted, resubmitted } from "./hub_results.ts";
 import { LoadBalancedView } from "./load_balanced_view.ts";
 import { recordPages, type TasksOptions } from "./record_pages.ts";
+import type { Ref } from "./ref.ts";
 import type { RequestOptions } from "./requests.ts";
 import { type CancelOptions, cancelTasks, type StopReference, stopTasks } from "./stop.ts";
 import { checkIds, type Targets } from "./targets.ts";
@@ -123,6 +124,16 @@ export class Client {
     options: BalancedOptions = {},
   ): Graph<N> {
     return startGraph(this.loadBalanced(options), nodes);
+  }
+
+  /**
+   * Sends a value that many tasks use to the cluster, once; the ref that it gives stands for it in what is sent: `view.apply(f, ref)`. Each engine process
+   * gets it when a task first needs it, each task a copy. Equal values are kept once.
+   * @throws UncodableValue
+   */
+  async put<T>(value: T): Promise<Ref<T>> {
+    this.#connection.check();
+    return await this.#connection.values.put(value);
   }
 
   /**
@@ -282,6 +293,7 @@ function indexed(client: Client): Client {
 }
 
 // The library's one door: what users name in their own code.
+export { Ref } from "./ref.ts";
 export { Reference } from "./reference.ts";
 export { task } from "./task.ts";
 export { AsyncResult } from "./async_result.ts";

@@ -17,6 +17,7 @@ import { KnownNames } from "./known_names.ts";
 import { noBalance } from "./languages.ts";
 import { type PeerRole, PeerTasks } from "./peer_tasks.ts";
 import { Pending } from "./pending.ts";
+import { PutValues } from "./put_values.ts";
 import { checkReach, reachHint } from "./reach.ts";
 import { type RequestOptions, Requests } from "./requests.ts";
 import type { TaskNames } from "./task_state.ts";
@@ -50,6 +51,8 @@ export class Connection implements TaskNames {
   readonly pending: Pending;
   /** Names that are in namespaces, as far as this client has seen. */
   readonly known: KnownNames = new KnownNames();
+  /** What was put. */
+  readonly values: PutValues = new PutValues();
   /** Tasks as messages, one by one. */
   readonly peers: PeerTasks;
   readonly info: ClientConnection;
@@ -360,6 +363,7 @@ export class Connection implements TaskNames {
     if (this.#end !== undefined) return;
     this.#watch?.close();
     this.#groups?.flush();
+    this.values.fail(error);
     this.#end = error;
     this.pending.failAll(error);
     this.#requests.failAll(error);
@@ -373,6 +377,7 @@ export class Connection implements TaskNames {
 
   /** Sends what has gathered, closes the sockets and rejects what is still awaited. Harmless twice. */
   async close(): Promise<void> {
+    if (!this.isEnded) this.values.close();
     this.#stop(new Error("The client was closed"));
     await this.#transport.close();
   }

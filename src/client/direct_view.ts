@@ -7,6 +7,7 @@ import type { Connection } from "./connection.ts";
 import { type DirectPlan, DirectSending } from "./direct_send.ts";
 import type { Engine } from "./engines.ts";
 import type { Runnable } from "./functions.ts";
+import type { Given } from "./ref.ts";
 import type { Call } from "./languages.ts";
 import { shutdownEngines, signalEngines } from "./engine_control.ts";
 import { type QueueStatus, queueStatus } from "./hub_queries.ts";
@@ -86,7 +87,7 @@ export class DirectView<S extends Shape = "all"> {
    * @throws TypeError if the function or an argument cannot be sent, or a Python engine is among the targets: it takes a
    * `Reference`; RangeError for an unknown engine; NoEnginesRegistered; UnresolvedName; SchemaError
    */
-  apply<Args extends unknown[], R>(run: Runnable<Args, R>, ...args: Args): AsyncResult<Awaited<R>, S> {
+  apply<Args extends unknown[], R>(run: Runnable<Args, R>, ...args: Given<Args>): AsyncResult<Awaited<R>, S> {
     const view = this.#taskViews.of(run) ?? this;
     return view.#toAll({ op: OP.apply, root: "args", what: "apply", run }, argsFor(run, args));
   }

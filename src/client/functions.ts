@@ -8,6 +8,7 @@ import { scriptName } from "../protocol/text_hash.ts";
 import { ENGINE_GLOBALS } from "./engine_globals.ts";
 import { isExpression, type SourceText, sourceText } from "./function_source.ts";
 import type { NameUse } from "./known_names.ts";
+import { type AnyRef, Ref } from "./ref.ts";
 import { Reference, referenceSource } from "./reference.ts";
 import { isTask, type Runnable, type Task } from "./task.ts";
 
@@ -24,6 +25,8 @@ export interface Definition {
   readonly uses?: readonly NameUse[];
   /** Texts in it that may set names where they run. */
   readonly codes?: readonly string[];
+  /** Put values that it captures: each of its tasks brings them. */
+  readonly refs?: readonly AnyRef[];
 }
 
 /** A function on its way (PROTOCOL.md, "Definitions"). */
@@ -56,6 +59,7 @@ const mappers: Cache = { byObject: new WeakMap(), byText: new WeakMap() };
 interface Found {
   readonly uses: NameUse[];
   readonly codes: string[];
+  readonly refs: AnyRef[];
 }
 
 /**
@@ -79,7 +83,7 @@ export function callOf<Args extends unknown[], R>(
     return arg instanceof Reference ? `(${arg.name}\n)` : `$args[${i}]`;
   });
   const source = `(...$args) => $run(${places.join(", ")})`;
-  const found: Found = { uses: [], codes: [] };
+  const found: Found = { uses: [], codes: [], refs: [] };
   const $run = functionText(runnable, [], found);
   const text: FunctionText = { kind: "function", source, captures: {}, functions: { $run }, name: "" };
   const left = args.map((arg) => arg instanceof Reference ? null : arg);
@@ -125,7 +129,7 @@ function cached(
   const name = typeof runnable === "function" ? runnable.name : "";
   const same = text === undefined ? undefined : byText.get(text);
   if (same !== undefined && same.name === name) return keep(byObject, runnable, same.definition);
-  const found: Found = { uses: [], codes: [] };
+  const found: Found = { uses: [], codes: [], refs: [] };
   const definition = definitionFrom(shape(functionText(runnable, [], found)), found);
   if (text !== undefined) byText.set(text, { name, definition });
   return keep(byObject, runnable, definition);
@@ -136,13 +140,14 @@ function keep(cache: Cache["byObject"], runnable: unknown, definition: Definitio
   return definition;
 }
 
-function definitionFrom(text: FunctionText, { uses, codes }: Found): Definition {
-  const body = encode(text), key = textOfBytes(body);
+function definitionFrom(text: FunctionText, { uses, codes, refs }: Found): Definition {
+  const body = encode(text, refs), key = textOfBytes(body);
   return {
     key,
     body,
     ...(uses.length === 0 ? {} : { uses }),
     ...(codes.length === 0 ? {} : { codes }),
+    ...(refs.length === 0 ? {} : { refs }),
   };
 }
 
@@ -224,8 +229,14 @@ function checkExpression({ name }: Reference): void {
   throw new TypeError(`Cannot refer to "${name}" on an engine of ours: it is no expression of TypeScript`);
 }
 
-function encode(text: FunctionText): Uint8Array {
-  const writer = new ValueWriter(1024, { inline: true, maxBytes: MAX_DEFINITION_BYTES });
+/** @param refs takes the refs among the captures, by whose number they stand in the bytes */
+function encode(text: FunctionText, refs: AnyRef[]): Uint8Array {
+  const kept = (object: object) => {
+    if (!(object instanceof Ref)) return -1;
+    const index = refs.indexOf(object);
+    return index < 0 ? refs.push(object) - 1 : index;
+  };
+  const writer = new ValueWriter(1024, { inline: true, maxBytes: MAX_DEFINITION_BYTES, kept });
   writer.write(text, "function");
   return writer.bytes().slice();
 }

@@ -60,8 +60,9 @@ export function messageFor(
   asks: EngineAsks,
 ): PeerRequest {
   checkMessage(connection, engines, call.run, asks);
-  if (call.run instanceof Reference) return referenceRequest(call.run, value as unknown[]);
-  return peerRequest(call.op, value);
+  const plain = connection.values.plain(value);
+  if (call.run instanceof Reference) return referenceRequest(call.run, plain as unknown[]);
+  return peerRequest(call.op, plain);
 }
 
 /** @throws TypeError as `messageFor` */

@@ -6,6 +6,7 @@ import { AsyncResult, throwIfAborted } from "./async_result.ts";
 import type { Connection } from "./connection.ts";
 import type { Engine } from "./engines.ts";
 import type { Runnable } from "./functions.ts";
+import type { Given } from "./ref.ts";
 import { balancedPeers, type Call, checkScheme, encodedFor, messageFor } from "./languages.ts";
 import type { MapResult } from "./map.ts";
 import type { MapOptions } from "./map_plan.ts";
@@ -71,7 +72,7 @@ export class LoadBalancedView {
    * only after the result has come, or hand them over (`transfer`).
    * @throws TypeError if the function or an argument cannot be sent to where the task may run; UnresolvedName if it uses a name that is not there; SchemaError
    */
-  apply<Args extends unknown[], R>(run: Runnable<Args, R>, ...args: Args): AsyncResult<Awaited<R>> {
+  apply<Args extends unknown[], R>(run: Runnable<Args, R>, ...args: Given<Args>): AsyncResult<Awaited<R>> {
     const view = this.#taskViews.of(run) ?? this;
     return view.#send({ op: OP.apply, root: "args", what: "apply", run }, argsFor(run, args));
   }

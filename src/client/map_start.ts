@@ -109,7 +109,8 @@ export function mapOver<R>(
         budget?.spend(task, encoded.body.length, encoded.buffers);
         path.submit(task, encoded);
       } else if (run instanceof Reference) {
-        const request = chunkSize === 1 ? referenceRequest(run, args) : chunkRequest(run, args);
+        const plain = connection.values.plain(args) as unknown[];
+        const request = chunkSize === 1 ? referenceRequest(run, plain) : chunkRequest(run, plain);
         budget?.spend(task, 0, request.buffers);
         path.submit(task, request, metadata);
       }

@@ -1,6 +1,7 @@
 /**
  * One task from its submission to its end: what `pending.ts` keeps while it is open, and what its owner shows as metadata afterwards.
  */
+import type { PutValue } from "./ref.ts";
 import { STATUS } from "../protocol/groups.ts";
 import { type Asked, dependencyIds } from "./asked.ts";
 
@@ -97,6 +98,8 @@ export class TaskState {
   writes: "names" | "perhaps" | "nothing" = "nothing";
   /** Id of its function on its path, 0 for none. */
   definition = 0;
+  /** Put values that it names. */
+  values: readonly PutValue[] | undefined = undefined;
   readonly owner: TaskOwner;
   /** Its place among the owner's tasks. */
   readonly index: number;
