@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { type Ref, Reference, task } from "../../src/client/client.ts";
 import { pythonEngines, pythonTest } from "./python_peers.ts";
-import { errorOf, Run } from "./run.ts";
+import { errorOf, eventually, PATIENCE_MS, Run } from "./run.ts";
 
 const MIB = 1 << 20;
 
@@ -64,12 +64,13 @@ Deno.test("refs stand for values wherever these may stand", async (test) => {
       [3 * MIB, 10, 3 * MIB],
     );
     const captured = ref.asValue;
+    const inner2 = (i: number) => captured[i];
     const inner = task((i: number) => captured[i], { captures: { captured } });
-    const outer = task((i: number, b: Uint8Array) => [inner.run(i), b.length], {
-      captures: { inner: task((i: number) => captured[i], { captures: { captured } }) as unknown },
+    const outer = task((i: number) => inner2(i)! + 1, {
+      captures: { inner2: task((i: number) => captured[i], { captures: { captured } }) },
     });
+    assert.equal(await view.apply(outer, 0), 2);
     assert.deepEqual(await view.map(inner, [0, 1, 2]), [1, 1, 1]);
-    void outer;
     const both = task((i: number, b: Uint8Array) => captured[i]! + b.length, { captures: { captured } });
     const small = await client.put(filled(70_000, 3));
     assert.equal(await view.apply(both, 5, small), 70_001);
@@ -139,11 +140,107 @@ Deno.test("refs stand for values wherever these may stand", async (test) => {
   });
 
   await test.step("large ones on the way to a fresh child", async () => {
-    const fresh = view.with({ isolation: "process" });
-    assert.deepEqual(await fresh.map([1, 2], task((x: number) => x + a.length, { captures: { a: ref } })), [
-      large.length + 1,
-      large.length + 2,
-    ]);
-    const a = ref.asValue;
+    const fresh = view.with({ isolation: "process" }), a = ref.asValue;
+    const f = task((x: number) => x + a.length, { captures: { a } });
+    assert.deepEqual(await fresh.map([1, 2], f), [large.length + 1, large.length + 2]);
   });
+});
+
+Deno.test("refs outlive what happens around them", async (test) => {
+  await using run = await Run.start();
+  const { client } = run;
+  const sum = (a: Uint8Array) => a.reduce((s, x) => s + x, 0);
+
+  await test.step("a client that is gone while its tasks wait", async () => {
+    const other = await run.connect();
+    const ref = await other.put(filled(2 * MIB, 1));
+    const slow = task(async (a: Uint8Array, i: number) => {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      return a.length + i;
+    });
+    const view = other.loadBalanced();
+    const results = Array.from({ length: 20 }, (_, i) => view.apply(slow, ref, i));
+    results.forEach((result) => result.catch(() => {}));
+    const ids = results.flatMap(({ msgIds }) => msgIds);
+    // The last of them has been taken over by the controller once a later request is answered.
+    await other.queueStatus();
+    await eventually(
+      () => client.resultStatus(ids),
+      ({ pending, completed }) => pending.length + completed.length === 20,
+      "all are known",
+    );
+    await other.close();
+    assert.deepEqual(await client.result(ids), ids.map((_, i) => 2 * MIB + i));
+  });
+
+  await test.step("engines that come later, and a host that is killed", async () => {
+    const ref = await client.put(filled(4 * MIB, 1));
+    assert.deepEqual(await client.direct("all").apply(sum, ref), [4 * MIB, 4 * MIB]);
+    await run.cluster.startEngines(2);
+    const ids = await client.waitForEngines(4, { timeoutMs: PATIENCE_MS });
+    assert.deepEqual(await client.direct(ids.slice(2)).apply(sum, ref), [4 * MIB, 4 * MIB]);
+    const waiting = task(async (a: Uint8Array) => {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      return a.length;
+    }, { retries: 3 });
+    const map = client.loadBalanced().map(waiting, Array.from({ length: 16 }, () => ref.asValue));
+    Deno.kill(run.cluster.parts.at(-1)!.saved.pid, "SIGKILL");
+    assert.deepEqual(await map, Array(16).fill(4 * MIB));
+    await client.waitForEngines(2);
+  });
+
+  await test.step("run again while it is kept; once it is not, the error says so", async () => {
+    const ref = await client.put(filled(MIB, 1));
+    const view = client.loadBalanced();
+    const result = view.apply(sum, ref);
+    assert.equal(await result, MIB);
+    const again = await client.resubmit(result.msgIds, { results: true });
+    assert.deepEqual(await again.result, [MIB]);
+    await ref.delete();
+    // What went by the same way before has been heard when this is answered.
+    await client.direct("all").apply(() => 1);
+    const late = await client.resubmit(result.msgIds, { results: true });
+    const error = await errorOf(late.result);
+    assert.match(String(error), /ReferenceError.*Cannot read a value that was put: nobody keeps it any more/);
+    // What does not need it goes on.
+    assert.deepEqual(await client.direct("all").apply(() => 1), client.ids.map(() => 1));
+  });
+
+  await test.step("many values and many tasks in no order", async () => {
+    const refs = await Promise.all(Array.from({ length: 12 }, (_, i) => client.put(filled(100_000 + i, i))));
+    const pairs = Array.from(
+      { length: 100 },
+      (_, i) => [refs[i % 12]!.asValue, refs[(i * 5) % 12]!.asValue] as const,
+    );
+    const f = ([a, b]: readonly [Uint8Array, Uint8Array]) => [a[0], a.length, b[0], b.length];
+    const expected = pairs.map((_, i) => [i % 12, 100_000 + i % 12, (i * 5) % 12, 100_000 + (i * 5) % 12]);
+    assert.deepEqual(await client.loadBalanced().map(f, pairs), expected);
+    assert.deepEqual(await client.direct().map(f, pairs), expected);
+    for (const ref of refs) await ref.delete();
+  });
+});
+
+pythonTest("to Python engines a ref goes as its value", async (stack) => {
+  const run = stack.use(await Run.start({ n: 1 }));
+  const { client } = run;
+  await pythonEngines(stack, run.folder.dir, 1);
+  await client.waitForEngines(2, { timeoutMs: 40_000 });
+  const python = client.direct(1), all = client.direct("all");
+  const ref = await client.put(new Float64Array([1, 2, 3.5]));
+  const large = await client.put(filled(200_000, 1));
+  await all.push({ a: ref, list: [large], map: { deep: [ref] } });
+  assert.equal((await python.execute("float(a.sum() + map['deep'][0].sum())")).value, 13);
+  assert.equal((await python.execute("sum(list[0])")).value, 200_000);
+  const length = new Reference("len");
+  assert.equal(await python.apply(length, large), 200_000);
+  assert.deepEqual(await python.map(length, [large, ref]), [200_000, 3]);
+});
+
+Deno.test("refs with the schedulers in a process of their own, and with CURVE", async () => {
+  for (const controllerArgs of [["--layout=process"], ["--enable-curve"]]) {
+    await using run = await Run.start({ n: 1, controllerArgs });
+    const ref = await run.client.put(filled(MIB + 5, 2));
+    const f = (a: Uint8Array) => a.length + a.at(-1)!;
+    assert.equal(await run.client.loadBalanced().apply(f, ref), MIB + 7);
+  }
 });
