@@ -19,6 +19,8 @@ export interface ValueWay {
 }
 
 const NAME_BYTES = 16;
+/** A value of more buffers travels with each task. */
+const MAX_BUFFERS = 10_000;
 
 export class PutValues implements RefOwner {
   readonly #byName = new Map<string, PutValue>();
@@ -57,7 +59,7 @@ export class PutValues implements RefOwner {
     const own: PutValue = { name, buffers, bytes, isKept: false, refs: 0, tasks: 0 };
     this.#byName.set(name, own);
     const ref = new Ref<T>(this, own);
-    if (this.#way !== undefined) await this.#send(this.#way, own);
+    if (this.#way !== undefined && buffers.length <= MAX_BUFFERS) await this.#send(this.#way, own);
     return ref;
   }
 

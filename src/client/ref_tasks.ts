@@ -7,29 +7,37 @@ import { keptHead } from "../protocol/values_kept.ts";
 import type { EncodedTask } from "./path.ts";
 import type { PutValue } from "./ref.ts";
 
-/** Room for the table beside a body that stays in its record. */
-const HEAD_BYTES = 32 << 10;
+/** Most values that a task names; more go along as large buffers. */
+const MAX_NAMES = 1000;
+/** Most bytes of the table for each value, and of its beginning. */
+const PLACE_BYTES = 10, HEAD_BYTES = 16;
 
 const encoder = new TextEncoder(), decoder = new TextDecoder();
 
+/** @throws RangeError if it has more values than a task can */
 export function taskWithValues(task: EncodedTask, values: readonly PutValue[]): EncodedTask {
+  const kept = values.filter(({ isKept }) => isKept).slice(0, MAX_NAMES);
+  const headBytes = HEAD_BYTES + PLACE_BYTES * values.length;
+  if (headBytes > INLINE_BODY_BYTES) {
+    throw new RangeError(
+      `Cannot send ${values.length} refs with one task: send fewer, or put a list of the values`,
+    );
+  }
   const buffers = [...task.buffers];
   const firsts = new Map<PutValue, number>();
-  for (const value of values) {
-    if (value.isKept) continue;
+  for (const value of new Set(values).difference(new Set(kept))) {
     firsts.set(value, buffers.length);
     buffers.push(...value.buffers);
   }
-  const isLong = task.body.length > INLINE_BODY_BYTES - HEAD_BYTES;
+  const isLong = headBytes + task.body.length > INLINE_BODY_BYTES;
   const at = isLong ? buffers.push(task.body.slice()) : 0;
   let next = buffers.length;
-  const places = values.flatMap((value) => {
-    const first = firsts.get(value) ?? next;
-    if (value.isKept) next += value.buffers.length;
-    return [first, value.buffers.length];
-  });
+  for (const value of kept) {
+    firsts.set(value, next);
+    next += value.buffers.length;
+  }
+  const places = values.flatMap((value) => [firsts.get(value)!, value.buffers.length]);
   const body = joined(keptHead(at, places), isLong ? NOTHING : task.body);
-  const kept = values.filter(({ isKept }) => isKept);
   const names = kept.map(({ name, buffers }) => [name, buffers.length]);
   const tail = names.length === 0 ? task.tail : tailWith(task.tail, names);
   return { ...task, body, buffers, tail, values };

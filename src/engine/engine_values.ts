@@ -10,11 +10,11 @@ import type { Piece } from "./piece_store.ts";
 
 export class EngineValues {
   readonly #store: KeptValues;
-  readonly #ask: (names: readonly string[]) => void;
+  readonly #ask: (names: readonly string[]) => boolean;
   readonly #name = new Uint32Array(4);
 
-  /** @param ask tells the scheduler that these are wanted */
-  constructor(store: KeptValues, ask: (names: readonly string[]) => void) {
+  /** @param ask tells the scheduler that these are wanted; false if it cannot be reached now */
+  constructor(store: KeptValues, ask: (names: readonly string[]) => boolean) {
     this.#store = store;
     this.#ask = ask;
   }

@@ -61,21 +61,21 @@ export class KeptValues {
 
   /**
    * Whether all are here, or will never be. Asks for those that are not here.
-   * @param ask sends the names to the scheduler
+   * @param ask sends the names to the scheduler; false if that cannot be done now
    */
-  areReady(names: readonly ValueName[], at: number, ask: (names: readonly string[]) => void): boolean {
+  areReady(names: readonly ValueName[], at: number, ask: (names: readonly string[]) => boolean): boolean {
     let isReady = true;
-    const asked: string[] = [];
+    const asked: Wanted[] = [], missing: string[] = [];
     for (const { name } of names) {
       if (this.#values.get(name)?.isWhole === true) continue;
       const wanted = this.#wantedAt(name, at);
       if (wanted.goneAt > 0 || at - wanted.since >= PATIENCE_MS) continue;
       isReady = false;
       if (at - wanted.askedAt < ASK_AGAIN_MS) continue;
-      wanted.askedAt = at;
-      asked.push(name);
+      asked.push(wanted);
+      missing.push(name);
     }
-    if (asked.length > 0) ask(asked);
+    if (missing.length > 0 && ask(missing)) { for (const wanted of asked) wanted.askedAt = at; }
     return isReady;
   }
 

@@ -64,11 +64,11 @@ export class ResultSender {
     this.#outlet.send([...idents, this.#close(this.#scratch, KIND.memory, client)]);
   }
 
-  /** Asks the direct scheduler for kept values. */
-  want(names: readonly string[]): void {
+  /** Asks the direct scheduler for kept values; false if the connection does not stand yet. */
+  want(names: readonly string[]): boolean {
     this.#scratch.reset();
     for (const name of names) this.#scratch.name(...nameWords(name));
-    this.#outlet.send([...DIRECT, this.#close(this.#scratch, KIND.values, ANY, VALUES.want)]);
+    return this.#outlet.send([...DIRECT, this.#close(this.#scratch, KIND.values, ANY, VALUES.want)]);
   }
 
   /** The engine speaks as `id` to this run of the controller from now on. @param registration its number, by which clients tell engines of one id apart */

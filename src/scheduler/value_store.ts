@@ -33,6 +33,8 @@ const MAX_OWNERS = 65_536;
 export class ValueStore {
   readonly #values = new Map<string, StoredValue>();
   readonly #owners = new Map<string, number>();
+  /** Bytes of each client's. */
+  readonly #byClient = new Map<number, number>();
   readonly #maxBytes: number;
   #bytes = 0;
 
@@ -50,7 +52,7 @@ export class ValueStore {
     if (piece.index === 0 && piece.offset === 0) {
       if (value !== undefined) this.#forget(name, value);
       this.#values.set(name, value = { client, buffers, pieces: [], bytes: VALUE_BYTES, isWhole: false });
-      this.#bytes += VALUE_BYTES;
+      this.#count(client, VALUE_BYTES);
       this.#own(name, client);
     }
     if (value === undefined || value.isWhole || value.client !== client || !follows(value, piece)) {
@@ -58,7 +60,7 @@ export class ValueStore {
     }
     value.pieces.push(piece);
     value.bytes += piece.bytes.length;
-    this.#bytes += piece.bytes.length;
+    this.#count(client, piece.bytes.length);
     if (!this.#makeRoom(name)) {
       this.drop(name);
       return "refused";
@@ -67,13 +69,35 @@ export class ValueStore {
     return value.isWhole ? "whole" : "more";
   }
 
-  /** Drops those used longest ago; false if the latest alone is too large. */
+  /** Drops, of the client that has the most, what was used longest ago; false if the latest alone is too large. */
   #makeRoom(latest: string): boolean {
-    for (const [name, value] of this.#values) {
-      if (this.#bytes <= this.#maxBytes) return true;
-      if (name !== latest) this.#forget(name, value);
+    while (this.#bytes > this.#maxBytes) {
+      const client = this.#largest();
+      const name = this.#oldestOf(client, latest) ?? this.#oldestOf(undefined, latest);
+      if (name === undefined) return false;
+      this.#forget(name, this.#values.get(name)!);
     }
-    return this.#bytes <= this.#maxBytes;
+    return true;
+  }
+
+  #largest(): number {
+    let most = -1, largest = -1;
+    for (const [client, bytes] of this.#byClient) if (bytes > most) [largest, most] = [client, bytes];
+    return largest;
+  }
+
+  #oldestOf(client: number | undefined, latest: string): string | undefined {
+    for (const [name, value] of this.#values) {
+      if (name !== latest && (client === undefined || value.client === client)) return name;
+    }
+    return undefined;
+  }
+
+  #count(client: number, bytes: number): void {
+    this.#bytes += bytes;
+    const own = (this.#byClient.get(client) ?? 0) + bytes;
+    if (own === 0) this.#byClient.delete(client);
+    else this.#byClient.set(client, own);
   }
 
   #own(name: string, client: number): void {
@@ -108,7 +132,7 @@ export class ValueStore {
 
   #forget(name: string, value: StoredValue): void {
     this.#values.delete(name);
-    this.#bytes -= value.bytes;
+    this.#count(value.client, -value.bytes);
   }
 }
 

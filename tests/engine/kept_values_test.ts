@@ -16,7 +16,7 @@ function pieces(sizes: readonly number[], most = 100): Piece[] {
 
 function world(maxBytes?: number) {
   const store = new KeptValues(maxBytes), asked: string[] = [];
-  const ask = (names: readonly string[]) => void asked.push(...names);
+  const ask = (names: readonly string[]) => asked.push(...names) > 0;
   return {
     store,
     asked,

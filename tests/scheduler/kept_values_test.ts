@@ -139,3 +139,14 @@ Deno.test("another client's pieces do not get into a value, and its words mean n
   w.want(1, "a");
   assert.equal(heard().length, 2);
 });
+
+Deno.test("who keeps the most makes room, with what it used longest ago", () => {
+  const { heard, ...w } = world(3000);
+  w.put(7, "a", [300]);
+  for (const letter of "bcd") w.put(8, letter, [500]);
+  w.want(1, "b");
+  w.put(8, "e", [500]);
+  heard();
+  w.want(1, "abcde");
+  assert.deepEqual(heard().filter((text) => text.includes("want")), ["c8 want c"]);
+});
