@@ -35,7 +35,6 @@ export class Ref<out T> implements AsyncDisposable {
   readonly #owner: RefOwner;
   readonly #value: PutValue;
   #isDeleted = false;
-  declare readonly _type: T;
 
   /** Made by `client.put`. */
   constructor(owner: RefOwner, value: PutValue) {
@@ -73,6 +72,7 @@ export class Ref<out T> implements AsyncDisposable {
     return Promise.resolve();
   }
 
+  /** `delete`, when its scope is left. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.delete();
   }
@@ -89,6 +89,7 @@ export class Ref<out T> implements AsyncDisposable {
     return ref.#value;
   }
 
+  /** "Ref". */
   get [Symbol.toStringTag](): string {
     return "Ref";
   }
