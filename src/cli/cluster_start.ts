@@ -10,6 +10,7 @@ import { pidFilePath, removeIfThere, writeWhole } from "../cluster/cluster_file.
 import { connectionFile } from "../cluster/live_controller.ts";
 import { CLUSTER_OPTIONS } from "../cluster/options.ts";
 import { identify, lastLines, type Process, programCommand, startProcess } from "../cluster/process.ts";
+import type { Part } from "../cluster/launcher.ts";
 import { prepareRunFolder } from "../cluster/run_folder.ts";
 import { readConnectionFile } from "../protocol/connection_file.ts";
 import { permissionArguments } from "../protocol/permission_flags.ts";
@@ -111,7 +112,10 @@ async function watchOver(cluster: Cluster, signal: AbortSignal): Promise<number>
       console.error(`Engines died ${replacements.length} times within a minute: the cluster ends`);
       return EXIT.failed;
     }
-    await cluster.startEngines(end.part.saved.n);
+    await cluster.startEngines(end.part.saved.n, {
+      set: end.part.saved.set,
+      launcher: end.part.saved.launcher,
+    });
     console.error(`Started ${end.part.saved.n} engines in their place`);
   }
   show(["Stopping the cluster"]);
@@ -124,7 +128,8 @@ async function startText(cluster: Cluster, run: Run): Promise<string[]> {
   await using client = await cluster.client();
   const { database } = await client.status();
   const [first, ...engines] = cluster.parts;
-  const by = (pid: number | undefined) => `${cluster.launcherName} launcher, pid ${pid}`;
+  const by = (part: Part | undefined) =>
+    part === undefined ? "" : `${part.saved.launcher} launcher, ${part.label}`;
   return [
     `Cluster of profile "${run.profileName}"${
       run.clusterId === "" ? "" : `, id "${run.clusterId}"`
@@ -133,8 +138,8 @@ async function startText(cluster: Cluster, run: Run): Promise<string[]> {
     `  hub          listening on ${file.interface}:${file.registration}`,
     `  database     ${database}`,
     `  scheme       ${file.task_scheme}`,
-    `  controller   ${by(first?.saved.pid)}`,
-    `  engines      ${cluster.engineCount}, ${by(engines[0]?.saved.pid)}`,
+    `  controller   ${by(first)}`,
+    `  engines      ${cluster.engineCount}, ${by(engines[0])}`,
     `  client file  ${connectionFile(cluster.place, "client")}`,
     `  engine file  ${connectionFile(cluster.place, "engine")}`,
     `  pid file     ${pidFilePath(run.dir, run.clusterId)}`,
