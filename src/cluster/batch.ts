@@ -147,7 +147,7 @@ export class BatchPart implements Part {
     for (;;) {
       const { is } = await this.state();
       if (is === "ended" || performance.now() >= deadline) return is === "ended";
-      await new Promise((resolve) => setTimeout(resolve, STOP_POLL_MS));
+      await pause(STOP_POLL_MS);
     }
   }
 
@@ -155,7 +155,7 @@ export class BatchPart implements Part {
     for (;;) {
       const state = await this.state().catch(() => null);
       if (state?.is === "ended") return `${this.label} ended${state.words === "" ? "" : `: ${state.words}`}`;
-      await idle(this.#pollMs);
+      await pause(this.#pollMs);
     }
   }
 
@@ -175,7 +175,6 @@ function idsOf(handle: Json): string[] {
   return Array.isArray(handle) ? handle.filter((id) => typeof id === "string") : [];
 }
 
-/** A pause that keeps no process alive. */
-function idle(ms: number): Promise<void> {
-  return new Promise((resolve) => Deno.unrefTimer(setTimeout(resolve, ms)));
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
