@@ -2,11 +2,11 @@
  * `tsparallel cluster list`: the clusters of all profiles, running or left behind.
  */
 import type { Command } from "commander";
-import { ipythonDir } from "../base/profile_dir.ts";
-import { type ClusterRecord, readClusterFile } from "../cluster/cluster_file.ts";
+import { clusterFilePath, type ClusterRecord, readClusterFile } from "../cluster/cluster_file.ts";
 import { hasLiveParts } from "../cluster/running.ts";
 import { processIds } from "../cluster/local.ts";
-import { addExamples, type Flags, textFlag } from "./command.ts";
+import { clusterFolders, clusterIdsIn } from "./cluster_folders.ts";
+import { addExamples, type Flags } from "./command.ts";
 import { EXIT } from "./exit_codes.ts";
 import { tableText } from "./table_text.ts";
 
@@ -19,24 +19,14 @@ export function defineList(command: Command): void {
     .option("--json", "one JSON document");
   addExamples(command, ["tsparallel cluster list", "tsparallel cluster list --json"]);
   command.action(async (flags: Flags) => {
-    const clusters = await Promise.all(folders(flags).flatMap(clustersIn).map(seen));
+    const clusters = await Promise.all(clusterFolders(flags).flatMap(clustersIn).map(seen));
     console.log(flags["json"] === true ? JSON.stringify(clusters.map(jsonOf)) : listText(clusters));
     Deno.exitCode = EXIT.ok;
   });
 }
 
-function folders(flags: Flags): string[] {
-  const only = textFlag(flags, "profileDir") ??
-    (flags["ipythonDir"] === undefined ? Deno.env.get("IPP_PROFILE_DIR") : "");
-  if (only !== undefined && only !== "") return [only];
-  const root = ipythonDir(textFlag(flags, "ipythonDir"));
-  return names(root).filter((name) => name.startsWith("profile_")).map((name) => `${root}/${name}`);
-}
-
 function clustersIn(folder: string): ClusterRecord[] {
-  return names(`${folder}/security`)
-    .filter((name) => /^tsparallel-cluster-.*\.json$/.test(name))
-    .flatMap((name) => recordOf(`${folder}/security/${name}`));
+  return clusterIdsIn(folder).flatMap((id) => recordOf(clusterFilePath(folder, id)));
 }
 
 function recordOf(path: string): ClusterRecord[] {
@@ -44,14 +34,6 @@ function recordOf(path: string): ClusterRecord[] {
     return [readClusterFile(path)].filter((record) => record !== undefined);
   } catch (error) {
     console.error(`tsparallel: ${error instanceof Error ? error.message : error}`);
-    return [];
-  }
-}
-
-function names(folder: string): string[] {
-  try {
-    return [...Deno.readDirSync(folder)].map((entry) => entry.name).sort();
-  } catch {
     return [];
   }
 }

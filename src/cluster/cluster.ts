@@ -23,7 +23,6 @@ import {
 import {
   ClusterError,
   type ClusterPlace,
-  type Job,
   type Launcher,
   type Part,
   type SavedPart,
@@ -39,9 +38,9 @@ import {
 import type { ClusterOptions } from "./options.ts";
 import { type ClusterName, placeOf } from "./place.ts";
 import { identify, type ProcessId } from "./process.ts";
-import { controllerProgram, engineProgram } from "./program.ts";
 import { refuseSecond } from "./running.ts";
 import { prepareRunFolder } from "./run_folder.ts";
+import { bothOrNone, controllerJob, engineJob, firstEnd, isSame, nextId } from "./cluster_parts.ts";
 import { endSentence, engineInfo, waitUntilReady } from "./start_wait.ts";
 
 export { ClusterError } from "./launcher.ts";
@@ -164,6 +163,16 @@ export class Cluster implements AsyncDisposable {
     return new Map(this.#engines);
   }
 
+  /** @throws ClusterError if there is no such set, naming those that there are */
+  engineSet(set: string): Part {
+    const part = this.#engines.get(set);
+    if (part !== undefined) return part;
+    const ids = [...this.#engines.keys()].map((id) => `"${id}"`).join(", ");
+    throw new ClusterError(
+      `Cannot find engine set "${set}"; there ${ids === "" ? "are none" : `are ${ids}`}`,
+    );
+  }
+
   /** The controller. */
   get controller(): Part {
     return this.#controller;
@@ -281,15 +290,8 @@ export class Cluster implements AsyncDisposable {
     removeIfThere(clusterFilePath(profileDir, clusterId));
   }
 
-  /** @throws ClusterError naming the sets that there are */
   #setsNamed(set: string | undefined): Part[] {
-    if (set === undefined) return [...this.#engines.values()];
-    const part = this.#engines.get(set);
-    if (part !== undefined) return [part];
-    const ids = [...this.#engines.keys()].map((id) => `"${id}"`).join(", ");
-    throw new ClusterError(
-      `Cannot find engine set "${set}"; there ${ids === "" ? "are none" : `are ${ids}`}`,
-    );
+    return set === undefined ? [...this.#engines.values()] : [this.engineSet(set)];
   }
 
   /** What the file says now: sets that another process started are taken up, those that it ended are dropped. */
@@ -349,60 +351,4 @@ interface Launch {
   readonly signal: AbortSignal | null;
   readonly timeoutMs: number;
   readonly isSupervisor: boolean;
-}
-
-function controllerJob(place: ClusterPlace, options: ClusterOptions): Job {
-  const program = controllerProgram({
-    place,
-    args: options.controllerArgs,
-    command: options.controllerCommand,
-  });
-  return { kind: "controller", n: 0, set: "", place, program, environment: {} };
-}
-
-function engineJob(
-  place: ClusterPlace,
-  options: ClusterOptions,
-  what: Pick<Job, "n" | "set" | "environment">,
-): Job {
-  const program = engineProgram({ place, args: options.engineArgs, command: options.engineCommand });
-  return { kind: "engines", place, program, ...what };
-}
-
-/** Both parts, or an error and neither. */
-async function bothOrNone(
-  first: Promise<Part>,
-  second: Promise<Part>,
-  patienceMs: number,
-): Promise<[Part, Part]> {
-  const [one, other] = await Promise.allSettled([first, second]);
-  if (one.status === "fulfilled" && other.status === "fulfilled") return [one.value, other.value];
-  for (const started of [other, one]) {
-    if (started.status === "fulfilled") await started.value.stop(patienceMs);
-  }
-  throw one.status === "rejected" ? one.reason : other.status === "rejected" ? other.reason : undefined;
-}
-
-/** Who ended first; null if nobody did in so long. */
-async function firstEnd(
-  parts: readonly Part[],
-  timeoutMs: number,
-): Promise<{ readonly part: Part; readonly how: string } | null> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<null>((resolve) => timer = setTimeout(() => resolve(null), timeoutMs));
-  try {
-    return await Promise.race([late, ...parts.map(async (part) => ({ part, how: await part.ended }))]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-function isSame(one: SavedPart | undefined, other: SavedPart): boolean {
-  return JSON.stringify(one) === JSON.stringify(other);
-}
-
-/** The first number that is no set's id. */
-function nextId(ids: Iterable<string>): string {
-  const taken = new Set(ids);
-  for (let id = taken.size;; id++) if (!taken.has(String(id))) return String(id);
 }

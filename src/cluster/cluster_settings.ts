@@ -49,6 +49,10 @@ export interface ClusterSettings {
   readonly engineTemplate?: string | null | undefined;
   /** File of the controller's batch script. */
   readonly controllerTemplate?: string | null | undefined;
+  /** How often within a minute a set of engines that dies is started again, by the watchman of `tsparallel cluster start`. Default 5. */
+  readonly maxRestarts?: number | undefined;
+  /** The wait before the second restart; it doubles with each further one. Default 500 ms. */
+  readonly restartBackoffMs?: number | undefined;
   /** How often a batch system is asked about its jobs. Default 2000 ms. */
   readonly pollMs?: number | undefined;
 }

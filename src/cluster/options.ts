@@ -56,6 +56,16 @@ export const CLUSTER_OPTIONS = {
   ),
   engineTemplate: textOrNone("path", "File of the engines' batch script; unset: one of ours"),
   controllerTemplate: textOrNone("path", "File of the controller's batch script; unset: one of ours"),
+  maxRestarts: number(
+    5,
+    { unit: "times" },
+    "How often within a minute a set of engines that dies is started again, later and later; 0: never",
+  ),
+  restartBackoffMs: number(
+    500,
+    { unit: "ms" },
+    "The wait before the second restart; it doubles with each further one",
+  ),
   pollMs: number(2000, { unit: "ms", min: 10 }, "How often a batch system is asked about its jobs"),
 } as const;
 
