@@ -26,6 +26,8 @@ export class PutValues implements RefOwner {
   readonly #byName = new Map<string, PutValue>();
   /** Who waits for the controller's word about a value. */
   readonly #asked = new Map<string, PromiseWithResolvers<void>>();
+  /** Names of values that are on their way. */
+  readonly #sending = new Set<string>();
   /** Makes names that nobody else can guess. */
   readonly #salt = crypto.getRandomValues(new Uint8Array(NAME_BYTES));
   readonly #words = new Uint32Array(4);
@@ -66,14 +68,19 @@ export class PutValues implements RefOwner {
   async #send(way: ValueWay, value: PutValue): Promise<void> {
     const asked = Promise.withResolvers<void>();
     this.#asked.set(value.name, asked);
+    this.#sending.add(value.name);
+    // Rejected while it is sent: said below.
+    asked.promise.catch(() => {});
     try {
       await way.upload(value);
+      this.#sending.delete(value.name);
       await asked.promise;
     } catch (error) {
       this.#byName.delete(value.name);
       throw error;
     } finally {
       this.#asked.delete(value.name);
+      this.#sending.delete(value.name);
     }
   }
 
@@ -89,9 +96,12 @@ export class PutValues implements RefOwner {
     }
   }
 
+  /** The controller has dropped it. While it is on its way it is not sent a second time. */
   #again(name: string, value: PutValue | undefined): void {
-    if (value === undefined) this.#way?.tell(VALUES.none, name);
-    else this.#way?.upload(value).catch(() => {});
+    if (value === undefined) return this.#way?.tell(VALUES.none, name);
+    if (this.#sending.has(name)) return;
+    this.#sending.add(name);
+    this.#way?.upload(value).catch(() => {}).finally(() => this.#sending.delete(name));
   }
 
   /** Nothing can be sent any more. */

@@ -28,7 +28,7 @@ export class EngineValues {
   }
 
   add(name: string, buffers: number, piece: Piece): void {
-    this.#store.add(name, buffers, piece);
+    this.#store.add(name, buffers, piece, now());
   }
 
   /** A word of the scheduler's. */

@@ -20,7 +20,8 @@ interface Kept {
 
 /** What is on its way. */
 interface Wanted {
-  readonly since: number;
+  /** When it was asked for first, or a piece of it came. */
+  since: number;
   askedAt: number;
   /** When it was said that nobody has it; 0 before. */
   goneAt: number;
@@ -111,9 +112,12 @@ export class KeptValues {
   }
 
   /** Takes a piece. Pieces come in order; a value that begins anew replaces what was there of it. */
-  add(name: string, buffers: number, piece: Piece): void {
+  add(name: string, buffers: number, piece: Piece, at: number): void {
     let value = this.#values.get(name);
     if (value?.isWhole === true) return;
+    // While it comes nobody need ask again: two that come at once would be none.
+    const wanted = this.#wanted.get(name);
+    if (wanted !== undefined) wanted.since = wanted.askedAt = at;
     if (piece.index === 0 && piece.offset === 0) {
       this.drop(name, false);
       this.#values.set(name, value = { buffers, pieces: [], bytes: 0, isWhole: false });

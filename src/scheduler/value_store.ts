@@ -49,6 +49,9 @@ export class ValueStore {
   /** Takes a piece; they come in order. One that is the first of its value begins it anew. */
   add(name: string, client: number, buffers: number, piece: ValuePiece): Taken {
     let value = this.#values.get(name);
+    const isLast = piece.index === buffers - 1 && piece.offset + piece.bytes.length === piece.total;
+    // It was asked for twice.
+    if (value?.isWhole === true && value.client === client) return isLast ? "whole" : "more";
     if (piece.index === 0 && piece.offset === 0) {
       if (value !== undefined) this.#forget(name, value);
       this.#values.set(name, value = { client, buffers, pieces: [], bytes: VALUE_BYTES, isWhole: false });
@@ -65,7 +68,7 @@ export class ValueStore {
       this.drop(name);
       return "refused";
     }
-    value.isWhole = piece.index === buffers - 1 && piece.offset + piece.bytes.length === piece.total;
+    value.isWhole = isLast;
     return value.isWhole ? "whole" : "more";
   }
 

@@ -22,8 +22,8 @@ function world(maxBytes?: number) {
     asked,
     isReady: (letters: string, at: number) =>
       store.areReady([...letters].map((letter) => ({ name: name(letter), buffers: 2 })), at, ask),
-    take(letter: string, sizes: readonly number[] = [10, 250]) {
-      for (const piece of pieces(sizes)) store.add(name(letter), sizes.length, piece);
+    take(letter: string, sizes: readonly number[] = [10, 250]): void {
+      for (const piece of pieces(sizes)) store.add(name(letter), sizes.length, piece, 0);
     },
   };
 }
@@ -83,13 +83,13 @@ Deno.test("the one used longest ago goes when there is no room, and one that is 
 Deno.test("pieces out of order, and another run of the controller, leave nothing", () => {
   const { isReady, store } = world();
   const [first, second, third] = pieces([10, 250]);
-  store.add(name("a"), 2, second!);
-  store.add(name("a"), 2, first!);
-  store.add(name("a"), 2, third!);
+  store.add(name("a"), 2, second!, 0);
+  store.add(name("a"), 2, first!, 0);
+  store.add(name("a"), 2, third!, 0);
   assert.equal(isReady("a", 0), false);
   assert.equal(store.bytes, 0);
   store.begin(1n);
-  for (const piece of pieces([10, 250])) store.add(name("a"), 2, piece);
+  for (const piece of pieces([10, 250])) store.add(name("a"), 2, piece, 0);
   store.begin(1n);
   assert.equal(isReady("a", 0), true);
   store.begin(2n);
@@ -112,4 +112,16 @@ Deno.test("names that are none are refused", () => {
   ) {
     assert.throws(() => readValues({ values }), /Cannot read "values"/);
   }
+});
+
+Deno.test("one that comes slowly is not asked for again", () => {
+  const { isReady, asked, store } = world();
+  isReady("a", 0);
+  pieces([10, 250]).forEach((piece, i) => {
+    assert.equal(isReady("a", 20_000 * i + 1999), false);
+    store.add(name("a"), 2, piece, 20_000 * (i + 1));
+  });
+  assert.equal(isReady("a", 90_000), true);
+  assert.equal(asked.length, 1);
+  assert.equal(store.piecesOf([{ name: name("a"), buffers: 2 }], 0).length, 4);
 });

@@ -140,6 +140,16 @@ Deno.test("another client's pieces do not get into a value, and its words mean n
   assert.equal(heard().length, 2);
 });
 
+Deno.test("a value that comes twice is there all the time", () => {
+  const { heard, ...w } = world();
+  w.put(7, "a", [10, 20]);
+  w.put(7, "a", [10]);
+  w.want(1, "a");
+  assert.equal(heard().filter((text) => text.startsWith("e1 piece")).length, 2);
+  w.put(7, "a", [10, 20], 1);
+  assert.deepEqual(heard(), ["c7 kept a"]);
+});
+
 Deno.test("who keeps the most makes room, with what it used longest ago", () => {
   const { heard, ...w } = world(3000);
   w.put(7, "a", [300]);

@@ -184,7 +184,7 @@ Deno.test("refs outlive what happens around them", async (test) => {
       return a.length;
     }, { retries: 3 });
     const map = client.loadBalanced().map(waiting, Array.from({ length: 16 }, () => ref.asValue));
-    Deno.kill(run.cluster.parts.at(-1)!.saved.pid, "SIGKILL");
+    Deno.kill(run.cluster.parts.at(-1)!.pid!, "SIGKILL");
     assert.deepEqual(await map, Array(16).fill(4 * MIB));
     await client.waitForEngines(2);
   });
