@@ -26,6 +26,7 @@ export function makeMemory(
   if (Deno.build.os !== "linux") return null;
   try {
     const file = SharedFile.create(name, bytes);
+    const timers = new Set<ReturnType<typeof setTimeout>>();
     const memory: OwnMemory = {
       pid: Deno.pid,
       fd: file.fd,
@@ -37,11 +38,19 @@ export function makeMemory(
       },
       punch: (offset, bytes) => file.punch(offset, bytes),
       later: (ms, action) => {
-        const timer = setTimeout(action, ms);
+        const timer = setTimeout(() => {
+          timers.delete(timer);
+          action();
+        }, ms);
+        timers.add(timer);
         Deno.unrefTimer(Number(timer));
-        return () => clearTimeout(timer);
+        return () => {
+          timers.delete(timer);
+          clearTimeout(timer);
+        };
       },
       close: () => {
+        for (const timer of timers) clearTimeout(timer);
         file.close();
         onClose(memory);
       },
