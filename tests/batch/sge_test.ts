@@ -8,5 +8,7 @@ launcherContract({
   isMissing: !Deno.env.has("SGE_ROOT"),
   canSignal: false,
   code3: /ended/,
-  settings: address === undefined ? {} : { controllerArgs: [`--ip=${address}`, `--location=${address}`] },
+  settings: address === undefined
+    ? {}
+    : { controller: "local", controllerArgs: [`--ip=${address}`, `--location=${address}`, "--ping=300"] },
 });
