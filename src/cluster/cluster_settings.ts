@@ -33,6 +33,8 @@ export interface ClusterSettings {
   readonly connectionInfo?: "file" | "environment" | undefined;
   /** Engines in each job of a batch system. Default: all in one. */
   readonly enginesPerJob?: number | null | undefined;
+  /** MPI's command with its flags. Default `mpiexec`. */
+  readonly mpiCommand?: string | undefined;
   /** Queue or partition of the batch system. */
   readonly queue?: string | undefined;
   /** Account that jobs are charged to. */

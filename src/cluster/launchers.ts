@@ -11,6 +11,7 @@ type Make = (settings: ClusterOptions) => Promise<Launcher>;
 
 const LAUNCHERS: Readonly<Record<string, Make>> = {
   local: async () => new (await import("./local.ts")).LocalLauncher(),
+  mpi: async (settings) => new (await import("./mpi.ts")).MpiLauncher(settings),
   slurm: batch(async () => (await import("./slurm.ts")).SLURM),
   pbs: batch(async () => (await import("./pbs.ts")).PBS),
   torque: batch(async () => (await import("./pbs.ts")).TORQUE),
@@ -29,6 +30,7 @@ export const LAUNCHER_NAMES: readonly string[] = Object.keys(LAUNCHERS);
 /** Other names of launchers. */
 const ALIASES: Readonly<Record<string, string>> = {
   mpiexec: "mpi",
+  mpirun: "mpi",
   condor: "htcondor",
   windowshpc: "winhpc",
   winhpcs: "winhpc",

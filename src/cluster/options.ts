@@ -37,6 +37,11 @@ export const CLUSTER_OPTIONS = {
     { unit: "engines", min: 1, max: 10_000 },
     "Engines in each job of a batch system; unset: all in one",
   ),
+  mpiCommand: text(
+    "mpiexec",
+    "command",
+    "MPI's command with its flags, like 'mpirun --hostfile hosts' or srun",
+  ),
   queue: text("", "name", "Queue or partition of the batch system"),
   account: text("", "name", "Account that jobs are charged to"),
   walltime: text(
