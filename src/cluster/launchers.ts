@@ -11,6 +11,7 @@ type Make = (settings: ClusterOptions) => Promise<Launcher>;
 
 const LAUNCHERS: Readonly<Record<string, Make>> = {
   local: async () => new (await import("./local.ts")).LocalLauncher(),
+  ssh: async (settings) => new (await import("./ssh.ts")).SshLauncher(settings),
   mpi: async (settings) => new (await import("./mpi.ts")).MpiLauncher(settings),
   slurm: batch(async () => (await import("./slurm.ts")).SLURM),
   pbs: batch(async () => (await import("./pbs.ts")).PBS),
