@@ -15,6 +15,9 @@ const SOCKET_BUFFER_BYTES = 1 << 20;
 /** Longer frames would be lent to libzmq and not copied, and who sends them writes the next ones into the same memory. */
 const LENT_BYTES = 128;
 
+/** With a time of 0 the package sends at once, always; else it sends 512 messages and then wants to be waited for. Without a mark nothing is ever refused. */
+const SENDING = { sendTimeout: 0, sendHighWaterMark: 0, sendBufferSize: SOCKET_BUFFER_BYTES } as const;
+
 /** In front of the 32 bytes of an X25519 key, which is what CURVE's are: a private key in PKCS #8. */
 const PRIVATE_KEY = "302e020100300506032b656e04220420";
 const PUBLIC_KEY_BYTES = 32;
@@ -38,13 +41,13 @@ class NodeTransport implements Transport {
   connect(options: ChannelOptions): Channel {
     const settings = {
       linger: LINGER_MS,
-      sendHighWaterMark: 0,
       receiveHighWaterMark: 0,
-      sendBufferSize: SOCKET_BUFFER_BYTES,
       receiveBufferSize: SOCKET_BUFFER_BYTES,
       ...this.#curve(options),
     };
-    const socket = options.type === "SUB" ? new Subscriber(settings) : new Dealer(sending(settings));
+    const socket = options.type === "SUB"
+      ? new Subscriber(settings)
+      : new Dealer({ ...settings, ...SENDING });
     if (socket instanceof Subscriber) socket.subscribe("");
     if (options.onRefused !== undefined) void this.#watch(socket, options, options.onRefused);
     try {
@@ -93,11 +96,6 @@ class NodeTransport implements Transport {
     for (const channel of [...this.#channels]) channel.close();
     return Promise.resolve();
   }
-}
-
-/** With a time of 0 the package sends at once, always; else it sends 512 messages and then wants to be waited for. Without a mark nothing is ever refused. */
-function sending<T extends object>(settings: T): T & { readonly sendTimeout: 0 } {
-  return { ...settings, sendTimeout: 0 };
 }
 
 class NodeChannel implements Channel {
