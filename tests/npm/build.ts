@@ -8,6 +8,8 @@ import { declarations } from "./types.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url)).replace(/\/$/, "");
 const ENTRY = "src/client/client.ts";
+/** What is asked for by name at run time (`client/file_text.ts`), where no bundler sees it. */
+const ASKED_FOR = ["sucrase"];
 
 interface Settings {
   readonly name: string;
@@ -53,7 +55,7 @@ async function writeCode(folder: string): Promise<string[]> {
   await esbuild.stop();
   const imports = Object.values(metafile.outputs).flatMap((output) => output.imports);
   const names = imports.filter(({ external, path }) => external === true && !path.startsWith("node:"));
-  return [...new Set(names.map(({ path }) => path))].sort();
+  return [...new Set([...names.map(({ path }) => path), ...ASKED_FOR])].sort();
 }
 
 async function writeTypes(folder: string): Promise<void> {
