@@ -24,12 +24,25 @@ export function isMissing(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "ENOENT";
 }
 
+/** Whether this program may do something without asking its user; under Node it may. For what is of use and not needed. */
+export function isGranted(what: Deno.PermissionDescriptor): boolean {
+  return !IS_DENO || Deno.permissions.querySync(what).state === "granted";
+}
+
+/** An environment variable that may well be missing: undefined if it is not set, or would have to be asked for. */
+export function environmentIfGranted(variable: string): string | undefined {
+  return isGranted({ name: "env", variable }) ? process.env[variable] : undefined;
+}
+
+/** This host's name; undefined if this program may not know. */
+export function hostNameIfGranted(): string | undefined {
+  return isGranted({ name: "sys", kind: "hostname" }) ? hostname() : undefined;
+}
+
 /** Whether a name or an address is this host's own; undefined if this program may not know. */
 export function isOwnHost(host: string): boolean | undefined {
-  try {
-    if (host === hostname()) return true;
-    return Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === host));
-  } catch {
-    return undefined;
-  }
+  const own = hostNameIfGranted();
+  if (own === host) return true;
+  if (own === undefined || !isGranted({ name: "sys", kind: "networkInterfaces" })) return undefined;
+  return Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === host));
 }
