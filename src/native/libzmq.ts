@@ -158,9 +158,9 @@ function packagedFiles(): string[] {
   const { os, arch } = Deno.build;
   const system = os === "windows" ? "win32" : os;
   const folder = `build/${system}/${arch === "aarch64" ? "arm64" : "x64"}/node`;
-  const base = packageFolder(folder);
+  const granted = grantedFiles(folder);
+  const base = packageFolders(folder).find((path) => (granted.length === 0 || mayRead(path)) && exists(path));
   if (base === undefined) {
-    const granted = grantedFiles(folder);
     return granted.length > 0 ? granted : [`node_modules/zeromq/${folder}/*/addon.node`];
   }
   const musl = isMusl();
@@ -173,12 +173,7 @@ function packagedFiles(): string[] {
     .map((name) => `${base}/${name}/addon.node`);
 }
 
-/** `folder` of the zeromq package in the nearest `node_modules` upwards from this file, which may lie inside an executable. */
-function packageFolder(folder: string): string | undefined {
-  return packageFolders(folder).find(exists);
-}
-
-/** Where `folder` of the package may be, upwards from here. */
+/** Where `folder` of the zeromq package may be: in a `node_modules` upwards from this file, which may lie inside an executable. */
 function packageFolders(folder: string): string[] {
   const folders: string[] = [];
   for (let up = import.meta.dirname; up !== undefined; up = parentOf(up)) {
@@ -200,7 +195,13 @@ function parentOf(folder: string): string | undefined {
 }
 
 function isMusl(): boolean {
-  return exists("/lib/ld-musl-x86_64.so.1") || exists("/lib/ld-musl-aarch64.so.1");
+  return ["x86_64", "aarch64"].map((arch) => `/lib/ld-musl-${arch}.so.1`).some((path) =>
+    mayRead(path) && exists(path)
+  );
+}
+
+function mayRead(path: string): boolean {
+  return isGranted({ name: "read", path });
 }
 
 function exists(path: string): boolean {
