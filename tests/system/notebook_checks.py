@@ -13,7 +13,7 @@ os.environ.update(JUPYTER_PATH=SPECS, JUPYTER_DATA_DIR=SPECS, JUPYTER_RUNTIME_DI
 
 from jupyter_client.manager import start_new_kernel
 
-PATIENCE = 30
+PATIENCE = 15
 CONNECT = 'import { Client } from "../src/client/client.ts";\nconst client = await Client.connect();\nawait client.waitForEngines(2)'
 SLOW = "client.loadBalanced().map((n: number) => new Promise<number>((r) => setTimeout(() => r(n), %d)), [1, 2, 3, 4])"
 
@@ -31,18 +31,28 @@ class Kernel:
         self.client.stop_channels()
         self.manager.shutdown_kernel(now=True)
 
-    def run(self, code):
-        """Runs a cell: its reply, and what it showed."""
-        shown = []
-        keep = lambda m: shown.append((m["msg_type"], m["content"])) if m["msg_type"] not in ("status", "execute_input") else None
-        reply = self.client.execute_interactive(code, timeout=PATIENCE, output_hook=keep)
-        return reply["content"], shown
+    def run(self, code, is_all=lambda shown: True):
+        """Runs a cell: its reply, and what it showed. Deno tells a cell's value now and then after the cell's end, so `is_all` says what else is to come."""
+        msg_id = self.client.execute(code)
+        shown, is_idle = [], False
+        while not (is_idle and is_all(shown)):
+            message = self.client.get_iopub_msg(timeout=PATIENCE)
+            if message["parent_header"].get("msg_id") != msg_id:
+                continue
+            kind, content = message["msg_type"], message["content"]
+            if kind == "status":
+                is_idle = content["execution_state"] == "idle"
+            elif kind == "error":
+                is_all = lambda shown: True
+            elif kind != "execute_input":
+                shown.append((kind, content))
+        return self.reply(msg_id), shown
 
     def ok(self, code):
         """Its value as text."""
-        reply, shown = self.run(code)
+        reply, shown = self.run(code, lambda shown: any(kind == "execute_result" for kind, _ in shown))
         assert reply["status"] == "ok", reply
-        return next((c["data"]["text/plain"] for kind, c in shown if kind == "execute_result"), None)
+        return next(c["data"]["text/plain"] for kind, c in shown if kind == "execute_result")
 
     def reply(self, msg_id):
         while True:
@@ -66,7 +76,10 @@ def work_and_progress():
     with Kernel() as kernel:
         equal(kernel.ok(CONNECT), "[ 0, 1 ]")
         equal(kernel.ok("await client.loadBalanced().map((n: number) => n * n, [1, 2, 3])"), "[ 1, 4, 9 ]")
-        reply, shown = kernel.run(f"const slow = {SLOW % 300};\nawait slow.waitInteractive();")
+        reply, shown = kernel.run(
+            f"const slow = {SLOW % 300};\nawait slow.waitInteractive();",
+            lambda shown: len(shown) > 2 and shown[-1][1]["data"]["text/plain"].startswith("map: 4/4"),
+        )
         equal(reply["status"], "ok")
         displays = [(kind, content) for kind, content in shown if kind.endswith("display_data")]
         equal(displays[0][0], "display_data")
@@ -110,8 +123,10 @@ def the_example():
         book = json.load(file)
     with Kernel() as kernel:
         for count, cell in enumerate((cell for cell in book["cells"] if cell["cell_type"] == "code"), 1):
-            reply, shown = kernel.run("".join(cell["source"]))
-            equal(reply["status"], "ok")
+            count_wanted = len(lasting(cell["outputs"]))
+            results = lambda shown: sum(kind in ("execute_result", "stream") for kind, _ in shown)
+            reply, shown = kernel.run("".join(cell["source"]), lambda shown: results(shown) >= count_wanted)
+            assert reply["status"] == "ok", reply
             outputs = [output(kind, content, count) for kind, content in shown if kind != "update_display_data"]
             for kind, content in shown:
                 if kind == "update_display_data":
