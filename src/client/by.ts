@@ -5,6 +5,9 @@ import { hostNameIfGranted } from "../base/runtime.ts";
 import { type By, byOf, cancelText } from "../protocol/by.ts";
 import { TaskCancelled } from "../protocol/errors.ts";
 
+/** Whoever may not ask for it is somewhere. */
+const HOST = hostNameIfGranted() ?? "somewhere";
+
 /** Whose task it is, or who stops another's. */
 export interface Party {
   readonly username: string;
@@ -14,7 +17,7 @@ export interface Party {
 export function thisClient({ username, session }: Party, reason: unknown): By {
   const { process } = globalThis as { process?: typeof import("node:process") };
   const pid = process?.pid === undefined ? `session ${session}` : `pid ${process.pid}`;
-  return byOf(`${username}@${hostNameIfGranted() ?? "somewhere"}, ${pid}`, textOf(reason));
+  return byOf(`${username}@${HOST}, ${pid}`, textOf(reason));
 }
 
 /** The error of a task that this client ended by itself. */

@@ -2,6 +2,7 @@
 A Deno notebook against a running cluster, by Jupyter's own client: each function is a check, run by its name. Arguments: the folder of kernel specs, the
 notebook to run, names of checks. One line of JSON for each check on stdout. With TSPARALLEL_KEEP set, the notebook is written anew with its outputs.
 """
+import faulthandler; faulthandler.dump_traceback_later(90)
 import json
 import os
 import sys
