@@ -42,12 +42,12 @@ export async function waitInteractive(watched: Watched, options: InteractiveOpti
     seconds: (performance.now() - started) / 1000,
   });
   const shown = display ?? await displayHere(write);
-  shown.begin(state());
-  const timer = setInterval(() => shown.update(state()), interval ?? shown.intervalMs);
   const interrupt = new AbortController();
   const leave = shown.onInterrupt?.(() =>
     interrupt.abort(new DOMException(`The wait was interrupted: ${watched.what} goes on`, "AbortError"))
   );
+  shown.begin(state());
+  const timer = setInterval(() => shown.update(state()), interval ?? shown.intervalMs);
   const signals = rest.signal === undefined ? [interrupt.signal] : [interrupt.signal, rest.signal];
   try {
     await watched.wait({ ...rest, signal: AbortSignal.any(signals) });

@@ -2,7 +2,6 @@
 A Deno notebook against a running cluster, by Jupyter's own client: each function is a check, run by its name. Arguments: the folder of kernel specs, the
 notebook to run, names of checks. One line of JSON for each check on stdout. With TSPARALLEL_KEEP set, the notebook is written anew with its outputs.
 """
-import faulthandler; faulthandler.dump_traceback_later(90)
 import json
 import os
 import sys
@@ -35,8 +34,9 @@ class Kernel:
     def run(self, code, is_all=lambda shown: True):
         """Runs a cell: its reply, and what it showed. Deno tells a cell's value now and then after the cell's end, so `is_all` says what else is to come."""
         msg_id = self.client.execute(code)
-        shown, is_idle = [], False
+        shown, is_idle, until = [], False, time.monotonic() + PATIENCE
         while not (is_idle and is_all(shown)):
+            assert time.monotonic() < until, f"too long: {code} {shown}"
             message = self.client.get_iopub_msg(timeout=PATIENCE)
             if message["parent_header"].get("msg_id") != msg_id:
                 continue
