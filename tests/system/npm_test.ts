@@ -58,7 +58,9 @@ class Project implements AsyncDisposable {
     await Deno.mkdir(user);
     await Deno.writeTextFile(`${user}/package.json`, '{ "private": true, "type": "module" }');
     const what = [packed ?? "", NODE_TYPES, ...(isOld ? [NODE] : [])];
-    await succeeded(command("npm", ["install", "--no-audit", "--no-fund", ...what], user));
+    await succeeded(
+      command("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", ...what], user),
+    );
     for (const name of ["program.mjs", "typed.ts"]) {
       await Deno.copyFile(`${ROOT}/tests/npm/${name}`, `${user}/${name}`);
     }
@@ -89,8 +91,11 @@ Deno.test({
   name: `the packed client in Node${hasNpm ? "" : " (needs npm and its registry)"}`,
   ignore: !hasNpm,
 }, async (test) => {
-  await using project = await Project.make();
-  await using run = await Run.start();
+  await using stack = new AsyncDisposableStack();
+  const [project, run] = await Promise.all([
+    Project.make().then((made) => stack.use(made)),
+    Run.start().then((started) => stack.use(started)),
+  ]);
 
   await test.step("says what it is, and nothing of where it was made", async () => {
     const folder = `${project.folder}/node_modules/tsparallel`;
