@@ -222,5 +222,7 @@ async function connecting(project: Project, options: readonly object[]): Promise
       }
     }
   `;
-  return await succeeded(project.run(["--input-type=module", "--eval", program, JSON.stringify(options)]));
+  const said = await project.run(["--input-type=module", "--eval", program, JSON.stringify(options)]);
+  assert.deepEqual([said.code, said.stderr], [0, ""]);
+  return said.stdout;
 }
