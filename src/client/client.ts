@@ -276,6 +276,8 @@ function indexed(client: Client): Client {
   return new Proxy(client, {
     get(target, name) {
       if (typeof name === "string" && /^\d+$/.test(name)) return target.direct(Number(name));
+      // V8 13.6 (Node 24) does not take a bound function for what it is here.
+      if (name === Symbol.asyncDispose) return () => target.close();
       const value: unknown = Reflect.get(target, name, target);
       return typeof value === "function" ? value.bind(target) : value;
     },
