@@ -81,10 +81,10 @@ Deno.test("maps and streams over two engines", async (test) => {
   });
 
   await test.step("bytes bound it too", async () => {
-    let pulled = 0;
+    let most = 0;
     const blocks = new ReadableStream<Uint8Array>({
       pull(controller) {
-        pulled++;
+        most = Math.max(most, client.pending);
         controller.enqueue(new Uint8Array(100_000));
       },
     }, { highWaterMark: 0 });
@@ -94,7 +94,8 @@ Deno.test("maps and streams over two engines", async (test) => {
     const reader = sizes.getReader();
     for (let i = 0; i < 20; i++) {
       assert.equal((await reader.read()).value, 100_000);
-      assert(pulled <= 1000);
+      // The third is the one that passes the bound.
+      assert(most <= 3, `${most} were under way`);
     }
     await reader.cancel();
   });
