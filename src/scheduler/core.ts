@@ -6,10 +6,10 @@
  */
 import { DeadlineHeap } from "../base/heap.ts";
 import type { GroupReader } from "../protocol/group_reader.ts";
-import { type ResultRecord, STATUS, type TaskRecord } from "../protocol/groups.ts";
+import { RESULT_FLAG, type ResultRecord, STATUS, type TaskRecord } from "../protocol/groups.ts";
 import type { Offer } from "../protocol/task_asks.ts";
 import type { AttemptList, Tried } from "./attempts.ts";
-import { Board, NOWHERE, type Rare, type Stop } from "./board.ts";
+import { Board, newRare, type Rare, type Stop } from "./board.ts";
 import { taskKey } from "./dependencies.ts";
 import { Departures } from "./departures.ts";
 import { Dependents } from "./dependents.ts";
@@ -17,7 +17,8 @@ import { EngineState, type EngineTable } from "./engine_table.ts";
 import type { CancelWord, CoreOptions, Event, Output, Taken, Verdict } from "./events.ts";
 import { MAX_N } from "./history.ts";
 import { IdleRecall } from "./idle_recall.ts";
-import { SecondTries } from "./second_tries.ts";
+import { reasonOf } from "./refusals.ts";
+import { SecondTries, timeoutText } from "./second_tries.ts";
 import type { TaskOptions } from "./task_options.ts";
 import { ASSIGNED, DEPENDENT, type FrameStore, NONE, type TaskTable } from "./task_table.ts";
 import { Times } from "./times.ts";
@@ -149,19 +150,7 @@ export class SchedulerCore {
     peer: unknown,
     at: number,
   ): void {
-    const rare: Rare = {
-      options,
-      retriesLeft: options?.retries ?? 0,
-      tries: 1,
-      after: null,
-      follow: null,
-      tried: NOWHERE,
-      attempts: null,
-      timedOut: false,
-      deadline: Infinity,
-      hasBuffers,
-      peer,
-    };
+    const rare = newRare(options, hasBuffers, peer);
     this.table.rare[place] = 1;
     this.#board.rare.set(seq, rare);
     if (options !== null && !this.#dependents.link(seq, place, rare, options)) return;
@@ -227,7 +216,7 @@ export class SchedulerCore {
 
   /**
    * Takes the results of an engine's group. `verdicts[i]` becomes the number of tries (at most 255) of those to relay, 0 of others.
-   * Returns how many are to be relayed as they are: those of a first try. Call `dispatch` afterwards.
+   * Returns how many are to be relayed as they are: those of tasks that no other engine had. Call `dispatch` afterwards.
    * @param reader opened on the group; its shape was checked before
    */
   finish(
@@ -245,11 +234,11 @@ export class SchedulerCore {
       const rare = this.#board.rare.size === 0 ? undefined : this.#board.rare.get(record.seq);
       const tries = Math.min(255, rare?.tries ?? 1), attempts = rare?.attempts ?? null;
       const load = engine?.load ?? 0;
-      const isRelayed = engine !== undefined &&
+      const isRelayed = engine !== undefined && !this.#refused(engine, reader.bytes, record, at) &&
         this.finishOne(engine, record.seq, record.client, record.n, record, at) === "relay";
       verdicts[i] = isRelayed ? tries : 0;
       if (isRelayed && attempts !== null) this.attempts.set(i, attempts.with(engine, record, at));
-      if (isRelayed && tries === 1) unchanged++;
+      if (isRelayed && attempts === null) unchanged++;
       if (engine !== undefined) engine.acked++;
       if (engine !== undefined && engine.load < load) times.add(record);
     }
@@ -282,7 +271,7 @@ export class SchedulerCore {
     if (table.rare[place] === 1 && status !== STATUS.ok) {
       const rare = this.#board.rare.get(seq)!;
       if (rare.timedOut) {
-        this.#tries.fail(place, STATUS.error, "TaskTimeout", timeoutText(rare));
+        this.#tries.timeOut(place, rare);
         return "drop";
       }
       if (rare.retriesLeft > 0 && (status === STATUS.error || status === STATUS.lost)) {
@@ -293,6 +282,19 @@ export class SchedulerCore {
     }
     this.#board.end(place, status === STATUS.ok, engine.id);
     return "relay";
+  }
+
+  /** Whether the task of a result said that it cannot run where it was: it goes elsewhere, if there is an engine for it, and that was no try. */
+  #refused(engine: EngineState, bytes: Uint8Array, record: ResultRecord, at: number): boolean {
+    const { seq, client, n, status, started } = record;
+    if ((record.flags & RESULT_FLAG.unmet) === 0 || status !== STATUS.error) return false;
+    const place = this.table.at(seq);
+    if (!this.#assignedAt(place, engine.id)) return true;
+    if (this.table.client[place] !== client || this.table.n[place] !== n) return true;
+    this.#board.unassign(engine, place);
+    const unmet = reasonOf(bytes, record);
+    this.#tries.refused(seq, place, engine, { status, started, unmet }, at);
+    return true;
   }
 
   /** A peer's engine said that it cannot meet the task's dependencies: another one may. */
@@ -375,8 +377,4 @@ export class SchedulerCore {
       this.#tellToCancel(seq, place, { waitingOnly: true, by: undefined });
     }
   }
-}
-
-function timeoutText(rare: Rare): string {
-  return `Waited longer than ${(rare.options?.queueTimeoutMs ?? 0) / 1000} s`;
 }
