@@ -293,7 +293,9 @@ function indexed(client: Client): Client {
 
 // The library's one door: what users name in their own code.
 export { Reference } from "./reference.ts";
+export { depend, require } from "./dependent.ts";
 export { task } from "./task.ts";
+export type { Condition, Requirements } from "./dependent.ts";
 export { AsyncResult } from "./async_result.ts";
 export { ResultGroup } from "./result_group.ts";
 export { ResultPart } from "./result_part.ts";

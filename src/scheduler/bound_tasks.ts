@@ -4,7 +4,7 @@
  */
 import type { TaskAsk } from "../protocol/task_asks.ts";
 import type { Asks } from "./asks.ts";
-import { AGE_MS, type Board, type Rare } from "./board.ts";
+import { AGE_MS, type Board, NOWHERE, type Rare } from "./board.ts";
 import type { EngineState } from "./engine_table.ts";
 import { FairQueue, type Front } from "./fair_queue.ts";
 import { isBefore } from "./order_heap.ts";
@@ -68,7 +68,9 @@ export class BoundTasks {
   /** A task that failed somewhere may go to any other engine. */
   exclude(seq: number, place: number, rare: Rare): void {
     this.#count++;
-    const kind = this.#kindOf(place), ask = askOf(rare), refused = refusedBy(rare);
+    const kind = this.#kindOf(place), ask = askOf(rare);
+    // A peer's task goes nowhere twice in any case, and waits for an engine that it has not tried.
+    const refused = kind === 1 ? NOWHERE : refusedBy(rare);
     const key = `${kind} ${this.#askId(ask)} ${sorted(rare.tried)} ${sorted(refused)}`;
     let group = this.#excluding.get(key);
     if (group === undefined) {

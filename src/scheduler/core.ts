@@ -298,12 +298,11 @@ export class SchedulerCore {
   }
 
   /** A peer's engine said that it cannot meet the task's dependencies: another one may. */
-  unmet(engine: EngineState, seq: number, at: number): void {
+  unmet(engine: EngineState, seq: number, tried: Tried, at: number): void {
     const place = this.table.at(seq);
-    const rare = this.#board.rare.get(seq);
-    if (rare === undefined || !this.#assignedAt(place, engine.id)) return;
+    if (!this.#assignedAt(place, engine.id)) return;
     this.#board.unassign(engine, place);
-    this.#tries.others(seq, place, rare, engine.id, at);
+    this.#tries.refused(seq, place, engine, tried, at);
   }
 
   // ── engines come and go ────────────────────────────────────────────────────────────────────

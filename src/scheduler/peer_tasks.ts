@@ -57,6 +57,8 @@ const CLIENT = "a client on the task socket";
 const FROM_OURS: TaskAsk = { permissions: null, isolation: null };
 
 const encoder = new TextEncoder();
+/** Most characters of why a task cannot run on an engine. */
+const MAX_REASON = 1000;
 
 export class PeerTasks {
   readonly #clients: Socket;
@@ -222,8 +224,11 @@ export class PeerTasks {
     const peer = core.peerOf(seq);
     const { metadata } = message;
     const at = now();
-    if (metadata.dependencies_met === false) core.unmet(engine, seq, at);
-    else {
+    if (metadata.dependencies_met === false) {
+      const { evalue } = message.content;
+      const unmet = typeof evalue === "string" ? evalue.slice(0, MAX_REASON) : "";
+      core.unmet(engine, seq, { status: STATUS.error, started: startOf(metadata), unmet }, at);
+    } else {
       const status = metadata.status === "ok"
         ? STATUS.ok
         : metadata.status === "aborted"

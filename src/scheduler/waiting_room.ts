@@ -71,7 +71,7 @@ export class WaitingRoom {
     const { table, engines } = this.#board;
     table.state[place] = WAITING;
     const bound = this.#board.bound(rare), ask = askOf(rare);
-    if (bound === null && this.#bound.isHopeless(refusedBy(rare), ask)) {
+    if (bound === null && rare.peer === undefined && this.#bound.isHopeless(refusedBy(rare), ask)) {
       return this.#board.failImpossible(place, NO_ENGINE_LEFT);
     }
     if (ask !== null && !this.#bound.hasUntried(rare.tried, ask)) rare.tried = refusedBy(rare);

@@ -100,7 +100,7 @@ Deno.test("a client that is told of each engine waits for the others when one ha
   assert.deepEqual(say({ kind: "submitted", ...request }), ["send M to a=0,b=1"]);
   gone("a", 1000);
   assert.deepEqual(reply("M", "b"), ["keep M of b: ok"]);
-  assert.deepEqual(tick(2000), ["lose M at a", "coalesce M (a: none, b: ok)"]);
+  assert.deepEqual(tick(2000), ["lose M at a", "coalesce M (a: none,b: ok)"]);
   assert.equal(core.open, 0);
 });
 

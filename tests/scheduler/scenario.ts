@@ -16,6 +16,7 @@ import { readTaskOptions, type TaskNames } from "../../src/scheduler/task_option
 const HEADER = { origin: 0, seq: 1, target: 0, nonce: 0n, acked: 0, committed: 0, window: 0 };
 const NO_TAIL = new Uint8Array(0);
 const unsigned = () => {};
+const REFUSED = { status: STATUS.error, started: 0, unmet: "not met" };
 
 class Conversation {
   #core = core({});
@@ -92,7 +93,7 @@ class Conversation {
   /** A peer's engine refuses a task whose dependencies it does not meet. */
   #unmet(engine: number, { client, n }: { client: number; n: number }): string[] {
     const state = this.#core.engines.get(engine);
-    if (state !== undefined) this.#core.unmet(state, this.#core.seqOf(client, n), this.#at);
+    if (state !== undefined) this.#core.unmet(state, this.#core.seqOf(client, n), REFUSED, this.#at);
     this.#core.dispatch(this.#at);
     return this.#drain();
   }

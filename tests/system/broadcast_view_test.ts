@@ -195,7 +195,11 @@ async function stopped(client: Client, view: BroadcastView, ids: readonly number
 }
 
 /** An engine dies with its copy. @param survivors how many engines' results are there in spite of that */
-async function dies(view: BroadcastView, engines: readonly PythonProcess[], survivors: number): Promise<void> {
+async function dies(
+  view: BroadcastView,
+  engines: readonly PythonProcess[],
+  survivors: number,
+): Promise<void> {
   await view.execute("def die(pid):\n    if os.getpid() == pid: os.kill(pid, 9)\n    return 'alive'");
   const result = view.apply(new Reference("die"), engines[0]!.pid);
   const error = await errorOf(result);
