@@ -179,7 +179,7 @@ function pythonRequiring(
   const inner = peerFormOf(run), imports = pythonModules(modules);
   if (inner === undefined || imports === undefined) return undefined;
   const find = "__import__('importlib.util', fromlist=['util']).find_spec";
-  const here = `all([${find}(m) is not None for m in parts]) and all([n in globals() for n in names])`;
+  const here = `all(${find}(m) is not None for m in parts) and all(n in globals() for n in names)`;
   const call = `([exec(line, globals()) for line in lines] and (${inner.reference.name})(*own, *args)) ` +
     `if lines else (${inner.reference.name})(*own, *args)`;
   const reference = new Reference(

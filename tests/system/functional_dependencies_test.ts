@@ -329,7 +329,7 @@ pythonTest("functional dependencies on Python engines", async (stack) => {
   assert.deepEqual([await json, json.metadata.engineId], ["[1, 2, 3]", second]);
   assert.equal(await view.apply(require("os.path", new Reference("os.path.basename")), "/a/b"), "b");
   const missing = await errorOf(view.apply(require("no_such_module.part", new Reference("add")), 1, 2));
-  assert(missing instanceof ImpossibleDependency);
+  assert(missing instanceof ImpossibleDependency, String(missing));
   assert.throws(
     () => view.apply(depend(() => true, new Reference("add")), 1, 2),
     /Cannot send a TypeScript function/,
