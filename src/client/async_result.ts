@@ -134,9 +134,13 @@ export class AsyncResult<T, S extends Shape = "one"> extends ResultReading<T, S>
     return this.#tasks.map((task) => task.n);
   }
 
-  /** For `after` and `follow`: the tasks as a group's tail names them, those that were messages by their msg_ids. */
-  get references(): (number | string)[] {
-    return this.#tasks.map((task) => task.route.isPeer ? msgIdOf(task, this.#plan.names) : task.n);
+  /**
+   * For `after` and `follow`: the tasks as a group's tail names them, those that were messages or are another client's by their msg_ids.
+   * @param client the one that names them
+   */
+  references(client: TaskNames): (number | string)[] {
+    const { names } = this.#plan;
+    return this.#tasks.map((task) => task.route.isPeer || names !== client ? msgIdOf(task, names) : task.n);
   }
 
   #metadata(task: TaskState): TaskMetadata {
