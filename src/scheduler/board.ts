@@ -22,7 +22,7 @@ export const NOWHERE: ReadonlySet<number> = new Set();
 
 /** What few tasks need: options, attempts, a peer's message. */
 export interface Rare {
-  readonly options: TaskOptions | null;
+  options: TaskOptions | null;
   retriesLeft: number;
   /** How often it was given to an engine and not given back. */
   tries: number;

@@ -10,7 +10,7 @@ import { RESULT_FLAG, type ResultRecord, STATUS, type TaskRecord } from "../prot
 import type { Offer } from "../protocol/task_asks.ts";
 import type { AttemptList, Tried } from "./attempts.ts";
 import { Board, newRare, type Rare, type Stop } from "./board.ts";
-import { taskKey } from "./dependencies.ts";
+import { type TaskKey, taskKey } from "./dependencies.ts";
 import { Departures } from "./departures.ts";
 import { Dependents } from "./dependents.ts";
 import { EngineState, type EngineTable } from "./engine_table.ts";
@@ -111,6 +111,7 @@ export class SchedulerCore {
   /**
    * Takes one task of a group whose frame is kept as `frame`; call `dispatch` after the last. Writes the task's number into `record.seq`.
    * @param from offset of the record in the frame, `length` with its padding
+   * @param isHeld it goes nowhere before `release`
    */
   submit(
     record: TaskRecord,
@@ -120,6 +121,7 @@ export class SchedulerCore {
     options: TaskOptions | null,
     at: number,
     peer?: unknown,
+    isHeld = false,
   ): Taken {
     const { client, n } = record;
     const { history } = this.#board.client(client), { table } = this;
@@ -138,27 +140,40 @@ export class SchedulerCore {
     record.seq = seq;
     this.#board.waiting++;
     if (options === null && record.buffers === 0 && peer === undefined) this.#room.push(seq, place);
-    else this.#submitRare(seq, place, options, record.buffers > 0, peer, at);
+    else this.#submitRare(seq, place, newRare(options, record.buffers > 0, peer), isHeld, at);
     return "taken";
   }
 
-  #submitRare(
-    seq: number,
-    place: number,
-    options: TaskOptions | null,
-    hasBuffers: boolean,
-    peer: unknown,
-    at: number,
-  ): void {
-    const rare = newRare(options, hasBuffers, peer);
+  #submitRare(seq: number, place: number, rare: Rare, isHeld: boolean, at: number): void {
     this.table.rare[place] = 1;
     this.#board.rare.set(seq, rare);
-    if (options !== null && !this.#dependents.link(seq, place, rare, options)) return;
-    if (options !== null && options.queueTimeoutMs !== Infinity) {
-      this.#tries.setDeadline(seq, rare, at);
-    }
-    if (this.#dependents.isOpen(rare)) this.table.state[place] = DEPENDENT;
+    const { options } = rare;
+    if (!isHeld && options !== null && !this.#dependents.link(seq, place, rare, options)) return;
+    if (options !== null && options.queueTimeoutMs !== Infinity) this.#tries.setDeadline(seq, rare, at);
+    if (isHeld || this.#dependents.isOpen(rare)) this.table.state[place] = DEPENDENT;
     else this.#room.makeReady(seq, place, rare);
+  }
+
+  /** A task that was submitted as held, since its dependencies were not known, goes its way; call `dispatch` afterwards. */
+  release(seq: number, options: TaskOptions | null): void {
+    const place = this.table.at(seq), rare = this.#board.rare.get(seq);
+    if (place === NONE || rare === undefined) return;
+    rare.options = options;
+    if (options !== null && !this.#dependents.link(seq, place, rare, options)) return;
+    if (!this.#dependents.isOpen(rare)) this.#room.makeReady(seq, place, rare);
+  }
+
+  /** A task that ended before this scheduler began. */
+  remember(client: number, n: number, ok: boolean, engine: number): void {
+    const { history } = this.#board.client(client);
+    if (n === 0 || n > MAX_N || history.seen(n)) return;
+    history.see(n);
+    history.finish(n, ok, engine);
+  }
+
+  /** Whether this scheduler knows a task by its key. */
+  knows(key: TaskKey): boolean {
+    return this.#board.isKnown(key);
   }
 
   /** A task whose options cannot be understood ends with an error. */

@@ -9,8 +9,7 @@ import { Dependency, taskKey } from "./dependencies.ts";
 import type { TaskOptions } from "./task_options.ts";
 import { DEPENDENT, NONE, WAITING } from "./task_table.ts";
 
-const UNKNOWN =
-  "no such task; the scheduler knows those that came to it, and no direct requests";
+const UNKNOWN = "no such task; the scheduler knows those that came to it, and no direct requests";
 
 /** Where tasks go that wait for an engine only. */
 interface Room {

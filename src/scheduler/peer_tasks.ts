@@ -314,6 +314,13 @@ export class PeerTasks {
     return true;
   }
 
+  /** The number for a task of an earlier run. @param client its client's index, if that is ours */
+  remembered(msgId: string, client: number | undefined): PeerId | undefined {
+    const at = msgId.lastIndexOf("_");
+    if (client !== undefined && at > 0) this.#ids.own(msgId.slice(0, at), client);
+    return this.#ids.number(msgId);
+  }
+
   /** The number of a task that is or was here, by its msg_id. */
   find(msgId: string): PeerId | undefined {
     return this.#ids.find(msgId);

@@ -4,8 +4,10 @@ import {
   type Client,
   ImpossibleDependency,
   InvalidDependency,
+  TaskCancelled,
   TaskTimeout,
 } from "../../src/client/client.ts";
+import { Cluster } from "../../src/cluster/cluster.ts";
 import { NEEDS_PYTHON, PYTHON, PythonPeers } from "./python_peers.ts";
 import { errorOf, queueIsEmpty, Run } from "./run.ts";
 
@@ -164,6 +166,44 @@ Deno.test("tasks of other clients, and of long ago", async () => {
   assert.equal(await view.with({ follow: good }).apply(() => 2), 2);
   assert.equal(await view.with({ after: [good, view.apply(() => 1)] }).apply(() => 2), 2);
   assert(await errorOf(view.with({ after: bad.msgIds }).apply(() => 2)) instanceof ImpossibleDependency);
+});
+
+Deno.test("tasks of an earlier run, which only the records know", async () => {
+  await using run = await Run.start({ n: 1 });
+  const good = run.client.loadBalanced().apply(() => 1), bad = run.client.loadBalanced().apply(fails);
+  const direct = run.client.direct(0).apply(() => 1);
+  await Promise.all([good, direct]);
+  await errorOf(bad);
+  await queueIsEmpty(run.client);
+  const [goodId, badId, directId] = [good, bad, direct].flatMap(({ msgIds }) => msgIds) as [
+    string,
+    string,
+    string,
+  ];
+  await run.client.close();
+  await run.cluster.stop();
+  await run.folder.isDeserted();
+  await using cluster = await Cluster.start({ n: 1, profileDir: run.folder.dir });
+  await using client = await cluster.client();
+  const view = client.loadBalanced();
+  assert.equal(await view.with({ after: goodId }).apply(() => 2), 2);
+  assert.equal(await view.with({ after: [goodId, view.apply(() => 1)] }).apply(() => 3), 3);
+  assert.equal(await view.with({ after: { ids: [badId, goodId], failure: true } }).apply(() => 4), 4);
+  assert(await errorOf(view.with({ after: badId }).apply(() => 2)) instanceof ImpossibleDependency);
+  assert.equal(await view.with({ after: client.result(goodId), label: "l" }).apply(() => 5), 5);
+  for (const id of [directId, "nobody_1", `${goodId}0`]) {
+    const error = await errorOf(view.with({ after: [goodId, id] }).apply(() => 1));
+    assert(error instanceof InvalidDependency, String(error));
+    assert.match(error.message, new RegExp(`Cannot wait for task '${id}' \\(after\\): no such task`));
+  }
+  // The engine where it ran is gone with that run.
+  assert(await errorOf(view.with({ follow: goodId }).apply(() => 1)) instanceof ImpossibleDependency);
+  // One that is cancelled, or too old, before the hub has answered, ends all the same.
+  const stopped = view.with({ after: "nobody_2" }).apply(() => 1);
+  stopped.cancel();
+  const ended = await errorOf(stopped);
+  assert(ended instanceof TaskCancelled || ended instanceof InvalidDependency);
+  await queueIsEmpty(client);
 });
 
 Deno.test({

@@ -39,7 +39,7 @@ Deno.test("errors name tasks and engines as their client knows them", async () =
   for (const name of ["after", "follow"]) {
     assert.equal(
       await why({ [name]: [1] }),
-      `InvalidDependency: Cannot wait for task 1 (${name}): no such task`,
+      `InvalidDependency: Cannot wait for task 1 (${name}): no such task; the scheduler knows those that came to it, and no direct requests`,
     );
   }
   assert.match(await why({ after: [null] }), /^TypeError: .*"after": null is no task id/);
