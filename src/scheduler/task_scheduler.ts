@@ -60,6 +60,7 @@ export interface TaskSchedulerParts {
 }
 
 const decoder = new TextDecoder();
+const NO_IDS: readonly string[] = [];
 
 export class TaskScheduler {
   readonly #parts: TaskSchedulerParts;
@@ -212,7 +213,7 @@ export class TaskScheduler {
       }
       const options = (task.flags & TASK_FLAG.tail) !== 0 ? this.#optionsOf(frame, sender) : null;
       const isBad = options instanceof BadOption, known = isBad ? null : options;
-      const unseen = known === null ? [] : this.#unseen.namedBy(known), isHeld = unseen.length > 0;
+      const unseen = known === null ? NO_IDS : this.#unseen.namedBy(known), isHeld = unseen.length > 0;
       const length = reader.offset - from;
       const taken = this.#core.submit(task, kept, from, length, known, at, undefined, isHeld);
       if (isHeld && taken === "taken") this.#unseen.ask(unseen, this.#held(frame, sender));
