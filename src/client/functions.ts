@@ -112,7 +112,7 @@ const ownScripts = new Set([scriptName(MAPPER)]);
 
 /** The text of this function is the library's own: stacks do not show it, and its names are no user's. */
 export function ownText(run: (...args: never[]) => unknown): void {
-  ownScripts.add(scriptName(Function.prototype.toString.call(run)));
+  ownScripts.add(sourceText(run).script);
 }
 
 /** Whether a script on an engine is a text of the client's own around the user's function. */
