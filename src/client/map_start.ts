@@ -14,8 +14,8 @@ import type { Engine } from "./engines.ts";
 import { checkedNames, checkMessage } from "./languages.ts";
 import { TaskPath } from "./path.ts";
 import { chunkRequest, referenceRequest } from "./peer_messages.ts";
+import { peerFormOf } from "./peer_forms.ts";
 import type { PeerPath } from "./peer_path.ts";
-import { Reference } from "./reference.ts";
 import { argsFor, ownerFor } from "./task_checks.ts";
 import { TaskState } from "./task_state.ts";
 import type { Asked } from "./asked.ts";
@@ -86,6 +86,7 @@ export function mapOver<R>(
   const definition = view.hasOurs
     ? checkedNames(connection, chunkSize === 1 ? definitionOf(run) : mapperOf(run))
     : null;
+  const form = peerFormOf(run);
   let path = view.nextPath();
   return new MapResult<R>({
     ordered: true,
@@ -108,9 +109,11 @@ export function mapOver<R>(
         const encoded = connection.encode(OP.apply, args, { definition, tail, root: "args" });
         budget?.spend(task, encoded.body.length, encoded.buffers);
         path.submit(task, encoded);
-      } else if (run instanceof Reference) {
+      } else if (form !== undefined) {
         const plain = connection.values.plain(args) as unknown[];
-        const request = chunkSize === 1 ? referenceRequest(run, plain) : chunkRequest(run, plain);
+        const request = chunkSize === 1
+          ? referenceRequest(form.reference, [...form.given, ...plain])
+          : chunkRequest(form, plain);
         budget?.spend(task, 0, request.buffers);
         path.submit(task, request, metadata);
       }
