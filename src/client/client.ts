@@ -283,7 +283,7 @@ function indexed(client: Client): Client {
 
 // The library's one door: what users name in their own code.
 export { Reference } from "./reference.ts";
-export { task } from "./functions.ts";
+export { task } from "./task.ts";
 export { AsyncResult } from "./async_result.ts";
 export { ResultGroup } from "./result_group.ts";
 export { ResultPart } from "./result_part.ts";
@@ -299,13 +299,17 @@ export {
   NamespaceLost,
   PermissionDenied,
   RemoteError,
+  SchemaError,
   TaskAborted,
   TaskCancelled,
   TaskTimeout,
   UnknownTask,
   UnmetDependency,
+  UnresolvedName,
 } from "../protocol/errors.ts";
-export type { Runnable, Task, TaskMaker } from "./functions.ts";
+export type { AskedOptions, Runnable, Task, TaskMaker, TaskOptions } from "./task.ts";
+export type { StandardSchema, TaskSchema } from "./standard_schema.ts";
+export type { NamePlace, SchemaIssue } from "../protocol/errors.ts";
 export type { Graph, GraphNode } from "./graph.ts";
 export type { ImapOptions } from "./imap.ts";
 export type { Modules } from "./import_modules.ts";

@@ -13,6 +13,7 @@ import { type Engine, Engines } from "./engines.ts";
 import { type EncodeOptions, GroupPaths } from "./group_paths.ts";
 import { OutputReceiver } from "./iopub.ts";
 import type { EncodedTask, TaskPath } from "./path.ts";
+import { KnownNames } from "./known_names.ts";
 import { noBalance } from "./languages.ts";
 import { type PeerRole, PeerTasks } from "./peer_tasks.ts";
 import { Pending } from "./pending.ts";
@@ -47,6 +48,8 @@ export class Connection implements TaskNames {
   readonly session: Session;
   readonly engines: Engines = new Engines();
   readonly pending: Pending;
+  /** Names that are in namespaces, as far as this client has seen. */
+  readonly known: KnownNames = new KnownNames();
   /** Tasks as messages, one by one. */
   readonly peers: PeerTasks;
   readonly info: ClientConnection;

@@ -8,6 +8,7 @@ import { type Call, encodedFor, messageFor } from "./languages.ts";
 import type { EncodedTask } from "./path.ts";
 import type { PeerRequest } from "./peer_messages.ts";
 import { hasPieces } from "./shared_upload.ts";
+import { ownerFor } from "./task_checks.ts";
 import { type TaskOwner, TaskState } from "./task_state.ts";
 import type { ViewOptions } from "./view_options.ts";
 
@@ -92,7 +93,7 @@ export class DirectSending {
     const { op } = this.#job.call;
     const encoded = engine.shares && this.#shared !== undefined ? this.#shared : this.#encodedFor(i);
     const path = this.#connection.enginePath(engine);
-    const task = new TaskState(result, i, path, this.#options.label);
+    const task = new TaskState(ownerFor(this.#job.call.run, result), i, path, this.#options.label);
     if (op === OP.push) task.writes = "names";
     else if (op === OP.execute) task.writes = "perhaps";
     result.started(task);
@@ -103,7 +104,7 @@ export class DirectSending {
     const { label } = this.#options;
     const message = this.#messageFor(i);
     const path = this.#connection.peers.pathTo(engine);
-    const task = new TaskState(result, i, path, label);
+    const task = new TaskState(ownerFor(this.#job.call.run, result), i, path, label);
     result.started(task);
     path.submit(task, message, { label: label ?? null });
   }

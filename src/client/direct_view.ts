@@ -31,7 +31,9 @@ import {
 } from "./scatter.ts";
 import { type StopReference, stopTasks } from "./stop.ts";
 import { resolveTargets, type Targets } from "./targets.ts";
+import { argsFor } from "./task_checks.ts";
 import type { TaskRoute } from "./task_state.ts";
+import { TaskViews } from "./task_views.ts";
 import { tailOf, type ViewOptions } from "./view_options.ts";
 
 /** Options of `DirectView.with`. */
@@ -46,6 +48,7 @@ export class DirectView<S extends Shape = "all"> {
   readonly #shape: S;
   readonly #options: ViewOptions;
   readonly #tail: Uint8Array | null;
+  readonly #taskViews: TaskViews<DirectView<S>>;
 
   /** Use `client.direct` or `client[id]`. */
   constructor(connection: Connection, targets: Targets, shape: S, options: ViewOptions = {}) {
@@ -55,6 +58,7 @@ export class DirectView<S extends Shape = "all"> {
     this.#options = options;
     const { label, limits, permissions, isolation, cancelGraceMs } = options;
     this.#tail = tailOf({ label, limits, permissions, isolation, cancelGraceMs });
+    this.#taskViews = new TaskViews(options, (asked) => new DirectView(connection, targets, shape, asked));
   }
 
   /** Ids of the engines that a call would go to now. */
@@ -77,10 +81,11 @@ export class DirectView<S extends Shape = "all"> {
    * Calls a function with these arguments on each engine. Large binary arguments are read until they have left: change
    * them only after the result has come.
    * @throws TypeError if the function or an argument cannot be sent, or a Python engine is among the targets: it takes a
-   * `Reference`; RangeError for an unknown engine; NoEnginesRegistered
+   * `Reference`; RangeError for an unknown engine; NoEnginesRegistered; UnresolvedName; SchemaError
    */
   apply<Args extends unknown[], R>(run: Runnable<Args, R>, ...args: Args): AsyncResult<Awaited<R>, S> {
-    return this.#toAll({ op: OP.apply, root: "args", what: "apply", run }, args);
+    const view = this.#taskViews.of(run) ?? this;
+    return view.#toAll({ op: OP.apply, root: "args", what: "apply", run }, argsFor(run, args));
   }
 
   /** Runs a piece of code of the engine's language in each engine's namespace. */
@@ -89,11 +94,13 @@ export class DirectView<S extends Shape = "all"> {
     options: { readonly silent?: boolean | undefined } = {},
   ): AsyncResult<ExecuteResult, S> {
     const value = { code, silent: options.silent ?? false };
+    this.#connection.known.addCode(code);
     return this.#toAll({ op: OP.execute, root: "code", what: "execute", run: null }, value);
   }
 
   /** Sets variables in each engine's namespace. */
   push(values: Readonly<Record<string, unknown>>): AsyncResult<null, S> {
+    this.#connection.known.add(Object.keys(values));
     return this.#toAll({ op: OP.push, root: "push", what: "push", run: null }, { ...values }, () => null);
   }
 
@@ -196,6 +203,7 @@ export class DirectView<S extends Shape = "all"> {
     const engines = this.#engines();
     const cut = distOf(options.dist) === "cyclic" ? cyclicParts : partsFor;
     const parts = cut(array, engines.length, options.flatten ?? false);
+    this.#connection.known.add([name]);
     return this.#send({ op: OP.push, root: name, what: "scatter", run: null }, {
       engines,
       valueFor: (i) => ({ [name]: parts[i] }),
@@ -234,6 +242,11 @@ export class DirectView<S extends Shape = "all"> {
     options?: MapOptions,
   ): MapResult<Awaited<R>>;
   map<R>(run: Runnable<never[], R>, ...rest: unknown[]): MapResult<Awaited<R>> {
+    const view = this.#taskViews.of(run) ?? this;
+    return view.#map(run, rest);
+  }
+
+  #map<R>(run: Runnable<never[], R>, rest: readonly unknown[]): MapResult<Awaited<R>> {
     const connection = this.#connection;
     const engines = this.#engines();
     const paths = engines.map((engine) => this.#pathTo(engine));

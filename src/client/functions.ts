@@ -4,27 +4,15 @@
  * The coded text of a function is made once and kept with the function object; equal texts share one definition on a path.
  */
 import { ValueWriter } from "../protocol/values.ts";
+import { scriptName } from "../protocol/text_hash.ts";
+import { ENGINE_GLOBALS } from "./engine_globals.ts";
+import { isExpression, type SourceText, sourceText } from "./function_source.ts";
+import type { NameUse } from "./known_names.ts";
 import { Reference, referenceSource } from "./reference.ts";
+import { isTask, type Runnable, type Task } from "./task.ts";
 
-/** A function with what it takes along; make it with `task`. */
-export interface Task<Args extends unknown[], R> {
-  readonly run: (...args: Args) => R;
-  /** Values that the function's text refers to, by name. */
-  readonly captures: Readonly<Record<string, unknown>>;
-  /** How errors and records call it. */
-  readonly name: string;
-}
-
-/** A function as the views take it, or the name of one that is on the engine. */
-export type Runnable<Args extends unknown[], R> = ((...args: Args) => R) | Task<Args, R> | Reference;
-
-/** Options of `task`. */
-export interface TaskOptions {
-  /** Values and functions that the function's text refers to, by name; they are copied when it is first sent. */
-  readonly captures?: Readonly<Record<string, unknown>> | undefined;
-  /** Default: the function's own name. */
-  readonly name?: string | undefined;
-}
+export { task } from "./task.ts";
+export type { Runnable, Task, TaskMaker, TaskOptions } from "./task.ts";
 
 /** What goes to the engines of a function. */
 export interface Definition {
@@ -32,6 +20,10 @@ export interface Definition {
   readonly key: string;
   /** Codec bytes of a `FunctionText`. */
   readonly body: Uint8Array;
+  /** Names that it takes from where it runs, with those of functions that it captures; absent if there are none. */
+  readonly uses?: readonly NameUse[];
+  /** Texts in it that may set names where they run. */
+  readonly codes?: readonly string[];
 }
 
 /** A function on its way (PROTOCOL.md, "Definitions"). */
@@ -51,45 +43,19 @@ const MAX_DEFINITION_BYTES = 4 << 20;
 /** How deep functions may capture functions. */
 const MAX_NESTING = 20;
 
-/** What `task` has made: only these count as functions among captures. */
-const tasks = new WeakSet<object>();
-const definitions = new WeakMap<object, Definition>();
-const mappers = new WeakMap<object, Definition>();
-
-/**
- * Gives a function the values that its text refers to.
- *
- * ```ts
- * const scale = 3;
- * await view.apply(task((x: number) => x * scale, { captures: { scale } }), 14);
- * ```
- */
-export const task: TaskMaker = Object.defineProperty(makeTask, "signal", {
-  get(): never {
-    throw new TypeError(
-      "Cannot use task.signal here: it is the signal of the task that runs, inside a function that runs on an engine",
-    );
-  },
-}) as TaskMaker;
-
-/** `task(function, options)`; and inside a function that runs on an engine, where `task` is global, the running task. */
-export interface TaskMaker {
-  <Args extends unknown[], R>(run: (...args: Args) => R, options?: TaskOptions): Task<Args, R>;
-  /**
-   * On an engine: aborted when the running task is cancelled. A task that looks at it may end by itself within the engine's `cancelGraceMs`, and keeps
-   * the namespace; `signal.aborted` is up to date in a loop without a pause too.
-   * @throws TypeError anywhere else
-   */
-  readonly signal: AbortSignal;
+/** By function object, and of functions without captures by text: a loop that makes its closure anew in each turn has one definition. */
+interface Cache {
+  readonly byObject: WeakMap<object, Definition>;
+  readonly byText: WeakMap<SourceText, { readonly name: string; readonly definition: Definition }>;
 }
 
-function makeTask<Args extends unknown[], R>(
-  run: (...args: Args) => R,
-  options: TaskOptions = {},
-): Task<Args, R> {
-  const made = Object.freeze({ run, captures: { ...options.captures }, name: options.name ?? run.name });
-  tasks.add(made);
-  return made;
+const definitions: Cache = { byObject: new WeakMap(), byText: new WeakMap() };
+const mappers: Cache = { byObject: new WeakMap(), byText: new WeakMap() };
+
+/** What is found in functions while they become text. */
+interface Found {
+  readonly uses: NameUse[];
+  readonly codes: string[];
 }
 
 /**
@@ -113,15 +79,11 @@ export function callOf<Args extends unknown[], R>(
     return arg instanceof Reference ? `(${arg.name}\n)` : `$args[${i}]`;
   });
   const source = `(...$args) => $run(${places.join(", ")})`;
-  const body = encode({
-    kind: "function",
-    source,
-    captures: {},
-    functions: { $run: functionText(runnable, []) },
-    name: "",
-  });
+  const found: Found = { uses: [], codes: [] };
+  const $run = functionText(runnable, [], found);
+  const text: FunctionText = { kind: "function", source, captures: {}, functions: { $run }, name: "" };
   const left = args.map((arg) => arg instanceof Reference ? null : arg);
-  return { definition: { key: textOfBytes(body), body }, args: left };
+  return { definition: definitionFrom(text, found), args: left };
 }
 
 /** The coded form of a function that takes many lists of arguments and returns the results of each, in order. */
@@ -145,17 +107,43 @@ for (const item of items) {
 return results;
 }`;
 
+const mapperScript = scriptName(MAPPER);
+
+/** Whether a script on an engine is a text of the client's own around the user's function. */
+export function isOwnText(script: string): boolean {
+  return script === mapperScript;
+}
+
 function cached(
-  cache: WeakMap<object, Definition>,
+  { byObject, byText }: Cache,
   runnable: unknown,
   shape: (text: FunctionText) => FunctionText,
 ): Definition {
-  const known = isWeakKey(runnable) ? cache.get(runnable) : undefined;
+  const known = isWeakKey(runnable) ? byObject.get(runnable) : undefined;
   if (known !== undefined) return known;
-  const body = encode(shape(functionText(runnable, [])));
-  const definition = { key: textOfBytes(body), body };
+  const text = typeof runnable === "function" ? sourceText(runnable as () => unknown) : undefined;
+  const name = typeof runnable === "function" ? runnable.name : "";
+  const same = text === undefined ? undefined : byText.get(text);
+  if (same !== undefined && same.name === name) return keep(byObject, runnable, same.definition);
+  const found: Found = { uses: [], codes: [] };
+  const definition = definitionFrom(shape(functionText(runnable, [], found)), found);
+  if (text !== undefined) byText.set(text, { name, definition });
+  return keep(byObject, runnable, definition);
+}
+
+function keep(cache: Cache["byObject"], runnable: unknown, definition: Definition): Definition {
   if (isWeakKey(runnable)) cache.set(runnable, definition);
   return definition;
+}
+
+function definitionFrom(text: FunctionText, { uses, codes }: Found): Definition {
+  const body = encode(text), key = textOfBytes(body);
+  return {
+    key,
+    body,
+    ...(uses.length === 0 ? {} : { uses }),
+    ...(codes.length === 0 ? {} : { codes }),
+  };
 }
 
 function isWeakKey(value: unknown): value is object {
@@ -164,22 +152,23 @@ function isWeakKey(value: unknown): value is object {
 
 /** A function, or what `task` made of one. */
 function isRunnable(value: unknown): boolean {
-  return typeof value === "function" || (isWeakKey(value) && tasks.has(value));
+  return typeof value === "function" || isTask(value);
 }
 
 function partsOf(runnable: unknown): Task<never[], unknown> {
   if (typeof runnable === "function") {
-    return { run: runnable as (...args: never[]) => unknown, captures: {}, name: runnable.name };
+    return { run: runnable as (...args: never[]) => unknown, captures: {}, name: runnable.name, options: {} };
   }
   if (
     typeof runnable === "object" && runnable !== null && "run" in runnable &&
     typeof runnable.run === "function"
   ) {
-    const { captures, name } = runnable as Partial<Task<never[], unknown>>;
+    const { captures, name, options } = runnable as Partial<Task<never[], unknown>>;
     return {
       run: runnable.run as (...args: never[]) => unknown,
       captures: captures ?? {},
       name: name ?? runnable.run.name,
+      options: options ?? {},
     };
   }
   throw new TypeError(
@@ -196,9 +185,9 @@ function describe(value: unknown): string {
 }
 
 /** A function as text, with the functions that it captures. `within` are those that capture it. */
-function functionText(runnable: unknown, within: readonly unknown[]): FunctionText {
+function functionText(runnable: unknown, within: readonly unknown[], found: Found): FunctionText {
   if (runnable instanceof Reference) return referenceText(runnable);
-  const { run, captures, name } = partsOf(runnable);
+  const { run, captures, name, options } = partsOf(runnable);
   if (within.length > MAX_NESTING || within.includes(runnable)) {
     throw new TypeError(
       `Cannot send function "${name}": what it captures leads back to itself or nests too deep`,
@@ -208,10 +197,21 @@ function functionText(runnable: unknown, within: readonly unknown[]): FunctionTe
   const values: Record<string, unknown> = {};
   const functions: Record<string, FunctionText> = {};
   for (const [key, value] of Object.entries(captures)) {
-    if (isRunnable(value)) functions[key] = functionText(value, [...within, runnable]);
+    if (isRunnable(value)) functions[key] = functionText(value, [...within, runnable], found);
     else values[key] = value;
   }
-  return { kind: "function", source: sourceOf(run), captures: values, functions, name };
+  const text = sourceText(run);
+  look(text, name, [...Object.keys(captures), ...(options.namespace ?? [])], found);
+  return { kind: "function", source: text.source, captures: values, functions, name };
+}
+
+/** Notes which names the text takes from where it runs. */
+function look({ source, free }: SourceText, owner: string, given: readonly string[], found: Found): void {
+  for (const use of free.names) {
+    if (given.includes(use.name) || use.name === owner || ENGINE_GLOBALS.has(use.name)) continue;
+    found.uses.push({ ...use, owner, source });
+  }
+  if (free.mayDefine) found.codes.push(source);
 }
 
 function referenceText(reference: Reference): FunctionText {
@@ -235,37 +235,6 @@ function checkNames(captures: Readonly<Record<string, unknown>>): void {
     if (!/^[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*$/u.test(name)) {
       throw new TypeError(`Cannot capture "${name}": it is no name of a variable`);
     }
-  }
-}
-
-/** The text of a function as an expression. */
-function sourceOf(run: (...args: never[]) => unknown): string {
-  const source = Function.prototype.toString.call(run);
-  const name = run.name === "" ? "the function" : `function "${run.name}"`;
-  if (/\{\s*\[native code\]\s*\}\s*$/.test(source)) {
-    throw new TypeError(
-      `Cannot send ${name}: it is built in or bound, and has no text; wrap it in an arrow function`,
-    );
-  }
-  if (/^class\b/.test(source)) {
-    throw new TypeError(`Cannot send ${name}: it is a class; wrap its use in an arrow function`);
-  }
-  if (!isExpression(source)) {
-    throw new TypeError(
-      `Cannot send ${name}: its text is no expression of its own (a method, getter or setter, or it uses super); ` +
-        "write it as an arrow function or with the word function",
-    );
-  }
-  return source;
-}
-
-/** Whether the text compiles as an expression; true where the runtime forbids to try. */
-function isExpression(source: string): boolean {
-  try {
-    new Function(`return (${source}\n);`);
-    return true;
-  } catch (error) {
-    return !(error instanceof SyntaxError);
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import type { Connection } from "./connection.ts";
 import type { Engine } from "./engines.ts";
-import { callOf, definitionOf, type Runnable } from "./functions.ts";
+import { callOf, type Definition, definitionOf, type Runnable } from "./functions.ts";
 import type { EncodedTask } from "./path.ts";
 import { type PeerRequest, peerRequest, referenceRequest } from "./peer_messages.ts";
 import { hasReference, Reference } from "./reference.ts";
@@ -33,10 +33,19 @@ export function encodedFor(
 ): EncodedTask {
   if (run === null) return connection.encode(op, value, { definition: null, tail, root });
   if (!hasReference(value)) {
-    return connection.encode(op, value, { definition: definitionOf(run), tail, root });
+    const definition = checkedNames(connection, definitionOf(run));
+    return connection.encode(op, value, { definition, tail, root });
   }
   const { definition, args } = callOf(run, value as never[]);
-  return connection.encode(op, args, { definition, tail, root });
+  return connection.encode(op, args, { definition: checkedNames(connection, definition), tail, root });
+}
+
+/** The definition itself. @throws UnresolvedName if it uses a name that it would not find on an engine */
+export function checkedNames({ known }: Connection, definition: Definition): Definition {
+  const { uses, codes } = definition;
+  if (codes !== undefined) { for (const code of codes) known.addCode(code); }
+  if (uses !== undefined) known.check(uses);
+  return definition;
 }
 
 /**

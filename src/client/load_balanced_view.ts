@@ -13,7 +13,9 @@ import { boundsOf, type ImapOptions } from "./imap.ts";
 import { type MapView, startMap } from "./map_start.ts";
 import { type StopReference, stopTasks } from "./stop.ts";
 import { checkIds } from "./targets.ts";
+import { argsFor, ownerFor } from "./task_checks.ts";
 import { TaskState } from "./task_state.ts";
+import { TaskViews } from "./task_views.ts";
 import { type BalancedOptions, metadataOf, tailOf } from "./view_options.ts";
 
 /** What `execute` gives. */
@@ -34,6 +36,7 @@ export class LoadBalancedView {
   readonly #connection: Connection;
   readonly #options: BalancedOptions;
   readonly #tail: Uint8Array | null;
+  readonly #taskViews: TaskViews<LoadBalancedView>;
   /** Engines that its tasks may meet as messages, at a version of the list of engines. */
   #peers: { readonly version: number; readonly engines: Engine[] | null } = { version: -1, engines: null };
 
@@ -43,6 +46,7 @@ export class LoadBalancedView {
     this.#connection = connection;
     this.#options = options;
     this.#tail = tailOf(options);
+    this.#taskViews = new TaskViews(options, (asked) => new LoadBalancedView(connection, asked));
   }
 
   /** The options that hold for its tasks. */
@@ -61,15 +65,17 @@ export class LoadBalancedView {
   /**
    * Calls a function with these arguments on one engine. Large binary arguments are read until they have left: change them
    * only after the result has come.
-   * @throws TypeError if the function or an argument cannot be sent to where the task may run
+   * @throws TypeError if the function or an argument cannot be sent to where the task may run; UnresolvedName if it uses a name that is not there; SchemaError
    */
   apply<Args extends unknown[], R>(run: Runnable<Args, R>, ...args: Args): AsyncResult<Awaited<R>> {
-    return this.#send({ op: OP.apply, root: "args", what: "apply", run }, args);
+    const view = this.#taskViews.of(run) ?? this;
+    return view.#send({ op: OP.apply, root: "args", what: "apply", run }, argsFor(run, args));
   }
 
   /** Runs a piece of code as in a cell, in the language of the engines. */
   execute(code: string, options: { readonly silent?: boolean | undefined } = {}): AsyncResult<ExecuteResult> {
     const value = { code, silent: options.silent ?? false };
+    this.#connection.known.addCode(code);
     return this.#send({ op: OP.execute, root: "code", what: "execute", run: null }, value);
   }
 
@@ -89,7 +95,8 @@ export class LoadBalancedView {
     options?: MapOptions,
   ): MapResult<Awaited<R>>;
   map<R>(run: Runnable<never[], R>, ...rest: unknown[]): MapResult<Awaited<R>> {
-    return startMap(this.#mapView(), run, rest);
+    const view = this.#taskViews.of(run) ?? this;
+    return startMap(view.#mapView(), run, rest);
   }
 
   /**
@@ -99,7 +106,8 @@ export class LoadBalancedView {
    */
   imap<A, R>(run: Runnable<[A], R>, items: AnyIterable<A>, options: ImapOptions = {}): MapResult<Awaited<R>> {
     const { budget, map } = boundsOf(options);
-    return startMap({ ...this.#mapView(), budget, onLeave: "cancel" }, run, [items, map]);
+    const view = this.#taskViews.of(run) ?? this;
+    return startMap({ ...view.#mapView(), budget, onLeave: "cancel" }, run, [items, map]);
   }
 
   #mapView(): MapView {
@@ -140,7 +148,7 @@ export class LoadBalancedView {
     const path = connection.taskPath;
     const encoded = encodedFor(connection, call, value, this.#tail);
     const result = this.#result<R>(call);
-    const task = new TaskState(result, 0, path, label);
+    const task = new TaskState(ownerFor(call.run, result), 0, path, label);
     result.started(task);
     path.submit(task, encoded);
     return result;
@@ -155,11 +163,12 @@ export class LoadBalancedView {
     const message = messageFor(connection, peers, call, value, this.#options);
     const metadata = metadataOf(this.#options, connection);
     const result = this.#result<R>(call);
-    const task = new TaskState(result, 0, path, label);
+    const task = new TaskState(ownerFor(call.run, result), 0, path, label);
     result.started(task);
     path.submit(task, message, metadata);
     return result;
   }
+
   #result<R>({ what }: Call): AsyncResult<R> {
     const { signal } = this.#options;
     return new AsyncResult<R>({

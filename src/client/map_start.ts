@@ -10,11 +10,12 @@ import { definitionOf, mapperOf, type Runnable } from "./functions.ts";
 import { type MapOptions, MapResult } from "./map.ts";
 import { isIterable, itemSource } from "./map_source.ts";
 import type { Engine } from "./engines.ts";
-import { checkMessage } from "./languages.ts";
+import { checkedNames, checkMessage } from "./languages.ts";
 import { TaskPath } from "./path.ts";
 import { chunkRequest, referenceRequest } from "./peer_messages.ts";
 import type { PeerPath } from "./peer_path.ts";
 import { Reference } from "./reference.ts";
+import { argsFor, ownerFor } from "./task_checks.ts";
 import { TaskState } from "./task_state.ts";
 import type { Asked } from "./asked.ts";
 import type { ViewOptions } from "./view_options.ts";
@@ -57,7 +58,9 @@ export function startMap<R>(
   if (view.peers.length > 0 || !view.hasOurs) {
     checkMessage(connection, view.peers, run, view.options);
   }
-  const definition = view.hasOurs ? (chunkSize === 1 ? definitionOf(run) : mapperOf(run)) : null;
+  const definition = view.hasOurs
+    ? checkedNames(connection, chunkSize === 1 ? definitionOf(run) : mapperOf(run))
+    : null;
   let path = view.nextPath();
   return new MapResult<R>({
     source: itemSource(iterables),
@@ -69,9 +72,13 @@ export function startMap<R>(
     onLeave: view.onLeave,
     isCrowded: () => path.load.waiting > 0 || budget?.isSpent === true,
     asked: view.options,
-    submit: (owner, index, args) => {
+    submit: (map, index, items) => {
+      const args = chunkSize === 1
+        ? argsFor(run, items)
+        : items.map((item) => argsFor(run, item as unknown[]));
       path = view.nextPath();
-      const task = new TaskState(budget?.ownerFor(owner) ?? owner, index, path, view.options.label);
+      const owner = ownerFor(run, budget?.ownerFor(map) ?? map, chunkSize > 1);
+      const task = new TaskState(owner, index, path, view.options.label);
       if (path instanceof TaskPath) {
         const encoded = connection.encode(OP.apply, args, { definition, tail, root: "args" });
         budget?.spend(task, encoded.body.length, encoded.buffers);

@@ -14,6 +14,7 @@ import {
 } from "../protocol/errors.ts";
 import { type PostMortem, readPostMortem } from "../protocol/post_mortem.ts";
 import { readValue } from "../protocol/values.ts";
+import { withUserStack } from "./remote_stack.ts";
 import { dictionaryOf, isDictionary } from "./dictionaries.ts";
 import type { OutputCounts } from "./task_state.ts";
 
@@ -79,7 +80,7 @@ export function readOutcome(
       : readValue(body, isLast ? buffers.slice(0, -1) : buffers);
     return record.status === STATUS.ok
       ? { kind: "value", value }
-      : { kind: "error", error: endError(record.status, value, withAttempt(tail, record)) };
+      : { kind: "error", error: withUserStack(endError(record.status, value, withAttempt(tail, record))) };
   } catch (cause) {
     const text = cause instanceof Error ? cause.message : String(cause);
     return {

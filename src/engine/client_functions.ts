@@ -1,6 +1,7 @@
 /**
- * Functions and clients' cards by (client, id), kept once for all engines of the host. Each function gets a number of the host's own, by
- * which children know it; another body under the same id is another number.
+ * Functions and clients' cards by (client, id), kept once for all engines of the host, and once for equal bodies whoever sent them. Each function gets a number
+ * of the host's own, by which children know it. A function that no id names any more gives its number back, so that children forget it too: they take what
+ * comes next under that number instead.
  */
 import { readValue } from "../protocol/values.ts";
 import type { Piece } from "./piece_store.ts";
@@ -20,11 +21,29 @@ export interface ClientCard {
   readonly pid: number;
 }
 
+/** A function and how many ids name it. */
+interface Kept extends ClientFunction {
+  ids: number;
+}
+
+/** So many functions that no id names are gathered before tasks are looked through for those that still need one. */
+const RETIRED = 256;
+
 export class ClientFunctions {
-  readonly #byClient = new Map<number, Map<number, ClientFunction>>();
-  readonly #byNumber = new Map<number, ClientFunction>();
+  readonly #byClient = new Map<number, Map<number, Kept>>();
+  readonly #byNumber = new Map<number, Kept>();
+  /** Those without large buffers, by a hash of their bodies. */
+  readonly #byBody = new Map<number, Kept[]>();
+  readonly #retired = new Set<number>();
+  #free: number[] = [];
+  readonly #inUse: () => Iterable<number>;
   readonly #cards = new Map<number, ClientCard>();
   #last = 0;
+
+  /** @param inUse numbers that tasks name which are not over */
+  constructor(inUse: () => Iterable<number>) {
+    this.#inUse = inUse;
+  }
 
   /**
    * Takes a define record; its body is copied. Id 0 is the client's card.
@@ -35,13 +54,56 @@ export class ClientFunctions {
     let own = this.#byClient.get(client);
     if (own === undefined) this.#byClient.set(client, own = new Map());
     const before = own.get(id);
-    if (before !== undefined) {
-      if (buffers === 0 && before.buffers === 0 && isSame(before.body, body)) return;
-      this.#byNumber.delete(before.number);
-    }
-    const known = { number: ++this.#last, body: body.slice(), buffers, pieces };
+    if (before !== undefined && buffers === 0 && before.buffers === 0 && isSame(before.body, body)) return;
+    const known = this.#sameAs(body, buffers) ?? this.#add(body, buffers, pieces);
+    known.ids++;
     own.set(id, known);
+    if (before !== undefined) this.#release(before);
+  }
+
+  #sameAs(body: Uint8Array, buffers: number): Kept | undefined {
+    if (buffers > 0) return undefined;
+    return this.#byBody.get(hashOf(body))?.find((known) => isSame(known.body, body));
+  }
+
+  #add(body: Uint8Array, buffers: number, pieces: readonly Piece[]): Kept {
+    const known = { number: this.#nextNumber(), body: body.slice(), buffers, pieces, ids: 0 };
     this.#byNumber.set(known.number, known);
+    if (buffers > 0) return known;
+    const hash = hashOf(body), same = this.#byBody.get(hash);
+    if (same === undefined) this.#byBody.set(hash, [known]);
+    else same.push(known);
+    return known;
+  }
+
+  #release(known: Kept): void {
+    if (--known.ids > 0) return;
+    this.#retired.add(known.number);
+    if (known.buffers > 0) return;
+    const hash = hashOf(known.body), left = this.#byBody.get(hash)?.filter((other) => other !== known) ?? [];
+    if (left.length === 0) this.#byBody.delete(hash);
+    else this.#byBody.set(hash, left);
+  }
+
+  #nextNumber(): number {
+    if (this.#free.length === 0 && this.#retired.size >= RETIRED) this.#reclaim();
+    return this.#free.pop() ?? ++this.#last;
+  }
+
+  /** Drops the functions that no id names and no task needs. */
+  #reclaim(): void {
+    const inUse = new Set(this.#inUse());
+    for (const number of this.#retired) {
+      if (inUse.has(number)) continue;
+      this.#retired.delete(number);
+      this.#byNumber.delete(number);
+      this.#free.push(number);
+    }
+  }
+
+  /** How many functions are kept, those included that go with the next tidying up. */
+  get size(): number {
+    return this.#byNumber.size;
   }
 
   #setCard(client: number, body: Uint8Array): void {
@@ -68,6 +130,13 @@ export class ClientFunctions {
   card(client: number): ClientCard | undefined {
     return this.#cards.get(client);
   }
+}
+
+/** FNV-1a. */
+function hashOf(bytes: Uint8Array): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < bytes.length; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
+  return hash;
 }
 
 function isSame(a: Uint8Array, b: Uint8Array): boolean {

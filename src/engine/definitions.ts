@@ -4,6 +4,7 @@
  * namespace as its globals.
  */
 import { defineProperty, hasOwn, keys } from "../protocol/primordials.ts";
+import { scriptName } from "../protocol/text_hash.ts";
 import { isIdentifier } from "./namespace.ts";
 
 const MakeFunction = Function;
@@ -113,10 +114,12 @@ function hasName(object: object | undefined, name: string): boolean {
 }
 
 function makeWrapper(parameters: string, source: string, name: string): AnyFunction {
-  const plain = `"use strict";return (${source}\n)`;
+  // The text has lines of its own, so that its columns are those of an error's stack (LINES_BEFORE says how many are before it).
+  const end = `\n//# sourceURL=${scriptName(source)}`;
+  const plain = `"use strict";return (\n${source}\n)${end}`;
   if (name === "") return makeFunction(parameters, plain);
   try {
-    return makeFunction(parameters, `"use strict";const ${name} = (${source}\n);return ${name}`);
+    return makeFunction(parameters, `"use strict";const ${name} = (\n${source}\n);return ${name}${end}`);
   } catch (error) {
     // The name may be a reserved word; if it is the source that is wrong, this says so.
     if (error instanceof PrimordialSyntaxError) return makeFunction(parameters, plain);

@@ -4,6 +4,7 @@
  *
  * Care, not a wall: a task can take it away, and nested Workers are not seen. What the host states about rights never rests on it.
  */
+import { LINES_BEFORE } from "../protocol/text_hash.ts";
 import {
   encodeUtf8,
   isPrototypeOf,
@@ -178,10 +179,8 @@ function whereOf(error: object): string {
   return "";
 }
 
-/** Functions are built by `definitions.ts`, in the Worker's own code. */
-const BUILT = "eval at makeFunction (";
-/** Lines that `Function` puts before a body. */
-const LINES_BEFORE = 2;
+/** What `definitions.ts` calls the scripts of functions. */
+const BUILT = "(task:";
 
 function isTasks(frame: string): boolean {
   if (stringIndexOf(frame, BUILT) >= 0) return true;
@@ -189,13 +188,13 @@ function isTasks(frame: string): boolean {
     stringIndexOf(frame, "tsparallel:slot") < 0 && stringIndexOf(frame, "(<anonymous>)") < 0;
 }
 
-/** `readAll (eval at makeFunction (…), <anonymous>:5:7)` is `readAll, line 3`. */
+/** `readAll (task:1a2b3c, <anonymous>:6:7)` is `readAll, line 3`. */
 function shortened(frame: string): string {
   const built = stringIndexOf(frame, BUILT), place = stringIndexOf(frame, "<anonymous>:");
   if (built < 0 || place < 0) return stringSlice(frame, 0, MAX_WHERE);
   const from = place + "<anonymous>:".length;
   const line = `line ${+stringSlice(frame, from, stringIndexOf(frame, ":", from)) - LINES_BEFORE}`;
-  const name = built < 2 ? "" : stringSlice(frame, 0, built - 2);
+  const name = built < 1 ? "" : stringSlice(frame, 0, built - 1);
   return name === "" || name === "eval" || name === "async eval"
     ? line
     : stringSlice(`${name}, ${line}`, 0, MAX_WHERE);

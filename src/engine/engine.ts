@@ -105,7 +105,9 @@ class EngineHost {
   readonly #log: Logger;
   readonly #context: Context;
   readonly #poller = new SyncPoller();
-  readonly #functions = new ClientFunctions();
+  readonly #functions = new ClientFunctions(() =>
+    [...this.#engines].flatMap((engine) => engine.functionsInUse)
+  );
   readonly #spares: Spares;
   readonly #grants: Grants;
   readonly #engines = new Set<HostedEngine>();

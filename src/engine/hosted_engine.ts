@@ -183,6 +183,11 @@ export class HostedEngine {
     return this.#id < 0 ? "the engine" : `engine ${this.#id}`;
   }
 
+  /** Numbers of the functions of its tasks. */
+  get functionsInUse(): number[] {
+    return this.#core.table.definitions;
+  }
+
   get id(): number {
     return this.#id;
   }

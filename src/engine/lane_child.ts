@@ -2,7 +2,7 @@
  * One key's child at the host: what it was told of functions, and how tasks with everything that belongs to them get into its ring.
  */
 import { Ahead } from "./ahead.ts";
-import type { ClientFunctions } from "./client_functions.ts";
+import type { ClientFunction, ClientFunctions } from "./client_functions.ts";
 import type { EngineCore } from "./core.ts";
 import type { Piece } from "./piece_store.ts";
 import type { SlotHandle, SlotSink } from "./slot_contract.ts";
@@ -19,7 +19,8 @@ export class LaneChild {
   readonly lane: number;
   readonly #core: EngineCore;
   readonly #functions: ClientFunctions;
-  readonly #defined = new Set<number>();
+  /** What it knows, by number: another function may come under a number whose function is gone. */
+  readonly #defined = new Map<number, ClientFunction>();
   /** Whether functions are forgotten with each task. */
   readonly #forgets: boolean;
   /** Pieces of a task that is still on its way. */
@@ -51,7 +52,7 @@ export class LaneChild {
   offer(ticket: number): boolean {
     const { table, frames, rare } = this.#core, { slot } = this;
     const place = table.at(ticket), definition = table.definition[place]!, buffers = table.buffers[place]!;
-    if (definition !== 0 && !this.#defined.has(definition) && !this.#define(definition)) return false;
+    if (definition !== 0 && !this.#define(definition)) return false;
     if (buffers > 0) {
       if (this.ahead.isOf(table.client[place]!, table.n[place]!)) this.#goOn(ticket);
       if (!this.#feed(ticket, rare.get(ticket)?.pieces ?? [])) return false;
@@ -74,13 +75,13 @@ export class LaneChild {
 
   #define(number: number): boolean {
     const definition = this.#functions.get(number);
-    if (definition === undefined) return true;
+    if (definition === undefined || this.#defined.get(number) === definition) return true;
     const ticket = DEFINE_TICKET + number % DEFINE_TICKETS;
     const { body, buffers, pieces } = definition;
     if (buffers > 0 && !this.#feed(ticket, pieces)) return false;
     if (!this.slot.offer({ ticket, op: 1, definition: number, buffers, body })) return false;
     if (buffers > 0) this.#fedTicket = 0;
-    this.#defined.add(number);
+    this.#defined.set(number, definition);
     return true;
   }
 

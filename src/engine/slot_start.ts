@@ -32,6 +32,8 @@ export function childCommand(): string[] {
     "--no-remote",
     "--no-npm",
     "--unstable-worker-options",
+    // V8 keeps what was compiled from text, whether anybody can still reach it or not: functions that come and go would fill the memory.
+    "--v8-flags=--no-compilation-cache",
   ];
   return [program, "run", "-A", ...flags, `${import.meta.dirname}/child_bundle.js`];
 }

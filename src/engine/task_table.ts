@@ -129,6 +129,13 @@ export class TaskTable {
     }
   }
 
+  /** Numbers of the functions of all tasks. */
+  get definitions(): number[] {
+    const numbers = new Set<number>();
+    this.forEach((place) => numbers.add(this.definition[place]!));
+    return [...numbers];
+  }
+
   /** Tickets of the tasks that are named by client and n, each with its name. */
   find<Name extends { readonly client: number; readonly n: number }>(
     names: readonly Name[],

@@ -233,6 +233,46 @@ export class NoEnginesRegistered extends Error {
   }
 }
 
+/** Where a function's text uses a name that nobody is known to have. Counted from 1. */
+export interface NamePlace {
+  readonly variable: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** A function uses a name that it would not find on an engine: it is sent nowhere. */
+export class UnresolvedName extends TypeError implements NamePlace {
+  override readonly name = "UnresolvedName";
+  readonly variable: string;
+  readonly line: number;
+  readonly column: number;
+
+  constructor(message: string, { variable, line, column }: NamePlace) {
+    super(message);
+    this.variable = variable;
+    this.line = line;
+    this.column = column;
+  }
+}
+
+/** What is wrong at one place of a value. */
+export interface SchemaIssue {
+  readonly message: string;
+  /** Keys that lead there, from the list of arguments or the result on. */
+  readonly path: readonly PropertyKey[];
+}
+
+/** Arguments or a result of a task are not what its schema asks for. */
+export class SchemaError extends TypeError {
+  override readonly name = "SchemaError";
+  readonly issues: readonly SchemaIssue[];
+
+  constructor(message: string, issues: readonly SchemaIssue[]) {
+    super(message);
+    this.issues = issues;
+  }
+}
+
 /** A connection file cannot be used. The message says why and what to do. */
 export class ConnectionFileError extends Error {
   override readonly name = "ConnectionFileError";
