@@ -7,9 +7,11 @@ import type { Runnable } from "./functions.ts";
 import type { LoadBalancedView } from "./load_balanced_view.ts";
 import type { BalancedOptions } from "./view_options.ts";
 
-/** One task of a graph. */
+/** One task of a graph; `R` is what it gives, awaited. */
 export interface GraphNode<R = unknown> {
-  readonly run: Runnable<never[], R>;
+  /** What it runs. */
+  readonly run: Runnable<never[], R | PromiseLike<R>>;
+  /** What it is called with. */
   readonly args?: readonly unknown[] | undefined;
   /** Names of the nodes that must have ended before. */
   readonly after?: readonly string[] | undefined;
@@ -19,6 +21,7 @@ export interface GraphNode<R = unknown> {
   readonly when?:
     | { readonly all?: boolean; readonly success?: boolean; readonly failure?: boolean }
     | undefined;
+  /** What else is asked for it. */
   readonly options?: Omit<BalancedOptions, "after" | "follow"> | undefined;
 }
 

@@ -65,7 +65,10 @@ export interface TaskMaker {
     run: (...args: Args) => R,
     options: CheckedTaskOptions<In, Args, R, Out>,
   ): Task<In, Out>;
-  <Args extends unknown[], R>(run: (...args: Args) => R, options?: TaskOptions): Task<Args, R>;
+  <Args extends unknown[], R>(
+    run: (...args: Args) => R,
+    options?: TaskOptions & { readonly schema?: undefined },
+  ): Task<Args, R>;
   /**
    * On an engine: aborted when the running task is cancelled. A task that looks at it may end by itself within the engine's `cancelGraceMs`, and keeps
    * the namespace; `signal.aborted` is up to date in a loop without a pause too.

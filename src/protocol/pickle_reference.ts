@@ -4,7 +4,10 @@
 
 /** Stands for the value of a name (or expression) where it arrives. */
 export class Reference {
+  /** Name or expression on the engine. */
   readonly name: string;
+  /** Every function has a `name`; only this makes a reference of something. */
+  private declare readonly isReference: never;
 
   constructor(name: string) {
     if (typeof name !== "string" || name === "") {
