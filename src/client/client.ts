@@ -13,7 +13,7 @@ import type { Dictionary } from "../protocol/frames.ts";
 import type { AsyncResult, Shape } from "./async_result.ts";
 import { Connection } from "./connection.ts";
 import { DirectView } from "./direct_view.ts";
-import { shutdownEngines } from "./engine_control.ts";
+import { shutdownEngines, type ShutdownOptions } from "./engine_control.ts";
 import { type ClusterPlace, findConnection } from "./find_connection.ts";
 import * as hub from "./hub_queries.ts";
 import { type Graph, type GraphNode, startGraph } from "./graph.ts";
@@ -50,6 +50,7 @@ const MAX_RESULT_BYTES = 2 ** 32;
 
 /** A connection to a cluster. `client[3]` is the view on engine 3. Close it, best with `await using`. */
 export class Client {
+  /** The view on the engine of this number: `client.direct(3)`. */
   readonly [engine: number]: DirectView<"one">;
   readonly #connection: Connection;
 
@@ -101,6 +102,7 @@ export class Client {
    * @throws RangeError for an unknown id
    */
   direct(targets: number | "any", options?: ViewOptions): DirectView<"one">;
+  /** Several engines, default all: calls give arrays in their order. @throws RangeError for an unknown id */
   direct(targets?: Exclude<Targets, number | "any">, options?: ViewOptions): DirectView<"all">;
   direct(targets: Targets = "all", options: ViewOptions = {}): DirectView<Shape> {
     if (typeof targets === "number") checkIds(this.#connection.engines, [targets]);
@@ -150,7 +152,7 @@ export class Client {
   }
 
   /** How many tasks wait or run, by engine. */
-  queueStatus(options: Parameters<typeof hub.queueStatus>[1] = {}): Promise<hub.QueueStatus> {
+  queueStatus(options: hub.QueueOptions = {}): Promise<hub.QueueStatus> {
     return hub.queueStatus(this.#connection, options);
   }
 
@@ -160,6 +162,7 @@ export class Client {
    * tasks go on. An id that nobody knows makes it an UnknownTask.
    */
   result(msgId: string, options?: WaitOptions): AsyncResult<unknown>;
+  /** The results of several tasks, in order. */
   result(msgIds: readonly string[], options?: WaitOptions): AsyncResult<unknown, "all">;
   result(ids: string | readonly string[], options: WaitOptions = {}): AsyncResult<unknown, Shape> {
     return Array.isArray(ids)
@@ -202,7 +205,7 @@ export class Client {
   }
 
   /** Drops records: `{ msgIds: "all" }` all finished ones, or those of msg_ids or engines. */
-  purge(what: Parameters<typeof hub.purge>[1], options: RequestOptions = {}): Promise<void> {
+  purge(what: hub.PurgeSelection, options: RequestOptions = {}): Promise<void> {
     return hub.purge(this.#connection, what, options);
   }
 
@@ -214,6 +217,7 @@ export class Client {
     msgIds: readonly string[],
     options: RequestOptions & { readonly results: true },
   ): Promise<Resubmitted>;
+  /** Submits tasks again; gives the new msg_id of each. @throws RemoteError for an unknown id */
   resubmit(msgIds: readonly string[], options?: RequestOptions): Promise<Readonly<Record<string, string>>>;
   resubmit(
     msgIds: readonly string[],
@@ -239,14 +243,9 @@ export class Client {
 
   /**
    * Ends engines, and with `hub` the controller too.
-   * @param options.targets which engines; default all
+   * @throws RangeError for an unknown id; DOMException TimeoutError if one does not answer
    */
-  async shutdown(
-    options: RequestOptions & {
-      readonly hub?: boolean | undefined;
-      readonly targets?: readonly number[] | undefined;
-    } = {},
-  ): Promise<void> {
+  async shutdown(options: ShutdownOptions = {}): Promise<void> {
     const connection = this.#connection, { engines } = connection;
     const { targets = engines.ids } = options;
     checkIds(engines, targets);
@@ -265,6 +264,7 @@ export class Client {
     return this.#connection.close();
   }
 
+  /** Closes it where its scope ends. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
@@ -302,21 +302,50 @@ export {
   SchemaError,
   TaskAborted,
   TaskCancelled,
+  TaskFailure,
   TaskTimeout,
   UnknownTask,
   UnmetDependency,
   UnresolvedName,
 } from "../protocol/errors.ts";
-export type { AskedOptions, Runnable, Task, TaskMaker, TaskOptions } from "./task.ts";
-export type { StandardSchema, TaskSchema } from "./standard_schema.ts";
-export type { NamePlace, SchemaIssue } from "../protocol/errors.ts";
-export type { Graph, GraphNode } from "./graph.ts";
+export type {
+  AskedOptions,
+  CheckedTaskOptions,
+  Runnable,
+  RunOptions,
+  Task,
+  TaskMaker,
+  TaskOptions,
+} from "./task.ts";
+export type { StandardIssue, StandardResult, StandardSchema, TaskSchema } from "./standard_schema.ts";
+export type {
+  ClusterErrorOptions,
+  DeniedPermission,
+  EngineInfo,
+  Limit,
+  NamePlace,
+  PermissionDeniedOptions,
+  RemoteErrorOptions,
+  SchemaIssue,
+} from "../protocol/errors.ts";
+export type { Graph, GraphNode, ValueOf } from "./graph.ts";
 export type { ImapOptions } from "./imap.ts";
 export type { Modules } from "./import_modules.ts";
 export type { RemoteNames } from "./remote_names.ts";
-export type { Distribution } from "./scatter.ts";
+export type { ClientConnection, CommonConnection } from "../protocol/connection_file.ts";
+export type { Distribution, Scatterable, TypedArray } from "./scatter.ts";
 export type { ExecuteResult } from "./load_balanced_view.ts";
-export type { ResultPlan, Shape, Shaped } from "./async_result.ts";
+export type { ClusterPlace, Dictionary, RequestOptions, ShutdownOptions };
+export type { DirectOptions } from "./direct_view.ts";
+export type {
+  EngineQueue,
+  PurgeSelection,
+  QueueOptions,
+  QueueStatus,
+  ResultStatus,
+  TaskRecord,
+} from "./hub_queries.ts";
+export type { Shape, Shaped } from "./async_result.ts";
 export type { ResultReading } from "./result_reading.ts";
 export type { Resubmitted, TasksOptions };
 export type { GroupCounts, GroupMember, GroupOptions, ValuesOf } from "./result_group.ts";
@@ -325,15 +354,23 @@ export type { OutputKind, OutputPiece, OutputStream } from "./result_output.ts";
 export type { Display, ProgressState } from "./progress_display.ts";
 export type { InteractiveOptions } from "./result_progress.ts";
 export type { Waited, WaitFor, WaitForOptions } from "./result_wait.ts";
+export type { ResultTimes } from "./result_times.ts";
 export type { MapOptions } from "./map.ts";
 export type { AnyIterable } from "./map_source.ts";
 export type { TaskMetadata } from "./task_state.ts";
-export type { Channel, ChannelOptions, Transport } from "./transport.ts";
-export type { PermissionName, PermissionRequest } from "../protocol/permissions.ts";
+export type { Channel, ChannelOptions, MemoryFile, MessageHandler, Transport } from "./transport.ts";
+export type { PermissionLists, PermissionName, PermissionRequest } from "../protocol/permissions.ts";
 export type { Isolation } from "../protocol/task_asks.ts";
-export type { BalancedOptions, Dependency, TaskLimits, ViewOptions } from "./view_options.ts";
+export type {
+  BalancedOptions,
+  Dependency,
+  DependencyCondition,
+  TaskLimits,
+  TaskReference,
+  ViewOptions,
+} from "./view_options.ts";
 export type { By } from "../protocol/by.ts";
 export type { Attempt, DeniedAct, EndedBy, PostMortem } from "../protocol/post_mortem.ts";
 export type { CancelOptions, StopReference } from "./stop.ts";
 export type { WaitOptions } from "./waiting.ts";
-export type { Targets } from "./targets.ts";
+export type { EngineRange, Targets } from "./targets.ts";

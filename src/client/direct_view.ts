@@ -9,7 +9,7 @@ import type { Engine } from "./engines.ts";
 import type { Runnable } from "./functions.ts";
 import type { Call } from "./languages.ts";
 import { shutdownEngines, signalEngines } from "./engine_control.ts";
-import { type QueueStatus, queueStatus } from "./hub_queries.ts";
+import { type QueueOptions, type QueueStatus, queueStatus } from "./hub_queries.ts";
 import { importCode, type Modules } from "./import_modules.ts";
 import type { ExecuteResult } from "./load_balanced_view.ts";
 import type { MapOptions, MapResult } from "./map.ts";
@@ -38,6 +38,7 @@ import { tailOf, type ViewOptions } from "./view_options.ts";
 
 /** Options of `DirectView.with`. */
 export interface DirectOptions extends ViewOptions {
+  /** Other engines, of the same shape: one, or several. */
   readonly targets?: Targets | undefined;
 }
 
@@ -106,6 +107,7 @@ export class DirectView<S extends Shape = "all"> {
 
   /** Gets a variable, or several, from each engine's namespace. */
   pull(name: string): AsyncResult<unknown, S>;
+  /** Several variables, as one list in the order of their names. */
   pull(names: readonly string[]): AsyncResult<unknown[], S>;
   pull(names: string | readonly string[]): AsyncResult<unknown, S> {
     const isOne = typeof names === "string";
@@ -115,6 +117,7 @@ export class DirectView<S extends Shape = "all"> {
 
   /** Gets a variable, or several: `pull` by the name that dictionaries have. */
   get(name: string): AsyncResult<unknown, S>;
+  /** Several variables, as one list in the order of their names. */
   get(names: readonly string[]): AsyncResult<unknown[], S>;
   get(names: string | readonly string[]): AsyncResult<unknown, S> {
     return typeof names === "string" ? this.pull(names) : this.pull(names);
@@ -164,9 +167,7 @@ export class DirectView<S extends Shape = "all"> {
   }
 
   /** How many tasks wait or run, at these engines. */
-  queueStatus(
-    options: Omit<NonNullable<Parameters<typeof queueStatus>[1]>, "targets"> = {},
-  ): Promise<QueueStatus> {
+  queueStatus(options: Omit<QueueOptions, "targets"> = {}): Promise<QueueStatus> {
     return queueStatus(this.#connection, { ...options, targets: this.targets });
   }
 
@@ -228,12 +229,14 @@ export class DirectView<S extends Shape = "all"> {
 
   /** Calls a function for each item, lazily; each task goes to the engine that has the fewest of ours. */
   map<A, R>(run: Runnable<[A], R>, items: AnyIterable<A>, options?: MapOptions): MapResult<Awaited<R>>;
+  /** The same over two inputs in step; the shorter ends it. */
   map<A, B, R>(
     run: Runnable<[A, B], R>,
     a: AnyIterable<A>,
     b: AnyIterable<B>,
     options?: MapOptions,
   ): MapResult<Awaited<R>>;
+  /** The same over three inputs in step; the shortest ends it. */
   map<A, B, C, R>(
     run: Runnable<[A, B, C], R>,
     a: AnyIterable<A>,

@@ -26,11 +26,11 @@ export interface GraphNode<R = unknown> {
 }
 
 /** What a node gives. */
-type ValueOf<N> = N extends { readonly run: Runnable<never[], infer R> } ? Awaited<R> : never;
+export type ValueOf<N> = N extends { readonly run: Runnable<never[], infer R> } ? Awaited<R> : never;
 
 /** A graph that is under way. */
 export interface Graph<N> {
-  /** The result of each node. */
+  /** The result of each node, by its name. */
   readonly results: { readonly [K in keyof N]: AsyncResult<ValueOf<N[K]>> };
   /** The values by name, once all have ended. Rejects with a CompositeError if some failed. */
   values(): Promise<{ [K in keyof N]: ValueOf<N[K]> }>;

@@ -22,6 +22,7 @@ import { type BalancedOptions, metadataOf, tailOf } from "./view_options.ts";
 export interface ExecuteResult {
   /** The value of the last expression, if it can travel. */
   readonly value: unknown;
+  /** Which of the cells of its engine it was, counted from 1. */
   readonly executionCount: number;
   /** The value as the engine shows it; absent if there is none. */
   readonly text?: string | undefined;
@@ -81,12 +82,14 @@ export class LoadBalancedView {
 
   /** Calls a function for each item of one or several iterables in step, lazily. */
   map<A, R>(run: Runnable<[A], R>, items: AnyIterable<A>, options?: MapOptions): MapResult<Awaited<R>>;
+  /** The same over two inputs in step; the shorter ends it. */
   map<A, B, R>(
     run: Runnable<[A, B], R>,
     a: AnyIterable<A>,
     b: AnyIterable<B>,
     options?: MapOptions,
   ): MapResult<Awaited<R>>;
+  /** The same over three inputs in step; the shortest ends it. */
   map<A, B, C, R>(
     run: Runnable<[A, B, C], R>,
     a: AnyIterable<A>,

@@ -50,7 +50,7 @@ const MAX_METADATA = 65_536;
 type Mode = "undecided" | "collect" | "iterate";
 
 /** The results of a map: await them all, or iterate. */
-export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwner {
+export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R> {
   readonly #plan: MapPlan;
   #mode: Mode = "undecided";
   /** While somebody iterates, so many tasks are sent together: one by one each would be a message of its own. */
@@ -75,7 +75,10 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwn
   readonly #made = Date.now();
   #doneAt = 0;
 
-  /** Made by views. */
+  /**
+   * Made by views.
+   * @ignore
+   */
   constructor(plan: MapPlan) {
     this.#plan = plan;
     this.#refill = Math.max(1, plan.window >> 4);
@@ -152,7 +155,10 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwn
 
   // ── results ────────────────────────────────────────────────────────────────────────────────
 
-  /** For the connection. */
+  /**
+   * For the connection.
+   * @ignore
+   */
   fulfilled(task: TaskState, value: unknown): void {
     this.#open.delete(task.index);
     this.#finished++;
@@ -165,7 +171,10 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwn
     if (this.#mode !== "collect" || this.#isEnd) this.#wake();
   }
 
-  /** For the connection. */
+  /**
+   * For the connection.
+   * @ignore
+   */
   rejected(task: TaskState, error: Error): void {
     this.#open.delete(task.index);
     this.#finished++;
@@ -263,10 +272,12 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwn
     return this.#all().then(onFulfilled, onRejected);
   }
 
+  /** As a promise's. */
   catch<B = never>(onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<R[] | B> {
     return this.#all().catch(onRejected);
   }
 
+  /** As a promise's. */
   finally(onFinally?: (() => void) | null): Promise<R[]> {
     return this.#all().finally(onFinally);
   }
@@ -381,6 +392,7 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwn
     for (const [route, tasks] of byRoute) route.stop(tasks, how, reason);
   }
 
+  /** Its name in messages. */
   get [Symbol.toStringTag](): string {
     return "MapResult";
   }

@@ -29,6 +29,7 @@ export interface AskedOptions extends RunOptions {
 
 /** A function with what it takes along; make it with `task`. */
 export interface Task<Args extends unknown[], R> {
+  /** The function itself. */
   readonly run: (...args: Args) => R;
   /** Values that the function's text refers to, by name. */
   readonly captures: Readonly<Record<string, unknown>>;
@@ -52,8 +53,11 @@ export interface TaskOptions extends AskedOptions {
 /** Options of `task` with schemas, which say what a call takes and gives. */
 export interface CheckedTaskOptions<In extends unknown[], Args extends unknown[], R, Out>
   extends TaskOptions {
+  /** The schemas. */
   readonly schema: {
+    /** Of the arguments, as one list; it gives what the function takes. */
     readonly args?: StandardSchema<In, Args> | undefined;
+    /** Of the result; it takes what the function gives. */
     readonly result?: StandardSchema<Awaited<R>, Out> | undefined;
   };
 }

@@ -48,6 +48,7 @@ export interface ClusterStart extends ClusterName {
 
 /** A cluster that cannot start or is not there; the message says what to do. */
 export class ClusterError extends Error {
+  /** Its class. */
   override readonly name = "ClusterError";
 }
 
@@ -56,6 +57,7 @@ const LOG_LINES = 12;
 
 /** A running cluster. Dispose of it, and its processes are gone. */
 export class Cluster implements AsyncDisposable {
+  /** Where it lives: profile, folder, cluster id. */
   readonly place: ClusterPlace;
   readonly #launcher: Launcher;
   readonly #controller: Part;
@@ -197,6 +199,7 @@ export class Cluster implements AsyncDisposable {
     return this.#stopping ??= this.#stop();
   }
 
+  /** Ends it where its scope ends. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
@@ -305,7 +308,10 @@ async function settingsOf(place: ClusterPlace, options: ClusterStart): Promise<S
   };
 }
 
-/** What runs at a place, and what a dead cluster left there. */
+/**
+ * What runs at a place, and what a dead cluster left there; undefined if nothing did.
+ * @throws Error if its file cannot be read
+ */
 export function findCluster(
   profileDir: string,
   clusterId: string,
@@ -358,3 +364,7 @@ async function fileAppears(path: string, signal: AbortSignal): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, FILE_POLL_MS));
   }
 }
+
+export type { ClusterName, ClusterPlace, ClusterRecord };
+export type { Part, SavedPart } from "./launcher.ts";
+export type { ProcessId } from "./process.ts";

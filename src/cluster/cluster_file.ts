@@ -6,10 +6,15 @@ import { isAlive, type ProcessId } from "./process.ts";
 
 /** What is written down about a running cluster. */
 export interface ClusterRecord {
+  /** Of the file's form. */
   readonly version: 1;
+  /** Tells several clusters of a profile apart; may be empty. */
   readonly clusterId: string;
+  /** Name of the profile. */
   readonly profile: string;
+  /** The profile's folder, absolute. */
   readonly profileDir: string;
+  /** Name of what started the processes. */
   readonly launcher: string;
   /** ISO 8601. */
   readonly startedAt: string;
@@ -17,7 +22,9 @@ export interface ClusterRecord {
   readonly supervisor: ProcessId | null;
   /** Its connection files stay when it ends. */
   readonly keepsFiles: boolean;
+  /** The controller. */
   readonly controller: SavedPart;
+  /** The engine sets, the oldest first. */
   readonly engines: readonly SavedPart[];
 }
 

@@ -14,7 +14,9 @@ export async function maps(): Promise<void> {
   same<number[]>()(await view.map(half, numbers));
   same<number[]>()(await client.direct("all").map(half, numbers));
   same<string[]>()(await view.map(joined, ["a"], numbers));
-  same<boolean[]>()(await view.map((a: number, b: string, c: Date) => a > 1, [1], ["2"], [new Date()]));
+  same<boolean[]>()(
+    await view.map((a: number, b: string, c: Date) => a + b.length > c.getTime(), [1], ["2"], [new Date()]),
+  );
   same<number[]>()(await view.map(half, endless, { chunkSize: 10, ordered: false, window: 5 }));
   same<number[]>()(await view.map(half, new Set(numbers)));
   same<number[]>()(await view.map(half, new Float64Array(3)));

@@ -16,7 +16,7 @@ export async function tasks(): Promise<void> {
   same<Readonly<Record<string, unknown>>>()(times.captures);
   same<AbortSignal>()(task.signal);
   // what it captures may be functions and tasks
-  task((x: number) => times, { captures: { times } });
+  task((x: number) => times.run(x), { captures: { times } });
   task(() => 1, {
     permissions: { read: ["/data"], net: true },
     limits: { runTimeoutMs: 5, memoryLimitMB: 100 },
