@@ -5,168 +5,76 @@
  */
 import assert from "node:assert/strict";
 import { NEEDS_PYTHON, PYTHON } from "../system/python_peers.ts";
-import { membersOf, publicSymbols } from "./public_symbols.ts";
+import { publicSymbols } from "./public_symbols.ts";
+import {
+  missingNames,
+  type Names,
+  rowsOf,
+  testNames,
+  wrongNames,
+  wrongOptions,
+  wrongTests,
+} from "./table.ts";
 
 const ROOT = new URL("../../", import.meta.url);
-const NAMES = new URL("ipyparallel_names.json", import.meta.url);
 
-/** One line of a table. */
-interface Row {
-  readonly section: string;
-  readonly theirs: string;
-  readonly ours: string;
-  readonly tests: string;
-  readonly place: string;
+const rows = async () => rowsOf(await Deno.readTextFile(new URL("docs/ipyparallel.md", ROOT)));
+
+async function theirNames(): Promise<Names> {
+  return JSON.parse(await Deno.readTextFile(new URL("ipyparallel_names.json", import.meta.url)));
 }
 
-/** What stands for itself in the middle column, beside the classes' own names. */
-const RECEIVERS: Readonly<Record<string, readonly string[]>> = {
-  client: ["Client"],
-  view: ["DirectView", "LoadBalancedView"],
-  result: ["AsyncResult"],
-  map: ["MapResult"],
-  group: ["ResultGroup"],
-  cluster: ["Cluster"],
-};
-
-/** Which view a section is about. */
-const VIEWS: Readonly<Record<string, readonly string[]>> = {
-  DirectView: ["DirectView"],
-  LoadBalancedView: ["LoadBalancedView"],
-};
-
-/** Sections that speak of something else than their titles say. */
-const TITLES: Readonly<Record<string, readonly string[]>> = {
-  "Views, all of them": ["View"],
-  "The package": ["the package"],
-};
-
-/** Code that is no TypeScript: commands, and files. */
-const ELSEWHERE = /^tsparallel |^[\w/]+\.\w+$(?<=\.(ts|jsonc))/;
-
-/** Rows that show nothing of ours need no test. */
-const WITHOUT_TEST = /^(\*\*Python's own\*\*|not yet)/;
-
-async function rows(): Promise<Row[]> {
-  const found: Row[] = [];
-  let section = "";
-  for (
-    const [i, line] of (await Deno.readTextFile(new URL("docs/ipyparallel.md", ROOT))).split("\n").entries()
-  ) {
-    section = /^## (.*)$/.exec(line)?.[1] ?? section;
-    const cells = /^\| (.*) \| (.*) \|(?: (.*))? \|$/.exec(line);
-    if (cells === null || /^(-+|ipyparallel 9\.2)$/.test(cells[1] ?? "")) continue;
-    const [, theirs = "", ours = "", tests = ""] = cells;
-    found.push({ section, theirs, ours, tests, place: `docs/ipyparallel.md:${i + 1}` });
-  }
-  return found;
-}
-
-async function theirNames(): Promise<Readonly<Record<string, readonly string[]>>> {
-  return JSON.parse(await Deno.readTextFile(NAMES));
-}
-
-/** Code in a cell. */
-function codes(cell: string): string[] {
-  return [...cell.matchAll(/`([^`]+)`/g)].map(([, code = ""]) => code);
+/** Names of the tests of a file below tests/; none if it is not there. */
+async function namesOf(file: string): Promise<string[]> {
+  return testNames(await Deno.readTextFile(new URL(`tests/${file}`, ROOT)).catch(() => ""));
 }
 
 Deno.test("the table has every name of ipyparallel, in the section of its class", async () => {
-  const table = await rows(), names = await theirNames();
-  const bySection = Map.groupBy(table, ({ section }) => section);
-  const said = new Map<string, Set<string>>();
-  for (const [section, lines] of bySection) {
-    const words = lines.flatMap(({ theirs }) => codes(theirs)).map((code) => /^\w+/.exec(code)?.[0] ?? code);
-    for (const name of TITLES[section] ?? section.split(", ")) said.set(name, new Set(words));
-  }
-  const missing = Object.entries(names).flatMap(([owner, own]) =>
-    own.filter((name) => said.get(owner)?.has(name) !== true).map((name) => `${owner}.${name}`)
-  );
-  assert.deepEqual(missing, []);
-  const sections = [...said.keys()].filter((owner) => !(owner in names));
-  assert.deepEqual(sections, [], "no section without a class");
+  assert.deepEqual(missingNames(await rows(), await theirNames()), []);
 });
 
-Deno.test("what the table says of us is there", async () => {
+Deno.test("what the table says of us is there, options too", async () => {
   const symbols = await publicSymbols();
-  const wrong: string[] = [];
-  for (const { section, ours, place } of await rows()) {
-    for (const code of codes(ours).filter((code) => !ELSEWHERE.test(code))) {
-      for (const [, owner = "", member = ""] of code.matchAll(/(?<![\w."])([A-Za-z]\w*)\.([A-Za-z]\w*)/g)) {
-        const owners = owner === "view" ? VIEWS[section] ?? RECEIVERS.view : RECEIVERS[owner] ?? [owner];
-        const known = owners?.filter((name) => symbols.has(name)) ?? [];
-        if (known.length === 0 && !(owner in globalThis)) {
-          wrong.push(`${place}: no "${owner}" in \`${code}\``);
-        }
-        if (known.length > 0 && !known.some((name) => membersOf(symbols, name).has(member))) {
-          wrong.push(`${place}: ${known.join(" or ")} has no "${member}"`);
-        }
-      }
-      const [alone] = /^[A-Z]\w*$/.exec(code) ?? [];
-      if (alone !== undefined && !symbols.has(alone)) wrong.push(`${place}: "${alone}" is not exported`);
-    }
-  }
-  assert.deepEqual(wrong, []);
+  assert.deepEqual(wrongNames(await rows(), symbols), []);
+  assert.deepEqual(wrongOptions(await rows(), symbols), []);
 });
-
-Deno.test("options that the table names are there", async () => {
-  const symbols = await publicSymbols();
-  const options = new Set(
-    [...symbols].flatMap(([name, { kind, fields }]) =>
-      kind === "interface" ? [...fields, ...membersOf(symbols, name)] : fields
-    ),
-  );
-  const wrong: string[] = [];
-  for (const { ours, place } of await rows()) {
-    for (const code of codes(ours)) {
-      for (const [, list = ""] of code.matchAll(/\{ ([^{}]*) \}/g)) {
-        // `{ a: 1 }` and `{ a: number }` are examples of values.
-        const keys = list.split(", ").map((part) => /^(\w+)(?=$|:)/.exec(part)?.[1] ?? "");
-        for (const key of keys) {
-          if (key !== "" && !options.has(key) && !EXAMPLES.has(key)) {
-            wrong.push(`${place}: no option "${key}"`);
-          }
-        }
-      }
-    }
-  }
-  assert.deepEqual(wrong, []);
-});
-
-/** Keys that are no options: variables that are pushed, modules, nodes, keys of a record. */
-const EXAMPLES: ReadonlySet<string> = new Set(["a", "np", "name", "client_uuid", "msg_id", "value"]);
 
 Deno.test("each row is shown by a test that exists", async () => {
-  const wrong: string[] = [];
-  const named = new Map<string, readonly string[]>();
-  let above = "";
-  for (const { ours, tests, place } of await rows()) {
-    if (tests.startsWith("the same") && above !== "") continue;
-    const groups = [...tests.matchAll(/`([\w/.]+_test\.ts)`((?: "[^"]+";?)*)/g)];
-    if (groups.length === 0 && !WITHOUT_TEST.test(ours)) wrong.push(`${place}: names no test`);
-    for (const [, file = "", quoted = ""] of groups) {
-      if (!named.has(file)) named.set(file, await testNames(file));
-      const parts = [...quoted.matchAll(/"([^"]+)"/g)].map(([, part = ""]) => part);
-      if (parts.length === 0) wrong.push(`${place}: names no test of ${file}`);
-      for (const part of parts) {
-        if (!named.get(file)?.some((name) => name.includes(part))) {
-          wrong.push(`${place}: no test "${part}" in ${file}`);
-        }
-      }
-    }
-    above = tests;
-  }
-  assert.deepEqual(wrong, []);
+  assert.deepEqual(await wrongTests(await rows(), namesOf), []);
 });
 
-/** Names of a file's tests and steps, as they stand there. */
-async function testNames(file: string): Promise<string[]> {
-  const source = await Deno.readTextFile(new URL(`tests/${file}`, ROOT)).catch(() => "");
-  const texts = source.matchAll(
-    /\b(?:\w*[tT]est|step)\(\s*(?:\{\s*name:\s*)?(["`])((?:(?!\1)[^\\]|\\.)*)\1/g,
-  );
-  return [...texts].map(([, , name = ""]) => name);
-}
+Deno.test("a table that is wrong is found out", async () => {
+  const symbols = await publicSymbols();
+  const planted = rowsOf([
+    "## DirectView",
+    "| ipyparallel 9.2 | here | shown by |",
+    "|---|---|---|",
+    '| `push` | `view.pusch({ a: 1 })`, `view.imap` | `client/views_test.ts` "push, pull, execute" |',
+    '| `gather` | `view.gather(name, { distance })`, `Klient.connect` | `client/views_test.ts` "nobody wrote it" |',
+    "| `pull` | `DirektView` | the same |",
+    "| `scatter` | `view.scatter` | `client/no_test.ts` |",
+    "| `clear` | `view.clear` | |",
+    "| `activate` | **Python's own** | |",
+  ].join("\n"));
+  assert.equal(planted.length, 6);
+  const place = (line: number, wrong: string) => `docs/ipyparallel.md:${line}: ${wrong}`;
+  assert.deepEqual(missingNames(planted, { DirectView: ["push", "execute"], Client: ["ids"] }), [
+    "DirectView.execute is not there",
+    "Client.ids is not there",
+  ]);
+  assert.deepEqual(wrongNames(planted, symbols), [
+    place(4, 'DirectView has no "pusch"'),
+    place(4, 'DirectView has no "imap"'),
+    place(5, 'there is no "Klient"'),
+    place(6, '"DirektView" is not exported'),
+  ]);
+  assert.deepEqual(wrongOptions(planted, symbols), [place(5, 'there is no option "distance"')]);
+  assert.deepEqual(await wrongTests(planted, namesOf), [
+    place(5, 'no test "nobody wrote it" in client/views_test.ts'),
+    place(7, "names no test of client/no_test.ts"),
+    place(8, "names no test"),
+  ]);
+});
 
 Deno.test({
   name: `the list of names is ipyparallel's own ${NEEDS_PYTHON}`,
