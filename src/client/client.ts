@@ -111,13 +111,19 @@ export class Client {
     return new DirectView<Shape>(this.#connection, targets, shape, options);
   }
 
-  /** A view whose tasks go wherever there is room. */
+  /**
+   * A view whose tasks go wherever there is room.
+   * @param options what is asked for all of its tasks; `with` makes narrower views
+   * @throws RangeError for an unknown engine or a value out of range; TypeError for an option that cannot be read
+   */
   loadBalanced(options: BalancedOptions = {}): LoadBalancedView {
     return new LoadBalancedView(this.#connection, options);
   }
 
   /**
    * Starts a graph of named tasks, each after those that it names: `client.graph({ a: { run: f }, b: { run: g, after: ["a"] } })`.
+   * @param nodes the tasks by their names
+   * @param options what is asked for all of them
    * @throws TypeError for an unknown name or a cycle, before anything is sent
    */
   graph<const N extends Readonly<Record<string, GraphNode>>>(
@@ -129,20 +135,27 @@ export class Client {
 
   /**
    * Waits until so many engines are registered.
-   * @throws DOMException TimeoutError naming how many there are
+   * @param count default 1
+   * @returns the ids of all that are registered, ascending
+   * @throws RangeError for a count that is none; the signal's reason; DOMException TimeoutError naming how many there are
    */
   waitForEngines(count = 1, options: WaitOptions = {}): Promise<readonly number[]> {
     return waitForEngines(this.#connection, count, options);
   }
 
-  /** Refuses tasks that have not started: those of these results, or of these msg_ids. */
+  /**
+   * Refuses tasks that have not started: those of these results, or of these msg_ids. They end with TaskAborted.
+   * @throws RangeError for a msg_id of another client
+   */
   abort(...tasks: StopReference[]): void {
     stopTasks(this.#connection, tasks, "abort");
   }
 
   /**
    * Stops tasks in any state, also those of other clients by their msg_ids. Each ends with TaskCancelled, which says who stopped it and why.
+   * @param options.why the reason, which error and record will tell
    * @returns for each msg_id what came of it: `cancelled`, `cancelling` (an engine was told), `already finished`, `already cancelled`, `not known` …
+   * @throws TypeError for another client's task if the controller is Python's
    */
   cancel(
     tasks: StopReference | readonly StopReference[],
@@ -151,7 +164,10 @@ export class Client {
     return cancelTasks(this.#connection, Array.isArray(tasks) ? tasks : [tasks as StopReference], options);
   }
 
-  /** How many tasks wait or run, by engine. */
+  /**
+   * How many tasks wait or run, by engine; with `verbose` their msg_ids.
+   * @throws DOMException TimeoutError if the hub does not answer, as all below
+   */
   queueStatus(options: hub.QueueOptions = {}): Promise<hub.QueueStatus> {
     return hub.queueStatus(this.#connection, options);
   }
@@ -170,19 +186,25 @@ export class Client {
       : hubResult(this.#connection, [ids as string], "one", options);
   }
 
-  /** Which of these tasks are through. */
+  /**
+   * Which of these tasks are through.
+   * @throws RemoteError for an unknown id
+   */
   resultStatus(msgIds: readonly string[], options: RequestOptions = {}): Promise<hub.ResultStatus> {
     return hub.resultStatus(this.#connection, msgIds, options);
   }
 
-  /** msg_ids of all tasks that the hub has records of. */
+  /** msg_ids of all tasks that the hub has records of, in the order of their submission. */
   history(options: RequestOptions = {}): Promise<readonly string[]> {
     return hub.history(this.#connection, options);
   }
 
   /**
    * Records of tasks that meet a query: `client.query({ completed: null }, ["submitted", "label"])`.
+   * @param conditions a value for equality, or an operator: `{ submitted: { $gt: "2026-01-01T00:00:00Z" }, label: { $in: ["a", "b"] } }`
    * @param keys which fields; default all
+   * @returns at most 100,000; `tasks` gives any number
+   * @throws RemoteError for an unknown field or operator
    */
   query(
     conditions: Dictionary,
@@ -195,6 +217,9 @@ export class Client {
   /**
    * The same records one by one, in the order of their submission, got from the hub page by page: `for await (const { msg_id } of client.tasks({ label: "x" }))`.
    * For any number of them.
+   * @param conditions as of `query`; default all records
+   * @param keys which fields; default all
+   * @throws RangeError for a page size below 1 or above 100,000; RemoteError for an unknown field or operator
    */
   tasks(
     conditions: Dictionary = {},
@@ -204,20 +229,26 @@ export class Client {
     return recordPages(this.#connection, conditions, keys, options);
   }
 
-  /** Drops records: `{ msgIds: "all" }` all finished ones, or those of msg_ids or engines. */
+  /**
+   * Drops records: `{ msgIds: "all" }` all finished ones, or those of msg_ids or engines.
+   * @throws RemoteError for an unknown engine, or a task that has not ended
+   */
   purge(what: hub.PurgeSelection, options: RequestOptions = {}): Promise<void> {
     return hub.purge(this.#connection, what, options);
   }
 
   /**
-   * Submits tasks again; gives the new msg_id of each. Their results are in the records: `client.result(newId)`, or, with `results`, at hand as `result` in
-   * the order of `msgIds`.
+   * Submits tasks again, as the hub has them, with their results at hand as `result`, in the order of `msgIds`.
+   * @throws RemoteError for an unknown id
    */
   resubmit(
     msgIds: readonly string[],
     options: RequestOptions & { readonly results: true },
   ): Promise<Resubmitted>;
-  /** Submits tasks again; gives the new msg_id of each. @throws RemoteError for an unknown id */
+  /**
+   * Submits tasks again, as the hub has them; gives the new msg_id of each by the one before. Their results are in the records: `client.result(newId)`.
+   * @throws RemoteError for an unknown id
+   */
   resubmit(msgIds: readonly string[], options?: RequestOptions): Promise<Readonly<Record<string, string>>>;
   resubmit(
     msgIds: readonly string[],
@@ -308,69 +339,4 @@ export {
   UnmetDependency,
   UnresolvedName,
 } from "../protocol/errors.ts";
-export type {
-  AskedOptions,
-  CheckedTaskOptions,
-  Runnable,
-  RunOptions,
-  Task,
-  TaskMaker,
-  TaskOptions,
-} from "./task.ts";
-export type { StandardIssue, StandardResult, StandardSchema, TaskSchema } from "./standard_schema.ts";
-export type {
-  ClusterErrorOptions,
-  DeniedPermission,
-  EngineInfo,
-  Limit,
-  NamePlace,
-  PermissionDeniedOptions,
-  RemoteErrorOptions,
-  SchemaIssue,
-} from "../protocol/errors.ts";
-export type { Graph, GraphNode, ValueOf } from "./graph.ts";
-export type { ImapOptions } from "./imap.ts";
-export type { Modules } from "./import_modules.ts";
-export type { RemoteNames } from "./remote_names.ts";
-export type { ClientConnection, CommonConnection } from "../protocol/connection_file.ts";
-export type { Distribution, Scatterable, TypedArray } from "./scatter.ts";
-export type { ExecuteResult } from "./load_balanced_view.ts";
-export type { ClusterPlace, Dictionary, RequestOptions, ShutdownOptions };
-export type { DirectOptions } from "./direct_view.ts";
-export type {
-  EngineQueue,
-  PurgeSelection,
-  QueueOptions,
-  QueueStatus,
-  ResultStatus,
-  TaskRecord,
-} from "./hub_queries.ts";
-export type { Shape, Shaped } from "./async_result.ts";
-export type { ResultReading } from "./result_reading.ts";
-export type { Resubmitted, TasksOptions };
-export type { GroupCounts, GroupMember, GroupOptions, ValuesOf } from "./result_group.ts";
-export type { GetOptions } from "./result_get.ts";
-export type { OutputKind, OutputPiece, OutputStream } from "./result_output.ts";
-export type { Display, ProgressState } from "./progress_display.ts";
-export type { InteractiveOptions } from "./result_progress.ts";
-export type { Waited, WaitFor, WaitForOptions } from "./result_wait.ts";
-export type { ResultTimes } from "./result_times.ts";
-export type { MapOptions } from "./map.ts";
-export type { AnyIterable } from "./map_source.ts";
-export type { TaskMetadata } from "./task_state.ts";
-export type { Channel, ChannelOptions, MemoryFile, MessageHandler, Transport } from "./transport.ts";
-export type { PermissionLists, PermissionName, PermissionRequest } from "../protocol/permissions.ts";
-export type { Isolation } from "../protocol/task_asks.ts";
-export type {
-  BalancedOptions,
-  Dependency,
-  DependencyCondition,
-  TaskLimits,
-  TaskReference,
-  ViewOptions,
-} from "./view_options.ts";
-export type { By } from "../protocol/by.ts";
-export type { Attempt, DeniedAct, EndedBy, PostMortem } from "../protocol/post_mortem.ts";
-export type { CancelOptions, StopReference } from "./stop.ts";
-export type { WaitOptions } from "./waiting.ts";
-export type { EngineRange, Targets } from "./targets.ts";
+export type * from "./public_types.ts";

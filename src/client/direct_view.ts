@@ -89,7 +89,11 @@ export class DirectView<S extends Shape = "all"> {
     return view.#toAll({ op: OP.apply, root: "args", what: "apply", run }, argsFor(run, args));
   }
 
-  /** Runs a piece of code of the engine's language in each engine's namespace. */
+  /**
+   * Runs a piece of code of the engine's language in each engine's namespace, as a cell: TypeScript with top-level await on ours.
+   * @param options.silent leaves no trace in counters and displays. Default false
+   * @throws RangeError for an unknown engine; NoEnginesRegistered. What the code throws is the result's error, as in all calls
+   */
   execute(
     code: string,
     options: { readonly silent?: boolean | undefined } = {},
@@ -99,13 +103,16 @@ export class DirectView<S extends Shape = "all"> {
     return this.#toAll({ op: OP.execute, root: "code", what: "execute", run: null }, value);
   }
 
-  /** Sets variables in each engine's namespace. */
+  /**
+   * Sets variables in each engine's namespace.
+   * @throws TypeError for a value that cannot travel, with the path to it
+   */
   push(values: Readonly<Record<string, unknown>>): AsyncResult<null, S> {
     this.#connection.known.add(Object.keys(values));
     return this.#toAll({ op: OP.push, root: "push", what: "push", run: null }, { ...values }, () => null);
   }
 
-  /** Gets a variable, or several, from each engine's namespace. */
+  /** Gets a variable from each engine's namespace; one that is not there is a RemoteError when awaited. */
   pull(name: string): AsyncResult<unknown, S>;
   /** Several variables, as one list in the order of their names. */
   pull(names: readonly string[]): AsyncResult<unknown[], S>;
@@ -171,7 +178,7 @@ export class DirectView<S extends Shape = "all"> {
     return queueStatus(this.#connection, { ...options, targets: this.targets });
   }
 
-  /** Ends these engines. */
+  /** Ends these engines. @throws DOMException TimeoutError if one does not answer */
   async shutdown(options: RequestOptions = {}): Promise<void> {
     await shutdownEngines(this.#connection, this.#engines(), options);
   }
@@ -186,7 +193,7 @@ export class DirectView<S extends Shape = "all"> {
     return this.signal("SIGINT", options);
   }
 
-  /** Forgets everything in each engine's namespace. */
+  /** Forgets everything in each engine's namespace: what was pushed, executed and imported there. */
   clear(): AsyncResult<null, S> {
     return this.#toAll({ op: OP.clear, root: "clear", what: "clear", run: null }, null, () => null);
   }
@@ -195,6 +202,7 @@ export class DirectView<S extends Shape = "all"> {
    * Cuts an array or typed array into one part for each engine, in order and of like size, and sets it there as `name`.
    * @param options.dist neighbours stay together ("block", default), or elements are dealt out in turn ("cyclic")
    * @param options.flatten an engine that gets one element gets the element and not an array of it
+   * @throws TypeError for another `dist`, or a value that cannot travel
    */
   scatter(
     name: string,

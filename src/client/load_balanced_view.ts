@@ -73,14 +73,20 @@ export class LoadBalancedView {
     return view.#send({ op: OP.apply, root: "args", what: "apply", run }, argsFor(run, args));
   }
 
-  /** Runs a piece of code as in a cell, in the language of the engines. */
+  /**
+   * Runs a piece of code as in a cell, in the language of the engines, wherever there is room.
+   * @param options.silent leaves no trace in counters and displays. Default false
+   */
   execute(code: string, options: { readonly silent?: boolean | undefined } = {}): AsyncResult<ExecuteResult> {
     const value = { code, silent: options.silent ?? false };
     this.#connection.known.addCode(code);
     return this.#send({ op: OP.execute, root: "code", what: "execute", run: null }, value);
   }
 
-  /** Calls a function for each item of one or several iterables in step, lazily. */
+  /**
+   * Calls a function for each item of an input, lazily: await the result for all, or iterate it for one after the other.
+   * @throws TypeError if the function cannot be sent; RangeError for an option below 1
+   */
   map<A, R>(run: Runnable<[A], R>, items: AnyIterable<A>, options?: MapOptions): MapResult<Awaited<R>>;
   /** The same over two inputs in step; the shorter ends it. */
   map<A, B, R>(
