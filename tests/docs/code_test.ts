@@ -21,7 +21,7 @@ const outer = { view: client.loadBalanced(), all: client.direct("all") };
 /** A piece that connects is a program; any other is a part of one, whatever it imports of ours. */
 function piece(code: string): string {
   const whole = code.replaceAll("{ … }", "{}");
-  const part = whole.replaceAll(/^import .* from "\.\/src\/client\/client\.ts";\n/gm, "");
+  const part = whole.replaceAll(/^import .* from "(\.\/src\/client\/client\.ts|tsparallel)";.*\n/gm, "");
   const text = whole.includes("Client.connect(") ? whole : `${PRELUDE}${part}\n}\n}\nexport {};\n`;
   return text.replaceAll('"./src/', `"${new URL("src/", ROOT).href}`);
 }
