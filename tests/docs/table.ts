@@ -81,7 +81,10 @@ export function wrongNames(rows: readonly Row[], symbols: Symbols): string[] {
       ...[...code.matchAll(/(?<![\w."])([A-Za-z]\w*)\.([A-Za-z]\w*)/g)].flatMap((
         [, owner = "", member = ""],
       ) => wrongMember(symbols, owner === "view" && symbols.has(section) ? section : owner, member)),
-      ...(/^[A-Z]\w*$/.test(code) && !symbols.has(code) ? [`"${code}" is not exported`] : []),
+      ...[/^[A-Z]\w*$/.exec(code)?.[0], /^([a-z]\w*)\(/.exec(code)?.[1]]
+        .filter((name) => name !== undefined && !symbols.has(name)).map((name) =>
+          `"${name}" is not exported`
+        ),
     ]).map((wrong) => `${place}: ${wrong}`)
   );
 }
@@ -118,7 +121,7 @@ export async function wrongTests(
   for (const { ours, tests, place } of rows) {
     if (tests.startsWith("the same") && above !== "") continue;
     above = tests;
-    const files = [...tests.matchAll(/`([\w/.]+_test\.ts)`((?: "[^"]+";?)*)/g)];
+    const files = [...tests.matchAll(/`([\w/.]+\.ts)`((?: "[^"]+";?)*)/g)];
     if (files.length === 0 && !WITHOUT_TEST.test(ours)) wrong.push(`${place}: names no test`);
     for (const [, file = "", quoted = ""] of files) {
       const parts = [...quoted.matchAll(/"([^"]+)"/g)].map(([, part = ""]) => part);
@@ -134,7 +137,7 @@ export async function wrongTests(
 /** Names of tests and steps, as they stand in a file. */
 export function testNames(source: string): string[] {
   const texts = source.matchAll(
-    /\b(?:\w*[tT]est|step)\(\s*(?:\{\s*name:\s*)?(["`])((?:(?!\1)[^\\]|\\.)*)\1/g,
+    /\b(?:\w*[tT]est|step)\(\s*(?:\{\s*name:\s*)?(?:name\()?(["`])((?:(?!\1)[^\\]|\\.)*)\1/g,
   );
   return [...texts].map(([, , name = ""]) => name);
 }

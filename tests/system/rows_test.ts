@@ -1,6 +1,8 @@
 /** What docs/ipyparallel.md says and no other test shows. */
 import assert from "node:assert/strict";
 import { Client, Reference, TaskCancelled } from "../../src/client/client.ts";
+import { Cluster } from "../../src/cluster/cluster.ts";
+import { RunFolder } from "../cli/run_folder.ts";
 import { errorOf, eventually, Run } from "./run.ts";
 
 Deno.test("ipyparallel's words in ours", async (test) => {
@@ -111,4 +113,24 @@ Deno.test("a client is found by profile folder and by file", async () => {
     await using client = await Client.connect(place);
     assert.deepEqual(client.ids, [0]);
   }
+});
+
+Deno.test("engine hosts get signals, and who waits for an end hears of it", async () => {
+  await using run = await Run.start({ n: 1 });
+  const ended = run.cluster.partEnded();
+  await run.cluster.signalEngines("SIGTERM", "0");
+  const { part, sentence } = await ended;
+  assert.equal(part.saved.set, "0");
+  assert.match(sentence, /is gone/);
+  assert.deepEqual([...run.cluster.engineSets.keys()], []);
+});
+
+Deno.test("engines learn from their environment where the controller is", async () => {
+  await using folder = new RunFolder();
+  await using cluster = await Cluster.start({ n: 1, profileDir: folder.dir, connectionInfo: "environment" });
+  const { pid } = cluster.engineSet("0");
+  const environment = await Deno.readTextFile(`/proc/${pid}/environ`);
+  assert.match(environment, /(^|\0)IPP_CONNECTION_INFO=\{/);
+  await using client = await cluster.client();
+  assert.equal(await client.loadBalanced().apply(() => 1), 1);
 });
