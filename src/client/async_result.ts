@@ -10,7 +10,7 @@ import { type GroupOptions, ResultGroup, type ValuesOf } from "./result_group.ts
 import type { ResultLook } from "./result_look.ts";
 import { ResultReading, type Shape, type Shaped, shaped } from "./result_reading.ts";
 import { abortError, type WaitOptions, withinTime } from "./waiting.ts";
-import type { TaskMetadata, TaskNames, TaskState } from "./task_state.ts";
+import { msgIdOf, type TaskMetadata, type TaskNames, type TaskState } from "./task_state.ts";
 import type { Asked } from "./asked.ts";
 
 /** How an AsyncResult is made. */
@@ -138,7 +138,7 @@ export class AsyncResult<T, S extends Shape = "one"> extends ResultReading<T, S>
 
   /** The msg_id of each task. */
   get msgIds(): string[] {
-    return this.#tasks.map((task) => this.#plan.names.msgId(task.n));
+    return this.#tasks.map((task) => msgIdOf(task, this.#plan.names));
   }
 
   /** For `after` and `follow`: numbers of the tasks, as groups name them. */
@@ -146,9 +146,13 @@ export class AsyncResult<T, S extends Shape = "one"> extends ResultReading<T, S>
     return this.#tasks.map((task) => task.n);
   }
 
-  /** For `after` and `follow`: the tasks as a group's tail names them, those that were messages by their msg_ids. */
-  get references(): (number | string)[] {
-    return this.#tasks.map(({ n, route }) => route.isPeer ? this.#plan.names.msgId(n) : n);
+  /**
+   * For `after` and `follow`: the tasks as a group's tail names them, those that were messages or are another client's by their msg_ids.
+   * @ignore
+   */
+  references(client: TaskNames): (number | string)[] {
+    const { names } = this.#plan;
+    return this.#tasks.map((task) => task.route.isPeer || names !== client ? msgIdOf(task, names) : task.n);
   }
 
   #metadata(task: TaskState): TaskMetadata {

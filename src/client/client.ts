@@ -11,6 +11,7 @@
 import { NoEnginesRegistered } from "../protocol/errors.ts";
 import type { Dictionary } from "../protocol/frames.ts";
 import type { AsyncResult, Shape } from "./async_result.ts";
+import { type BroadcastOptions, type BroadcastTargets, BroadcastView } from "./broadcast_view.ts";
 import { Connection } from "./connection.ts";
 import { DirectView } from "./direct_view.ts";
 import { shutdownEngines, type ShutdownOptions } from "./engine_control.ts";
@@ -109,6 +110,15 @@ export class Client {
     else if (Array.isArray(targets)) checkIds(this.#connection.engines, targets);
     const shape = typeof targets === "number" || targets === "any" ? "one" : "all";
     return new DirectView<Shape>(this.#connection, targets, shape, options);
+  }
+
+  /**
+   * A view whose calls are one request for several engines; see `BroadcastView`.
+   * @throws RangeError for an unknown id
+   */
+  broadcast(targets: BroadcastTargets = "all", options: BroadcastOptions = {}): BroadcastView {
+    if (Array.isArray(targets)) checkIds(this.#connection.engines, targets);
+    return new BroadcastView(this.#connection, targets, options);
   }
 
   /**
@@ -314,12 +324,13 @@ function indexed(client: Client): Client {
 
 // The library's one door: what users name in their own code.
 export { Reference } from "./reference.ts";
+export { depend, require } from "./dependent.ts";
 export { task } from "./task.ts";
 export { AsyncResult } from "./async_result.ts";
 export { ResultGroup } from "./result_group.ts";
 export { ResultPart } from "./result_part.ts";
 export { MapResult } from "./map.ts";
-export { DirectView, LoadBalancedView, NoEnginesRegistered };
+export { BroadcastView, DirectView, LoadBalancedView, NoEnginesRegistered };
 export {
   CompositeError,
   ConnectionFileError,

@@ -38,7 +38,7 @@ export interface ConnectionOptions {
   readonly curveSecretKey: string | undefined;
 }
 
-type Role = "registration" | "notification" | "task" | "mux" | "control" | "iopub";
+type Role = "registration" | "notification" | "task" | "mux" | "control" | "iopub" | "broadcast";
 
 /** The highest number of a task that a scheduler takes. */
 const MAX_NUMBER = 2 ** 28;
@@ -310,9 +310,10 @@ export class Connection implements TaskNames {
   deliver(role: PeerRole, frames: readonly Uint8Array[], large: number): void {
     // What it depends on may still be gathering in a group.
     if (role === "task") this.#groups?.flush();
-    const channel = this.#channels.get(role);
-    if (large < frames.length) channel?.sendLarge(frames, large);
-    else channel?.send(frames);
+    const channel = this.#channels.get(role) ??
+      this.#connect(role, (frames) => this.peers.received(frames, () => this.#parse(frames)));
+    if (large < frames.length) channel.sendLarge(frames, large);
+    else channel.send(frames);
   }
 
   unpack(frame: Uint8Array): unknown {
@@ -331,6 +332,14 @@ export class Connection implements TaskNames {
   /** Why nothing can be sent; undefined while it can. */
   get endError(): Error | undefined {
     return this.#end;
+  }
+
+  /** The number of a task of this client; undefined for any other id. */
+  numberOf(msgId: string): number | undefined {
+    const named = this.pending.numberOf(msgId);
+    if (named !== undefined) return named;
+    const n = Number(msgId.slice(msgId.lastIndexOf("_") + 1));
+    return this.msgId(n) === msgId ? n : undefined;
   }
 
   nextN(): number {

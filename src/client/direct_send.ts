@@ -2,6 +2,7 @@
  * A direct call on its way to its engines: to ours in groups, to Python's as messages.
  */
 import { OP } from "../protocol/groups.ts";
+import type { BroadcastPath, BroadcastWay } from "./broadcasts.ts";
 import type { Connection } from "./connection.ts";
 import type { Engine } from "./engines.ts";
 import { type Call, encodedFor, messageFor } from "./languages.ts";
@@ -21,6 +22,11 @@ export interface DirectPlan<R> {
   readonly read?: ((value: unknown) => R) | undefined;
 }
 
+/** Options of a view with how its requests reach Python engines: default one message for each. */
+export interface SendOptions extends ViewOptions {
+  readonly broadcast?: BroadcastWay | undefined;
+}
+
 interface Job {
   readonly call: Call;
   readonly plan: DirectPlan<unknown>;
@@ -33,7 +39,7 @@ interface Result extends TaskOwner {
 
 export class DirectSending {
   readonly #connection: Connection;
-  readonly #options: ViewOptions;
+  readonly #options: SendOptions;
   readonly #tail: Uint8Array | null;
   readonly #job: Job;
   readonly #peers: readonly Engine[];
@@ -49,7 +55,7 @@ export class DirectSending {
    * Makes ready what goes to the engines.
    * @throws TypeError and UncodableValue for what cannot be sent to one of them: before anything is sent
    */
-  constructor(connection: Connection, options: ViewOptions, tail: Uint8Array | null, job: Job) {
+  constructor(connection: Connection, options: SendOptions, tail: Uint8Array | null, job: Job) {
     this.#connection = connection;
     this.#options = options;
     this.#tail = tail;
@@ -70,9 +76,28 @@ export class DirectSending {
 
   /** Sends it, once, with its tasks for `result`. */
   send(result: Result): void {
-    this.#job.plan.engines.forEach((engine, i) =>
-      engine.isOurs ? this.#sendGroup(result, engine, i) : this.#sendMessage(result, engine, i)
-    );
+    const { label, broadcast } = this.#options;
+    const path = this.#broadcastPath();
+    this.#job.plan.engines.forEach((engine, i) => {
+      if (engine.isOurs) this.#sendGroup(result, engine, i);
+      else if (path === undefined || path.has(engine)) this.#sendMessage(result, engine, i);
+      else this.#addCopy(result, path, engine, i);
+    });
+    if (path === undefined || broadcast === undefined) return;
+    const peer = this.#messageFor(this.#job.plan.engines.findIndex(isPeer));
+    this.#connection.peers.broadcast(path, peer, { label: label ?? null }, broadcast);
+  }
+
+  /** The way to all peers' engines at once, where they get the same; undefined where each gets its own message. */
+  #broadcastPath(): BroadcastPath | undefined {
+    const isOne = this.#options.broadcast !== undefined && this.#job.plan.isSame === true;
+    return isOne && this.#message?.channel === "shell" ? this.#connection.peers.broadcastPath() : undefined;
+  }
+
+  #addCopy(result: Result, path: BroadcastPath, engine: Engine, i: number): void {
+    const task = new TaskState(ownerFor(this.#job.call.run, result), i, path, this.#options.label);
+    path.add({ task, engine });
+    result.started(task);
   }
 
   #encodedFor(i: number): EncodedTask {

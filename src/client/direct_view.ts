@@ -3,8 +3,10 @@
  */
 import { OP } from "../protocol/groups.ts";
 import { AsyncResult, type Shape, type Shaped, throwIfAborted } from "./async_result.ts";
+import { inBlocks } from "./broadcast_map.ts";
+import { BroadcastPath } from "./broadcasts.ts";
 import type { Connection } from "./connection.ts";
-import { type DirectPlan, DirectSending } from "./direct_send.ts";
+import { type DirectPlan, DirectSending, type SendOptions } from "./direct_send.ts";
 import type { Engine } from "./engines.ts";
 import type { Runnable } from "./functions.ts";
 import type { Call } from "./languages.ts";
@@ -47,12 +49,12 @@ export class DirectView<S extends Shape = "all"> {
   readonly #connection: Connection;
   readonly #targets: Targets;
   readonly #shape: S;
-  readonly #options: ViewOptions;
+  readonly #options: SendOptions;
   readonly #tail: Uint8Array | null;
   readonly #taskViews: TaskViews<DirectView<S>>;
 
   /** Use `client.direct` or `client[id]`. */
-  constructor(connection: Connection, targets: Targets, shape: S, options: ViewOptions = {}) {
+  constructor(connection: Connection, targets: Targets, shape: S, options: SendOptions = {}) {
     this.#connection = connection;
     this.#targets = targets;
     this.#shape = shape;
@@ -254,13 +256,29 @@ export class DirectView<S extends Shape = "all"> {
   ): MapResult<Awaited<R>>;
   map<R>(run: Runnable<never[], R>, ...rest: unknown[]): MapResult<Awaited<R>> {
     const view = this.#taskViews.of(run) ?? this;
-    return view.#map(run, rest);
+    const engines = view.#engines();
+    const paths = engines.map((engine) => view.#pathTo(engine));
+    return view.#map(run, rest, engines, () => leastLoaded(paths));
   }
 
-  #map<R>(run: Runnable<never[], R>, rest: readonly unknown[]): MapResult<Awaited<R>> {
+  /** For broadcast views: a map in which each engine gets one run of neighbouring items. */
+  mapBlocks<R>(run: Runnable<never[], R>, rest: readonly unknown[]): MapResult<Awaited<R>> {
+    const view = this.#taskViews.of(run) ?? this;
+    const engines = view.#engines();
+    const paths = engines.map((engine) => view.#pathTo(engine));
+    // The map looks at one way before its first task.
+    let turn = -1;
+    const nextPath = () => paths.at(turn++ % paths.length) ?? leastLoaded(paths);
+    return view.#map(run, inBlocks(rest, engines.length), engines, nextPath);
+  }
+
+  #map<R>(
+    run: Runnable<never[], R>,
+    rest: readonly unknown[],
+    engines: readonly Engine[],
+    nextPath: () => TaskPath | PeerPath,
+  ): MapResult<Awaited<R>> {
     const connection = this.#connection;
-    const engines = this.#engines();
-    const paths = engines.map((engine) => this.#pathTo(engine));
     const { label } = this.#options;
     const view = {
       connection,
@@ -269,7 +287,7 @@ export class DirectView<S extends Shape = "all"> {
       options: this.#options,
       peers: engines.filter(({ isOurs }) => !isOurs),
       hasOurs: engines.some(({ isOurs }) => isOurs),
-      nextPath: () => leastLoaded(paths),
+      nextPath,
     };
     return startMap(view, run, rest);
   }
@@ -277,8 +295,12 @@ export class DirectView<S extends Shape = "all"> {
   /** Refuses tasks that have not started: those of these results or msg_ids; with none named, all of ours on these engines. */
   abort(...tasks: StopReference[]): void {
     if (tasks.length > 0) return stopTasks(this.#connection, tasks, "abort");
-    const routes = new Set<TaskRoute>(this.#engines().map((engine) => this.#pathTo(engine)));
-    const open = [...this.#connection.pending.tasks()].filter(({ route }) => routes.has(route));
+    const engines = new Set(this.#engines());
+    const routes = new Set<TaskRoute>([...engines].map((engine) => this.#pathTo(engine)));
+    const open = [...this.#connection.pending.tasks()].filter((task) => {
+      const copied = task.route instanceof BroadcastPath ? task.route.engineOf(task) : undefined;
+      return routes.has(task.route) || (copied !== undefined && engines.has(copied));
+    });
     for (const [route, own] of Map.groupBy(open, (task) => task.route)) route.stop(own, "abort");
   }
 

@@ -107,11 +107,17 @@ for (const item of items) {
 return results;
 }`;
 
-const mapperScript = scriptName(MAPPER);
+/** Scripts of texts of this library around the user's functions. */
+const ownScripts = new Set([scriptName(MAPPER)]);
+
+/** The text of this function is the library's own: stacks do not show it, and its names are no user's. */
+export function ownText(run: (...args: never[]) => unknown): void {
+  ownScripts.add(scriptName(Function.prototype.toString.call(run)));
+}
 
 /** Whether a script on an engine is a text of the client's own around the user's function. */
 export function isOwnText(script: string): boolean {
-  return script === mapperScript;
+  return ownScripts.has(script);
 }
 
 function cached(
@@ -150,9 +156,9 @@ function isWeakKey(value: unknown): value is object {
   return typeof value === "function" || (typeof value === "object" && value !== null);
 }
 
-/** A function, or what `task` made of one. */
+/** A function, what `task` made of one, or the name of one that is there. */
 function isRunnable(value: unknown): boolean {
-  return typeof value === "function" || isTask(value);
+  return typeof value === "function" || isTask(value) || value instanceof Reference;
 }
 
 function partsOf(runnable: unknown): Task<never[], unknown> {
@@ -201,7 +207,9 @@ function functionText(runnable: unknown, within: readonly unknown[], found: Foun
     else values[key] = value;
   }
   const text = sourceText(run);
-  look(text, name, [...Object.keys(captures), ...(options.namespace ?? [])], found);
+  if (!isOwnText(text.script)) {
+    look(text, name, [...Object.keys(captures), ...(options.namespace ?? [])], found);
+  }
   return { kind: "function", source: text.source, captures: values, functions, name };
 }
 

@@ -46,7 +46,7 @@ export class LoadBalancedView {
     if (options.targets !== undefined) checkIds(connection.engines, options.targets);
     this.#connection = connection;
     this.#options = options;
-    this.#tail = tailOf(options);
+    this.#tail = tailOf(options, connection);
     this.#taskViews = new TaskViews(options, (asked) => new LoadBalancedView(connection, asked));
   }
 

@@ -13,8 +13,8 @@ import type { Engine } from "./engines.ts";
 import { checkedNames, checkMessage } from "./languages.ts";
 import { TaskPath } from "./path.ts";
 import { chunkRequest, referenceRequest } from "./peer_messages.ts";
+import { peerFormOf } from "./peer_forms.ts";
 import type { PeerPath } from "./peer_path.ts";
-import { Reference } from "./reference.ts";
 import { argsFor, ownerFor } from "./task_checks.ts";
 import { TaskState } from "./task_state.ts";
 import type { Asked } from "./asked.ts";
@@ -61,6 +61,7 @@ export function startMap<R>(
   const definition = view.hasOurs
     ? checkedNames(connection, chunkSize === 1 ? definitionOf(run) : mapperOf(run))
     : null;
+  const form = peerFormOf(run);
   let path = view.nextPath();
   return new MapResult<R>({
     source: itemSource(iterables),
@@ -83,8 +84,10 @@ export function startMap<R>(
         const encoded = connection.encode(OP.apply, args, { definition, tail, root: "args" });
         budget?.spend(task, encoded.body.length, encoded.buffers);
         path.submit(task, encoded);
-      } else if (run instanceof Reference) {
-        const request = chunkSize === 1 ? referenceRequest(run, args) : chunkRequest(run, args);
+      } else if (form !== undefined) {
+        const request = chunkSize === 1
+          ? referenceRequest(form.reference, [...form.given, ...args])
+          : chunkRequest(form, args);
         budget?.spend(task, 0, request.buffers);
         path.submit(task, request, metadata);
       }

@@ -1,5 +1,8 @@
 /** The types that users name in their own code: what the signatures of the public classes are made of. `deno doc --lint` tells which are missing. */
 export type { Shape, Shaped } from "./async_result.ts";
+export type { BroadcastMapOptions } from "./broadcast_map.ts";
+export type { BroadcastOptions, BroadcastTargets } from "./broadcast_view.ts";
+export type { Condition, Requirements } from "./dependent.ts";
 export type { DirectOptions } from "./direct_view.ts";
 export type { ShutdownOptions } from "./engine_control.ts";
 export type { ClusterPlace } from "./find_connection.ts";

@@ -79,6 +79,14 @@ export interface TaskMaker {
    * @throws TypeError anywhere else
    */
   readonly signal: AbortSignal;
+  /**
+   * On an engine: ends the running task as one that cannot run there. The task scheduler sends it to an engine on which it has not said so, and ends it with
+   * ImpossibleDependency, which has all the reasons, when none is left. That uses up no retry. On a direct view the task ends with UnmetDependency. It is
+   * thrown: whoever catches it goes on. Of a map with `chunkSize` the whole chunk begins anew elsewhere, with the items that were done.
+   * @param reason at most 1,000 characters
+   * @throws TypeError anywhere else
+   */
+  notHere(reason?: string): never;
 }
 
 /** What `task` has made: only these count as functions among captures. */
@@ -92,11 +100,20 @@ const tasks = new WeakSet<object>();
  * await view.apply(task((x: number) => x * scale, { captures: { scale } }), 14);
  * ```
  */
-export const task: TaskMaker = Object.defineProperty(makeTask, "signal", {
-  get(): never {
-    throw new TypeError(
-      "Cannot use task.signal here: it is the signal of the task that runs, inside a function that runs on an engine",
-    );
+export const task: TaskMaker = Object.defineProperties(makeTask, {
+  signal: {
+    get(): never {
+      throw new TypeError(
+        "Cannot use task.signal here: it is the signal of the task that runs, inside a function that runs on an engine",
+      );
+    },
+  },
+  notHere: {
+    value(): never {
+      throw new TypeError(
+        "Cannot use task.notHere here: it ends the task that runs, inside a function that runs on an engine",
+      );
+    },
   },
 }) as TaskMaker;
 

@@ -14,6 +14,8 @@ export interface TaskOwner {
 export interface TaskRoute {
   /** Whether its tasks are Jupyter messages, one by one, and no part of a group. */
   readonly isPeer: boolean;
+  /** The task's id in the cluster, where it is not its number's. */
+  msgIdOf?(task: TaskState): string;
   /** Tells the route that the task ended. */
   finished(task: TaskState): void;
   /** Asks to stop tasks: `abort` only those that have not started, `cancel` all. */
@@ -117,7 +119,7 @@ export class TaskState {
   /** What a user may know of it now. */
   metadata(names: TaskNames, asked: Asked = {}, error: Error | null = null): TaskMetadata {
     return {
-      msgId: names.msgId(this.n),
+      msgId: msgIdOf(this, names),
       label: this.label ?? null,
       submitted: this.submitted,
       started: this.started > 0 ? this.started : null,
@@ -138,6 +140,11 @@ export class TaskState {
       tries: this.tries,
     };
   }
+}
+
+/** A task's id in the cluster. */
+export function msgIdOf(task: TaskState, names: Pick<TaskNames, "msgId">): string {
+  return task.route.msgIdOf?.(task) ?? names.msgId(task.n);
 }
 
 function statusText(status: number): TaskMetadata["status"] {

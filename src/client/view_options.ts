@@ -96,18 +96,22 @@ export interface BalancedOptions extends ViewOptions {
 
 const encoder = new TextEncoder();
 
+/** Of a client without tasks. */
+const NOBODY: TaskNames = { msgId: String, engineUuid: () => null, engineId: () => null };
+
 /**
  * The options as a task's tail; null if nothing is asked for.
+ * @param client whose tasks they are
  * @throws RangeError or TypeError naming an option that cannot be used
  */
-export function tailOf(options: BalancedOptions): Uint8Array | null {
+export function tailOf(options: BalancedOptions, client: TaskNames = NOBODY): Uint8Array | null {
   const { label, retries, priority, queueTimeoutMs, after, follow, targets } = options;
   checkPriority(priority);
   checkNumber("retries", retries, { min: 0, isWhole: true });
   checkNumber("queueTimeoutMs", queueTimeoutMs, { min: 0 });
   const fields = {
-    ...(after === undefined ? {} : { after: condition(after) }),
-    ...(follow === undefined ? {} : { follow: condition(follow) }),
+    ...(after === undefined ? {} : { after: condition(after, client) }),
+    ...(follow === undefined ? {} : { follow: condition(follow, client) }),
     ...(targets === undefined ? {} : { targets }),
     ...(queueTimeoutMs === undefined ? {} : { timeout: queueTimeoutMs / 1000 }),
     ...(retries === undefined || retries === 0 ? {} : { retries }),
@@ -154,7 +158,7 @@ export function metadataOf(options: BalancedOptions, names: TaskNames): Dictiona
 }
 
 function messageCondition(dependency: Dependency, names: TaskNames): Dictionary {
-  const { ids, all, success, failure } = condition(dependency);
+  const { ids, all, success, failure } = condition(dependency, names);
   const dependencies = ids.map((id) => typeof id === "number" ? names.msgId(id) : id);
   return { dependencies, all, success, failure };
 }
@@ -186,19 +190,50 @@ function checkNumber(
   }
 }
 
-function condition(dependency: Dependency) {
-  const isCondition = typeof dependency === "object" && "ids" in dependency;
+const CONDITION = ["ids", "all", "success", "failure"];
+
+/** @throws TypeError for what names no task, or a condition that nothing can meet */
+function condition(dependency: Dependency, client: TaskNames) {
+  const isCondition = typeof dependency === "object" && dependency !== null && "ids" in dependency;
   const { all = true, success = true, failure = false } = isCondition ? dependency : {};
   const given = isCondition ? dependency.ids : isList(dependency) ? dependency : [dependency];
-  return { ids: given.flatMap(idsOf), all, success, failure };
+  if (isCondition) checkCondition(dependency);
+  return {
+    ids: (isList(given) ? given : [given as TaskReference]).flatMap((task) => idsOf(task, client)),
+    all,
+    success,
+    failure,
+  };
+}
+
+function checkCondition(dependency: DependencyCondition): void {
+  for (const name of Object.keys(dependency)) {
+    if (CONDITION.includes(name)) continue;
+    throw new TypeError(
+      `Unknown field "${name}" of a dependency${
+        didYouMean(name, CONDITION) || `: there are ${CONDITION.join(", ")}`
+      }`,
+    );
+  }
+  const { success = true, failure = false } = dependency;
+  if (success || failure) return;
+  throw new TypeError(
+    'Cannot depend on tasks of which neither success nor failure counts: leave "success" out, or set "failure"',
+  );
 }
 
 function isList(value: unknown): value is readonly TaskReference[] {
   return Array.isArray(value);
 }
 
-function idsOf(task: TaskReference): (number | string)[] {
+function idsOf(task: TaskReference, client: TaskNames): (number | string)[] {
   if (typeof task === "string") return [task];
-  if (task instanceof AsyncResult) return task.references;
-  throw new TypeError(`Cannot depend on ${String(task)}: pass an AsyncResult or a msg_id`);
+  if (task instanceof AsyncResult) return task.references(client);
+  throw new TypeError(
+    `Cannot depend on ${
+      Object.prototype.toString.call(task) === "[object MapResult]"
+        ? "a map, whose tasks are sent one after the other"
+        : String(task)
+    }: pass an AsyncResult or a msg_id`,
+  );
 }

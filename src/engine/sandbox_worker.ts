@@ -143,6 +143,10 @@ class TaskRunner {
       hear: () => this.#hear(),
       text: () => decodeUtf8(ring.toldText()),
       looked: () => ring.looked(),
+      notHere: (error, reason) => {
+        answers.unmet = error;
+        answers.unmetReason = reason;
+      },
     });
     this.#namespace = new Namespace({
       cellTools: start.cellTools,

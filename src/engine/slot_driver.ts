@@ -36,6 +36,8 @@ export interface DriverHooks {
   ): void;
   /** What the task tried and was not allowed to do, ahead of its error or of its child's end. */
   denied(ticket: number, acts: readonly DeniedAct[]): void;
+  /** The task said that it cannot run on this engine, ahead of its error. */
+  unmet(ticket: number, reason: string): void;
   answer(answer: Answer): void;
   returned(client: number, n: number, seq: number): void;
 }

@@ -61,6 +61,8 @@ export const RESULT_FLAG = {
   tail: 1,
   /** Large buffers of the result travel as chunks ahead of it. */
   buffers: 2,
+  /** The task said that it cannot run on this engine; the tail has its words. */
+  unmet: 4,
 } as const;
 
 export const MAGIC = 0x47505354; // "TSPG" in memory order

@@ -39,6 +39,7 @@ export interface WireAttempt {
   readonly started?: number;
   readonly ended: number;
   readonly outcome: string;
+  readonly why?: string;
 }
 
 /** Most attempts that a result names: the last ones. */
@@ -54,8 +55,10 @@ export interface Attempt {
   readonly started: number | null;
   /** When it ended; null where nobody told. */
   readonly ended: number | null;
-  /** `error`, `aborted`, `cancelled`, `lost`, `ok`. */
+  /** `error`, `aborted`, `cancelled`, `lost`, `ok`; `unmet`: it said that it cannot run there. */
   readonly outcome: string;
+  /** Of `unmet`: what it said. */
+  readonly why?: string;
 }
 
 /** An act that the task was not allowed, as its slot's runtime told it: the task itself could have made it up, or hidden it. */
@@ -134,6 +137,7 @@ export function readPostMortem(value: unknown): PostMortem | undefined {
       started: numberOf(attempt.started),
       ended: numberOf(attempt.ended),
       outcome: textOf(attempt.outcome) ?? "",
+      ...(typeof attempt.why === "string" ? { why: attempt.why } : {}),
     })),
     attemptsDropped: numberOf(value.attempts_dropped) ?? 0,
   };
