@@ -40,7 +40,7 @@ Deno.test("files of the map are there", async () => {
   const missing: string[] = [];
   const text = await Deno.readTextFile(new URL("src/README.md", ROOT));
   for (const [, path = ""] of text.matchAll(/`((?:\w+\/)+\w+\.\w+)`/g)) {
-    const at = path.startsWith("tests/") ? path : `src/${path}`;
+    const at = /^(tests|docs)\//.test(path) ? path : `src/${path}`;
     if (!await isThere(new URL(at, ROOT))) missing.push(path);
   }
   assert.deepEqual(missing, []);

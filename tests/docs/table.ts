@@ -24,6 +24,7 @@ const RECEIVERS: Readonly<Record<string, readonly string[]>> = {
   map: ["MapResult"],
   group: ["ResultGroup"],
   cluster: ["Cluster"],
+  task: ["TaskMaker"],
 };
 
 /** Sections that speak of something else than their titles say. */
