@@ -90,6 +90,7 @@ export class BroadcastView {
 
   /** Gets a variable, or several, from each engine's namespace. */
   pull(name: string): AsyncResult<unknown, "all">;
+  /** Several variables, as one list in the order of their names. */
   pull(names: readonly string[]): AsyncResult<unknown[], "all">;
   pull(names: string | readonly string[]): AsyncResult<unknown, "all"> {
     return this.#view.get(names as string);
@@ -97,6 +98,7 @@ export class BroadcastView {
 
   /** `pull` by the name that dictionaries have. */
   get(name: string): AsyncResult<unknown, "all">;
+  /** Several variables, as one list in the order of their names. */
   get(names: readonly string[]): AsyncResult<unknown[], "all">;
   get(names: string | readonly string[]): AsyncResult<unknown, "all"> {
     return this.#view.get(names as string);
@@ -160,12 +162,14 @@ export class BroadcastView {
     items: Iterable<A>,
     options?: BroadcastMapOptions,
   ): MapResult<Awaited<R>>;
+  /** The same over two inputs in step; the shorter ends it. */
   map<A, B, R>(
     run: Runnable<[A, B], R>,
     a: Iterable<A>,
     b: Iterable<B>,
     options?: BroadcastMapOptions,
   ): MapResult<Awaited<R>>;
+  /** The same over three inputs in step; the shortest ends it. */
   map<A, B, C, R>(
     run: Runnable<[A, B, C], R>,
     a: Iterable<A>,

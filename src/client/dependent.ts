@@ -6,7 +6,7 @@ import { ownText } from "./functions.ts";
 import { moduleNames, type Modules, pythonModules } from "./import_modules.ts";
 import { type PeerForm, peerFormOf, setPeerForm } from "./peer_forms.ts";
 import { Reference } from "./reference.ts";
-import { askedOf, isTask, type Runnable, type Task, task as makeTask } from "./task.ts";
+import { askedOf, type AskedOptions, isTask, type Runnable, type Task, task as makeTask } from "./task.ts";
 
 /** What a task needs of its engine. */
 export interface Requirements {
@@ -72,6 +72,8 @@ function isList(needs: readonly string[] | Requirements): needs is readonly stri
   return Array.isArray(needs);
 }
 
+type PlainOptions = Omit<AskedOptions, "schema"> & { readonly schema?: undefined };
+
 /** The task around a function: it asks for what the function asks for. */
 function around<Args extends unknown[], R>(
   text: (...args: Args) => Awaited<R>,
@@ -81,7 +83,8 @@ function around<Args extends unknown[], R>(
   names: readonly string[] = [],
 ): Task<Args, Awaited<R>> {
   ownText(text);
-  const { namespace = [], ...asked } = askedOf(run as Runnable<never[], unknown>) ?? {};
+  // A schema, if there is one, fits the text as it fits the function: both take and give the same.
+  const { namespace = [], ...asked } = (askedOf(run as Runnable<never[], unknown>) ?? {}) as PlainOptions;
   const inner = names.length > 0 && !(run instanceof Reference) ? withNames(run, names) : run;
   const made = makeTask(text, {
     ...asked,

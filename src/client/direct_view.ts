@@ -12,7 +12,7 @@ import type { Runnable } from "./functions.ts";
 import type { Given } from "./ref.ts";
 import type { Call } from "./languages.ts";
 import { shutdownEngines, signalEngines } from "./engine_control.ts";
-import { type QueueStatus, queueStatus } from "./hub_queries.ts";
+import { type QueueOptions, type QueueStatus, queueStatus } from "./hub_queries.ts";
 import { importCode, type Modules } from "./import_modules.ts";
 import type { ExecuteResult } from "./load_balanced_view.ts";
 import type { MapResult } from "./map.ts";
@@ -44,6 +44,7 @@ import { tailOf, type ViewOptions } from "./view_options.ts";
 
 /** Options of `DirectView.with`. */
 export interface DirectOptions extends ViewOptions {
+  /** Other engines, of the same shape: one, or several. */
   readonly targets?: Targets | undefined;
 }
 
@@ -94,7 +95,11 @@ export class DirectView<S extends Shape = "all"> {
     return view.#toAll({ op: OP.apply, root: "args", what: "apply", run }, argsFor(run, args));
   }
 
-  /** Runs a piece of code of the engine's language in each engine's namespace. */
+  /**
+   * Runs a piece of code of the engine's language in each engine's namespace, as a cell: TypeScript with top-level await on ours.
+   * @param options.silent leaves no trace in counters and displays. Default false
+   * @throws RangeError for an unknown engine; NoEnginesRegistered. What the code throws is the result's error, as in all calls
+   */
   execute(
     code: string,
     options: { readonly silent?: boolean | undefined } = {},
@@ -104,14 +109,18 @@ export class DirectView<S extends Shape = "all"> {
     return this.#toAll({ op: OP.execute, root: "code", what: "execute", run: null }, value);
   }
 
-  /** Sets variables in each engine's namespace. */
+  /**
+   * Sets variables in each engine's namespace.
+   * @throws TypeError for a value that cannot travel, with the path to it
+   */
   push(values: Readonly<Record<string, unknown>>): AsyncResult<null, S> {
     this.#connection.known.add(Object.keys(values));
     return this.#toAll({ op: OP.push, root: "push", what: "push", run: null }, { ...values }, () => null);
   }
 
-  /** Gets a variable, or several, from each engine's namespace. */
+  /** Gets a variable from each engine's namespace; one that is not there is a RemoteError when awaited. */
   pull(name: string): AsyncResult<unknown, S>;
+  /** Several variables, as one list in the order of their names. */
   pull(names: readonly string[]): AsyncResult<unknown[], S>;
   pull(names: string | readonly string[]): AsyncResult<unknown, S> {
     const isOne = typeof names === "string";
@@ -121,6 +130,7 @@ export class DirectView<S extends Shape = "all"> {
 
   /** Gets a variable, or several: `pull` by the name that dictionaries have. */
   get(name: string): AsyncResult<unknown, S>;
+  /** Several variables, as one list in the order of their names. */
   get(names: readonly string[]): AsyncResult<unknown[], S>;
   get(names: string | readonly string[]): AsyncResult<unknown, S> {
     return typeof names === "string" ? this.pull(names) : this.pull(names);
@@ -170,13 +180,11 @@ export class DirectView<S extends Shape = "all"> {
   }
 
   /** How many tasks wait or run, at these engines. */
-  queueStatus(
-    options: Omit<NonNullable<Parameters<typeof queueStatus>[1]>, "targets"> = {},
-  ): Promise<QueueStatus> {
+  queueStatus(options: Omit<QueueOptions, "targets"> = {}): Promise<QueueStatus> {
     return queueStatus(this.#connection, { ...options, targets: this.targets });
   }
 
-  /** Ends these engines. */
+  /** Ends these engines. @throws DOMException TimeoutError if one does not answer */
   async shutdown(options: RequestOptions = {}): Promise<void> {
     await shutdownEngines(this.#connection, this.#engines(), options);
   }
@@ -191,7 +199,7 @@ export class DirectView<S extends Shape = "all"> {
     return this.signal("SIGINT", options);
   }
 
-  /** Forgets everything in each engine's namespace. */
+  /** Forgets everything in each engine's namespace: what was pushed, executed and imported there. */
   clear(): AsyncResult<null, S> {
     return this.#toAll({ op: OP.clear, root: "clear", what: "clear", run: null }, null, () => null);
   }
@@ -200,6 +208,7 @@ export class DirectView<S extends Shape = "all"> {
    * Cuts an array or typed array into one part for each engine, in order and of like size, and sets it there as `name`.
    * @param options.dist neighbours stay together ("block", default), or elements are dealt out in turn ("cyclic")
    * @param options.flatten an engine that gets one element gets the element and not an array of it
+   * @throws TypeError for another `dist`, or a value that cannot travel
    */
   scatter(
     name: string,
@@ -234,12 +243,14 @@ export class DirectView<S extends Shape = "all"> {
 
   /** Calls a function for each item, lazily; each task goes to the engine that has the fewest of ours. */
   map<A, R>(run: Runnable<[A], R>, items: AnyIterable<A>, options?: MapOptions): MapResult<Awaited<R>>;
+  /** The same over two inputs in step; the shorter ends it. */
   map<A, B, R>(
     run: Runnable<[A, B], R>,
     a: AnyIterable<A>,
     b: AnyIterable<B>,
     options?: MapOptions,
   ): MapResult<Awaited<R>>;
+  /** The same over three inputs in step; the shortest ends it. */
   map<A, B, C, R>(
     run: Runnable<[A, B, C], R>,
     a: AnyIterable<A>,

@@ -27,6 +27,7 @@ import { type BalancedOptions, metadataOf, tailOf } from "./view_options.ts";
 export interface ExecuteResult {
   /** The value of the last expression, if it can travel. */
   readonly value: unknown;
+  /** Which of the cells of its engine it was, counted from 1. */
   readonly executionCount: number;
   /** The value as the engine shows it; absent if there is none. */
   readonly text?: string | undefined;
@@ -77,21 +78,29 @@ export class LoadBalancedView {
     return view.#send({ op: OP.apply, root: "args", what: "apply", run }, argsFor(run, args));
   }
 
-  /** Runs a piece of code as in a cell, in the language of the engines. */
+  /**
+   * Runs a piece of code as in a cell, in the language of the engines, wherever there is room.
+   * @param options.silent leaves no trace in counters and displays. Default false
+   */
   execute(code: string, options: { readonly silent?: boolean | undefined } = {}): AsyncResult<ExecuteResult> {
     const value = { code, silent: options.silent ?? false };
     this.#connection.known.addCode(code);
     return this.#send({ op: OP.execute, root: "code", what: "execute", run: null }, value);
   }
 
-  /** Calls a function for each item of one or several iterables in step, lazily. */
+  /**
+   * Calls a function for each item of an input, lazily: await the result for all, or iterate it for one after the other.
+   * @throws TypeError if the function cannot be sent; RangeError for an option below 1
+   */
   map<A, R>(run: Runnable<[A], R>, items: AnyIterable<A>, options?: MapOptions): MapResult<Awaited<R>>;
+  /** The same over two inputs in step; the shorter ends it. */
   map<A, B, R>(
     run: Runnable<[A, B], R>,
     a: AnyIterable<A>,
     b: AnyIterable<B>,
     options?: MapOptions,
   ): MapResult<Awaited<R>>;
+  /** The same over three inputs in step; the shortest ends it. */
   map<A, B, C, R>(
     run: Runnable<[A, B, C], R>,
     a: AnyIterable<A>,

@@ -10,7 +10,7 @@ import { TaskAborted } from "../protocol/errors.ts";
 import { MapFailures } from "./map_failures.ts";
 import type { MapPlan } from "./map_plan.ts";
 import { FailedItem } from "./map_source.ts";
-import type { TaskMetadata, TaskOwner, TaskState } from "./task_state.ts";
+import type { TaskMetadata, TaskState } from "./task_state.ts";
 import { type InteractiveOptions, waitInteractive } from "./result_progress.ts";
 import { type ResultTimes, timesOf } from "./result_times.ts";
 import { abortError, type WaitOptions, withinTime } from "./waiting.ts";
@@ -24,7 +24,7 @@ const MAX_METADATA = 65_536;
 type Mode = "undecided" | "collect" | "iterate";
 
 /** The results of a map: await them all, or iterate. */
-export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwner {
+export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R> {
   readonly #plan: MapPlan;
   #mode: Mode = "undecided";
   /** While somebody iterates, so many tasks are sent together: one by one each would be a message of its own. */
@@ -51,7 +51,10 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwn
   readonly #made = Date.now();
   #doneAt = 0;
 
-  /** Made by views. */
+  /**
+   * Made by views.
+   * @ignore
+   */
   constructor(plan: MapPlan) {
     this.#plan = plan;
     this.#refill = Math.max(1, plan.window >> 4);
@@ -132,7 +135,10 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwn
 
   // ── results ────────────────────────────────────────────────────────────────────────────────
 
-  /** For the connection. */
+  /**
+   * For the connection.
+   * @ignore
+   */
   fulfilled(task: TaskState, value: unknown): void {
     this.#open.delete(task.index);
     this.#finished++;
@@ -149,7 +155,10 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwn
     if (this.#mode !== "collect" || this.#isEnd) this.#wake();
   }
 
-  /** For the connection. */
+  /**
+   * For the connection.
+   * @ignore
+   */
   rejected(task: TaskState, error: Error): void {
     this.#open.delete(task.index);
     this.#finished++;
@@ -254,10 +263,12 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwn
     return this.#all().then(onFulfilled, onRejected);
   }
 
+  /** As a promise's. */
   catch<B = never>(onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<R[] | B> {
     return this.#all().catch(onRejected);
   }
 
+  /** As a promise's. */
   finally(onFinally?: (() => void) | null): Promise<R[]> {
     return this.#all().finally(onFinally);
   }
@@ -374,6 +385,7 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwn
     for (const [route, tasks] of byRoute) route.stop(tasks, how, reason);
   }
 
+  /** Its name in messages. */
   get [Symbol.toStringTag](): string {
     return "MapResult";
   }

@@ -10,6 +10,7 @@ import type { StopWord } from "./task_state.ts";
 
 /** Why tasks are stopped, as their errors and records will say. */
 export interface CancelOptions extends RequestOptions {
+  /** The reason, in words. */
   readonly why?: string | undefined;
 }
 

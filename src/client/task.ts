@@ -29,6 +29,7 @@ export interface AskedOptions extends RunOptions {
 
 /** A function with what it takes along; make it with `task`. */
 export interface Task<Args extends unknown[], R> {
+  /** The function itself. */
   readonly run: (...args: Args) => R;
   /** Values that the function's text refers to, by name. */
   readonly captures: Readonly<Record<string, unknown>>;
@@ -52,8 +53,11 @@ export interface TaskOptions extends AskedOptions {
 /** Options of `task` with schemas, which say what a call takes and gives. */
 export interface CheckedTaskOptions<In extends unknown[], Args extends unknown[], R, Out>
   extends TaskOptions {
+  /** The schemas. */
   readonly schema: {
+    /** Of the arguments, as one list; it gives what the function takes. */
     readonly args?: StandardSchema<In, Args> | undefined;
+    /** Of the result; it takes what the function gives. */
     readonly result?: StandardSchema<Awaited<R>, Out> | undefined;
   };
 }
@@ -65,7 +69,10 @@ export interface TaskMaker {
     run: (...args: Args) => R,
     options: CheckedTaskOptions<In, Args, R, Out>,
   ): Task<In, Out>;
-  <Args extends unknown[], R>(run: (...args: Args) => R, options?: TaskOptions): Task<Args, R>;
+  <Args extends unknown[], R>(
+    run: (...args: Args) => R,
+    options?: TaskOptions & { readonly schema?: undefined },
+  ): Task<Args, R>;
   /**
    * On an engine: aborted when the running task is cancelled. A task that looks at it may end by itself within the engine's `cancelGraceMs`, and keeps
    * the namespace; `signal.aborted` is up to date in a loop without a pause too.

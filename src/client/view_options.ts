@@ -12,11 +12,12 @@ import type { TaskNames } from "./task_state.ts";
 /** Tasks that others wait for: results, their msg_ids, or a condition. */
 export type Dependency = TaskReference | readonly TaskReference[] | DependencyCondition;
 
-/** A task, or the tasks of a call. */
-type TaskReference = AsyncResult<unknown, "one"> | AsyncResult<unknown, "all"> | string;
+/** A task, or the tasks of a call: its result, or a msg_id. */
+export type TaskReference = AsyncResult<unknown, "one"> | AsyncResult<unknown, "all"> | string;
 
 /** A dependency with its conditions. */
 export interface DependencyCondition {
+  /** The tasks. */
   readonly ids: readonly TaskReference[];
   /** Wait for all of them (default) or for any. */
   readonly all?: boolean | undefined;
@@ -28,13 +29,17 @@ export interface DependencyCondition {
 
 /** Bounds of a task, measured from its start; exceeding one ends it with LimitExceeded. Python engines hold none: asking one for them is refused. */
 export interface TaskLimits {
+  /** Of the run itself. */
   readonly runTimeoutMs?: number | undefined;
   /** From the submission. */
   readonly deadlineMs?: number | undefined;
   /** Of all threads together. */
   readonly cpuLimitMs?: number | undefined;
+  /** Of its process, as the host measures it. */
   readonly memoryLimitMB?: number | undefined;
+  /** Of what it writes to stdout and stderr. */
   readonly outputLimitBytes?: number | undefined;
+  /** Of its result as it travels. */
   readonly resultLimitBytes?: number | undefined;
 }
 
@@ -53,6 +58,7 @@ export interface ViewOptions {
   readonly label?: unknown;
   /** Stops the tasks of the calls made with it. */
   readonly signal?: AbortSignal | undefined;
+  /** Bounds of each task. */
   readonly limits?: TaskLimits | undefined;
   /**
    * What its tasks may do, in Deno's names and syntax: `{ net: ["api.example.org:443"], read: ["/data"] }`, `"none"`, or the name of a set of

@@ -6,6 +6,7 @@
 export interface WaitOptions {
   /** Default: for ever. */
   readonly timeoutMs?: number | undefined;
+  /** Ends the wait with its reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
