@@ -10,12 +10,19 @@ interface Runtime {
 }
 
 interface Builtins {
-  readonly "node:fs": { readFileSync(path: URL, encoding: "utf8"): string };
-  readonly "node:module": { createRequire(from: string): (name: string) => unknown };
-  readonly "node:url": { fileURLToPath(url: string): string };
+  readonly "node:fs": {
+    readFileSync(path: URL, encoding: "utf8"): string;
+    statSync(path: string): { readonly mtimeMs: number; readonly size: number; readonly ino: number };
+  };
+  readonly "node:module": {
+    createRequire(from: string): (name: string) => unknown;
+    isBuiltin(name: string): boolean;
+  };
+  readonly "node:url": { fileURLToPath(url: string): string; pathToFileURL(path: string): URL };
 }
 
-function builtin<N extends keyof Builtins>(name: N): Builtins[N] | undefined {
+/** A module of Node's, which Deno has too; undefined where there is none. */
+export function builtin<N extends keyof Builtins>(name: N): Builtins[N] | undefined {
   const { process } = globalThis as Runtime;
   return process?.getBuiltinModule?.(name) as Builtins[N] | undefined;
 }
