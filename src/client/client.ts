@@ -307,9 +307,20 @@ export {
   UnmetDependency,
   UnresolvedName,
 } from "../protocol/errors.ts";
-export type { AskedOptions, Runnable, Task, TaskMaker, TaskOptions } from "./task.ts";
+export type {
+  AskedOptions,
+  FunctionNames,
+  ModuleTask,
+  ModuleTaskOptions,
+  ModuleTasks,
+  Runnable,
+  Task,
+  TaskMaker,
+  TaskOptions,
+} from "./task.ts";
 export type { StandardSchema, TaskSchema } from "./standard_schema.ts";
 export type { NamePlace, SchemaIssue } from "../protocol/errors.ts";
+export { ModuleError, type ModuleProblem } from "../protocol/module_error.ts";
 export type { Graph, GraphNode } from "./graph.ts";
 export type { ImapOptions } from "./imap.ts";
 export type { Modules } from "./import_modules.ts";

@@ -177,7 +177,8 @@ export class GroupPaths implements PathHost {
   encode(op: number, value: unknown, { definition, tail, root }: EncodeOptions): EncodedTask {
     const writer = this.#writer;
     writer.reset();
-    writer.write(value, root);
+    const word = definition?.word;
+    writer.write(word === undefined ? value : [...value as unknown[], word], root);
     const { buffers } = writer;
     const body = writer.bytes();
     if (writer.length > WRITER_BYTES) this.#writer = new ValueWriter(4096);

@@ -3,7 +3,7 @@
  * bundled.
  */
 import type * as Esbuild from "esbuild";
-import { ModuleError, type ModuleProblem } from "../protocol/errors.ts";
+import { ModuleError, type ModuleProblem } from "../protocol/module_error.ts";
 import { builtin } from "./file_text.ts";
 import { pathOf } from "./import_map.ts";
 import { ENTRY, ModuleFiles } from "./module_files.ts";
@@ -59,7 +59,8 @@ function load(url: string): typeof Esbuild {
       cause = error;
     }
   }
-  const hint = "the package \"esbuild\" cannot be loaded; install it beside tsparallel, and allow it to be read";
+  const hint =
+    'the package "esbuild" cannot be loaded; install it beside tsparallel, and allow it to be read';
   throw new ModuleError(url, `Cannot send module "${url}": ${hint}`, [], { cause });
 }
 
@@ -103,8 +104,10 @@ async function build(esbuild: typeof Esbuild, url: string, isAsync: boolean): Pr
 function tsOptions(options: object | undefined): Esbuild.TsconfigRaw["compilerOptions"] | undefined {
   if (options === undefined) return undefined;
   const { jsx, ...rest } = options as { readonly jsx?: string };
-  return { ...rest, ...(jsx === undefined ? {} : { jsx: jsx === "precompile" ? "react-jsx" : jsx }) } as
-    Esbuild.TsconfigRaw["compilerOptions"];
+  return {
+    ...rest,
+    ...(jsx === undefined ? {} : { jsx: jsx === "precompile" ? "react-jsx" : jsx }),
+  } as Esbuild.TsconfigRaw["compilerOptions"];
 }
 
 function messagesOf(error: unknown): readonly Esbuild.Message[] {

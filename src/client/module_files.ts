@@ -2,7 +2,15 @@
  * How a module of the user's finds what it imports, as a plugin of esbuild: relative files, what deno.json maps, packages in node_modules, built-ins of the engine. What
  * would have to be fetched is refused.
  */
-import type { ImportKind, OnLoadArgs, OnLoadResult, OnResolveArgs, OnResolveResult, Plugin, PluginBuild } from "esbuild";
+import type {
+  ImportKind,
+  OnLoadArgs,
+  OnLoadResult,
+  OnResolveArgs,
+  OnResolveResult,
+  Plugin,
+  PluginBuild,
+} from "esbuild";
 import { builtin } from "./file_text.ts";
 import { ImportMaps, npmName, pathOf } from "./import_map.ts";
 
@@ -44,7 +52,9 @@ export class ModuleFiles {
 
   #resolve(build: PluginBuild, args: OnResolveArgs): OnResolveResult | Promise<OnResolveResult> | undefined {
     if (args.path === ENTRY) return { path: ENTRY, namespace: "entry" };
-    if (args.pluginData === OWN || args.kind === "entry-point" || args.namespace === "entry") return undefined;
+    if (args.pluginData === OWN || args.kind === "entry-point" || args.namespace === "entry") {
+      return undefined;
+    }
     const importer = builtin("node:url")?.pathToFileURL(args.importer).href ?? "";
     const isPackages = /[\\/]node_modules[\\/]/.test(args.importer);
     const mapped = isPackages ? undefined : this.maps.resolve(args.path, importer);

@@ -18,7 +18,10 @@ export class SourceMap {
 
   /** @param json of a map whose sections are in one piece, as bundlers make them */
   constructor(json: string) {
-    const { sources, mappings } = JSON.parse(json) as { readonly sources: string[]; readonly mappings: string };
+    const { sources, mappings } = JSON.parse(json) as {
+      readonly sources: string[];
+      readonly mappings: string;
+    };
     this.#sources = sources;
     this.#lines = linesOf(mappings);
   }

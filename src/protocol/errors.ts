@@ -255,32 +255,6 @@ export class UnresolvedName extends TypeError implements NamePlace {
   }
 }
 
-/** What is wrong at one place of a module's files. */
-export interface ModuleProblem {
-  readonly text: string;
-  /** URL of the file; undefined if it is no place in a file. */
-  readonly file: string | undefined;
-  /** Both count from 1; 0 if there is no place. */
-  readonly line: number;
-  readonly column: number;
-  /** The line itself. */
-  readonly lineText: string;
-}
-
-/** A module cannot be sent to engines: it cannot be read or bundled, or it has not got what is asked for. */
-export class ModuleError extends Error {
-  override readonly name = "ModuleError";
-  /** URL of the module. */
-  readonly url: string;
-  readonly problems: readonly ModuleProblem[];
-
-  constructor(url: string, message: string, problems: readonly ModuleProblem[] = [], options?: ErrorOptions) {
-    super(message, options);
-    this.url = url;
-    this.problems = problems;
-  }
-}
-
 /** What is wrong at one place of a value. */
 export interface SchemaIssue {
   readonly message: string;
