@@ -288,6 +288,7 @@ export { AsyncResult } from "./async_result.ts";
 export { ResultGroup } from "./result_group.ts";
 export { ResultPart } from "./result_part.ts";
 export { MapResult } from "./map.ts";
+export { ValueStream } from "./value_stream.ts";
 export { DirectView, LoadBalancedView, NoEnginesRegistered };
 export {
   CompositeError,

@@ -10,6 +10,7 @@ import { EXTENSION_VERSION } from "../protocol/messages.ts";
 import { loadPacker, type Packer } from "../protocol/packers.ts";
 import { ControllerWatch } from "./controller_watch.ts";
 import { type Engine, Engines } from "./engines.ts";
+import type { Definition } from "./function_text.ts";
 import { type EncodeOptions, GroupPaths } from "./group_paths.ts";
 import { OutputReceiver } from "./iopub.ts";
 import type { EncodedTask, TaskPath } from "./path.ts";
@@ -61,6 +62,7 @@ export class Connection implements TaskNames {
   readonly #secretKey: string | undefined;
   readonly #mac: Mac;
   readonly #requests = new Requests();
+  readonly #holders = new Set<() => void>();
   readonly #channels = new Map<Role, Channel>();
   readonly #output: OutputReceiver;
   readonly #packer: Packer;
@@ -138,7 +140,7 @@ export class Connection implements TaskNames {
     });
   }
 
-  /** A small question. Python's hub has an error for queues of no engine, and so is greeted again. */
+  /** A small question; Python's hub has an error for queues of no engine. */
   #askAnything(timeoutMs: number): Promise<unknown> {
     return this.speaksGroups
       ? this.request("queue_request", { targets: [], verbose: false }, { timeoutMs })
@@ -300,6 +302,13 @@ export class Connection implements TaskNames {
     return this.#grouped().shared(encoded, engines);
   }
 
+  /** Keeps a function's id for what lives on between tasks, until the returned function is called. `ended` hears of the connection's end. */
+  hold(definition: Definition, ended: () => void): () => void {
+    const release = this.#grouped().hold(definition);
+    this.#holders.add(ended);
+    return () => void (this.#holders.delete(ended) && release());
+  }
+
   #grouped(): GroupPaths {
     this.check();
     if (this.#groups !== undefined) return this.#groups;
@@ -363,6 +372,7 @@ export class Connection implements TaskNames {
     this.#end = error;
     this.pending.failAll(error);
     this.#requests.failAll(error);
+    for (const ended of this.#holders) ended();
     for (const listener of this.#atEnd) listener();
   }
 

@@ -185,6 +185,12 @@ export class GroupPaths implements PathHost {
     return { op, definition, body, buffers, tail };
   }
 
+  /** Keeps the id of a function until the returned function is called. */
+  hold(definition: Definition): () => void {
+    const known = this.ids.take(definition, () => {});
+    return () => known !== null && this.ids.release(known.id);
+  }
+
   /** Has the large buffers of a task that goes to several engines sent once. */
   shared(encoded: EncodedTask, engines: number): SharedUpload {
     const mux = this.#mux;
