@@ -42,6 +42,9 @@ interface Entry {
   kept: unknown[];
   from: number;
   timer: ReturnType<typeof setTimeout> | undefined;
+  /** Its end by the client's wish, and the error that was thrown into it. */
+  ending: Promise<void> | undefined;
+  thrown: unknown;
   /** How it ended, if that was not told yet. */
   end: { readonly returned: unknown } | { readonly error: unknown } | undefined;
 }
@@ -111,6 +114,8 @@ export function remoteStreams(
       kept: [],
       from: 0,
       timer: undefined,
+      ending: undefined,
+      thrown: undefined,
       end: undefined,
     };
     streams.set(word.id, entry);
@@ -166,10 +171,35 @@ export function remoteStreams(
     return { values, isDone: false, returned: undefined };
   };
 
+  /** Whether it has ended by now; one that still waits ends when that comes, and holds up nobody meanwhile. */
+  const ended = async (word: StreamWord, entry: Entry, error: unknown): Promise<boolean> => {
+    clearTimeout(entry.timer);
+    if (entry.ending === undefined) {
+      entry.thrown = error;
+      const by = word.op === "throw" ? "throw" : "return";
+      entry.ending = entry.end === undefined ? stop(entry, by, error) : Promise.resolve();
+      entry.ending.catch(() => {});
+    }
+    const late = later(word.maxMs);
+    try {
+      if (await Promise.race([entry.ending, late.promise]) === LATE) {
+        wind(word.id, entry, word);
+        return false;
+      }
+    } catch (reason) {
+      streams.delete(word.id);
+      if (word.op === "return" || reason !== entry.thrown) throw reason;
+    } finally {
+      late.end();
+    }
+    streams.delete(word.id);
+    return true;
+  };
+
   return async (word, args) => {
     const entry = streams.get(word.id) ?? (word.op === "open" ? await open(word, args) : undefined);
     if (entry === undefined) {
-      if (word.op === "return" || word.op === "throw") return null;
+      if (word.op === "return" || word.op === "throw") return true;
       throw Object.assign(new Error("the stream is not there"), { name: "StreamGone" });
     }
     switch (word.op) {
@@ -185,23 +215,8 @@ export function remoteStreams(
         wind(word.id, entry, word);
         return null;
       case "return":
-      case "throw": {
-        clearTimeout(entry.timer);
-        streams.delete(word.id);
-        if (entry.end !== undefined) return null;
-        // A generator that still waits cannot be ended before that comes: it ends by itself then, and holds up nobody.
-        const late = later(word.maxMs);
-        const ended = stop(entry, word.op, args[0]);
-        ended.catch(() => {});
-        try {
-          await Promise.race([ended, late.promise]);
-        } catch (error) {
-          if (word.op === "return" || error !== args[0]) throw error;
-        } finally {
-          late.end();
-        }
-        return null;
-      }
+      case "throw":
+        return await ended(word, entry, args[0]);
     }
   };
 }

@@ -36,7 +36,7 @@ export interface StreamPlan {
 /** A batch ends with so many values. */
 const MAX_COUNT = 1000;
 const MAX_MS = 50;
-/** How long a generator that is ended may hold up its engine with it. */
+/** How long `close` waits for a generator to end; it ends later then, when it gives way. */
 const END_MS = 2000;
 /** Engines end streams that they hear nothing of; a client that is there says so in time. */
 const IDLE_MS = 120_000;
@@ -83,7 +83,7 @@ export class StreamEnd {
         if (this.#state === "open" && !batch.isDone) this.#touchLater();
         return batch;
       }
-      await this.#rest(rest);
+      if (this.#stop === undefined) await this.#rest(rest);
     }
   }
 
@@ -146,13 +146,21 @@ export class StreamEnd {
       if (this.#engine === null) this.#asking?.abort();
       await this.#asking?.wait();
       if (this.#engine === null) return;
-      const { op } = this.#ending;
-      await this.#ask(op, "error" in this.#ending ? [this.#ending.error] : []);
+      await this.#finish();
     } catch (error) {
       // With anything else the generator is gone anyway.
       if (error instanceof RemoteError) throw error;
     } finally {
       this.#hold?.();
+    }
+  }
+
+  async #finish(): Promise<void> {
+    const { op } = this.#ending, args = "error" in this.#ending ? [this.#ending.error] : [];
+    const until = performance.now() + END_MS;
+    for (let rest = FIRST_REST_MS; performance.now() < until; rest = Math.min(LONGEST_REST_MS, rest * 2)) {
+      if (await this.#ask(op, args) === true) return;
+      await this.#rest(rest);
     }
   }
 
@@ -216,9 +224,8 @@ export class StreamEnd {
 
   async #ask(op: StreamWord["op"], args: readonly unknown[], maxCount = MAX_COUNT): Promise<unknown> {
     const { connection, definition, exported: name, maxBytes, openTail, tail, label } = this.#plan;
-    const isEnd = op === "return" || op === "throw";
-    const maxMs = isEnd ? END_MS : MAX_MS;
-    const word = { id: this.#id, op, name, from: this.#received, maxCount, maxBytes, maxMs, idleMs: IDLE_MS };
+    const bounds = { maxCount, maxBytes, maxMs: MAX_MS, idleMs: IDLE_MS };
+    const word: StreamWord = { id: this.#id, op, name, from: this.#received, ...bounds };
     const path = this.#path();
     const plan = { definition, tail: op === "open" ? openTail : tail, root: "args" };
     const encoded = connection.encode(OP.apply, [...args, word], plan);
@@ -226,7 +233,7 @@ export class StreamEnd {
     const task = new TaskState(result, 0, path, label);
     result.started(task);
     path.submit(task, encoded);
-    if (!isEnd && op !== "touch") this.#asking = result;
+    if (op === "open" || op === "pull") this.#asking = result;
     try {
       return await result;
     } finally {
@@ -260,8 +267,8 @@ export class StreamEnd {
     }, TOUCH_MS);
   }
 
+  /** A pause, until somebody leaves. */
   async #rest(ms: number): Promise<void> {
-    if (this.#stop !== undefined || this.#state === "over") return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, ms);
       this.#rested = () => {
