@@ -32,6 +32,9 @@ const running = { count: 0 };
  * @throws ModuleError naming file, line and text of what is wrong
  */
 export async function bundleModule(url: string): Promise<Bundle> {
+  if (!isFile(url)) {
+    throw new ModuleError(url, `Cannot send module "${url}": there is no such file, or it may not be read`);
+  }
   const esbuild = load(url);
   running.count++;
   try {
@@ -45,6 +48,14 @@ export async function bundleModule(url: string): Promise<Bundle> {
     throw failure(url, error);
   } finally {
     if (--running.count === 0) await esbuild.stop();
+  }
+}
+
+function isFile(url: string): boolean {
+  try {
+    return builtin("node:fs")?.statSync(pathOf(url)) !== undefined;
+  } catch {
+    return false;
   }
 }
 

@@ -10,7 +10,7 @@ import {
   ownText,
 } from "./function_text.ts";
 import type { ModuleCode } from "./module_code.ts";
-import { MODULE_CALLS, moduleExport, STREAMS } from "./remote_texts.ts";
+import { MODULE_CALLS, MODULE_EXPORT, STREAMS } from "./remote_texts.ts";
 
 /** One export of a module. */
 export interface ModuleExport {
@@ -47,5 +47,5 @@ function textOf({ source }: ModuleCode): FunctionText {
 
 /** One function of a module, for a function that captures it. */
 export function exportText({ code, name }: ModuleExport): FunctionText {
-  return ownText(moduleExport(name), { $module: textOf(code) });
+  return { ...ownText(MODULE_EXPORT, { $module: textOf(code) }), captures: { $name: name } };
 }

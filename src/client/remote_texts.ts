@@ -47,13 +47,11 @@ return (...args) => {
 };
 })()`;
 
-/** One function of a module, where another function captures it. */
-export function moduleExport(name: string): string {
-  return `(() => {
+/** One function of a module, where another function captures it. Uses `$name` and `$module`. */
+export const MODULE_EXPORT: string = `(() => {
 ${FIND}
-return (...args) => $module((module) => find(module, ${JSON.stringify(name)})(...args));
+return (...args) => $module((module) => find(module, $name)(...args));
 })()`;
-}
 
 /** Where the bundle begins in a module's text: the number of lines before it. */
 export const LINES_BEFORE_BUNDLE = 6;
@@ -92,7 +90,7 @@ return (use) => {
 const ASYNC_USE = `let $tsparallelState;
 return (use) => ($tsparallelState ??= $tsparallelLoad()).then(use);`;
 
-const own = new Set([MAPPER, STREAMS, STREAMER, MODULE_CALLS].map(scriptName));
+const own = new Set([MAPPER, STREAMS, STREAMER, MODULE_CALLS, MODULE_EXPORT].map(scriptName));
 
 /** Whether a script on an engine is a text of the client's own around the user's function. */
 export function isOwnText(script: string): boolean {

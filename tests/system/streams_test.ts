@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import * as v from "valibot";
 import {
+  type DirectView,
   EngineError,
   NamespaceLost,
   Reference,
