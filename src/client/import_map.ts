@@ -143,3 +143,9 @@ export function pathOf(url: string): string {
   if (path === undefined) throw new TypeError(`Cannot read "${url}": there are no files here`);
   return path;
 }
+
+/** The URL of what esbuild calls a file: a path from a folder on, and perhaps how it was imported. */
+export function urlOf(source: string, folder: string): string {
+  const path = source.replace(/ with \{.*\}$/, "").split("/").map(encodeURIComponent).join("/");
+  return new URL(path, builtin("node:url")?.pathToFileURL(`${folder}/`)).href;
+}

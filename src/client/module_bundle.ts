@@ -5,7 +5,7 @@
 import type * as Esbuild from "esbuild";
 import { ModuleError, type ModuleProblem } from "../protocol/module_error.ts";
 import { builtin } from "./file_text.ts";
-import { pathOf } from "./import_map.ts";
+import { pathOf, urlOf } from "./import_map.ts";
 import { ENTRY, ModuleFiles } from "./module_files.ts";
 
 /** A bundle: statements that hand the module to `$tsparallelExports`. */
@@ -136,7 +136,9 @@ function failure(url: string, error: unknown): Error {
   const problems = messagesOf(error).map((message) => problemOf(message, url));
   if (problems.length === 0) {
     const why = error instanceof Error ? error.message : String(error);
-    return new ModuleError(url, `Cannot send module "${url}": ${why}`, [], { cause: error });
+    const hint =
+      `esbuild cannot be run (${why}); in Deno it takes --allow-run for it, --allow-env, and --allow-read`;
+    return new ModuleError(url, `Cannot send module "${url}": ${hint}`, [], { cause: error });
   }
   const lines = problems.slice(0, SHOWN).map(described);
   if (problems.length > SHOWN) lines.push(`and ${problems.length - SHOWN} more problems`);
@@ -146,10 +148,15 @@ function failure(url: string, error: unknown): Error {
 function problemOf({ text, location }: Esbuild.Message, url: string): ModuleProblem {
   if (location === null) return { text, file: undefined, line: 0, column: 0, lineText: "" };
   const { file, line, column, lineText } = location;
-  const path = file.replace(/ with \{.*\}$/, "");
   // Columns are of bytes.
   const before = new TextDecoder().decode(new TextEncoder().encode(lineText).subarray(0, column));
-  return { text, file: new URL(path, url).href, line, column: before.length + 1, lineText };
+  return {
+    text,
+    file: urlOf(file, pathOf(new URL(".", url).href).replace(/\/$/, "")),
+    line,
+    column: before.length + 1,
+    lineText,
+  };
 }
 
 function described({ text, file, line, column, lineText }: ModuleProblem): string {

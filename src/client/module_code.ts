@@ -4,6 +4,7 @@
 import { LINES_BEFORE_BUNDLE, moduleText } from "./remote_texts.ts";
 import { scriptName } from "../protocol/text_hash.ts";
 import { builtin } from "./file_text.ts";
+import { urlOf } from "./import_map.ts";
 import { type Bundle, bundleModule } from "./module_bundle.ts";
 import { SourceMap } from "./source_map.ts";
 
@@ -91,6 +92,5 @@ export function placeInModule(
   const place = map.place(line - LINES_BEFORE_BUNDLE, column);
   // Other than files have a name before a colon.
   if (place === undefined || /^[a-z]+:/.test(place.source)) return null;
-  const folder = builtin("node:url")?.pathToFileURL(`${known.folder}/`).href;
-  return `${new URL(place.source.replace(/ with \{.*\}$/, ""), folder).href}:${place.line}:${place.column}`;
+  return `${urlOf(place.source, known.folder)}:${place.line}:${place.column}`;
 }

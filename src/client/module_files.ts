@@ -17,6 +17,10 @@ import { ImportMaps, npmName, pathOf } from "./import_map.ts";
 /** The text that imports the user's module; not his. */
 export const ENTRY = "tsparallel:entry";
 
+/** This library's door, and what a module on an engine has instead: `task` is the running one there. */
+const CLIENT = pathOf(new URL("client.ts", import.meta.url).href);
+const ON_ENGINES = "export const task = globalThis.task;";
+
 /** What was seen while a module was bundled. */
 export class ModuleFiles {
   readonly maps: ImportMaps = new ImportMaps();
@@ -68,6 +72,7 @@ export class ModuleFiles {
   }
 
   async #load(build: PluginBuild, { path, with: attributes }: OnLoadArgs): Promise<OnLoadResult | undefined> {
+    if (path === CLIENT) return { contents: ON_ENGINES, loader: "js" };
     this.loaded.add(path);
     const { readFile } = await import("node:fs/promises");
     switch (attributes["type"]) {

@@ -45,6 +45,8 @@ const TOUCH_MS = 30_000;
 const FIRST_REST_MS = 5;
 const LONGEST_REST_MS = 200;
 
+const INTERRUPTED = "KeyboardInterrupt";
+
 type Ending = { readonly op: "return" } | { readonly op: "throw"; readonly error: unknown };
 
 /** What waits are ended with when nobody wants more values. */
@@ -171,6 +173,7 @@ export class StreamEnd {
       return batch;
     } catch (error) {
       if (!(error instanceof RemoteError || error instanceof LimitExceeded)) throw error;
+      if (error instanceof RemoteError && error.ename === INTERRUPTED) throw error;
       return await this.#again(error);
     }
   }

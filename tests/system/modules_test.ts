@@ -1,5 +1,6 @@
 /** Modules on their way to real engines: what travels with them, what is refused, and where their errors are said to be. */
 import assert from "node:assert/strict";
+import { pathToFileURL } from "node:url";
 import { type LoadBalancedView, ModuleError, RemoteError, task } from "../../src/client/client.ts";
 import { count, countToo, render } from "./modules/work.ts";
 import { errorOf, Run } from "./run.ts";
@@ -23,12 +24,14 @@ async function moduleError(promise: PromiseLike<unknown>): Promise<ModuleError> 
 
 /** A project in a folder of its own; gone at the end. */
 class Project implements Disposable {
-  readonly #folder = Deno.makeTempDirSync();
+  /** With all that a path may have and a URL has in another spelling. */
+  readonly #folder = `${Deno.makeTempDirSync()} ä#1%20?`;
 
   constructor(files: Readonly<Record<string, string>>) {
     for (const [name, text] of Object.entries(files)) this.write(name, text);
   }
 
+  /** A file of the project. */
   write(name: string, text: string): void {
     const path = `${this.#folder}/${name}`;
     Deno.mkdirSync(path.slice(0, path.lastIndexOf("/")), { recursive: true });
@@ -36,11 +39,12 @@ class Project implements Disposable {
   }
 
   url(name: string): string {
-    return new URL(name, `file://${this.#folder}/`).href;
+    return pathToFileURL(`${this.#folder}/${name}`).href;
   }
 
   [Symbol.dispose](): void {
     Deno.removeSync(this.#folder, { recursive: true });
+    Deno.removeSync(this.#folder.split(" ", 1)[0] ?? "", { recursive: true });
   }
 }
 
@@ -216,7 +220,7 @@ Deno.test("functions of modules", async (test) => {
     for (let i = 0; i < 2; i++) {
       const error = await errorOf(view.apply(main)) as RemoteError;
       assert.match(error.message, /RangeError: at once/);
-      assert.match(error.stack ?? "", /main\.ts:2:7/);
+      assert(error.stack?.includes(`${project.url("main.ts")}:2:7`), `${error.stack}`);
     }
   });
 
@@ -233,6 +237,14 @@ Deno.test("functions of modules", async (test) => {
     );
     assert.throws(() => shows.run(1, "x"), /Cannot run "shown" here: a task of a module runs on engines/);
     assert(Object.isFrozen(shows));
+  });
+
+  await test.step("a module that imports this library has the running task of its engine", async () => {
+    const client = new URL("../../src/client/client.ts", HERE).href;
+    const files = {
+      "main.ts": `import { task } from "${client}"; export const main = () => task.signal.aborted;`,
+    };
+    assert.equal(await result(view, files), false);
   });
 
   await test.step("an export that is no function is said on the engine", async () => {
@@ -257,7 +269,7 @@ Deno.test("modules that cannot be sent", async (test) => {
       "broken.ts": "export const x = 1;\n\tconst ä = (3;\n",
     });
     const [problem] = error.problems;
-    assert.match(problem?.file ?? "", /\/broken\.ts$/);
+    assert.match(problem?.file ?? "", /%20%C3%A4%231%2520%3F\/broken\.ts$/);
     assert.deepEqual([problem?.line, problem?.column, problem?.lineText], [2, 14, "\tconst ä = (3;"]);
     assert.match(error.message, /Expected "\)" but found ";"\n {4}at file:\/\/.*\/broken\.ts:2:14\n/);
     assert.match(error.message, /\n {5}const ä = \(3;\n {17}\^$/);
