@@ -62,7 +62,6 @@ export class Connection implements TaskNames {
   readonly #secretKey: string | undefined;
   readonly #mac: Mac;
   readonly #requests = new Requests();
-  readonly #holders = new Set<() => void>();
   readonly #channels = new Map<Role, Channel>();
   readonly #output: OutputReceiver;
   readonly #packer: Packer;
@@ -71,7 +70,7 @@ export class Connection implements TaskNames {
   #watch: ControllerWatch | undefined;
   /** Why nothing can be sent any more, and who wants to know it at once. */
   #end: Error | undefined;
-  readonly #atEnd: (() => void)[] = [];
+  readonly #atEnd = new Set<() => void>();
 
   private constructor(
     info: ClientConnection,
@@ -302,11 +301,9 @@ export class Connection implements TaskNames {
     return this.#grouped().shared(encoded, engines);
   }
 
-  /** Keeps a function's id for what lives on between tasks, until the returned function is called. `ended` hears of the connection's end. */
-  hold(definition: Definition, ended: () => void): () => void {
-    const release = this.#grouped().hold(definition);
-    this.#holders.add(ended);
-    return () => void (this.#holders.delete(ended) && release());
+  /** See `GroupPaths`. */
+  hold(definition: Definition): () => void {
+    return this.#grouped().hold(definition);
   }
 
   #grouped(): GroupPaths {
@@ -368,17 +365,17 @@ export class Connection implements TaskNames {
   #stop(error: Error): void {
     if (this.#end !== undefined) return;
     this.#watch?.close();
-    this.#groups?.flush();
+    this.#groups?.end();
     this.#end = error;
     this.pending.failAll(error);
     this.#requests.failAll(error);
-    for (const ended of this.#holders) ended();
     for (const listener of this.#atEnd) listener();
   }
 
-  /** Calls back once, when nothing can be sent any more. */
-  onEnd(listener: () => void): void {
-    this.#atEnd.push(listener);
+  /** Calls back once, when nothing can be sent any more, unless the returned function is called before. */
+  onEnd(listener: () => void): () => void {
+    this.#atEnd.add(listener);
+    return () => void this.#atEnd.delete(listener);
   }
 
   /** Sends what has gathered, closes the sockets and rejects what is still awaited. Harmless twice. */

@@ -238,6 +238,12 @@ export class GroupPaths implements PathHost {
     for (const path of this.#dirty.splice(0)) if (!this.#host.isEnded) path.flush();
   }
 
+  /** The last thing that is sent; memory that is shared goes. */
+  end(): void {
+    this.flush();
+    for (const memory of this.#memories.values()) memory.forget();
+  }
+
   opened(task: TaskState): void {
     this.#host.pending.add(task);
   }

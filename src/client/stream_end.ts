@@ -215,7 +215,12 @@ export class StreamEnd {
   #open(): void {
     const { connection, definition } = this.#plan;
     this.#state = "open";
-    this.#hold = connection.hold(definition, () => this.#ended());
+    const release = connection.hold(definition), unlisten = connection.onEnd(() => this.#ended());
+    this.#hold = () => {
+      this.#hold = undefined;
+      unlisten();
+      release();
+    };
   }
 
   /** The connection is closed: its tasks are rejected by now. */
