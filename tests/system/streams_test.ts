@@ -10,6 +10,7 @@ import {
   SchemaError,
   task,
 } from "../../src/client/client.ts";
+import { STREAMS } from "../../src/client/remote_texts.ts";
 import { errorOf, eventually, Run } from "./run.ts";
 
 type Work = typeof import("./modules/work.ts");
@@ -242,6 +243,15 @@ Deno.test("streams", async (test) => {
     for (let i = 0; i < 30; i++) assert.equal(await one.apply((x: number) => x + 1, i), i + 1);
     await Promise.all([idle.return(), next]);
     assert.deepEqual(await next, { done: true, value: undefined });
+  });
+
+  await test.step("one that hears nothing of its client is ended between the tasks of others", async () => {
+    const word = { id: "a", op: "open", from: 0, maxCount: 3, maxBytes: 1000, maxMs: 20, idleMs: 30 };
+    const forsaken =
+      `function* () { try { for (;;) yield 1; } finally { globalThis.forsakenEnded = true; } }`;
+    const begin = new Function(`return (${STREAMS})(() => ${forsaken})(${JSON.stringify(word)}, [])`);
+    await one.apply(begin as () => unknown);
+    await eventually(() => isEnded(one, "forsaken"), Boolean, "its finally block ran");
   });
 
   await test.step("several calls of next are answered in order", async () => {
