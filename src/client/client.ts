@@ -309,16 +309,24 @@ export {
   UnresolvedName,
 } from "../protocol/errors.ts";
 export type {
+  AnyFunction,
   AskedOptions,
+  CheckedTaskOptions,
   FunctionNames,
   ModuleTask,
   ModuleTaskOptions,
   ModuleTasks,
   Runnable,
+  RunOptions,
   Task,
   TaskMaker,
+  TaskOfAny,
   TaskOptions,
 } from "./task.ts";
+export type { ModuleExport } from "./module_definition.ts";
+export type { ModuleCode } from "./module_code.ts";
+export type { ReturnOf, Streamable, ValueOf } from "./stream_start.ts";
+export type { StreamSource } from "./value_stream.ts";
 export type { StandardSchema, TaskSchema } from "./standard_schema.ts";
 export type { NamePlace, SchemaIssue } from "../protocol/errors.ts";
 export { ModuleError, type ModuleProblem } from "../protocol/module_error.ts";

@@ -9,13 +9,19 @@ interface Runtime {
   };
 }
 
+interface Require {
+  (name: string): unknown;
+  resolve(name: string): string;
+  readonly cache: Record<string, unknown>;
+}
+
 interface Builtins {
   readonly "node:fs": {
     readFileSync(path: URL, encoding: "utf8"): string;
     statSync(path: string): { readonly mtimeMs: number; readonly size: number; readonly ino: number };
   };
   readonly "node:module": {
-    createRequire(from: string): (name: string) => unknown;
+    createRequire(from: string): Require;
     isBuiltin(name: string): boolean;
   };
   readonly "node:url": { fileURLToPath(url: string): string; pathToFileURL(path: string): URL };

@@ -59,13 +59,13 @@ function isFile(url: string): boolean {
   }
 }
 
+/** esbuild, for this client alone: its process is ended here, and the user's program may use another. */
 function load(url: string): typeof Esbuild {
-  const createRequire = builtin("node:module")?.createRequire;
   let cause: unknown;
   for (const from of [import.meta.url, url]) {
     try {
-      const loaded = createRequire?.(from)(PACKAGE);
-      if (loaded !== undefined) return loaded as typeof Esbuild;
+      const loaded = ownEsbuild(from);
+      if (loaded !== undefined) return loaded;
     } catch (error) {
       cause = error;
     }
@@ -73,6 +73,20 @@ function load(url: string): typeof Esbuild {
   const hint =
     'the package "esbuild" cannot be loaded; install it beside tsparallel, and allow it to be read';
   throw new ModuleError(url, `Cannot send module "${url}": ${hint}`, [], { cause });
+}
+
+const loaded: { esbuild?: typeof Esbuild } = {};
+
+function ownEsbuild(from: string): typeof Esbuild | undefined {
+  if (loaded.esbuild !== undefined) return loaded.esbuild;
+  const require = builtin("node:module")?.createRequire(from);
+  if (require === undefined) return undefined;
+  const path = require.resolve(PACKAGE), others = require.cache[path];
+  delete require.cache[path];
+  loaded.esbuild = require(path) as typeof Esbuild;
+  if (others === undefined) delete require.cache[path];
+  else require.cache[path] = others;
+  return loaded.esbuild;
 }
 
 async function build(esbuild: typeof Esbuild, url: string, isAsync: boolean): Promise<Bundle> {

@@ -14,7 +14,9 @@ import { MODULE_CALLS, MODULE_EXPORT, STREAMS } from "./remote_texts.ts";
 
 /** One export of a module. */
 export interface ModuleExport {
+  /** The module. */
   readonly code: ModuleCode;
+  /** The export's name. */
   readonly name: string;
 }
 

@@ -66,12 +66,25 @@ export function remoteStreams(
   const isThenable = (value: unknown): value is PromiseLike<unknown> =>
     typeof (value as { then?: unknown } | null | undefined)?.then === "function";
 
+  const innerOf = (value: object): unknown[] => {
+    if (Array.isArray(value)) return value;
+    if (value instanceof Set) return [...value];
+    if (value instanceof Map) return [...value].flat();
+    try {
+      return Object.values(value);
+    } catch {
+      // A getter that throws; the codec says so.
+      return [];
+    }
+  };
+
+  /** About so many bytes take the value's place in a batch. */
   const bytesOf = (value: unknown, depth: number): number => {
     if (typeof value === "string") return value.length * 2 + 8;
     if (typeof value !== "object" || value === null) return 8;
     if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return value.byteLength + 16;
     if (depth > 4) return 64;
-    const inner = Array.isArray(value) ? value : Object.values(value);
+    const inner = innerOf(value);
     let bytes = 16;
     for (let i = 0; i < inner.length && i < 256; i++) bytes += bytesOf(inner[i], depth + 1);
     return inner.length > 256 ? bytes * inner.length / 256 : bytes;

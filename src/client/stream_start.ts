@@ -9,7 +9,7 @@ import { checkedNames } from "./languages.ts";
 import { checkedValue } from "./standard_schema.ts";
 import { askedOf, type Runnable, type Task } from "./task.ts";
 import { argsFor } from "./task_checks.ts";
-import { ValueStream } from "./value_stream.ts";
+import { type ValueStream, valueStream } from "./value_stream.ts";
 import { type BalancedOptions, tailOf } from "./view_options.ts";
 
 /** What functions can give to be streamed. */
@@ -69,7 +69,7 @@ export function startStream<T, R>(
     maxBytes: Math.min(MAX_BYTES, (limits?.resultLimitBytes ?? Infinity) / 2),
   };
   const check = schema === undefined ? undefined : (value: unknown) => checkedValue(schema, name, value);
-  return new ValueStream<T, R>(plan, signal, check);
+  return valueStream<T, R>(plan, signal, check);
 }
 
 /** @throws TypeError: these engines have no generators of ours */

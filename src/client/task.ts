@@ -30,6 +30,7 @@ export interface AskedOptions extends RunOptions {
 
 /** A function with what it takes along; make it with `task`. */
 export interface Task<Args extends unknown[], R> {
+  /** The function; of a module's task one that throws. */
   readonly run: (...args: Args) => R;
   /** Values that the function's text refers to, by name. */
   readonly captures: Readonly<Record<string, unknown>>;
@@ -64,8 +65,9 @@ export interface CheckedTaskOptions<In extends unknown[], Args extends unknown[]
 /** Options of a module's task: a module takes nothing along but what it imports. */
 export type ModuleTaskOptions = Omit<TaskOptions, "captures" | "namespace">;
 
+/** Whatever can be called. */
 // deno-lint-ignore no-explicit-any
-type AnyFunction = (...args: any[]) => unknown;
+export type AnyFunction = (...args: any[]) => unknown;
 
 /** Names of the functions that a module exports. */
 export type FunctionNames<M> = { [K in keyof M]: M[K] extends AnyFunction ? K : never }[keyof M] & string;
@@ -78,7 +80,8 @@ export type ModuleTask<F> = F extends (...args: infer Args extends unknown[]) =>
 export type ModuleTasks<M> = { readonly [K in FunctionNames<M>]: ModuleTask<M[K]> };
 
 /** What the task of some function of a module takes and gives, one of those that are named. */
-type TaskOfAny<M, K extends keyof M> = [M[K]] extends [AnyFunction] ? Task<Parameters<M[K]>, ReturnType<M[K]>>
+export type TaskOfAny<M, K extends keyof M> = [M[K]] extends [AnyFunction]
+  ? Task<Parameters<M[K]>, ReturnType<M[K]>>
   : never;
 
 /** `task(function, options)`; and inside a function that runs on an engine, where `task` is global, the running task. */

@@ -7,8 +7,16 @@ import { LEFT, StreamEnd, type StreamPlan } from "./stream_end.ts";
 /** What a value is replaced by before it is given. */
 export type ValueCheck = (value: unknown) => unknown;
 
-/** Ends on engines of streams that nobody holds any more. */
-const forgotten = new FinalizationRegistry<StreamEnd>((end) =>
+/** Where a stream comes from, as its reader sees it. */
+export interface StreamSource {
+  /** Nobody wants more; with an error, that is thrown into the generator. */
+  leave(ending?: { readonly op: "throw"; readonly error: unknown }): void;
+  /** Ends it on both sides, by force if need be. */
+  abort(reason: unknown): void;
+}
+
+/** The sources of streams that nobody holds any more are ended. */
+const forgotten = new FinalizationRegistry<StreamSource>((end) =>
   end.abort(new Error("Nobody reads the stream"))
 );
 
@@ -19,14 +27,14 @@ const forgotten = new FinalizationRegistry<StreamEnd>((end) =>
  * One batch is fetched ahead while another one is read. Values that are passed to `next` do not reach the generator.
  */
 export class ValueStream<T, R = unknown> implements AsyncIterableIterator<T, R | undefined>, AsyncDisposable {
-  readonly #end: StreamEnd;
+  readonly #source: StreamSource;
   readonly #values: AsyncGenerator<T, R | undefined>;
 
   /** Use `view.stream`. */
-  constructor(plan: StreamPlan, signal: AbortSignal | undefined, check: ValueCheck | undefined) {
-    const end = this.#end = new StreamEnd(plan);
-    this.#values = valuesOf(end, signal, check);
-    forgotten.register(this, end, this);
+  constructor(source: StreamSource, values: AsyncGenerator<T, R | undefined>) {
+    this.#source = source;
+    this.#values = values;
+    forgotten.register(this, source);
   }
 
   /** The next value; behind the last one, what the generator returned. */
@@ -36,16 +44,17 @@ export class ValueStream<T, R = unknown> implements AsyncIterableIterator<T, R |
 
   /** Ends the generator; resolves when its `finally` blocks are through. */
   return(value?: R): Promise<IteratorResult<T, R | undefined>> {
-    this.#end.leave();
+    this.#source.leave();
     return this.#values.return(value);
   }
 
   /** Throws an error into the generator, where it stands by now, and ends it. Rejects with the error. */
   throw(error: unknown): Promise<IteratorResult<T, R | undefined>> {
-    this.#end.leave({ op: "throw", error });
+    this.#source.leave({ op: "throw", error });
     return this.#values.throw(error);
   }
 
+  /** Itself: what is taken in one loop is gone for the next. */
   [Symbol.asyncIterator](): this {
     return this;
   }
@@ -54,6 +63,16 @@ export class ValueStream<T, R = unknown> implements AsyncIterableIterator<T, R |
   async [Symbol.asyncDispose](): Promise<void> {
     await this.return();
   }
+}
+
+/** The stream of a plan: nothing is sent before its first `next`. */
+export function valueStream<T, R>(
+  plan: StreamPlan,
+  signal: AbortSignal | undefined,
+  check: ValueCheck | undefined,
+): ValueStream<T, R> {
+  const end = new StreamEnd(plan);
+  return new ValueStream(end, valuesOf<T, R>(end, signal, check));
 }
 
 /** Must not know the stream: what nobody reads any more is ended when that is collected. */

@@ -1,6 +1,7 @@
 /** Modules on their way to real engines: what travels with them, what is refused, and where their errors are said to be. */
 import assert from "node:assert/strict";
 import { pathToFileURL } from "node:url";
+import * as esbuild from "esbuild";
 import { type LoadBalancedView, ModuleError, RemoteError, task } from "../../src/client/client.ts";
 import { count, countToo, render } from "./modules/work.ts";
 import { errorOf, Run } from "./run.ts";
@@ -237,6 +238,15 @@ Deno.test("functions of modules", async (test) => {
     );
     assert.throws(() => shows.run(1, "x"), /Cannot run "shown" here: a task of a module runs on engines/);
     assert(Object.isFrozen(shows));
+  });
+
+  await test.step("a program that uses esbuild itself is left alone", async () => {
+    const own = await esbuild.context({ stdin: { contents: "a = 1" }, write: false, logLevel: "silent" });
+    using project = new Project({ "main.ts": "export const main = () => 7;" });
+    assert.equal(await view.apply(await task(project.url("main.ts"), "main")), 7);
+    assert.equal((await own.rebuild()).outputFiles?.[0]?.text, "a = 1;\n");
+    await own.dispose();
+    await esbuild.stop();
   });
 
   await test.step("a module that imports this library has the running task of its engine", async () => {
