@@ -33,6 +33,19 @@ export function builtin<N extends keyof Builtins>(name: N): Builtins[N] | undefi
   return process?.getBuiltinModule?.(name) as Builtins[N] | undefined;
 }
 
+/** The path of a `file:` URL. */
+export function pathOf(url: string): string {
+  const path = builtin("node:url")?.fileURLToPath(url);
+  if (path === undefined) throw new TypeError(`Cannot read "${url}": there are no files here`);
+  return path;
+}
+
+/** The URL of what esbuild calls a file: a path from a folder on, and perhaps how it was imported. */
+export function urlOf(source: string, folder: string): string {
+  const path = source.replace(/ with \{.*\}$/, "").split("/").map(encodeURIComponent).join("/");
+  return new URL(path, builtin("node:url")?.pathToFileURL(`${folder}/`)).href;
+}
+
 /** The text of a file; undefined if it cannot be read. */
 export function fileText(url: string): string | undefined {
   if (!url.startsWith("file:")) return undefined;

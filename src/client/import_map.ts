@@ -3,7 +3,7 @@
  * where a module is.
  */
 import { parseJsonc } from "../base/jsonc.ts";
-import { builtin, fileText } from "./file_text.ts";
+import { fileText } from "./file_text.ts";
 
 type Names = Readonly<Record<string, string>>;
 
@@ -135,17 +135,4 @@ function packageOf(specifier: string): string {
 /** A specifier without `npm:` and version, as folders of packages know it. */
 export function npmName(specifier: string): string {
   return specifier.replace(/^npm:\/?/, "").replace(/^((?:@[^/]+\/)?[^/@]+)@[^/]+/, "$1");
-}
-
-/** The path of a `file:` URL. */
-export function pathOf(url: string): string {
-  const path = builtin("node:url")?.fileURLToPath(url);
-  if (path === undefined) throw new TypeError(`Cannot read "${url}": there are no files here`);
-  return path;
-}
-
-/** The URL of what esbuild calls a file: a path from a folder on, and perhaps how it was imported. */
-export function urlOf(source: string, folder: string): string {
-  const path = source.replace(/ with \{.*\}$/, "").split("/").map(encodeURIComponent).join("/");
-  return new URL(path, builtin("node:url")?.pathToFileURL(`${folder}/`)).href;
 }

@@ -4,8 +4,7 @@
  */
 import type * as Esbuild from "esbuild";
 import { ModuleError, type ModuleProblem } from "../protocol/module_error.ts";
-import { builtin } from "./file_text.ts";
-import { pathOf, urlOf } from "./import_map.ts";
+import { builtin, pathOf, urlOf } from "./file_text.ts";
 import { ENTRY, ModuleFiles } from "./module_files.ts";
 
 /** A bundle: statements that hand the module to `$tsparallelExports`. */
@@ -103,8 +102,10 @@ async function build(esbuild: typeof Esbuild, url: string, isAsync: boolean): Pr
     format: "esm",
     platform: "node",
     conditions: ["deno"],
+    // Packages whose main file is for every loader there ever was (UMD) cannot be bundled by it.
+    mainFields: ["module", "main"],
     target: "esnext",
-    supported: { "top-level-await": isAsync },
+    supported: { "top-level-await": isAsync, decorators: false },
     charset: "utf8",
     legalComments: "none",
     sourcemap: "external",

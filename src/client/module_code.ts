@@ -1,12 +1,10 @@
 /**
- * Modules as they travel, and where places in them are in the user's files. A bundle is used again as long as none of its files has changed.
+ * Modules as they travel. A bundle is used again as long as none of its files has changed.
  */
-import { LINES_BEFORE_BUNDLE, moduleText } from "./remote_texts.ts";
-import { scriptName } from "../protocol/text_hash.ts";
+import { moduleText } from "./remote_texts.ts";
 import { builtin } from "./file_text.ts";
-import { urlOf } from "./import_map.ts";
-import { type Bundle, bundleModule } from "./module_bundle.ts";
-import { SourceMap } from "./source_map.ts";
+import { bundleModule } from "./module_bundle.ts";
+import { rememberMap } from "./module_maps.ts";
 
 /** A module as text. */
 export interface ModuleCode {
@@ -24,15 +22,13 @@ interface Made {
   readonly stamps: ReadonlyMap<string, string>;
 }
 
-/** Modules that are remembered, and maps for stacks. */
+/** Modules that are remembered. */
 const MAX_MODULES = 64;
-const MAX_MAPS = 256;
 /** A file that was changed so short before it was read may be changed again without a new time. */
 const CLOSE_MS = 50;
 
 const made = new Map<string, Made>();
 const making = new Map<string, Promise<ModuleCode>>();
-const maps = new Map<string, { readonly folder: string; readonly json: string; map?: SourceMap }>();
 
 /**
  * The module's code as its files are now.
@@ -57,13 +53,8 @@ async function make(url: string): Promise<ModuleCode> {
   made.delete(url);
   made.set(url, { code, stamps: new Map(bundle.files.map((file) => [file, stampOf(file, began)])) });
   for (const [oldest] of made) if (made.size > MAX_MODULES) made.delete(oldest);
-  remember(source, bundle);
+  rememberMap(source, bundle);
   return code;
-}
-
-function remember(source: string, { folder, map }: Bundle): void {
-  maps.set(scriptName(source), { folder, json: map });
-  for (const [oldest] of maps) if (maps.size > MAX_MAPS) maps.delete(oldest);
 }
 
 function isFresh({ stamps }: Made): boolean {
@@ -79,18 +70,4 @@ function stampOf(path: string, at: number): string {
   } catch {
     return "gone";
   }
-}
-
-/** Where a place in a module's script is in the user's files: `file:///a/work.ts:3:14`; null for what is not his; undefined if the script is no module of this program. */
-export function placeInModule(
-  script: string,
-  { line, column }: { readonly line: number; readonly column: number },
-): string | null | undefined {
-  const known = maps.get(script);
-  if (known === undefined) return undefined;
-  const map = known.map ??= new SourceMap(known.json);
-  const place = map.place(line - LINES_BEFORE_BUNDLE, column);
-  // Other than files have a name before a colon.
-  if (place === undefined || /^[a-z]+:/.test(place.source)) return null;
-  return `${urlOf(place.source, known.folder)}:${place.line}:${place.column}`;
 }

@@ -11,8 +11,8 @@ import type {
   Plugin,
   PluginBuild,
 } from "esbuild";
-import { builtin } from "./file_text.ts";
-import { ImportMaps, npmName, pathOf } from "./import_map.ts";
+import { builtin, pathOf } from "./file_text.ts";
+import { ImportMaps, npmName } from "./import_map.ts";
 
 /** The text that imports the user's module; not his. */
 export const ENTRY = "tsparallel:entry";

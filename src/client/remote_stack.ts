@@ -5,7 +5,7 @@
 import { RemoteError } from "../protocol/errors.ts";
 import { LINES_BEFORE } from "../protocol/text_hash.ts";
 import { textOfScript } from "./function_source.ts";
-import { placeInModule } from "./module_code.ts";
+import { placeInModule } from "./module_maps.ts";
 import { isOwnText } from "./remote_texts.ts";
 import { placeInFile } from "./stack_place.ts";
 

@@ -79,6 +79,7 @@ Deno.test("functions of modules", async (test) => {
     assert.equal(await view.apply(untyped, "text"), "text");
     const all = await task<Work>(WORK);
     assert.equal(await view.apply(all.where), WORK.href);
+    assert.deepEqual(await view.apply(all.parsed, '{ "a": 1, } // b'), { a: 1 });
     assert.deepEqual(await client.direct("all").apply(all.render, 1, "d"), ["pages/d", "pages/d"]);
     assert.deepEqual(await view.map(all.render, [1, 2], ["e", "f"]), ["pages/e", "pages/ff"]);
     assert.deepEqual(await one.map(all.render, [1, 2], ["e", "f"], { chunkSize: 2 }), [
@@ -196,6 +197,16 @@ Deno.test("functions of modules", async (test) => {
         "deno.json": '{ "compilerOptions": { "experimentalDecorators": true } }',
       }),
       42,
+    );
+    assert.equal(
+      await result(view, {
+        "main.ts": [
+          "const twice = (f: () => number, _: ClassMethodDecoratorContext) => () => f() * 2;",
+          "class A { @twice static f() { return 21; } static accessor b = 1; }",
+          "export const main = () => A.f() + A.b;",
+        ].join("\n"),
+      }),
+      43,
     );
   });
 

@@ -1,6 +1,7 @@
 /** A module that tests send to engines. */
 import { readFileSync } from "node:fs";
 import * as path from "node:path";
+import { parse } from "jsonc-parser";
 import * as v from "valibot";
 import settings from "./settings.json" with { type: "json" };
 import { deep, type Depth } from "./deep.ts";
@@ -30,6 +31,8 @@ export function countToo(): number {
 export function checked(value: unknown): string {
   return v.parse(v.string(), value);
 }
+
+export const parsed = (text: string): unknown => parse(text);
 
 export function readsFile(file: string): string {
   return readFileSync(file, "utf8");
