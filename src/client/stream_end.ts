@@ -112,14 +112,16 @@ export class StreamEnd {
 
   /** Ends it on both sides, by force if a step does not end by itself. */
   abort(reason: unknown): void {
-    if (this.#stop !== undefined || this.#state === "over") return;
+    if (this.isAborted || (this.#state === "over" && this.#stop === undefined)) return;
+    // What was left already may be at its end only when a long step is.
+    const isLeft = this.#stop !== undefined;
     this.#halt(reason);
     const asking = this.#asking;
     if (asking !== undefined) {
       const calm = idleTimer(() => asking.cancel(reason), this.#plan.graceMs);
       asking.finally(calm).catch(() => {});
     }
-    this.close().catch(() => {});
+    if (!isLeft) this.close().catch(() => {});
   }
 
   get isAborted(): boolean {

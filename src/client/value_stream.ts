@@ -92,7 +92,7 @@ async function* valuesOf<T, R>(
         next.catch(() => {});
       } else end.finished();
       for (const value of values) {
-        if (end.isAborted) end.check();
+        signal?.throwIfAborted();
         yield (check === undefined ? value : await check(value)) as T;
       }
       if (isDone) return returned as R;
@@ -101,8 +101,7 @@ async function* valuesOf<T, R>(
     if (error === LEFT) return undefined;
     throw error;
   } finally {
-    unlisten?.();
-    const closed = end.close();
+    const closed = end.close().finally(unlisten);
     if (end.isAborted) closed.catch(() => {});
     else await closed;
   }

@@ -164,6 +164,15 @@ Deno.test("streams", async (test) => {
     await eventually(() => client.pending, (open) => open > 0, "it runs");
     third.abort(reason);
     assert.equal(await first, reason);
+    const fourth = new AbortController();
+    const left = client[1]!.with({ signal: fourth.signal, cancelGraceMs: 50 }).stream(function* () {
+      for (let i = 0; i < 1000; i++) yield i;
+      for (;;);
+    });
+    await left.next();
+    const over = left.return();
+    fourth.abort(reason);
+    assert.deepEqual(await over, { done: true, value: undefined });
     assert.equal(await client[1]!.apply((x: number) => x, 3), 3);
   });
 
