@@ -1,8 +1,12 @@
 /**
  * Who this client is when it stops a task, and why it does, as others are told.
  */
+import { hostNameIfGranted } from "../base/runtime.ts";
 import { type By, byOf, cancelText } from "../protocol/by.ts";
 import { TaskCancelled } from "../protocol/errors.ts";
+
+/** Whoever may not ask for it is somewhere. */
+const HOST = hostNameIfGranted() ?? "somewhere";
 
 /** Whose task it is, or who stops another's. */
 export interface Party {
@@ -13,25 +17,12 @@ export interface Party {
 export function thisClient({ username, session }: Party, reason: unknown): By {
   const { process } = globalThis as { process?: typeof import("node:process") };
   const pid = process?.pid === undefined ? `session ${session}` : `pid ${process.pid}`;
-  return byOf(`${username}@${hostName()}, ${pid}`, textOf(reason));
+  return byOf(`${username}@${HOST}, ${pid}`, textOf(reason));
 }
 
 /** The error of a task that this client ended by itself. */
 export function cancelledHere(by: By, how: string, cause: unknown): TaskCancelled {
   return new TaskCancelled(cancelText(by, how), { by, cause });
-}
-
-let host: string | undefined;
-
-function hostName(): string {
-  if (host !== undefined) return host;
-  try {
-    const { process } = globalThis as { process?: typeof import("node:process") };
-    host = process?.getBuiltinModule("node:os").hostname();
-  } catch {
-    // Whoever may not ask for it is somewhere.
-  }
-  return host ??= "somewhere";
 }
 
 /** The reason of an abort that nobody gave one says nothing. */

@@ -23,6 +23,7 @@ import { recordPages, type TasksOptions } from "./record_pages.ts";
 import type { RequestOptions } from "./requests.ts";
 import { type CancelOptions, cancelTasks, type StopReference, stopTasks } from "./stop.ts";
 import { checkIds, type Targets } from "./targets.ts";
+import { transportHere } from "./runtime.ts";
 import type { Transport } from "./transport.ts";
 import type { BalancedOptions, ViewOptions } from "./view_options.ts";
 import { waitForEngines } from "./wait_for_engines.ts";
@@ -41,7 +42,7 @@ export interface ConnectOptions extends ClusterPlace {
    * environment, else a new pair, which only a controller that asks for none in particular takes.
    */
   readonly curveSecretKey?: string | undefined;
-  /** Sockets; default: libzmq under Deno. */
+  /** Sockets; default: libzmq under Deno, the `zeromq` package under Node. */
   readonly transport?: Transport | undefined;
 }
 
@@ -63,7 +64,7 @@ export class Client {
    */
   static async connect(options: ConnectOptions = {}): Promise<Client> {
     const info = await findConnection(options);
-    const transport = options.transport ?? (await import("./deno_transport.ts")).denoTransport();
+    const transport = options.transport ?? await transportHere();
     const {
       timeoutMs = TIMEOUT_MS,
       username = "tsparallel",
@@ -275,6 +276,8 @@ function indexed(client: Client): Client {
   return new Proxy(client, {
     get(target, name) {
       if (typeof name === "string" && /^\d+$/.test(name)) return target.direct(Number(name));
+      // V8 13.6 (Node 24) does not take a bound function for what it is here.
+      if (name === Symbol.asyncDispose) return () => target.close();
       const value: unknown = Reflect.get(target, name, target);
       return typeof value === "function" ? value.bind(target) : value;
     },

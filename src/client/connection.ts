@@ -1,7 +1,7 @@
 /**
  * The client's end of a cluster: its sockets, the handshake with the hub, and who gets what arrives.
  */
-import { processEnvironment } from "../base/profile_dir.ts";
+import { environmentIfGranted } from "../base/runtime.ts";
 import { isZ85Key, Z85_KEY } from "../base/z85.ts";
 import { type ClientConnection, endpoint } from "../protocol/connection_file.ts";
 import { findDelimiter, type Message, Session } from "../protocol/frames.ts";
@@ -82,7 +82,7 @@ export class Connection implements TaskNames {
     this.#transport = transport;
     this.#mac = createMac(info.key);
     const { username, pid, packer, curveSecretKey } = options;
-    this.#secretKey = curveSecretKey || processEnvironment("IPP_CURVE_SECRETKEY") || undefined;
+    this.#secretKey = curveSecretKey || environmentIfGranted("IPP_CURVE_SECRETKEY") || undefined;
     this.session = new Session({
       key: info.key,
       username,
@@ -393,7 +393,7 @@ async function packerFor(info: ClientConnection): Promise<Packer> {
 /** The controller's CURVE key: of its file, else of the environment. */
 function serverKeyOf({ curve_serverkey }: ClientConnection): string | undefined {
   if (curve_serverkey) return curve_serverkey;
-  const key = processEnvironment("IPP_CURVE_SERVERKEY") || undefined;
+  const key = environmentIfGranted("IPP_CURVE_SERVERKEY") || undefined;
   if (key === undefined || isZ85Key(key)) return key;
   throw new TypeError(`Cannot use IPP_CURVE_SERVERKEY="${key.slice(0, 60)}": ${Z85_KEY}`);
 }

@@ -8,7 +8,7 @@ import { HandshakeWatch } from "../wire/handshake.ts";
 import { Incoming } from "../wire/incoming.ts";
 import { AsyncPoller } from "../wire/poll.ts";
 import type { CurveOptions, Socket } from "../wire/socket.ts";
-import { processEnvironment } from "../base/profile_dir.ts";
+import { environmentIfGranted } from "../base/runtime.ts";
 import { makeMemory } from "../wire/memory_file.ts";
 import type { Channel, ChannelOptions, MemoryFile, Transport } from "./transport.ts";
 
@@ -43,7 +43,7 @@ class DenoTransport implements Transport {
   }
 
   memory(name: string, bytes: number): MemoryFile | null {
-    const { sharedMemory = processEnvironment("TSPARALLEL_SHARED_MEMORY") !== "off" } = this.#options;
+    const { sharedMemory = environmentIfGranted("TSPARALLEL_SHARED_MEMORY") !== "off" } = this.#options;
     if (!sharedMemory) return null;
     const memory = makeMemory(name, bytes, (closed) => this.#memories.delete(closed));
     if (memory !== null) this.#memories.add(memory);

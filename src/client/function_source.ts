@@ -42,7 +42,8 @@ export function textOfScript(script: string): SourceText | undefined {
 function learn(source: string, name: string): SourceText {
   const free = freeNames(source);
   checkSource(source, name, free);
-  const text = { source, script: scriptName(source), free, sites: callFrames() };
+  const own = withoutBuildTools(source, free);
+  const text = { ...own, script: scriptName(own.source), sites: callFrames() };
   bySource.set(source, text);
   byScript.set(text.script, text);
   totalLength += source.length;
@@ -53,6 +54,20 @@ function learn(source: string, name: string): SourceText {
     totalLength -= oldest.length;
   }
   return text;
+}
+
+/** By this esbuild, and what is built on it (tsx, Vite), gives functions inside of others the names that they had. */
+const NAMER = "__name";
+const NAMER_TEXT =
+  '(value, name) => Object.defineProperty(value, "name", { value: name, configurable: true })';
+
+/** A text that needs nothing of the tool that it went through. */
+function withoutBuildTools(source: string, free: FreeNames): Pick<SourceText, "source" | "free"> {
+  if (free.names.every(({ name }) => name !== NAMER)) return { source, free };
+  const before = `((${NAMER}) => (`, namer = `typeof ${NAMER} === "function" ? ${NAMER} : ${NAMER_TEXT}`;
+  const names = free.names.filter(({ name }) => name !== NAMER)
+    .map((use) => use.line === 1 ? { ...use, column: use.column + before.length } : use);
+  return { source: `${before}${source}\n))(${namer})`, free: { ...free, names } };
 }
 
 /** @throws TypeError if the text is no expression */

@@ -2,6 +2,7 @@
  * Where progress is shown, by what this program runs in: a bar in a terminal, a display that changes in a Deno notebook, else lines of text. All that
  * differs by runtime is in `here`.
  */
+import process from "node:process";
 
 /** What is shown at a time. */
 export interface ProgressState {
@@ -27,6 +28,8 @@ export interface Display {
   update(state: ProgressState): void;
   /** The last state. */
   end(state: ProgressState): void;
+  /** Calls back if whoever looks interrupts the program, which goes on. Absent where that ends it. Returns how not to. */
+  onInterrupt?(interrupted: () => void): () => void;
 }
 
 /** A stream of a terminal, or none. */
@@ -37,7 +40,8 @@ export interface TextStream {
 
 /** What a notebook of Deno offers. */
 export interface Notebook {
-  broadcast(type: string, content: Readonly<Record<string, unknown>>): Promise<void>;
+  /** Of some versions of Deno a promise. */
+  broadcast(type: string, content: Readonly<Record<string, unknown>>): unknown;
 }
 
 /** What there is to show something on. */
@@ -114,11 +118,18 @@ export function inNotebook(notebook: Notebook): Display {
     const { total, done } = state;
     const html = `<div>${escaped(textOf(state))}</div><progress max="${total}" value="${done}"></progress>`;
     const data = { "text/plain": textOf(state), "text/html": html };
+    const content = { data, metadata: {}, transient: { display_id: id } };
     // A notebook that has closed shows nothing any more.
-    notebook.broadcast(type, { data, metadata: {}, transient: { display_id: id } }).catch(() => {});
+    new Promise((resolve) => resolve(notebook.broadcast(type, content))).catch(() => {});
   };
   const update = (state: ProgressState) => show("update_display_data", state);
-  return { intervalMs: 250, begin: (state) => show("display_data", state), update, end: update };
+  return { intervalMs: 250, begin: (state) => show("display_data", state), update, end: update, onInterrupt };
+}
+
+/** Jupyter interrupts a kernel by a signal, which Deno's passes on to who listens. */
+function onInterrupt(interrupted: () => void): () => void {
+  process.on("SIGINT", interrupted);
+  return () => void process.off("SIGINT", interrupted);
 }
 
 function textOf({ what, total, done, failed, seconds }: ProgressState): string {

@@ -27,8 +27,8 @@ export interface InteractiveOptions extends WaitForOptions {
 }
 
 /**
- * Waits and shows.
- * @throws RangeError for an interval that is no positive number; as `AsyncResult.wait`
+ * Waits and shows. In a notebook, interrupting the cell ends the wait, and the tasks go on.
+ * @throws RangeError for an interval that is no positive number; as `AsyncResult.wait`; DOMException AbortError if the cell is interrupted
  */
 export async function waitInteractive(watched: Watched, options: InteractiveOptions): Promise<void> {
   const { interval, write, display, ...rest } = options;
@@ -42,11 +42,17 @@ export async function waitInteractive(watched: Watched, options: InteractiveOpti
     seconds: (performance.now() - started) / 1000,
   });
   const shown = display ?? await displayHere(write);
+  const interrupt = new AbortController();
+  const leave = shown.onInterrupt?.(() =>
+    interrupt.abort(new DOMException(`The wait was interrupted: ${watched.what} goes on`, "AbortError"))
+  );
   shown.begin(state());
   const timer = setInterval(() => shown.update(state()), interval ?? shown.intervalMs);
+  const signals = rest.signal === undefined ? [interrupt.signal] : [interrupt.signal, rest.signal];
   try {
-    await watched.wait(rest);
+    await watched.wait({ ...rest, signal: AbortSignal.any(signals) });
   } finally {
+    leave?.();
     clearInterval(timer);
     shown.end(state());
   }

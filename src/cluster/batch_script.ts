@@ -71,6 +71,7 @@ function valuesOf(job: Job, { members, engines }: Batch, settings: ClusterOption
     queue,
     account,
     walltime,
+    ...walltimes(walltime),
     memory: memoryOf(memory, Math.max(1, engines)),
     memoryPerEngine: memory,
     profile: place.profile,
@@ -84,6 +85,27 @@ function valuesOf(job: Job, { members, engines }: Batch, settings: ClusterOption
     environment: Object.entries(environment).map(([name, value]) => `export ${name}=${shellWord(value)}; `)
       .join(""),
   };
+}
+
+/** The same time as some systems want it. */
+function walltimes(walltime: string): TemplateValues {
+  if (walltime === "") return { walltimeSeconds: "", walltimeMinutes: "" };
+  const seconds = secondsOf(walltime);
+  return { walltimeSeconds: seconds, walltimeMinutes: Math.ceil(seconds / 60) };
+}
+
+/**
+ * `[days-]hours:minutes:seconds`, as Slurm has it; a single number is minutes, two are minutes and seconds.
+ * @throws OptionError
+ */
+export function secondsOf(walltime: string): number {
+  const [, days = "0", rest = ""] = /^(?:(\d+)-)?(\d+(?::\d+){0,2})$/.exec(walltime.trim()) ?? [];
+  if (rest === "") {
+    throw new OptionError(`Cannot use "${walltime}" for "walltime": it takes [days-]hours:minutes:seconds`);
+  }
+  const numbers = rest.split(":").map(Number);
+  const [hours = 0, minutes = 0, seconds = 0] = numbers.length === 3 ? numbers : [0, ...numbers];
+  return Number(days) * 86_400 + hours * 3600 + minutes * 60 + seconds;
 }
 
 /** `4G` times the engines: `16G`. */

@@ -33,6 +33,18 @@ export interface ClusterSettings {
   readonly connectionInfo?: "file" | "environment" | undefined;
   /** Engines in each job of a batch system. Default: all in one. */
   readonly enginesPerJob?: number | null | undefined;
+  /** Hosts for the ssh launcher: `node1`, `me@node2=4`. */
+  readonly hosts?: readonly string[] | undefined;
+  /** Host of the controller for the ssh launcher. Default: the first of `hosts`. */
+  readonly controllerHost?: string | undefined;
+  /** ssh with its flags. Default `ssh`. */
+  readonly sshCommand?: string | undefined;
+  /** scp with its flags. Default `scp`. */
+  readonly scpCommand?: string | undefined;
+  /** Whether hosts have this program, or it is brought to them. Default `same`. */
+  readonly remoteProgram?: "same" | "copy" | undefined;
+  /** MPI's command with its flags. Default `mpiexec`. */
+  readonly mpiCommand?: string | undefined;
   /** Queue or partition of the batch system. */
   readonly queue?: string | undefined;
   /** Account that jobs are charged to. */
@@ -89,8 +101,10 @@ export async function settingsOf(place: ClusterPlace, given: ClusterStart): Prom
     section: "cluster",
   });
   const { launcher } = options;
+  // Hosts that share no folder cannot read the controller's file.
+  const connectionInfo = options.remoteProgram === "copy" ? "environment" : options.connectionInfo;
   return {
-    options,
+    options: { ...options, connectionInfo },
     n: options.n ?? navigator.hardwareConcurrency,
     controllerLauncher: options.controller ?? launcher ?? "local",
     engineLauncher: options.engines ?? launcher ?? "local",

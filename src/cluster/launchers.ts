@@ -2,6 +2,7 @@
  * All launchers by name. Names are taken in any case, and as ipyparallel's users write them: `MPI`, `Slurm`, `SSHEngineSetLauncher`, `ipyparallel.cluster.launcher.SGE`.
  */
 import { didYouMean, type Option, OptionError } from "../base/options.ts";
+import type { BatchSystem } from "./batch_system.ts";
 import { ClusterError, type Launcher } from "./launcher.ts";
 import type { ClusterOptions } from "./options.ts";
 
@@ -10,9 +11,19 @@ type Make = (settings: ClusterOptions) => Promise<Launcher>;
 
 const LAUNCHERS: Readonly<Record<string, Make>> = {
   local: async () => new (await import("./local.ts")).LocalLauncher(),
-  slurm: async (settings) =>
-    new (await import("./batch.ts")).BatchLauncher((await import("./slurm.ts")).SLURM, settings),
+  ssh: async (settings) => new (await import("./ssh.ts")).SshLauncher(settings),
+  mpi: async (settings) => new (await import("./mpi.ts")).MpiLauncher(settings),
+  slurm: batch(async () => (await import("./slurm.ts")).SLURM),
+  pbs: batch(async () => (await import("./pbs.ts")).PBS),
+  torque: batch(async () => (await import("./pbs.ts")).TORQUE),
+  sge: batch(async () => (await import("./sge.ts")).SGE),
+  lsf: batch(async () => (await import("./lsf.ts")).LSF),
+  htcondor: batch(async () => (await import("./htcondor.ts")).HTCONDOR),
 };
+
+function batch(load: () => Promise<BatchSystem>): Make {
+  return async (settings) => new (await import("./batch.ts")).BatchLauncher(await load(), settings);
+}
 
 /** The names, as they are shown. */
 export const LAUNCHER_NAMES: readonly string[] = Object.keys(LAUNCHERS);
@@ -20,6 +31,7 @@ export const LAUNCHER_NAMES: readonly string[] = Object.keys(LAUNCHERS);
 /** Other names of launchers. */
 const ALIASES: Readonly<Record<string, string>> = {
   mpiexec: "mpi",
+  mpirun: "mpi",
   condor: "htcondor",
   windowshpc: "winhpc",
   winhpcs: "winhpc",

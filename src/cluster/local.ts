@@ -38,7 +38,9 @@ export class LocalLauncher implements Launcher {
     const processes: Process[] = [];
     try {
       for (const words of commandsOf(job.program, job.n)) {
-        processes.push(await start(words, log, job.environment));
+        processes.push(
+          await startHere(words, log, { [PARENT_VARIABLE]: String(Deno.pid), ...job.environment }),
+        );
       }
     } catch (error) {
       await Promise.all(processes.map(({ id }) => stopProcess(id, 0)));
@@ -50,8 +52,13 @@ export class LocalLauncher implements Launcher {
   }
 
   adopt(saved: SavedPart): Part {
-    return new LocalPart(saved, processIds(saved.handle).map((id) => adoptProcess(id, saved.log)));
+    return adoptLocal(saved);
   }
+}
+
+/** A part of processes of this machine that another process started. */
+export function adoptLocal(saved: SavedPart): LocalPart {
+  return new LocalPart(saved, processIds(saved.handle).map((id) => adoptProcess(id, saved.log)));
 }
 
 /** The words of each process that houses some of the engines: as few processes as there can be. */
@@ -106,15 +113,14 @@ export class LocalPart implements Part {
   }
 }
 
-/** Starts a process that ends with this one, its output behind what is in the log. */
-function start(
+/** Starts a process, its output behind what is in the log. */
+export function startHere(
   words: readonly string[],
   log: string,
   environment: Readonly<Record<string, string>>,
 ): Promise<Process> {
   const [command = "", ...args] = words;
-  const own = { [PARENT_VARIABLE]: String(Deno.pid), NO_COLOR: "1" };
-  return startProcess({ command, args, environment: { ...own, ...environment }, logPath: log });
+  return startProcess({ command, args, environment: { NO_COLOR: "1", ...environment }, logPath: log });
 }
 
 /** The processes that a handle names. */

@@ -37,6 +37,27 @@ export const CLUSTER_OPTIONS = {
     { unit: "engines", min: 1, max: 10_000 },
     "Engines in each job of a batch system; unset: all in one",
   ),
+  hosts: texts(
+    "host[=engines]",
+    "Host for the ssh launcher, perhaps with its number of engines; may be repeated",
+  ),
+  controllerHost: text(
+    "",
+    "host",
+    "Host of the controller for the ssh launcher; unset: the first of --hosts",
+  ),
+  sshCommand: text("ssh", "command", "ssh with its flags, like 'ssh -F ./config -p 2222'"),
+  scpCommand: text("scp", "command", "scp with its flags"),
+  remoteProgram: choice(
+    "same",
+    ["same", "copy"],
+    "same: hosts have this program and these folders at the same places; copy: the compiled executable is brought to them",
+  ),
+  mpiCommand: text(
+    "mpiexec",
+    "command",
+    "MPI's command with its flags, like 'mpirun --hostfile hosts' or srun",
+  ),
   queue: text("", "name", "Queue or partition of the batch system"),
   account: text("", "name", "Account that jobs are charged to"),
   walltime: text(

@@ -26,6 +26,8 @@ export interface ProcessSpec {
   readonly args: readonly string[];
   /** Added to this process's own environment. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Given to its standard input; none: it reads nothing. */
+  readonly input?: string | undefined;
   /** Both output streams are appended here. */
   readonly logPath: string;
 }
@@ -51,7 +53,7 @@ export async function startProcess(spec: ProcessSpec): Promise<Process> {
     const [command, ...args] = throughShell([spec.command, ...spec.args]);
     const child = spawn(command, args, {
       detached: true,
-      stdio: ["ignore", log, log],
+      stdio: [spec.input === undefined ? "ignore" : "pipe", log, log],
       env: { ...nodeProcess.env, ...spec.environment },
     });
     const ended = new Promise<ProcessEnd>((resolve) => {
@@ -61,6 +63,8 @@ export async function startProcess(spec: ProcessSpec): Promise<Process> {
       child.once("spawn", resolve);
       child.once("error", reject);
     });
+    // One that ends without reading it says by its end what is wrong.
+    child.stdin?.on("error", () => {}).end(spec.input);
     const pid = child.pid;
     if (pid === undefined) throw new Error(`Cannot start "${spec.command}"`);
     return { id: identify(pid), logPath: spec.logPath, ended };

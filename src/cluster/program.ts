@@ -20,8 +20,8 @@ export interface OwnProgram {
   readonly command: string;
   /** Deno's words before ours; empty in a compiled program. */
   readonly runtime: readonly string[];
-  /** Our words, for so many engines. */
-  words(engines: number): readonly string[];
+  /** Our words, for so many engines. @param place where its files are, if that is not where the others' are */
+  words(engines: number, place?: ClusterPlace): readonly string[];
 }
 
 /** What a cluster's parts are told. */
@@ -38,7 +38,7 @@ export function controllerProgram({ place, args, command }: ProgramChoice): Prog
   return programOf({
     command,
     perProcess: 1,
-    words: () => ["controller", ...placeWords(place), ...args],
+    words: (_, at = place) => ["controller", ...placeWords(at), ...args],
     args,
     place,
   });
@@ -46,14 +46,14 @@ export function controllerProgram({ place, args, command }: ProgramChoice): Prog
 
 /** The engines' program. */
 export function engineProgram({ place, args, command }: ProgramChoice): Program {
-  const words = (n: number) => ["engine", "--engines", String(n), ...placeWords(place), ...args];
+  const words = (n: number, at = place) => ["engine", "--engines", String(n), ...placeWords(at), ...args];
   return programOf({ command, perProcess: command === null ? Infinity : 1, words, args, place });
 }
 
 interface Parts {
   readonly command: string | null;
   readonly perProcess: number;
-  readonly words: (engines: number) => readonly string[];
+  readonly words: (engines: number, place?: ClusterPlace) => readonly string[];
   readonly args: readonly string[];
   readonly place: ClusterPlace;
 }

@@ -1,7 +1,7 @@
 /**
  * Texts with expressions in braces, as batch scripts and job descriptions need them: `#SBATCH --nodes={ceil(n / 4)}`.
  *
- * An expression is a name, a number, a text in quotes, a call of `ceil`, `floor`, `min`, `max` or `quote`, or these joined by `+ - * / %` and parentheses.
+ * An expression is a name, a number, a text in quotes, a call of `ceil`, `floor`, `min`, `max`, `quote` (for a shell) or `condor` (for HTCondor), or these joined by `+ - * / %` and parentheses.
  * `${HOME}` belongs to the shell and stays, `{{` and `}}` stand for single braces. Names may be written with underscores (`profile_dir`), as in
  * ipyparallel's templates. Nothing else can be said: a template is read, never run.
  */
@@ -45,12 +45,18 @@ export function shellLine(words: readonly string[]): string {
   return words.map(shellWord).join(" ");
 }
 
+/** A word within the double quotes of HTCondor's `arguments`, in its newer syntax: `condor_submit(1)`, "arguments". */
+function condorWord(word: string): string {
+  return `'${word.replaceAll("$", "$(DOLLAR)").replaceAll("'", "''").replaceAll('"', '""')}'`;
+}
+
 const FUNCTIONS: Readonly<Record<string, (...values: TemplateValue[]) => TemplateValue>> = {
   ceil: (value) => Math.ceil(numberFrom(value)),
   floor: (value) => Math.floor(numberFrom(value)),
   min: (...values) => Math.min(...values.map(numberFrom)),
   max: (...values) => Math.max(...values.map(numberFrom)),
   quote: (value) => shellWord(String(value)),
+  condor: (value) => condorWord(String(value)),
 };
 
 const TOKENS = /\s*(?:(\d+(?:\.\d+)?)|([A-Za-z_]\w*)|"([^"]*)"|'([^']*)'|([-+*/%(),]))/y;

@@ -3,6 +3,7 @@
  * 5 to 10. Where the library is not found, or computes something else, `protocol/mac.ts` falls back.
  */
 import { toHex } from "../base/ids.ts";
+import { IS_DENO, isGranted } from "../base/runtime.ts";
 
 const SYMBOLS = {
   SHA256_Init: { parameters: ["buffer"], result: "i32" },
@@ -34,7 +35,8 @@ let opened: LibCrypto | null | undefined;
 /** The library, opened once per thread; null where there is none that works (then node:crypto serves). */
 export function libcrypto(): LibCrypto | null {
   if (opened === undefined) {
-    opened = typeof Deno === "undefined" ? null : openFirst(NAMES[Deno.build.os] ?? []);
+    const names = IS_DENO ? NAMES[Deno.build.os] ?? [] : [];
+    opened = openFirst(names.filter((path) => isGranted({ name: "ffi", path })));
   }
   return opened;
 }

@@ -6,6 +6,7 @@
  * extracted once into a cache folder under the hash of its content.
  */
 import { nodeCrypto } from "../base/builtin.ts";
+import { environmentIfGranted, isGranted } from "../base/runtime.ts";
 
 const SYMBOLS = {
   zmq_version: { parameters: ["buffer", "buffer", "buffer"], result: "void" },
@@ -57,11 +58,22 @@ const SYMBOLS = {
   // The C library's, by which libzmq gets its memory (`malloc.ts`).
   mallopt: { parameters: ["i32", "i32"], result: "i32", optional: true },
   malloc_trim: { parameters: ["usize"], result: "i32", optional: true },
+  /** For who may open this library and nothing else. */
+  memcpy: { parameters: ["buffer", "pointer", "usize"], result: "void", optional: true },
   zmq_socket_monitor: { parameters: ["pointer", "buffer", "i32"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /** The C functions, typed. */
 export type LibZmq = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
+
+/** Whether memory of C may be looked at in place, which a grant of single libraries does not allow. */
+export const MAY_VIEW: boolean = isGranted({ name: "ffi" });
+
+/** Copies as many bytes as the array has from where C keeps them. */
+export function copyOut(zmq: LibZmq, from: Deno.PointerObject, into: Uint8Array<ArrayBuffer>): void {
+  if (MAY_VIEW || zmq.memcpy === null) Deno.UnsafePointerView.copyInto(from, into);
+  else zmq.memcpy(into, from, BigInt(into.length));
+}
 
 /** A library that is open. */
 export interface OpenLibZmq {
@@ -130,7 +142,7 @@ function versionOf(symbols: LibZmq): number[] {
 }
 
 function candidates(file: string | undefined): Candidate[] {
-  const named = file ?? Deno.env.get(VARIABLE);
+  const named = file ?? environmentIfGranted(VARIABLE);
   if (named !== undefined && named !== "") return [{ file: named, isPackaged: false }];
   const packaged = packagedFiles().map((file) => ({ file, isPackaged: true }));
   return [...packaged, { file: systemLibrary(), isPackaged: false }];
@@ -146,8 +158,11 @@ function packagedFiles(): string[] {
   const { os, arch } = Deno.build;
   const system = os === "windows" ? "win32" : os;
   const folder = `build/${system}/${arch === "aarch64" ? "arm64" : "x64"}/node`;
-  const base = packageFolder(folder);
-  if (base === undefined) return [`node_modules/zeromq/${folder}/*/addon.node`];
+  const granted = grantedFiles(folder);
+  const base = packageFolders(folder).find((path) => (granted.length === 0 || mayRead(path)) && exists(path));
+  if (base === undefined) {
+    return granted.length > 0 ? granted : [`node_modules/zeromq/${folder}/*/addon.node`];
+  }
   const musl = isMusl();
   const rank = (name: string) =>
     (name.startsWith("musl-") === musl ? 0 : 2) + (name.includes(FAVOURITE) ? 0 : 1);
@@ -158,14 +173,20 @@ function packagedFiles(): string[] {
     .map((name) => `${base}/${name}/addon.node`);
 }
 
-/** `folder` of the zeromq package in the nearest `node_modules` upwards from this file, which may lie inside an executable. */
-function packageFolder(folder: string): string | undefined {
-  const here = import.meta.dirname;
-  for (let up = here; up !== undefined; up = parentOf(up)) {
-    const path = `${up}/node_modules/zeromq/${folder}`;
-    if (exists(path)) return path;
+/** Where `folder` of the zeromq package may be: in a `node_modules` upwards from this file, which may lie inside an executable. */
+function packageFolders(folder: string): string[] {
+  const folders: string[] = [];
+  for (let up = import.meta.dirname; up !== undefined; up = parentOf(up)) {
+    folders.push(`${up}/node_modules/zeromq/${folder}`);
   }
-  return undefined;
+  return folders;
+}
+
+/** A program that may not look what there is may still open what it was allowed to by name. */
+function grantedFiles(folder: string): string[] {
+  return packageFolders(folder)
+    .flatMap((base) => ["glibc", "musl"].map((library) => `${base}/${library}${FAVOURITE}Release/addon.node`))
+    .filter((path) => isGranted({ name: "ffi", path }));
 }
 
 function parentOf(folder: string): string | undefined {
@@ -174,7 +195,13 @@ function parentOf(folder: string): string | undefined {
 }
 
 function isMusl(): boolean {
-  return exists("/lib/ld-musl-x86_64.so.1") || exists("/lib/ld-musl-aarch64.so.1");
+  return ["x86_64", "aarch64"].map((arch) => `/lib/ld-musl-${arch}.so.1`).some((path) =>
+    mayRead(path) && exists(path)
+  );
+}
+
+function mayRead(path: string): boolean {
+  return isGranted({ name: "read", path });
 }
 
 function exists(path: string): boolean {

@@ -2,6 +2,7 @@
  * Connection files: where a cluster's sockets are and the key to them. Two are ipyparallel's, key by key; the third is between
  * our hub and its scheduler. Who reads one may trust all of its fields; who writes one leaves no half of it behind.
  */
+import { isMissing, isOwnHost, readTextFile } from "../base/runtime.ts";
 import { isZ85Key, Z85_KEY } from "../base/z85.ts";
 import { ConnectionFileError } from "./errors.ts";
 
@@ -148,9 +149,9 @@ export function connectionPaths(
 export function readConnectionFile<Role extends ConnectionRole>(path: string, role: Role): Connections[Role] {
   let text: string;
   try {
-    text = Deno.readTextFileSync(path);
+    text = readTextFile(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) {
+    if (isMissing(error)) {
       throw new ConnectionFileError(path, "missing", `Cannot find "${path}": ${startHint(path)}`, {
         cause: error,
       });
@@ -263,7 +264,7 @@ export function endpoint(
   interfaceUrl: string,
   port: number,
   location: string,
-  isHere: (host: string) => boolean = isThisHost,
+  isHere: (host: string) => boolean | undefined = isThisHost,
 ): string {
   const [, transport = "", host = ""] = /^(\w+):\/\/(.*)$/.exec(interfaceUrl) ?? [];
   if (transport === "") throw new RangeError(`Cannot make an endpoint of "${interfaceUrl}": no transport`);
@@ -273,11 +274,9 @@ export function endpoint(
   return `${transport}://${location === "" || isHere(location) ? "127.0.0.1" : location}:${port}`;
 }
 
-/** Whether a host name or address is this host's. */
-export function isThisHost(host: string): boolean {
-  if (host === "localhost" || host.startsWith("127.") || host === "::1") return true;
-  if (host === Deno.hostname()) return true;
-  return Deno.networkInterfaces().some((entry) => entry.address === host);
+/** Whether a host name or address is this host's; undefined if this program may not know. */
+export function isThisHost(host: string): boolean | undefined {
+  return host === "localhost" || host.startsWith("127.") || host === "::1" || isOwnHost(host);
 }
 
 function checked<Role extends ConnectionRole>(

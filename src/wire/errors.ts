@@ -1,7 +1,7 @@
 /**
  * What goes wrong on a socket: the name of the C error, and a sentence for people.
  */
-import type { LibZmq } from "../native/libzmq.ts";
+import { type LibZmq, MAY_VIEW } from "../native/libzmq.ts";
 
 /** Numbers of the C errors that libzmq answers with, in the order linux, darwin, windows. The last four are libzmq's own. */
 const NUMBERS = {
@@ -80,5 +80,5 @@ function reasonOf(code: string, errno: number, action: string, zmq: LibZmq): str
   const known = REASONS[code];
   if (known !== undefined) return known;
   const pointer = zmq.zmq_strerror(errno);
-  return pointer === null ? code : Deno.UnsafePointerView.getCString(pointer);
+  return pointer === null || !MAY_VIEW ? code : Deno.UnsafePointerView.getCString(pointer);
 }

@@ -5,6 +5,7 @@
 import { libzmq } from "../native/libzmq.ts";
 import type { Context } from "./context.ts";
 import { wireError } from "./errors.ts";
+import { type ConnectsTo, type Handshake, HandshakeCount } from "./handshake_reason.ts";
 import { cString } from "./options.ts";
 import type { Socket } from "./socket.ts";
 
@@ -17,15 +18,7 @@ const EVENTS = FAILED_SILENTLY | SUCCEEDED | FAILED_PROTOCOL | FAILED_AUTH;
 /** The peer's mechanism (none, CURVE) is not ours. */
 const MECHANISM_MISMATCH = 0x11000002;
 
-/** A connection that is closed during the handshake so often is refused; once may be a peer that ends. */
-const SILENT_FAILURES = 3;
-
-const USE_ITS_FILE = "use the connection file that it wrote";
-
 let watched = 0;
-
-/** What a handshake came to. `closed`: the peer went away during it. `unlisted`: it does not take our key. */
-export type Handshake = "succeeded" | "closed" | "mismatch" | "refused" | "unlisted";
 
 /** A socket on which the handshakes of another one are told, from before that one binds or connects. */
 export function monitorHandshakes(context: Context, target: Socket): Socket {
@@ -58,62 +51,24 @@ export function* handshakes(monitor: Socket): Generator<Handshake> {
 export class HandshakeWatch {
   /** For pollers: readable when there is news. */
   readonly socket: Socket;
-  #silent = 0;
-
-  readonly #url: string;
-  readonly #hasKey: boolean;
+  readonly #count: HandshakeCount;
 
   /**
    * Watches a socket before it connects.
    * @param to where it will connect, and whether it has a CURVE key, for the sentence
    */
-  constructor(
-    context: Context,
-    target: Socket,
-    to: { readonly url: string; readonly serverKey?: string | null | undefined },
-  ) {
-    this.#url = to.url;
-    this.#hasKey = Boolean(to.serverKey);
+  constructor(context: Context, target: Socket, to: ConnectsTo) {
+    this.#count = new HandshakeCount(to);
     this.socket = monitorHandshakes(context, target);
   }
 
   /** Reads the news. @returns a sentence if the two do not come together; undefined as long as they may */
   read(): string | undefined {
     for (const handshake of handshakes(this.socket)) {
-      const reason = this.#reason(handshake);
-      if (reason !== undefined) return `Cannot connect to "${this.#url}": ${reason}`;
+      const reason = this.#count.reason(handshake);
+      if (reason !== undefined) return reason;
     }
     return undefined;
-  }
-
-  #reason(handshake: Handshake): string | undefined {
-    switch (handshake) {
-      case "succeeded":
-        this.#silent = 0;
-        return undefined;
-      case "mismatch":
-        return this.#mismatch;
-      case "refused":
-        return this.#refusal;
-      case "unlisted":
-        return "its policy does not know this CURVE key; ask its owner to list your public key, and name the secret one " +
-          "(IPP_CURVE_SECRETKEY; `tsparallel keys` makes a pair)";
-      case "closed":
-        return ++this.#silent < SILENT_FAILURES ? undefined : this.#refusal;
-    }
-  }
-
-  get #mismatch(): string {
-    return this.#hasKey
-      ? `there is a CURVE key for it, but it does not encrypt; ${USE_ITS_FILE}`
-      : `it encrypts (CURVE), and there is no key for it; ${USE_ITS_FILE}, or set IPP_CURVE_SERVERKEY to its public key`;
-  }
-
-  get #refusal(): string {
-    return this.#hasKey
-      ? `it refuses the encrypted handshake: its CURVE key is another, or it does not encrypt; ${USE_ITS_FILE}`
-      : "it closes the connection during the handshake: it encrypts (CURVE), and there is no key for it, or it is no controller at all; " +
-        `${USE_ITS_FILE}, or set IPP_CURVE_SERVERKEY to its public key`;
   }
 
   close(): void {

@@ -2,7 +2,7 @@
  * One received message, reused from message to message. Its frames stay in libzmq's own memory until somebody looks at them, so that
  * a relay copies nothing: small ones are then copied into one reused buffer, large ones are seen where they lie.
  */
-import { type LibZmq, libzmq } from "../native/libzmq.ts";
+import { copyOut, type LibZmq, libzmq, MAY_VIEW } from "../native/libzmq.ts";
 import { Held } from "./held.ts";
 import type { Socket } from "./socket.ts";
 import { userIdOf } from "./user_id.ts";
@@ -147,12 +147,12 @@ export class Incoming {
   #read(part: Part): Uint8Array {
     const pointer = part.size === 0 ? null : this.#zmq.zmq_msg_data(part.msg);
     if (pointer === null) return new Uint8Array(0);
-    if (part.size > COPY_BYTES) {
+    if (part.size > COPY_BYTES && MAY_VIEW) {
       part.isInPlace = true;
       return new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(pointer, part.size));
     }
-    const bytes = this.#room(part.size);
-    Deno.UnsafePointerView.copyInto(pointer, bytes);
+    const bytes = part.size > COPY_BYTES ? new Uint8Array(part.size) : this.#room(part.size);
+    copyOut(this.#zmq, pointer, bytes);
     return bytes;
   }
 

@@ -1,6 +1,7 @@
 /**
  * Memory beside the sockets, for a party on the same host: the client gets it handed in like its sockets.
  */
+import { isGranted } from "../base/runtime.ts";
 import { populate, SharedFile } from "../native/shared_file.ts";
 
 /** Arrays from this size have their pages made at once. */
@@ -23,7 +24,8 @@ export function makeMemory(
   bytes: number,
   onClose: (memory: OwnMemory) => void,
 ): OwnMemory | null {
-  if (Deno.build.os !== "linux") return null;
+  // Everything at once: a grant of single files cannot name the C library.
+  if (Deno.build.os !== "linux" || !isGranted({ name: "ffi" })) return null;
   try {
     const file = SharedFile.create(name, bytes);
     const memory: OwnMemory = {

@@ -4,7 +4,7 @@
  * High-water marks are 0 (no bound) unless said otherwise: bounds are the business of whoever sends, since a ROUTER drops silently at
  * its mark.
  */
-import type { LibZmq } from "../native/libzmq.ts";
+import { copyOut, type LibZmq } from "../native/libzmq.ts";
 import { EAGAIN, EHOSTUNREACH, EINTR, WireError, wireError } from "./errors.ts";
 import type { Incoming } from "./incoming.ts";
 import { applyOptions, cString, OPTION, setOption, type SocketOptions } from "./options.ts";
@@ -226,7 +226,7 @@ export class Socket {
   #takeFrom(msg: Uint8Array<ArrayBuffer>, size: number): Uint8Array {
     const bytes = new Uint8Array(size < 0x7fffffff ? size : Number(this.#zmq.zmq_msg_size(msg)));
     const data = size === 0 ? null : this.#zmq.zmq_msg_data(msg);
-    if (data !== null) Deno.UnsafePointerView.copyInto(data, bytes);
+    if (data !== null) copyOut(this.#zmq, data, bytes);
     return bytes;
   }
 

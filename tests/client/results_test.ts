@@ -183,8 +183,7 @@ Deno.test("progress is written as lines, as a bar on a terminal, as a display in
   const terminal = { isTTY: true, columns: 80, write: (text: string) => shown.push(text) };
   const broadcasts: { type: string; content: Record<string, unknown> }[] = [];
   const notebook = {
-    broadcast: (type: string, content: Record<string, unknown>) =>
-      Promise.resolve(void broadcasts.push({ type, content })),
+    broadcast: (type: string, content: Record<string, unknown>) => void broadcasts.push({ type, content }),
   };
   const waits = [
     result.waitInteractive({ interval: 1, write: (text) => written.push(text) }),
@@ -193,6 +192,22 @@ Deno.test("progress is written as lines, as a bar on a terminal, as a display in
   ];
   await assert.rejects(result.waitInteractive({ timeoutMs: 5, write: () => {} }), { name: "TimeoutError" });
   await assert.rejects(result.waitInteractive({ interval: 0 }), RangeError);
+  const listening = new Set<() => void>();
+  const interruptible = {
+    ...lines(() => {}),
+    onInterrupt: (interrupted: () => void) => {
+      listening.add(interrupted);
+      return () => void listening.delete(interrupted);
+    },
+  };
+  const interrupted = result.waitInteractive({ display: interruptible });
+  while (listening.size === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  listening.forEach((interrupt) => interrupt());
+  await assert.rejects(interrupted, {
+    name: "AbortError",
+    message: /interrupted: apply on 2 engines goes on/,
+  });
+  assert.equal(listening.size, 0);
   controller.finish(await world.task(0), { ...failure, engine: 0 });
   await result.wait({ for: "first" });
   while (written.length < 2) await new Promise((resolve) => setTimeout(resolve, 1));

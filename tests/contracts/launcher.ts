@@ -98,7 +98,7 @@ async function ends(world: LauncherWorld): Promise<void> {
   await using stage = await Stage.open(world);
   const part = await stage.start({ n: 1, words: ["a", "b", "3"] });
   assert.match(await part.ended, world.code3 ?? /code 3/);
-  await until(async () => (await part.lastLines(2)).includes("last words"), "its last words are there");
+  await until(async () => (await part.lastLines(30)).includes("last words"), "its last words are there");
   assert.equal((await part.state()).is, "ended");
 }
 

@@ -1,0 +1,184 @@
+/**
+ * A host that ssh reaches: scripts run there by `sh`, files are brought and fetched. The system's own ssh is used, with the user's config, agent and jump hosts; it may
+ * not ask for anything, since nobody may be there to answer.
+ */
+import { ClusterError, type SignalName } from "./launcher.ts";
+import { wordsOf } from "./program.ts";
+import { type Answer, type Call, runCommand, wordsOfAnswer } from "./run_command.ts";
+import { shellLine, shellWord } from "./template.ts";
+
+/** What ssh ends with when it is ssh that failed. */
+const SSH_FAILED = 255;
+
+/** A process on a host, by what was written down there: its folder holds `pid`, `log`, and at its end `code`. */
+export interface RemoteProcess {
+  readonly host: string;
+  readonly folder: string;
+  readonly pid: number;
+  /** When it began: ticks since the host's start, or where it has no such file the words of its `ps`. */
+  readonly born: string;
+}
+
+/** How a remote process is. */
+export type RemoteState = { readonly is: "running" } | { readonly is: "ended"; readonly code: number | null };
+
+/** What to start on a host. */
+export interface RemoteStart {
+  /** Folder of its files, below the user's home unless it is absolute; made anew. */
+  readonly folder: string;
+  readonly words: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+export class SshHost {
+  readonly name: string;
+  readonly #ssh: readonly string[];
+  readonly #scp: readonly string[];
+
+  /** @param commands the commands with the user's flags */
+  constructor(name: string, commands: { readonly ssh: string; readonly scp: string }) {
+    this.name = name;
+    this.#ssh = wordsOf(commands.ssh);
+    this.#scp = wordsOf(commands.scp);
+  }
+
+  /** Runs a script by the host's `sh`. It is read from standard input: what is secret in it no list of processes shows. */
+  call(script: string): Call {
+    return { words: [...this.#ssh, ...OPTIONS, this.name, "exec sh -s"], input: script };
+  }
+
+  /** @throws ClusterError in ssh's or the script's own words */
+  async run(script: string, purpose: string): Promise<string> {
+    const answer = await runCommand(this.call(script));
+    if (answer.code === 0) return answer.out;
+    throw new ClusterError(`Cannot ${purpose} on host "${this.name}": ${explained(answer)}`);
+  }
+
+  /** Starts a program that lives on when ssh is gone. */
+  async start({ folder, words, environment }: RemoteStart): Promise<RemoteProcess> {
+    const exports = Object.entries(environment).map(([name, value]) => `export ${name}=${shellWord(value)}`);
+    const script = [
+      BORN,
+      "set -eu; umask 077",
+      `mkdir -p ${shellWord(folder)}; cd ${shellWord(folder)}; rm -f pid code log; : > log`,
+      ...exports,
+      "command -v setsid > /dev/null && S=setsid || S=nohup",
+      `$S sh -c '"$@" >> log 2>&1 < /dev/null & echo $! > pid.new; mv pid.new pid; wait $!; echo $? > code' sh ${
+        shellLine(words)
+      } > /dev/null 2>&1 < /dev/null &`,
+      "while [ ! -s pid ]; do sleep 0.05; done",
+      'P=$(cat pid); echo "$P"; born "$P"; pwd',
+    ].join("\n");
+    const [pid = "", born = "", where = ""] = (await this.run(script, "start a process")).split("\n").slice(
+      -4,
+    );
+    return { host: this.name, folder: where, pid: Number(pid), born };
+  }
+
+  /** @throws ClusterError if the host cannot be asked */
+  async state(process: RemoteProcess): Promise<RemoteState> {
+    const said = await this.run(
+      `${alive(process)}\nalive && echo running || { echo ended; cat ${
+        shellWord(`${process.folder}/code`)
+      } 2> /dev/null || true; }`,
+      "ask for a process",
+    );
+    const [state, code] = said.trim().split("\n");
+    return state === "running"
+      ? { is: "running" }
+      : { is: "ended", code: code === undefined ? null : Number(code) };
+  }
+
+  /** Shows the process's output from its beginning, until it ends. */
+  follow(process: RemoteProcess): string {
+    const log = shellWord(`${process.folder}/log`);
+    return `tail -n +1 -f ${log} & T=$!\n${wait(process)}\nsleep 0.2; kill $T`;
+  }
+
+  /** Says nothing, until the process ends. */
+  awaitEnd(process: RemoteProcess): Call {
+    return { ...this.call(wait(process)), timeoutMs: 2 ** 31 - 1 };
+  }
+
+  async signal(process: RemoteProcess, name: SignalName): Promise<void> {
+    await this.run(
+      `${alive(process)}\nalive && kill -s ${name.replace(/^SIG/, "")} ${process.pid} || true`,
+      "send a signal",
+    );
+  }
+
+  /** Ends a process; after `patienceMs` by force, and all that it started with it. Its files go too. */
+  async stop(process: RemoteProcess, patienceMs: number): Promise<void> {
+    const script = [
+      alive(process),
+      `alive && kill -s TERM ${process.pid}`,
+      `N=${Math.ceil(patienceMs / 100)}; while alive && [ $N -gt 0 ]; do sleep 0.1; N=$((N - 1)); done`,
+      `alive && kill -s KILL ${process.pid}`,
+      "N=50; while alive && [ $N -gt 0 ]; do sleep 0.1; N=$((N - 1)); done",
+      `rm -rf ${shellWord(process.folder)}`,
+    ].join("\n");
+    await this.run(script, "end a process");
+  }
+
+  /** Copies a file to the host, unless it is there. @param path below the user's home, or absolute */
+  async bring(local: string, path: string): Promise<void> {
+    const there = await this.run(
+      `test -x ${shellWord(path)} && echo yes || { mkdir -p "$(dirname ${shellWord(path)})"; echo no; }`,
+      "look for a file",
+    );
+    if (there.trim() === "yes") return;
+    const temporary = `${path}.${Deno.pid}.part`;
+    const answer = await runCommand({
+      words: [...this.#scp, ...OPTIONS, "-q", local, `${this.name}:${temporary}`],
+      timeoutMs: COPY_TIMEOUT_MS,
+    });
+    if (answer.code !== 0) {
+      throw new ClusterError(`Cannot copy "${local}" to host "${this.name}": ${explained(answer)}`);
+    }
+    await this.run(
+      `chmod 700 ${shellWord(temporary)} && mv ${shellWord(temporary)} ${shellWord(path)}`,
+      "place a file",
+    );
+  }
+
+  /** The text of a file there; undefined if there is none. */
+  async fetch(path: string): Promise<string | undefined> {
+    const said = await this.run(
+      `test -f ${shellWord(path)} && { echo yes; cat ${shellWord(path)}; } || echo no`,
+      "fetch a file",
+    );
+    return said.startsWith("yes\n") ? said.slice(4) : undefined;
+  }
+}
+
+/** No questions, no waiting for hosts that are off, and an end of connections whose other side is gone. */
+const OPTIONS = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=15", "-o", "ServerAliveInterval=15"];
+
+const COPY_TIMEOUT_MS = 600_000;
+
+/** Says when a process began, in one line that is empty if there is none. `ps` alone would not do: its words change by a second now and then. */
+const BORN =
+  `born() { if [ -d /proc/self ]; then sed 's/.*) //' /proc/$1/stat 2> /dev/null | cut -d' ' -f20; else ps -o lstart= -p $1; fi | { read -r B || true; echo "$B"; }; }`;
+
+/** Defines `alive`, which succeeds while this very process lives: a number comes round again, its birth does not. */
+function alive({ pid, born }: RemoteProcess): string {
+  const birth = born === "" ? "" : ` && [ "$(born ${pid})" = ${shellWord(born)} ]`;
+  return `${BORN}\nalive() { kill -0 ${pid} 2> /dev/null && case "$(ps -o stat= -p ${pid})" in Z*|"") false;; esac${birth}; }`;
+}
+
+function wait(process: RemoteProcess): string {
+  return `${alive(process)}\nwhile alive; do sleep 0.3; done`;
+}
+
+/** What ssh or the host said, and what to do about what is common. */
+function explained(answer: Answer): string {
+  const words = wordsOfAnswer(answer);
+  if (answer.code !== SSH_FAILED) return words;
+  if (/Permission denied/.test(words)) {
+    return `ssh said: ${words}; it may not ask for a password here: use a key, an agent, or your ssh config`;
+  }
+  if (/Host key verification failed/.test(words)) {
+    return `ssh said: ${words}; connect once by hand to accept its key`;
+  }
+  return `ssh said: ${words}`;
+}
