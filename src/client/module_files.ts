@@ -18,7 +18,9 @@ import { ImportMaps, npmName } from "./import_map.ts";
 export const ENTRY = "tsparallel:entry";
 
 /** This library's door, and what a module on an engine has instead: `task` is the running one there. */
-const CLIENT = pathOf(new URL("client.ts", import.meta.url).href);
+const CLIENT: readonly string[] = ["client.ts", "client.js"].map((name) =>
+  pathOf(new URL(name, import.meta.url).href)
+);
 const ON_ENGINES = "export const task = globalThis.task;";
 
 /** What was seen while a module was bundled. */
@@ -72,7 +74,7 @@ export class ModuleFiles {
   }
 
   async #load(build: PluginBuild, { path, with: attributes }: OnLoadArgs): Promise<OnLoadResult | undefined> {
-    if (path === CLIENT) return { contents: ON_ENGINES, loader: "js" };
+    if (CLIENT.includes(path)) return { contents: ON_ENGINES, loader: "js" };
     this.loaded.add(path);
     const { readFile } = await import("node:fs/promises");
     switch (attributes["type"]) {

@@ -15,8 +15,12 @@ return results;`;
 /** Takes many lists of arguments and returns the results of each, in order. Uses \`run\`. */
 export const MAPPER: string = `async (...items) => {\n${MAP_ITEMS}\n}`;
 
-/** The engine's end of streams. */
-export const STREAMS: string = remoteStreams.toString();
+/** The engine's end of streams. Tools that this program may have gone through keep the names of functions with a helper of their own. */
+export const STREAMS: string = withoutNamer(remoteStreams.toString());
+
+function withoutNamer(text: string): string {
+  return /\b__name\b/.test(text) ? `((__name) => (${text}\n))((value) => value)` : text;
+}
 
 /** Streams of one function: the word comes behind its arguments. Uses \`run\` and \`$streams\`. */
 export const STREAMER: string = `(() => {
