@@ -345,6 +345,7 @@ export { AsyncResult } from "./async_result.ts";
 export { ResultGroup } from "./result_group.ts";
 export { ResultPart } from "./result_part.ts";
 export { MapResult } from "./map.ts";
+export { ValueStream } from "./value_stream.ts";
 export { BroadcastView, DirectView, LoadBalancedView, NoEnginesRegistered };
 export {
   CompositeError,
@@ -365,4 +366,5 @@ export {
   UnmetDependency,
   UnresolvedName,
 } from "../protocol/errors.ts";
+export { ModuleError } from "../protocol/module_error.ts";
 export type * from "./public_types.ts";

@@ -10,6 +10,7 @@ import { EXTENSION_VERSION } from "../protocol/messages.ts";
 import { loadPacker, type Packer } from "../protocol/packers.ts";
 import { ControllerWatch } from "./controller_watch.ts";
 import { type Engine, Engines } from "./engines.ts";
+import type { Definition } from "./function_text.ts";
 import { type EncodeOptions, GroupPaths } from "./group_paths.ts";
 import { OutputReceiver } from "./iopub.ts";
 import type { EncodedTask, TaskPath } from "./path.ts";
@@ -72,7 +73,7 @@ export class Connection implements TaskNames {
   #watch: ControllerWatch | undefined;
   /** Why nothing can be sent any more, and who wants to know it at once. */
   #end: Error | undefined;
-  readonly #atEnd: (() => void)[] = [];
+  readonly #atEnd = new Set<() => void>();
 
   private constructor(
     info: ClientConnection,
@@ -141,7 +142,7 @@ export class Connection implements TaskNames {
     });
   }
 
-  /** A small question. Python's hub has an error for queues of no engine, and so is greeted again. */
+  /** A small question; Python's hub has an error for queues of no engine. */
   #askAnything(timeoutMs: number): Promise<unknown> {
     return this.speaksGroups
       ? this.request("queue_request", { targets: [], verbose: false }, { timeoutMs })
@@ -303,6 +304,11 @@ export class Connection implements TaskNames {
     return this.#grouped().shared(encoded, engines);
   }
 
+  /** See `GroupPaths`. */
+  hold(definition: Definition): () => void {
+    return this.#grouped().hold(definition);
+  }
+
   #grouped(): GroupPaths {
     this.check();
     if (this.#groups !== undefined) return this.#groups;
@@ -371,7 +377,7 @@ export class Connection implements TaskNames {
   #stop(error: Error): void {
     if (this.#end !== undefined) return;
     this.#watch?.close();
-    this.#groups?.flush();
+    this.#groups?.end();
     this.values.fail(error);
     this.#end = error;
     this.pending.failAll(error);
@@ -379,9 +385,10 @@ export class Connection implements TaskNames {
     for (const listener of this.#atEnd) listener();
   }
 
-  /** Calls back once, when nothing can be sent any more. */
-  onEnd(listener: () => void): void {
-    this.#atEnd.push(listener);
+  /** Calls back once, when nothing can be sent any more, unless the returned function is called before. */
+  onEnd(listener: () => void): () => void {
+    this.#atEnd.add(listener);
+    return () => void this.#atEnd.delete(listener);
   }
 
   /** Sends what has gathered, closes the sockets and rejects what is still awaited. Harmless twice. */

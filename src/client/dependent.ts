@@ -2,10 +2,10 @@
  * Tasks that run only where a condition holds: `depend` asks a function, `require` looks for modules and names. Both are tasks whose text is one of those below,
  * with the user's functions as captures; where the condition does not hold they say `task.notHere`, and the scheduler tries another engine.
  */
-import { ownText } from "./functions.ts";
 import { moduleNames, type Modules, pythonModules } from "./import_modules.ts";
 import { type PeerForm, peerFormOf, setPeerForm } from "./peer_forms.ts";
 import { Reference } from "./reference.ts";
+import { registerOwn } from "./remote_texts.ts";
 import { askedOf, type AskedOptions, isTask, type Runnable, type Task, task as makeTask } from "./task.ts";
 
 /** What a task needs of its engine. */
@@ -82,7 +82,7 @@ function around<Args extends unknown[], R>(
   form: PeerForm | undefined,
   names: readonly string[] = [],
 ): Task<Args, Awaited<R>> {
-  ownText(text);
+  registerOwn(text);
   // A schema, if there is one, fits the text as it fits the function: both take and give the same.
   const { namespace = [], ...asked } = (askedOf(run as Runnable<never[], unknown>) ?? {}) as PlainOptions;
   const inner = names.length > 0 && !(run instanceof Reference) ? withNames(run, names) : run;

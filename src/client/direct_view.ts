@@ -36,10 +36,12 @@ import {
   type Scatterable,
 } from "./scatter.ts";
 import { type StopReference, stopTasks } from "./stop.ts";
+import { refuseStream, type ReturnOf, startStream, type Streamable, type ValueOf } from "./stream_start.ts";
 import { resolveTargets, type Targets } from "./targets.ts";
 import { argsFor } from "./task_checks.ts";
 import type { TaskRoute } from "./task_state.ts";
 import { TaskViews } from "./task_views.ts";
+import type { ValueStream } from "./value_stream.ts";
 import { tailOf, type ViewOptions } from "./view_options.ts";
 
 /** Options of `DirectView.with`. */
@@ -274,6 +276,27 @@ export class DirectView<S extends Shape = "all"> {
     }
     const called = run as Runnable<never[], R>;
     return startMap((this.#taskViews.of(called) ?? this).#mapView(), called, rest);
+  }
+
+  /**
+   * Calls a generator function on the engine and gives its values as they are wanted, in batches.
+   * @throws TypeError if the function cannot be sent, or there are several engines; UnresolvedName, SchemaError
+   */
+  stream<Args extends unknown[], R extends Streamable | Promise<Streamable>>(
+    run: Runnable<Args, R>,
+    ...args: Args
+  ): ValueStream<ValueOf<R>, ReturnOf<R>>;
+  /** The same of a function whose types are not known. */
+  stream(run: Runnable<unknown[], unknown>, ...args: unknown[]): ValueStream<unknown>;
+  stream(run: Runnable<never[], unknown>, ...args: unknown[]): ValueStream<unknown> {
+    const view = this.#taskViews.of(run) ?? this;
+    const [engine, ...others] = view.#engines();
+    if (engine === undefined || others.length > 0) {
+      throw new TypeError(`Cannot stream from ${others.length + 1} engines: name one, as in client[0]`);
+    }
+    if (!engine.isOurs) refuseStream(view.#connection, [engine]);
+    const plan = { connection: view.#connection, options: view.#options, engine, openTail: view.#tail };
+    return startStream(plan, run, args);
   }
 
   /** A stage between streams, as `LoadBalancedView.transform`; each chunk goes to the engine that has the fewest of ours. */

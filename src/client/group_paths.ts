@@ -187,8 +187,9 @@ export class GroupPaths implements PathHost {
   encode(op: number, value: unknown, { definition, tail, root }: EncodeOptions): EncodedTask {
     const writer = this.#writer, { values } = this;
     writer.reset();
+    const word = definition?.word;
     values.begin(definition?.refs);
-    writer.write(value, root);
+    writer.write(word === undefined ? value : [...value as unknown[], word], root);
     const { buffers } = writer;
     const body = writer.bytes();
     if (writer.length > WRITER_BYTES) this.#writer = this.#newWriter();
@@ -203,6 +204,12 @@ export class GroupPaths implements PathHost {
     const mux = this.#mux;
     const send = (frames: readonly Uint8Array[], from: number) => mux.sendLarge(frames, from);
     return valueWay({ host: this, sendLarge: send });
+  }
+
+  /** Keeps the id of a function until the returned function is called. */
+  hold(definition: Definition): () => void {
+    const known = this.ids.take(definition, () => {});
+    return () => known !== null && this.ids.release(known.id);
   }
 
   /** Has the large buffers of a task that goes to several engines sent once. */
@@ -250,6 +257,12 @@ export class GroupPaths implements PathHost {
   /** Sends what has gathered. */
   flush(): void {
     for (const path of this.#dirty.splice(0)) if (!this.#host.isEnded) path.flush();
+  }
+
+  /** The last thing that is sent; memory that is shared goes. */
+  end(): void {
+    this.flush();
+    for (const memory of this.#memories.values()) memory.forget();
   }
 
   opened(task: TaskState): void {

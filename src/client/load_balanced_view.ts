@@ -16,11 +16,13 @@ import { type EachOptions, isInputFirst, startEach } from "./map_each.ts";
 import { type MapView, startMap } from "./map_start.ts";
 import { startTransform, type TransformOptions } from "./transform.ts";
 import { type StopReference, stopTasks } from "./stop.ts";
+import { refuseStream, type ReturnOf, startStream, type Streamable, type ValueOf } from "./stream_start.ts";
 import { checkIds } from "./targets.ts";
 import { argsFor, ownerFor } from "./task_checks.ts";
 import { TaskState } from "./task_state.ts";
 import { checkTransfer, takenOver } from "./transfer.ts";
 import { TaskViews } from "./task_views.ts";
+import type { ValueStream } from "./value_stream.ts";
 import { type BalancedOptions, metadataOf, tailOf } from "./view_options.ts";
 
 /** What `execute` gives. */
@@ -150,6 +152,24 @@ export class LoadBalancedView {
     const { budget, map } = boundsOf(options);
     const view = this.#taskViews.of(run) ?? this;
     return startMap({ ...view.#mapView(), budget, onLeave: "cancel" }, run, [items, map]);
+  }
+
+  /**
+   * Calls a generator function on one engine and gives its values as they are wanted, in batches. What the view asks of the scheduler holds for its first task.
+   * @throws TypeError if the function cannot be sent; UnresolvedName, SchemaError
+   */
+  stream<Args extends unknown[], R extends Streamable | Promise<Streamable>>(
+    run: Runnable<Args, R>,
+    ...args: Args
+  ): ValueStream<ValueOf<R>, ReturnOf<R>>;
+  /** The same of a function whose types are not known. */
+  stream(run: Runnable<unknown[], unknown>, ...args: unknown[]): ValueStream<unknown>;
+  stream(run: Runnable<never[], unknown>, ...args: unknown[]): ValueStream<unknown> {
+    const view = this.#taskViews.of(run) ?? this, connection = view.#connection;
+    const peers = view.#peersNow();
+    if (peers !== null) refuseStream(connection, peers);
+    const plan = { connection, options: view.#options, engine: null, openTail: view.#tail };
+    return startStream(plan, run, args);
   }
 
   #mapView(): MapView {

@@ -37,12 +37,18 @@ export type { StandardIssue, StandardResult, StandardSchema, TaskSchema } from "
 export type { CancelOptions, StopReference } from "./stop.ts";
 export type { EngineRange, Targets } from "./targets.ts";
 export type {
+  AnyFunction,
   AskedOptions,
   CheckedTaskOptions,
+  FunctionNames,
+  ModuleTask,
+  ModuleTaskOptions,
+  ModuleTasks,
   Runnable,
   RunOptions,
   Task,
   TaskMaker,
+  TaskOfAny,
   TaskOptions,
 } from "./task.ts";
 export type { TaskMetadata } from "./task_state.ts";
@@ -75,3 +81,8 @@ export type { Isolation } from "../protocol/task_asks.ts";
 export type { EachOptions } from "./map_each.ts";
 export type { TransformOptions } from "./transform.ts";
 export type { Given } from "./ref.ts";
+export type { ModuleExport } from "./module_definition.ts";
+export type { ModuleCode } from "./module_code.ts";
+export type { ReturnOf, Streamable, ValueOf } from "./stream_start.ts";
+export type { StreamSource } from "./value_stream.ts";
+export type { ModuleProblem } from "../protocol/module_error.ts";

@@ -107,12 +107,17 @@ export class CheckedOwner implements TaskOwner {
   }
 
   #one(value: unknown, root: string): unknown {
-    const what = `The result of function "${this.#name}" does not meet the schema`;
-    const checked = this.#schema["~standard"].validate(value);
-    return isPromise(checked)
-      ? checked.then((result) => valueOf(result, what, root))
-      : valueOf(checked, what, root);
+    return checkedValue(this.#schema, this.#name, value, root);
   }
+}
+
+/** A result as its schema gives it, or a promise of that. @throws SchemaError */
+export function checkedValue(schema: StandardSchema, name: string, value: unknown, root = "result"): unknown {
+  const what = `The result of function "${name}" does not meet the schema`;
+  const checked = schema["~standard"].validate(value);
+  return isPromise(checked)
+    ? checked.then((result) => valueOf(result, what, root))
+    : valueOf(checked, what, root);
 }
 
 /** @throws SchemaError */
