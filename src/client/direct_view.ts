@@ -36,7 +36,7 @@ import {
   type Scatterable,
 } from "./scatter.ts";
 import { type StopReference, stopTasks } from "./stop.ts";
-import { refuseStream, type ReturnOf, startStream, type Streamable, type ValueOf } from "./stream_start.ts";
+import { refuseStream, type ReturnOf, startStream, type Streamable, type YieldOf } from "./stream_start.ts";
 import { resolveTargets, type Targets } from "./targets.ts";
 import { argsFor } from "./task_checks.ts";
 import type { TaskRoute } from "./task_state.ts";
@@ -285,7 +285,7 @@ export class DirectView<S extends Shape = "all"> {
   stream<Args extends unknown[], R extends Streamable | Promise<Streamable>>(
     run: Runnable<Args, R>,
     ...args: Args
-  ): ValueStream<ValueOf<R>, ReturnOf<R>>;
+  ): ValueStream<YieldOf<R>, ReturnOf<R>>;
   /** The same of a function whose types are not known. */
   stream(run: Runnable<unknown[], unknown>, ...args: unknown[]): ValueStream<unknown>;
   stream(run: Runnable<never[], unknown>, ...args: unknown[]): ValueStream<unknown> {

@@ -16,7 +16,7 @@ import { type EachOptions, isInputFirst, startEach } from "./map_each.ts";
 import { type MapView, startMap } from "./map_start.ts";
 import { startTransform, type TransformOptions } from "./transform.ts";
 import { type StopReference, stopTasks } from "./stop.ts";
-import { refuseStream, type ReturnOf, startStream, type Streamable, type ValueOf } from "./stream_start.ts";
+import { refuseStream, type ReturnOf, startStream, type Streamable, type YieldOf } from "./stream_start.ts";
 import { checkIds } from "./targets.ts";
 import { argsFor, ownerFor } from "./task_checks.ts";
 import { TaskState } from "./task_state.ts";
@@ -161,7 +161,7 @@ export class LoadBalancedView {
   stream<Args extends unknown[], R extends Streamable | Promise<Streamable>>(
     run: Runnable<Args, R>,
     ...args: Args
-  ): ValueStream<ValueOf<R>, ReturnOf<R>>;
+  ): ValueStream<YieldOf<R>, ReturnOf<R>>;
   /** The same of a function whose types are not known. */
   stream(run: Runnable<unknown[], unknown>, ...args: unknown[]): ValueStream<unknown>;
   stream(run: Runnable<never[], unknown>, ...args: unknown[]): ValueStream<unknown> {

@@ -83,6 +83,6 @@ export type { TransformOptions } from "./transform.ts";
 export type { Given } from "./ref.ts";
 export type { ModuleExport } from "./module_definition.ts";
 export type { ModuleCode } from "./module_code.ts";
-export type { ReturnOf, Streamable, ValueOf } from "./stream_start.ts";
+export type { ReturnOf, Streamable, YieldOf } from "./stream_start.ts";
 export type { StreamSource } from "./value_stream.ts";
 export type { ModuleProblem } from "../protocol/module_error.ts";

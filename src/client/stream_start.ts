@@ -16,7 +16,7 @@ import { type BalancedOptions, tailOf } from "./view_options.ts";
 export type Streamable = AsyncIterable<unknown> | Iterable<unknown>;
 
 /** The values of what a function gives. */
-export type ValueOf<R> = Awaited<R> extends AsyncIterable<infer T> ? T
+export type YieldOf<R> = Awaited<R> extends AsyncIterable<infer T> ? T
   : Awaited<R> extends Iterable<infer T> ? T
   : unknown;
 
