@@ -260,13 +260,18 @@ export class Client {
     });
   }
 
-  /** Closes the sockets. What is still awaited is rejected; tasks that were sent go on in the cluster. Harmless twice. */
+  /**
+   * Closes the sockets. What is still awaited is rejected; tasks that were sent go on in the cluster, and any client has their results by `client.result(msgId)`.
+   * To cancel them leave the client's scope (`await using client = …`). Harmless twice.
+   */
   close(): Promise<void> {
     return this.#connection.close();
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
+  /** Leaves the client's scope: cancels the tasks that were submitted through it and are open, unless they are `detached`, and closes. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#connection.leave();
+    await this.close();
   }
 }
 

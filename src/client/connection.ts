@@ -6,6 +6,7 @@ import { isZ85Key, Z85_KEY } from "../base/z85.ts";
 import { type ClientConnection, endpoint } from "../protocol/connection_file.ts";
 import { findDelimiter, type Message, Session } from "../protocol/frames.ts";
 import { createMac, type Mac } from "../protocol/mac.ts";
+import { STATUS } from "../protocol/groups.ts";
 import { EXTENSION_VERSION } from "../protocol/messages.ts";
 import { loadPacker, type Packer } from "../protocol/packers.ts";
 import { ControllerWatch } from "./controller_watch.ts";
@@ -19,6 +20,7 @@ import { type PeerRole, PeerTasks } from "./peer_tasks.ts";
 import { Pending } from "./pending.ts";
 import { checkReach, reachHint } from "./reach.ts";
 import { type RequestOptions, Requests } from "./requests.ts";
+import { Scope } from "./scope.ts";
 import type { TaskNames } from "./task_state.ts";
 import type { Channel, Transport } from "./transport.ts";
 import { SharedBudget, SharedMemoryWay } from "./shared_memory.ts";
@@ -48,6 +50,8 @@ export class Connection implements TaskNames {
   readonly session: Session;
   readonly engines: Engines = new Engines();
   readonly pending: Pending;
+  /** Of the client: those of its views lie within it. */
+  readonly scope: Scope = new Scope("the client");
   /** Names that are in namespaces, as far as this client has seen. */
   readonly known: KnownNames = new KnownNames();
   /** Tasks as messages, one by one. */
@@ -369,6 +373,12 @@ export class Connection implements TaskNames {
   /** Calls back once, when nothing can be sent any more. */
   onEnd(listener: () => void): void {
     this.#atEnd.push(listener);
+  }
+
+  /** Cancels what was submitted through this client and ends it here: nobody waits for the answers. */
+  leave(): void {
+    const { tasks, error } = this.scope.stop(this);
+    for (const task of tasks) this.pending.fail(task, STATUS.cancelled, error);
   }
 
   /** Sends what has gathered, closes the sockets and rejects what is still awaited. Harmless twice. */

@@ -20,6 +20,7 @@ import type { PeerPath } from "./peer_path.ts";
 import { type RemoteNames, remoteNames } from "./remote_names.ts";
 import type { RequestOptions } from "./requests.ts";
 import { textOfFile } from "./run_file.ts";
+import type { Scope } from "./scope.ts";
 import {
   cyclicParts,
   distOf,
@@ -41,24 +42,35 @@ export interface DirectOptions extends ViewOptions {
   readonly targets?: Targets | undefined;
 }
 
-/** Immutable. `S` says what calls give: the value of the one engine, or an array in the order of the targets. */
-export class DirectView<S extends Shape = "all"> {
+/**
+ * Immutable. `with` and `await using` are as those of `LoadBalancedView`. `S` says what calls give: the value of the one engine, or an array in the order of the targets.
+ */
+export class DirectView<S extends Shape = "all"> implements AsyncDisposable {
   readonly #connection: Connection;
   readonly #targets: Targets;
   readonly #shape: S;
   readonly #options: ViewOptions;
   readonly #tail: Uint8Array | null;
+  readonly #scope: Scope;
   readonly #taskViews: TaskViews<DirectView<S>>;
 
   /** Use `client.direct` or `client[id]`. */
-  constructor(connection: Connection, targets: Targets, shape: S, options: ViewOptions = {}) {
+  constructor(
+    connection: Connection,
+    targets: Targets,
+    shape: S,
+    options: ViewOptions = {},
+    scope = connection.scope.child(),
+  ) {
     this.#connection = connection;
     this.#targets = targets;
     this.#shape = shape;
     this.#options = options;
     const { label, limits, permissions, isolation, cancelGraceMs } = options;
     this.#tail = tailOf({ label, limits, permissions, isolation, cancelGraceMs });
-    this.#taskViews = new TaskViews(options, (asked) => new DirectView(connection, targets, shape, asked));
+    this.#scope = scope;
+    const withOptions = (asked: ViewOptions) => new DirectView(connection, targets, shape, asked, scope);
+    this.#taskViews = new TaskViews(options, withOptions);
   }
 
   /** Ids of the engines that a call would go to now. */
@@ -74,7 +86,8 @@ export class DirectView<S extends Shape = "all"> {
   /** The same view with other options or, of the same shape, other targets; those not named stay. */
   with(options: DirectOptions): DirectView<S> {
     const { targets = this.#targets, ...rest } = options;
-    return new DirectView(this.#connection, targets, this.#shape, { ...this.#options, ...rest });
+    const scope = this.#scope.child();
+    return new DirectView(this.#connection, targets, this.#shape, { ...this.#options, ...rest }, scope);
   }
 
   /**
@@ -218,12 +231,8 @@ export class DirectView<S extends Shape = "all"> {
   ): Promise<Scatterable> {
     const join = distOf(options.dist) === "cyclic" ? joinCyclic : joinParts;
     const request = { op: OP.pull, root: "names", what: "gather", run: null };
-    const parts = new DirectView(this.#connection, this.#targets, "all", this.#options).#toAll(
-      request,
-      [name],
-      firstOf,
-    );
-    return join(await parts);
+    const all = new DirectView(this.#connection, this.#targets, "all", this.#options, this.#scope);
+    return join(await all.#toAll(request, [name], firstOf));
   }
 
   /** Calls a function for each item, lazily; each task goes to the engine that has the fewest of ours. */
@@ -256,6 +265,7 @@ export class DirectView<S extends Shape = "all"> {
       tail: this.#tail,
       metadata: { label: label ?? null },
       options: this.#options,
+      scope: this.#scope,
       peers: engines.filter(({ isOurs }) => !isOurs),
       hasOurs: engines.some(({ isOurs }) => isOurs),
       nextPath: () => leastLoaded(paths),
@@ -286,8 +296,9 @@ export class DirectView<S extends Shape = "all"> {
   }
 
   #send<R>(call: Call, plan: DirectPlan<R>): AsyncResult<R, S> {
-    const { signal } = this.#options;
+    const { signal, detached } = this.#options;
     throwIfAborted(signal);
+    this.#scope.check();
     this.#connection.check();
     const sending = new DirectSending(this.#connection, this.#options, this.#tail, { call, plan });
     const { engines, read } = plan;
@@ -298,9 +309,15 @@ export class DirectView<S extends Shape = "all"> {
       names: this.#connection,
       read,
       signal,
+      scope: detached === true ? undefined : this.#scope,
     });
     sending.send(result);
     return result;
+  }
+
+  /** Leaves its scope, as `LoadBalancedView`'s. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#scope.leave(this.#connection);
   }
 }
 

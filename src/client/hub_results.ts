@@ -9,6 +9,7 @@ import { resubmit } from "./hub_queries.ts";
 import type { RequestOptions } from "./requests.ts";
 import { cancelTasks } from "./stop.ts";
 import type { StopWord, TaskRoute, TaskState } from "./task_state.ts";
+import { listenForAbort } from "./abort_listeners.ts";
 import { abortError, type WaitOptions } from "./waiting.ts";
 
 const watches = new WeakMap<Connection, HubWatch>();
@@ -68,10 +69,10 @@ function bound(
     drop(new DOMException(`Waited ${timeoutMs} ms: ${what} not finished`, "TimeoutError"));
   };
   const timer = timeoutMs === undefined || timeoutMs === Infinity ? undefined : setTimeout(late, timeoutMs);
-  signal?.addEventListener("abort", onAbort, { once: true });
+  const unlisten = signal === undefined ? undefined : listenForAbort(signal, onAbort);
   result.wait().then(() => {
     clearTimeout(timer);
-    signal?.removeEventListener("abort", onAbort);
+    unlisten?.();
   });
 }
 

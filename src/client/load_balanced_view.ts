@@ -9,6 +9,7 @@ import type { Runnable } from "./functions.ts";
 import { balancedPeers, type Call, checkScheme, encodedFor, messageFor } from "./languages.ts";
 import type { MapOptions, MapResult } from "./map.ts";
 import type { AnyIterable } from "./map_source.ts";
+import type { Scope } from "./scope.ts";
 import { boundsOf, type ImapOptions } from "./imap.ts";
 import { type MapView, startMap } from "./map_start.ts";
 import { type StopReference, stopTasks } from "./stop.ts";
@@ -28,25 +29,28 @@ export interface ExecuteResult {
 }
 
 /**
- * Immutable: `with` gives another view.
+ * Immutable: `with` gives another view, whose scope lies within this one's. With `await using view = …` the tasks that were submitted through it, or through
+ * views made of it by `with`, are cancelled when the block is left, unless they are `detached`.
  *
  * Tasks go to our engines, unless `targets` names Python ones or there are no others: those take `Reference` calls and code of their language.
  */
-export class LoadBalancedView {
+export class LoadBalancedView implements AsyncDisposable {
   readonly #connection: Connection;
   readonly #options: BalancedOptions;
   readonly #tail: Uint8Array | null;
+  readonly #scope: Scope;
   readonly #taskViews: TaskViews<LoadBalancedView>;
   /** Engines that its tasks may meet as messages, at a version of the list of engines. */
   #peers: { readonly version: number; readonly engines: Engine[] | null } = { version: -1, engines: null };
 
   /** Use `client.loadBalanced`. */
-  constructor(connection: Connection, options: BalancedOptions = {}) {
+  constructor(connection: Connection, options: BalancedOptions = {}, scope = connection.scope.child()) {
     if (options.targets !== undefined) checkIds(connection.engines, options.targets);
     this.#connection = connection;
     this.#options = options;
     this.#tail = tailOf(options);
-    this.#taskViews = new TaskViews(options, (asked) => new LoadBalancedView(connection, asked));
+    this.#scope = scope;
+    this.#taskViews = new TaskViews(options, (asked) => new LoadBalancedView(connection, asked, scope));
   }
 
   /** The options that hold for its tasks. */
@@ -59,7 +63,7 @@ export class LoadBalancedView {
    * @throws RangeError for an unknown engine or a value out of range
    */
   with(options: BalancedOptions): LoadBalancedView {
-    return new LoadBalancedView(this.#connection, { ...this.#options, ...options });
+    return new LoadBalancedView(this.#connection, { ...this.#options, ...options }, this.#scope.child());
   }
 
   /**
@@ -119,6 +123,7 @@ export class LoadBalancedView {
       tail: this.#tail,
       metadata: peers === null ? {} : metadataOf(this.#options, connection),
       options: this.#options,
+      scope: this.#scope,
       peers: peers ?? [],
       hasOurs: peers === null,
       nextPath: peers === null ? () => connection.taskPath : () => connection.peers.balanced,
@@ -142,6 +147,7 @@ export class LoadBalancedView {
   #send<R>(call: Call, value: unknown): AsyncResult<R> {
     const { label, signal } = this.#options;
     throwIfAborted(signal);
+    this.#scope.check();
     const connection = this.#connection;
     const peers = this.#peersNow();
     if (peers !== null) return this.#sendMessage(call, value, peers);
@@ -170,14 +176,20 @@ export class LoadBalancedView {
   }
 
   #result<R>({ what }: Call): AsyncResult<R> {
-    const { signal } = this.#options;
+    const { signal, detached } = this.#options;
     return new AsyncResult<R>({
       shape: "one",
       count: 1,
       what,
       names: this.#connection,
       signal,
+      scope: detached === true ? undefined : this.#scope,
       asked: this.#options,
     });
+  }
+
+  /** Leaves its scope: cancels what was submitted through it and is open, and waits until that has ended. Nothing can be submitted through it afterwards. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#scope.leave(this.#connection);
   }
 }

@@ -10,6 +10,7 @@ import { TaskAborted } from "../protocol/errors.ts";
 import type { ItemSource } from "./map_source.ts";
 import type { TaskMetadata, TaskNames, TaskOwner, TaskState } from "./task_state.ts";
 import type { Asked } from "./asked.ts";
+import type { Scope } from "./scope.ts";
 import { type InteractiveOptions, waitInteractive } from "./result_progress.ts";
 import { type ResultTimes, timesOf } from "./result_times.ts";
 import { abortError, type WaitOptions, withinTime } from "./waiting.ts";
@@ -40,6 +41,8 @@ export interface MapPlan {
   readonly submit: (owner: TaskOwner, index: number, args: unknown[]) => TaskState;
   /** Whether tasks wait for room on the way, so that more would only fill memory. */
   readonly isCrowded: () => boolean;
+  /** Stops it when it is left. */
+  readonly scope?: Scope | undefined;
   /** What becomes of open tasks when a loop is left: those that have not started are aborted (default), or all are cancelled. */
   readonly onLeave?: "abort" | "cancel" | undefined;
 }
@@ -71,7 +74,7 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwn
   #error: { readonly error: unknown } | undefined;
   #listeners: (() => void)[] = [];
   #promise: Promise<R[]> | undefined;
-  #unlisten: (() => void) | undefined;
+  readonly #unlisten: (() => void)[] = [];
   readonly #made = Date.now();
   #doneAt = 0;
 
@@ -79,10 +82,11 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwn
   constructor(plan: MapPlan) {
     this.#plan = plan;
     this.#refill = Math.max(1, plan.window >> 4);
-    const { signal } = plan;
+    const { signal, scope } = plan;
     if (signal !== undefined) {
-      this.#unlisten = listenForAbort(signal, () => this.#fail(abortError(signal), "cancel"));
+      this.#unlisten.push(listenForAbort(signal, () => this.#fail(abortError(signal), "cancel")));
     }
+    if (scope !== undefined) this.#unlisten.push(scope.track(this));
     this.#pump();
   }
 
@@ -173,12 +177,12 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwn
   }
 
   /** Ends the map: no more items, and what is under way is stopped. */
-  #fail(error: unknown, how: "abort" | "cancel"): void {
+  #fail(error: unknown, how: "abort" | "cancel", reason = error): void {
     if (this.#error === undefined && !this.done) {
       this.#error = { error };
       this.#isExhausted = true;
       this.#plan.source.stop();
-      this.#stop(how, error);
+      this.#stop(how, reason);
     }
     this.#wake();
   }
@@ -190,7 +194,7 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwn
   #wake(): void {
     if (this.#isEnd && this.#doneAt === 0) {
       this.#doneAt = Date.now();
-      this.#unlisten?.();
+      for (const unlisten of this.#unlisten.splice(0)) unlisten();
     }
     if (this.#listeners.length === 0) return;
     for (const listener of this.#listeners.splice(0)) listener();
@@ -316,10 +320,11 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwn
    */
   wait(options: WaitOptions = {}): Promise<void> {
     if (this.#mode === "undecided") this.#begin("collect");
-    return withinTime(this.#untilEnd(), options, () => this.#openText());
+    return withinTime(this.ended(), options, () => this.#openText());
   }
 
-  async #untilEnd(): Promise<void> {
+  /** For its scope: resolves when nothing of it is under way. */
+  async ended(): Promise<void> {
     while (!this.#isEnd) await this.#change();
   }
 
@@ -374,6 +379,11 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwn
   /** Takes no more items and stops all tasks; the map fails with the reason. */
   cancel(reason: unknown = new DOMException("The map was cancelled", "AbortError")): void {
     this.#fail(reason, "cancel");
+  }
+
+  /** For its scope, which was left. */
+  left(error: Error, reason: unknown): void {
+    this.#fail(error, "cancel", reason);
   }
 
   #stop(how: "abort" | "cancel", reason: unknown): void {

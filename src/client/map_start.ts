@@ -15,6 +15,7 @@ import { TaskPath } from "./path.ts";
 import { chunkRequest, referenceRequest } from "./peer_messages.ts";
 import type { PeerPath } from "./peer_path.ts";
 import { Reference } from "./reference.ts";
+import type { Scope } from "./scope.ts";
 import { argsFor, ownerFor } from "./task_checks.ts";
 import { TaskState } from "./task_state.ts";
 import type { Asked } from "./asked.ts";
@@ -26,6 +27,8 @@ const WINDOW = 4096;
 export interface MapView {
   readonly connection: Connection;
   readonly options: ViewOptions & Asked;
+  /** The view's, which refuses a map once it was left. */
+  readonly scope: Scope;
   /** The options in a group, and in a message. */
   readonly tail: Uint8Array | null;
   readonly metadata: Dictionary;
@@ -53,7 +56,8 @@ export function startMap<R>(
   checkCount("chunkSize", chunkSize);
   checkCount("window", window);
   throwIfAborted(signal);
-  const { connection, tail, metadata, budget } = view;
+  const { connection, tail, metadata, budget, scope } = view;
+  scope.check();
   connection.check();
   if (view.peers.length > 0 || !view.hasOurs) {
     checkMessage(connection, view.peers, run, view.options);
@@ -69,6 +73,7 @@ export function startMap<R>(
     window,
     signal,
     names: connection,
+    scope: view.options.detached === true ? undefined : scope,
     onLeave: view.onLeave,
     isCrowded: () => path.load.waiting > 0 || budget?.isSpent === true,
     asked: view.options,

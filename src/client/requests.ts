@@ -3,6 +3,7 @@
  */
 import { type ErrorDescription, errorFromContent } from "../protocol/errors.ts";
 import type { Message } from "../protocol/frames.ts";
+import { listenForAbort } from "./abort_listeners.ts";
 import { abortError } from "./waiting.ts";
 
 /** How long to wait for a reply. */
@@ -29,7 +30,7 @@ export class Requests {
     return new Promise((resolve, reject) => {
       const end = () => {
         clearTimeout(timer);
-        signal?.removeEventListener("abort", onAbort);
+        unlisten?.();
         this.#waiting.delete(msgId);
       };
       const fail = (error: unknown) => {
@@ -41,8 +42,9 @@ export class Requests {
           fail(new DOMException(`Cannot complete the ${what}: no reply in ${timeoutMs} ms`, "TimeoutError")),
         timeoutMs,
       );
-      const onAbort = () => signal === undefined ? undefined : fail(abortError(signal));
-      signal?.addEventListener("abort", onAbort, { once: true });
+      const unlisten = signal === undefined
+        ? undefined
+        : listenForAbort(signal, () => fail(abortError(signal)));
       this.#waiting.set(msgId, {
         resolve: (message) => {
           end();

@@ -13,6 +13,7 @@ export type RunOptions = Pick<
   | "limits"
   | "isolation"
   | "cancelGraceMs"
+  | "detached"
   | "label"
   | "retries"
   | "queueTimeoutMs"

@@ -65,6 +65,8 @@ export class Cluster implements AsyncDisposable {
   readonly #supervisor: ProcessId | null;
   readonly #startedAt: string;
   readonly #keepsFiles: boolean;
+  /** Those made here, held weakly. */
+  readonly #clients = new Set<WeakRef<Client>>();
   #sets: number;
   #stopping: Promise<void> | undefined;
 
@@ -168,11 +170,14 @@ export class Cluster implements AsyncDisposable {
     return connectionFile(this.place, "client");
   }
 
-  /** Connects a client to this cluster. */
+  /** Connects a client to this cluster. Its scope is left with that of the cluster, if not before. */
   async client(options: { readonly timeoutMs?: number } = {}): Promise<Client> {
     const { Client } = await import("../client/client.ts");
     const { profileDir, clusterId } = this.place;
-    return await Client.connect({ profileDir, clusterId, ...options });
+    const client = await Client.connect({ profileDir, clusterId, ...options });
+    for (const known of this.#clients) if (known.deref() === undefined) this.#clients.delete(known);
+    this.#clients.add(new WeakRef(client));
+    return client;
   }
 
   /** Starts `n` more engines as a set of their own; they register in a moment. */
@@ -197,7 +202,10 @@ export class Cluster implements AsyncDisposable {
     return this.#stopping ??= this.#stop();
   }
 
+  /** Leaves the scopes of the clients that it has made, which cancels their tasks and closes them, then stops. */
   async [Symbol.asyncDispose](): Promise<void> {
+    const clients = [...this.#clients].flatMap((known) => known.deref() ?? []);
+    await Promise.all(clients.map((client) => client[Symbol.asyncDispose]()));
     await this.stop();
   }
 
