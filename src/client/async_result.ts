@@ -62,7 +62,7 @@ export class AsyncResult<T, S extends Shape = "one"> extends ResultReading<T, S>
     this.#left = plan.count;
     const { signal } = plan;
     if (signal === undefined) return;
-    this.#unlisten = listenForAbort(signal, () => this.cancel(signal.reason));
+    this.#unlisten = listenForAbort(signal, (stop) => stop(this.#tasks));
   }
 
   /** For views: a task of this result, in the order of the places. */

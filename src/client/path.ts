@@ -186,11 +186,10 @@ export class TaskPath implements TaskRoute {
 
   stop(tasks: readonly TaskState[], how: StopWord, reason?: unknown): void {
     const open = new Set(tasks.filter((task) => task.isOpen));
-    for (const waiting of this.#waiting) {
-      if (!open.delete(waiting.task)) continue;
-      waiting.stopped = how;
-      this.#host.refuse(waiting.task, how, reason);
-    }
+    const refused = [...this.#waiting].filter(({ task }) => open.delete(task));
+    // All are marked before the first one ends, which has the way look for what can be sent.
+    for (const waiting of refused) waiting.stopped = how;
+    for (const { task } of refused) this.#host.refuse(task, how, reason);
     if (this.#sending !== null && open.delete(this.#sending.task)) {
       Object.assign(this.#sending, { stopped: how, reason });
     }

@@ -4,7 +4,8 @@
  */
 import { cancelledHere, thisClient } from "./by.ts";
 import type { Connection } from "./connection.ts";
-import type { TaskOwner, TaskState } from "./task_state.ts";
+import { behind, stopTogether } from "./stop_together.ts";
+import type { TaskState } from "./task_state.ts";
 import { withinTime } from "./waiting.ts";
 
 /** What goes on submitting by itself, as a map: it may have no open task just now. */
@@ -87,7 +88,7 @@ export class Scope {
     if (this.#isLeft || connection.isEnded) return { tasks: [], ongoing: [], error };
     this.#isLeft = true;
     const tasks = [...connection.pending.tasks()].filter(({ owner }) => this.#has(behind(owner).scope));
-    stopAll(tasks, reason);
+    stopTogether(tasks, reason);
     const ongoing = [...this.#ongoing].flatMap((entry) => entry.deref() ?? []);
     for (const one of ongoing) one.left(error, reason);
     return { tasks, ongoing, error };
@@ -100,16 +101,4 @@ export class Scope {
     const ends = [...ongoing, ...owners].map((one) => one.ended?.());
     await withinTime(Promise.all(ends), { timeoutMs: LEAVE_MS }, () => "tasks are open").catch(() => {});
   }
-}
-
-/** Who waits for a task in the end. */
-function behind(owner: TaskOwner): TaskOwner {
-  while (owner.behind !== undefined) owner = owner.behind;
-  return owner;
-}
-
-/** Stops tasks of many results: each way is told once. */
-function stopAll(tasks: readonly TaskState[], reason: unknown): void {
-  for (const { owner } of tasks) behind(owner).stopping?.(reason);
-  for (const [route, own] of Map.groupBy(tasks, (task) => task.route)) route.stop(own, "cancel", reason);
 }
