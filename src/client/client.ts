@@ -32,6 +32,8 @@ import type { WaitOptions } from "./waiting.ts";
 export interface ConnectOptions extends ClusterPlace {
   /** For the handshake and later requests to the hub. Default 10,000. */
   readonly timeoutMs?: number | undefined;
+  /** How long the controller may be silent while something is awaited, until all that ends with ControllerGone. One that comes back before is reconnected to. Default 30,000. */
+  readonly controllerTimeoutMs?: number | undefined;
   /** Under which name tasks are recorded. */
   readonly username?: string | undefined;
   /** Most bytes of large results under way at once. Default 4 GiB. */
@@ -46,6 +48,7 @@ export interface ConnectOptions extends ClusterPlace {
 }
 
 const TIMEOUT_MS = 10_000;
+const CONTROLLER_TIMEOUT_MS = 30_000;
 const MAX_RESULT_BYTES = 2 ** 32;
 
 /** A connection to a cluster. `client[3]` is the view on engine 3. Close it, best with `await using`. */
@@ -70,8 +73,20 @@ export class Client {
       maxResultBytes = MAX_RESULT_BYTES,
       signal,
       curveSecretKey,
+      controllerTimeoutMs = CONTROLLER_TIMEOUT_MS,
     } = options;
-    const open = { timeoutMs, username, pid: undefined, maxResultBytes, signal, curveSecretKey };
+    if (!(controllerTimeoutMs >= 1)) {
+      throw new RangeError(`Cannot use ${controllerTimeoutMs} for "controllerTimeoutMs": it takes 1 or more`);
+    }
+    const open = {
+      controllerTimeoutMs,
+      timeoutMs,
+      username,
+      pid: undefined,
+      maxResultBytes,
+      signal,
+      curveSecretKey,
+    };
     return indexed(new Client(await Connection.open(info, transport, open)));
   }
 
@@ -297,6 +312,7 @@ export { DirectView, LoadBalancedView, NoEnginesRegistered };
 export {
   CompositeError,
   ConnectionFileError,
+  ControllerGone,
   EngineError,
   ImpossibleDependency,
   InvalidDependency,

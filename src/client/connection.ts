@@ -2,14 +2,16 @@
  * The client's end of a cluster: its sockets, the handshake with the hub, and who gets what arrives.
  */
 import { processEnvironment } from "../base/profile_dir.ts";
-import { isZ85Key, Z85_KEY } from "../base/z85.ts";
 import { type ClientConnection, endpoint } from "../protocol/connection_file.ts";
 import { findDelimiter, type Message, Session } from "../protocol/frames.ts";
 import { createMac, type Mac } from "../protocol/mac.ts";
 import { STATUS } from "../protocol/groups.ts";
+import { ControllerGone } from "../protocol/errors.ts";
 import { EXTENSION_VERSION } from "../protocol/messages.ts";
-import { loadPacker, type Packer } from "../protocol/packers.ts";
-import { ControllerWatch } from "./controller_watch.ts";
+import { recover } from "./recovery.ts";
+import type { Packer } from "../protocol/packers.ts";
+import { packerFor, serverKeyOf } from "./connection_keys.ts";
+import { ControllerLink } from "./controller_link.ts";
 import { type Engine, Engines } from "./engines.ts";
 import { type EncodeOptions, GroupPaths } from "./group_paths.ts";
 import { OutputReceiver } from "./iopub.ts";
@@ -18,7 +20,7 @@ import { KnownNames } from "./known_names.ts";
 import { noBalance } from "./languages.ts";
 import { type PeerRole, PeerTasks } from "./peer_tasks.ts";
 import { Pending } from "./pending.ts";
-import { checkReach, reachHint } from "./reach.ts";
+import { reachHint } from "./reach.ts";
 import { type RequestOptions, Requests } from "./requests.ts";
 import { Scope } from "./scope.ts";
 import type { TaskNames } from "./task_state.ts";
@@ -38,6 +40,8 @@ export interface ConnectionOptions {
   readonly signal: AbortSignal | undefined;
   /** Of the client's CURVE pair, Z85. */
   readonly curveSecretKey: string | undefined;
+  /** How long a controller may be silent while something is awaited, in ms. */
+  readonly controllerTimeoutMs: number;
 }
 
 type Role = "registration" | "notification" | "task" | "mux" | "control" | "iopub";
@@ -70,7 +74,9 @@ export class Connection implements TaskNames {
   readonly #packer: Packer;
   /** Absent with a controller that speaks ipyparallel's wire only, as Python's. */
   #groups: GroupPaths | undefined;
-  #watch: ControllerWatch | undefined;
+  #link: ControllerLink | undefined;
+  /** What is awaited beside tasks. */
+  #awaited = 0;
   /** Why nothing can be sent any more, and who wants to know it at once. */
   #end: Error | undefined;
   readonly #atEnd: (() => void)[] = [];
@@ -122,7 +128,7 @@ export class Connection implements TaskNames {
     }
   }
 
-  async #handshake({ timeoutMs, signal }: ConnectionOptions): Promise<void> {
+  async #handshake({ timeoutMs, signal, controllerTimeoutMs }: ConnectionOptions): Promise<void> {
     this.#connect("registration", (frames) => this.#reply(frames));
     // Subscriptions take their time to arrive: they are on their way while the hub is greeted.
     this.#connect("notification", (frames) => this.#notification(frames));
@@ -132,14 +138,17 @@ export class Connection implements TaskNames {
     const mux = this.#connect("mux", (frames) => this.#shell("mux", frames));
     const task = this.#connect("task", (frames) => this.#shell("task", frames));
     if (reply !== null) this.#groups = new GroupPaths(this, this.#mac, reply, { mux, task });
-    this.#watch = new ControllerWatch({
-      isNeeded: () => this.pending.count > 0,
+    this.#link = new ControllerLink({
+      address: this.#address,
+      isNeeded: () => this.pending.count > 0 || this.#awaited > 0,
       ask: (timeoutMs) => this.#askAnything(timeoutMs),
-      gone: (ms) =>
-        this.#stop(
-          new Error(`The controller has not answered for ${ms / 1000} s: it is gone, or cannot be reached`),
-        ),
-    });
+      greet: (timeoutMs) => this.#greetAgain(timeoutMs),
+      gone: (error) => this.#stop(error),
+    }, controllerTimeoutMs);
+  }
+
+  get #address(): string {
+    return endpoint(this.info.interface, this.info.registration, this.info.location);
   }
 
   /** A small question. Python's hub has an error for queues of no engine, and so is greeted again. */
@@ -147,6 +156,35 @@ export class Connection implements TaskNames {
     return this.speaksGroups
       ? this.request("queue_request", { targets: [], verbose: false }, { timeoutMs })
       : this.request("connection_request", {}, { timeoutMs });
+  }
+
+  /** The connection stands again: perhaps with another controller at it. */
+  async #greetAgain(timeoutMs: number): Promise<() => void> {
+    const message = await this.#announce({ timeoutMs });
+    return () => {
+      const sent = [...this.pending.tasks()].filter(({ isSent }) => isSent);
+      this.engines.renewed(enginesOf(message));
+      const welcome = welcomeOf(message);
+      if (welcome !== null) this.#groups?.renew(welcome);
+      recover(this, sent);
+      this.#groups?.resume();
+    };
+  }
+
+  /** Whether what is sent now would be lost. */
+  get isBroken(): boolean {
+    return this.#link?.isBroken === true;
+  }
+
+  /** Resolves when it is not, or nothing can be sent any more. */
+  mended(): Promise<void> {
+    return this.#link?.mended() ?? Promise.resolve();
+  }
+
+  /** Something is awaited of which no task tells, until the returned function is called. */
+  awaits(): () => void {
+    this.#awaited++;
+    return () => this.#awaited--;
   }
 
   #connect(role: Role, onMessage: (frames: readonly Uint8Array[]) => void): Channel {
@@ -158,6 +196,9 @@ export class Connection implements TaskNames {
       serverKey: serverKeyOf(this.info),
       secretKey: this.#secretKey,
       ...(role === "registration" ? { onRefused: (reason) => this.#stop(new Error(reason)) } : {}),
+      ...(role === "control" || role === "iopub"
+        ? {}
+        : { onState: (isConnected) => this.#link?.connected(role, isConnected) }),
     });
     this.#channels.set(role, channel);
     return channel;
@@ -165,23 +206,24 @@ export class Connection implements TaskNames {
 
   /** Announces this client and takes the list of engines. Harmless when repeated. */
   async #greet(options: RequestOptions): Promise<Welcome | null> {
-    const { session, username, pid } = this.session;
     let message: Message;
     try {
-      message = await this.request("connection_request", {
-        tsparallel: { version: EXTENSION_VERSION, session, username, pid },
-      }, options);
+      message = await this.#announce(options);
     } catch (error) {
       if (!(error instanceof DOMException && error.name === "TimeoutError")) throw error;
-      const url = endpoint(this.info.interface, this.info.registration, this.info.location);
       throw new Error(
-        `Cannot connect to "${url}": no reply in ${options.timeoutMs} ms; ${reachHint(this.info)}`,
+        `Cannot connect to "${this.#address}": no reply in ${options.timeoutMs} ms; ${reachHint(this.info)}`,
         { cause: error },
       );
     }
-    const welcome = welcomeOf(message);
     this.engines.listed(enginesOf(message));
-    return welcome;
+    return welcomeOf(message);
+  }
+
+  #announce(options: RequestOptions): Promise<Message> {
+    const { session, username, pid } = this.session;
+    const tsparallel = { version: EXTENSION_VERSION, session, username, pid };
+    return this.request("connection_request", { tsparallel }, options);
   }
 
   /** Asks the hub again which engines there are: a notification may have passed before our subscription had arrived. */
@@ -224,6 +266,8 @@ export class Connection implements TaskNames {
     switch (message.header.msg_type) {
       case "registration_notification":
         if (typeof id !== "number" || typeof uuid !== "string") return;
+        // Only a controller that has begun anew tells that again.
+        if (this.engines.get(id)?.uuid === uuid) this.#link?.suspect();
         this.#groups?.registered(id);
         this.engines.registered({ id, uuid, isOurs: tsparallel !== undefined, shares: sharesOf(tsparallel) });
         break;
@@ -234,7 +278,10 @@ export class Connection implements TaskNames {
         break;
       case "shutdown_notification":
         this.wasShutDown = true;
-        this.#stop(new Error("The controller was shut down"));
+        this.#stop(
+          this.#link?.goneError("was shut down and has not been heard") ??
+            new Error("The controller was shut down"),
+        );
         break;
     }
   }
@@ -266,7 +313,8 @@ export class Connection implements TaskNames {
   ): Promise<Message> {
     this.check();
     const header = this.session.header(type);
-    const reply = this.#requests.reply(header.msg_id, what, { timeoutMs: this.timeoutMs, ...options });
+    const wait = { timeoutMs: this.timeoutMs, ...options };
+    const reply = this.#requests.reply(header.msg_id, what, wait, () => this.#link?.hint ?? "");
     this.#channels.get(role)?.send([...prefix, ...this.session.pack(header, content)]);
     return await reply;
   }
@@ -325,7 +373,11 @@ export class Connection implements TaskNames {
 
   /** @throws Error if the client is closed or the controller gone */
   check(): void {
-    if (this.#end !== undefined) throw new Error(this.#end.message, { cause: this.#end });
+    const end = this.#end;
+    if (end instanceof ControllerGone) {
+      throw new ControllerGone(end.address, end.how, end.since, { cause: end });
+    }
+    if (end !== undefined) throw new Error(end.message, { cause: end });
   }
 
   get isEnded(): boolean {
@@ -362,7 +414,7 @@ export class Connection implements TaskNames {
 
   #stop(error: Error): void {
     if (this.#end !== undefined) return;
-    this.#watch?.close();
+    this.#link?.close();
     this.#groups?.flush();
     this.#end = error;
     this.pending.failAll(error);
@@ -386,17 +438,4 @@ export class Connection implements TaskNames {
     this.#stop(new Error("The client was closed"));
     await this.#transport.close();
   }
-}
-
-async function packerFor(info: ClientConnection): Promise<Packer> {
-  checkReach(info);
-  return await loadPacker(info.pack, info.unpack);
-}
-
-/** The controller's CURVE key: of its file, else of the environment. */
-function serverKeyOf({ curve_serverkey }: ClientConnection): string | undefined {
-  if (curve_serverkey) return curve_serverkey;
-  const key = processEnvironment("IPP_CURVE_SERVERKEY") || undefined;
-  if (key === undefined || isZ85Key(key)) return key;
-  throw new TypeError(`Cannot use IPP_CURVE_SERVERKEY="${key.slice(0, 60)}": ${Z85_KEY}`);
 }

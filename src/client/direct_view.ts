@@ -60,7 +60,7 @@ export class DirectView<S extends Shape = "all"> implements AsyncDisposable {
     targets: Targets,
     shape: S,
     options: ViewOptions = {},
-    scope = connection.scope.child(),
+    scope: Scope = connection.scope.child(),
   ) {
     this.#connection = connection;
     this.#targets = targets;

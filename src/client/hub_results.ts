@@ -27,8 +27,7 @@ export function hubResult<S extends Shape>(
 ): AsyncResult<unknown, S> {
   checkIds(msgIds);
   connection.check();
-  let watch = watches.get(connection);
-  if (watch === undefined) watches.set(connection, watch = new HubWatch(connection));
+  const watch = watchOf(connection);
   const names = new HubNames(msgIds, connection);
   const what = msgIds.length === 1 ? `task "${msgIds[0]}"` : `${msgIds.length} tasks`;
   const result = new AsyncResult<unknown, S>({ shape, count: msgIds.length, what, names });
@@ -38,6 +37,13 @@ export function hubResult<S extends Shape>(
   watch.add(tasks);
   bound(result, options, (error) => watch.drop(tasks, error));
   return result;
+}
+
+/** The one loop of a client that follows records. */
+export function watchOf(connection: Connection): HubWatch {
+  let watch = watches.get(connection);
+  if (watch === undefined) watches.set(connection, watch = new HubWatch(connection));
+  return watch;
 }
 
 function checkIds(msgIds: readonly unknown[]): void {

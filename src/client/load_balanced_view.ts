@@ -44,7 +44,11 @@ export class LoadBalancedView implements AsyncDisposable {
   #peers: { readonly version: number; readonly engines: Engine[] | null } = { version: -1, engines: null };
 
   /** Use `client.loadBalanced`. */
-  constructor(connection: Connection, options: BalancedOptions = {}, scope = connection.scope.child()) {
+  constructor(
+    connection: Connection,
+    options: BalancedOptions = {},
+    scope: Scope = connection.scope.child(),
+  ) {
     if (options.targets !== undefined) checkIds(connection.engines, options.targets);
     this.#connection = connection;
     this.#options = options;

@@ -71,6 +71,7 @@ export class Pending {
   /** Ends a task with what a peer has answered. */
   answered(task: TaskState, answer: PeerAnswer): void {
     if (!this.#open.delete(task.n)) return;
+    this.#assembler.drop(task.n);
     const { status, started, completed, engine, outcome } = answer;
     Object.assign(task, { status, started, completed, engine, received: now() });
     if (answer.hasOutput) this.#expectLate(task);

@@ -25,7 +25,12 @@ export class Requests {
    * @param what for the error: `queue_request to the hub`
    * @throws Error if no reply comes within `timeoutMs`; RemoteError if the reply is one
    */
-  reply(msgId: string, what: string, { timeoutMs = 10_000, signal }: RequestOptions): Promise<Message> {
+  reply(
+    msgId: string,
+    what: string,
+    { timeoutMs = 10_000, signal }: RequestOptions,
+    hint: () => string = () => "",
+  ): Promise<Message> {
     if (signal?.aborted === true) return Promise.reject(abortError(signal));
     return new Promise((resolve, reject) => {
       const end = () => {
@@ -39,7 +44,12 @@ export class Requests {
       };
       const timer = setTimeout(
         () =>
-          fail(new DOMException(`Cannot complete the ${what}: no reply in ${timeoutMs} ms`, "TimeoutError")),
+          fail(
+            new DOMException(
+              `Cannot complete the ${what}: no reply in ${timeoutMs} ms${hint()}`,
+              "TimeoutError",
+            ),
+          ),
         timeoutMs,
       );
       const unlisten = signal === undefined

@@ -50,7 +50,8 @@ export class Scope {
 
   /** Itself, then those around it. */
   *#outwards(): Generator<Scope> {
-    for (let scope: Scope | undefined = this; scope !== undefined; scope = scope.#parent) yield scope;
+    yield this;
+    if (this.#parent !== undefined) yield* this.#parent.#outwards();
   }
 
   #has(scope: Scope | undefined): boolean {

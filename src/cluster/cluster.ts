@@ -6,7 +6,7 @@
  */
 import { chooseOptions } from "../base/options.ts";
 import { loadProfile } from "../base/profile.ts";
-import type { Client } from "../client/client.ts";
+import type { Client, ConnectOptions } from "../client/client.ts";
 import {
   clusterFilePath,
   type ClusterRecord,
@@ -171,7 +171,9 @@ export class Cluster implements AsyncDisposable {
   }
 
   /** Connects a client to this cluster. Its scope is left with that of the cluster, if not before. */
-  async client(options: { readonly timeoutMs?: number } = {}): Promise<Client> {
+  async client(
+    options: Pick<ConnectOptions, "timeoutMs" | "controllerTimeoutMs"> = {},
+  ): Promise<Client> {
     const { Client } = await import("../client/client.ts");
     const { profileDir, clusterId } = this.place;
     const client = await Client.connect({ profileDir, clusterId, ...options });

@@ -9,6 +9,7 @@ import { cString } from "./options.ts";
 import type { Socket } from "./socket.ts";
 
 /** Bits of libzmq's events. */
+const DISCONNECTED = 0x0200;
 const FAILED_SILENTLY = 0x0800;
 const SUCCEEDED = 0x1000;
 const FAILED_PROTOCOL = 0x2000;
@@ -24,14 +25,14 @@ const USE_ITS_FILE = "use the connection file that it wrote";
 
 let watched = 0;
 
-/** What a handshake came to. `closed`: the peer went away during it. `unlisted`: it does not take our key. */
-export type Handshake = "succeeded" | "closed" | "mismatch" | "refused" | "unlisted";
+/** What a handshake came to. `closed`: the peer went away during it; `lost`: after it. `unlisted`: it does not take our key. */
+export type Handshake = "succeeded" | "closed" | "mismatch" | "refused" | "unlisted" | "lost";
 
 /** A socket on which the handshakes of another one are told, from before that one binds or connects. */
-export function monitorHandshakes(context: Context, target: Socket): Socket {
+export function monitorHandshakes(context: Context, target: Socket, events = EVENTS): Socket {
   const url = `inproc://handshakes-${watched++}`;
   const zmq = libzmq().symbols;
-  if (zmq.zmq_socket_monitor(target.handle, cString(url), EVENTS) !== 0) {
+  if (zmq.zmq_socket_monitor(target.handle, cString(url), events) !== 0) {
     throw wireError("watch a socket's handshakes", zmq);
   }
   const socket = context.socket("PAIR");
@@ -47,6 +48,7 @@ export function* handshakes(monitor: Socket): Generator<Handshake> {
     const view = new DataView(frame.buffer, frame.byteOffset, frame.length);
     const event = view.getUint16(0, true), value = view.getUint32(2, true);
     if (event === SUCCEEDED) yield "succeeded";
+    else if (event === DISCONNECTED) yield "lost";
     else if (event === FAILED_SILENTLY) yield "closed";
     else if (event === FAILED_PROTOCOL && value === MECHANISM_MISMATCH) yield "mismatch";
     else if (event === FAILED_AUTH) yield "unlisted";
@@ -62,19 +64,25 @@ export class HandshakeWatch {
 
   readonly #url: string;
   readonly #hasKey: boolean;
+  readonly #onState: ((isConnected: boolean) => void) | undefined;
 
   /**
    * Watches a socket before it connects.
-   * @param to where it will connect, and whether it has a CURVE key, for the sentence
+   * @param to where it will connect, and whether it has a CURVE key, for the sentence; who is told when a connection stands and when it is lost
    */
   constructor(
     context: Context,
     target: Socket,
-    to: { readonly url: string; readonly serverKey?: string | null | undefined },
+    to: {
+      readonly url: string;
+      readonly serverKey?: string | null | undefined;
+      readonly onState?: ((isConnected: boolean) => void) | undefined;
+    },
   ) {
     this.#url = to.url;
     this.#hasKey = Boolean(to.serverKey);
-    this.socket = monitorHandshakes(context, target);
+    this.#onState = to.onState;
+    this.socket = monitorHandshakes(context, target, EVENTS | DISCONNECTED);
   }
 
   /** Reads the news. @returns a sentence if the two do not come together; undefined as long as they may */
@@ -90,6 +98,10 @@ export class HandshakeWatch {
     switch (handshake) {
       case "succeeded":
         this.#silent = 0;
+        this.#onState?.(true);
+        return undefined;
+      case "lost":
+        this.#onState?.(false);
         return undefined;
       case "mismatch":
         return this.#mismatch;

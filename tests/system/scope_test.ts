@@ -1,6 +1,6 @@
 /** Scopes and signals on a real cluster: what is left is stopped where it runs, and what is detached goes on. */
 import assert from "node:assert/strict";
-import { Client, TaskCancelled } from "../../src/client/client.ts";
+import { type Client, TaskCancelled } from "../../src/client/client.ts";
 import { Cluster } from "../../src/cluster/cluster.ts";
 import { RunFolder } from "../cli/run_folder.ts";
 import { errorOf, eventually, queueIsEmpty, Run } from "./run.ts";
