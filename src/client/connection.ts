@@ -7,9 +7,9 @@ import { findDelimiter, type Message, Session } from "../protocol/frames.ts";
 import { createMac, type Mac } from "../protocol/mac.ts";
 import { STATUS } from "../protocol/groups.ts";
 import { ControllerGone } from "../protocol/errors.ts";
-import { EXTENSION_VERSION } from "../protocol/messages.ts";
 import { recover } from "./recovery.ts";
 import type { Packer } from "../protocol/packers.ts";
+import type { ConnectionOptions } from "./connection_options.ts";
 import { packerFor, serverKeyOf } from "./connection_keys.ts";
 import { ControllerLink } from "./controller_link.ts";
 import { type Engine, Engines } from "./engines.ts";
@@ -20,34 +20,23 @@ import { KnownNames } from "./known_names.ts";
 import { noBalance } from "./languages.ts";
 import { type PeerRole, PeerTasks } from "./peer_tasks.ts";
 import { Pending } from "./pending.ts";
-import { reachHint } from "./reach.ts";
 import { type RequestOptions, Requests } from "./requests.ts";
 import { Scope } from "./scope.ts";
 import type { TaskNames } from "./task_state.ts";
 import type { Channel, Transport } from "./transport.ts";
 import { SharedBudget, SharedMemoryWay } from "./shared_memory.ts";
 import type { SharedUpload } from "./shared_upload.ts";
-import { enginesOf, sharesOf, type Welcome, welcomeOf } from "./welcome.ts";
+import { announce, askAnything, greet } from "./greeting.ts";
+import { newsOf } from "./news.ts";
+import { enginesOf, welcomeOf } from "./welcome.ts";
 
-/** How a connection is made. */
-export interface ConnectionOptions {
-  /** For the handshake and for requests, in ms. */
-  readonly timeoutMs: number;
-  readonly username: string;
-  readonly pid: number | undefined;
-  /** Most bytes of large results under way at once. */
-  readonly maxResultBytes: number;
-  readonly signal: AbortSignal | undefined;
-  /** Of the client's CURVE pair, Z85. */
-  readonly curveSecretKey: string | undefined;
-  /** How long a controller may be silent while something is awaited, in ms. */
-  readonly controllerTimeoutMs: number;
-}
+export type { ConnectionOptions };
 
 type Role = "registration" | "notification" | "task" | "mux" | "control" | "iopub";
 
 /** The highest number of a task that a scheduler takes. */
 const MAX_NUMBER = 2 ** 28;
+const SHUT_DOWN = "was shut down and has not been heard";
 const encoder = new TextEncoder();
 
 export class Connection implements TaskNames {
@@ -56,6 +45,8 @@ export class Connection implements TaskNames {
   readonly pending: Pending;
   /** Of the client: those of its views lie within it. */
   readonly scope: Scope = new Scope("the client");
+  /** Of maps that go on when the client's scope is left. */
+  readonly detached: Scope = new Scope("nobody");
   /** Names that are in namespaces, as far as this client has seen. */
   readonly known: KnownNames = new KnownNames();
   /** Tasks as messages, one by one. */
@@ -133,34 +124,28 @@ export class Connection implements TaskNames {
     // Subscriptions take their time to arrive: they are on their way while the hub is greeted.
     this.#connect("notification", (frames) => this.#notification(frames));
     this.#connect("iopub", (frames) => this.#output.received(frames));
-    const reply = await this.#greet({ timeoutMs, signal });
+    const reply = await greet(this, { timeoutMs, signal });
     this.#connect("control", (frames) => this.#reply(frames));
     const mux = this.#connect("mux", (frames) => this.#shell("mux", frames));
     const task = this.#connect("task", (frames) => this.#shell("task", frames));
     if (reply !== null) this.#groups = new GroupPaths(this, this.#mac, reply, { mux, task });
     this.#link = new ControllerLink({
-      address: this.#address,
+      address: this.address,
       isNeeded: () => this.pending.count > 0 || this.#awaited > 0,
-      ask: (timeoutMs) => this.#askAnything(timeoutMs),
+      ask: (timeoutMs) => askAnything(this, timeoutMs),
       greet: (timeoutMs) => this.#greetAgain(timeoutMs),
       gone: (error) => this.#stop(error),
     }, controllerTimeoutMs);
   }
 
-  get #address(): string {
+  /** Of the hub. */
+  get address(): string {
     return endpoint(this.info.interface, this.info.registration, this.info.location);
-  }
-
-  /** A small question. Python's hub has an error for queues of no engine, and so is greeted again. */
-  #askAnything(timeoutMs: number): Promise<unknown> {
-    return this.speaksGroups
-      ? this.request("queue_request", { targets: [], verbose: false }, { timeoutMs })
-      : this.request("connection_request", {}, { timeoutMs });
   }
 
   /** The connection stands again: perhaps with another controller at it. */
   async #greetAgain(timeoutMs: number): Promise<() => void> {
-    const message = await this.#announce({ timeoutMs });
+    const message = await announce(this, { timeoutMs });
     return () => {
       const sent = [...this.pending.tasks()].filter(({ isSent }) => isSent);
       this.engines.renewed(enginesOf(message));
@@ -204,31 +189,9 @@ export class Connection implements TaskNames {
     return channel;
   }
 
-  /** Announces this client and takes the list of engines. Harmless when repeated. */
-  async #greet(options: RequestOptions): Promise<Welcome | null> {
-    let message: Message;
-    try {
-      message = await this.#announce(options);
-    } catch (error) {
-      if (!(error instanceof DOMException && error.name === "TimeoutError")) throw error;
-      throw new Error(
-        `Cannot connect to "${this.#address}": no reply in ${options.timeoutMs} ms; ${reachHint(this.info)}`,
-        { cause: error },
-      );
-    }
-    this.engines.listed(enginesOf(message));
-    return welcomeOf(message);
-  }
-
-  #announce(options: RequestOptions): Promise<Message> {
-    const { session, username, pid } = this.session;
-    const tsparallel = { version: EXTENSION_VERSION, session, username, pid };
-    return this.request("connection_request", { tsparallel }, options);
-  }
-
   /** Asks the hub again which engines there are: a notification may have passed before our subscription had arrived. */
   async refresh(options: RequestOptions = {}): Promise<void> {
-    await this.#greet({ timeoutMs: this.timeoutMs, ...options });
+    await greet(this, { timeoutMs: this.timeoutMs, ...options });
   }
 
   // ── what arrives ───────────────────────────────────────────────────────────────────────────
@@ -262,27 +225,19 @@ export class Connection implements TaskNames {
   #notification(frames: readonly Uint8Array[]): void {
     const message = this.#parsed(frames);
     if (message === undefined) return;
-    const { id, uuid, tsparallel } = message.content;
-    switch (message.header.msg_type) {
-      case "registration_notification":
-        if (typeof id !== "number" || typeof uuid !== "string") return;
+    const news = newsOf(message);
+    switch (news?.kind) {
+      case "registered":
         // Only a controller that has begun anew tells that again.
-        if (this.engines.get(id)?.uuid === uuid) this.#link?.suspect();
-        this.#groups?.registered(id);
-        this.engines.registered({ id, uuid, isOurs: tsparallel !== undefined, shares: sharesOf(tsparallel) });
-        break;
-      case "unregistration_notification":
-        if (typeof id !== "number") return;
-        this.engines.unregistered(id);
-        this.peers.gone(this.engines.uuidOf(id) ?? String(uuid));
-        break;
-      case "shutdown_notification":
+        if (this.engines.get(news.engine.id)?.uuid === news.engine.uuid) this.#link?.suspect();
+        this.#groups?.registered(news.engine.id);
+        return this.engines.registered(news.engine);
+      case "unregistered":
+        this.engines.unregistered(news.id);
+        return this.peers.gone(this.engines.uuidOf(news.id) ?? news.uuid);
+      case "shutdown":
         this.wasShutDown = true;
-        this.#stop(
-          this.#link?.goneError("was shut down and has not been heard") ??
-            new Error("The controller was shut down"),
-        );
-        break;
+        return this.#stop(this.#link?.goneError(SHUT_DOWN) ?? new Error("The controller was shut down"));
     }
   }
 
@@ -419,6 +374,7 @@ export class Connection implements TaskNames {
     this.#end = error;
     this.pending.failAll(error);
     this.#requests.failAll(error);
+    for (const scope of [this.scope, this.detached]) scope.fail(error);
     for (const listener of this.#atEnd) listener();
   }
 

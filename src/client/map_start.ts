@@ -73,7 +73,7 @@ export function startMap<R>(
     window,
     signal,
     names: connection,
-    scope: view.options.detached === true ? undefined : scope,
+    scope: view.options.detached === true ? connection.detached : scope,
     onLeave: view.onLeave,
     isCrowded: () => path.load.waiting > 0 || budget?.isSpent === true,
     asked: view.options,

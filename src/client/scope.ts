@@ -95,7 +95,12 @@ export class Scope {
     return { tasks, ongoing, error };
   }
 
-  /** The same, and waits until what was stopped has ended, for a time. */
+  /** Nothing can be sent any more: what goes on by itself ends too. */
+  fail(error: Error): void {
+    for (const entry of [...this.#ongoing]) entry.deref()?.left(error, error);
+  }
+
+  /** The same as `stop`, and waits until what was stopped has ended, for a time. */
   async leave(connection: Connection): Promise<void> {
     const { tasks, ongoing } = this.stop(connection);
     const owners = new Set(tasks.filter(({ isOpen }) => isOpen).map(({ owner }) => behind(owner)));

@@ -167,3 +167,24 @@ Deno.test("an aborted signal ends waiting and running tasks with its reason and 
   }
   await assert.rejects(behind.then(), { name: "TaskCancelled", message: /the user has left/, cause: reason });
 });
+
+Deno.test("a map whose input gives nothing just now ends with the connection, detached or not", async () => {
+  await using controller = new FakeController().engine(0);
+  const client = await Client.connect({ connection: controller.info });
+  async function* input() {
+    yield 1;
+    await new Promise(() => {});
+  }
+  const maps = [false, true].map((detached) =>
+    client.loadBalanced({ detached }).map((x: number) => x, input())
+  );
+  const seen = maps.map(async (map) => {
+    for await (const x of map) assert.equal(x, 1);
+  });
+  await controller.until(() => controller.tasks.length === 2);
+  const ends = Promise.allSettled(seen);
+  await client.close();
+  for (const end of await ends) {
+    assert.match(String((end as PromiseRejectedResult).reason), /The client was closed/);
+  }
+});

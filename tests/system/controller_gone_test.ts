@@ -191,7 +191,8 @@ Deno.test("a controller that comes back within the patience: what had ended, wha
   try {
     const view = client.loadBalanced();
     assert.equal(await view.apply((x: number) => x + 1, 1), 2);
-    const running = view.apply(forever), direct = client.direct("all").apply(forever);
+    // An engine is kept by what runs there, though nobody takes the result any more.
+    const running = view.apply(nap, 4000, 1), direct = client.direct("all").apply(nap, 2000, 2);
     await eventually(
       () => client.queueStatus(),
       ({ engines }) => (engines[0]?.queue ?? 0) === 1,
@@ -222,7 +223,11 @@ Deno.test("a controller that comes back within the patience: what had ended, wha
     });
     await test.step("and the client goes on", async () => {
       await client.waitForEngines(2, { timeoutMs: PATIENCE_MS });
-      assert.deepEqual(await client.direct([0, 1]).apply((x: number) => x, 5), [5, 5]);
+      await eventually(
+        () => Promise.resolve(client.direct([0, 1]).apply((x: number) => x, 5)).catch(String),
+        (values) => String(values) === "5,5",
+        "both engines answer",
+      );
       assert.equal(await view.apply((b: Uint8Array) => b.length, new Uint8Array(3 << 20)), 3 << 20);
       assert.equal(client.pending, 0);
     });
@@ -252,7 +257,12 @@ Deno.test("a client that is idle while the controller is started anew goes on as
       "it has found its way back",
     );
     assert.equal(await client.loadBalanced().apply((x: number) => x + 1, 2), 3);
-    assert.deepEqual(await client.direct("all").apply((x: number) => x, 5), [5, 5]);
+    // Each of an engine's connections that stands again has it register anew, so it may be away once more.
+    await eventually(
+      () => Promise.resolve(client.direct([0, 1]).apply((x: number) => x, 5)).catch(String),
+      (values) => String(values) === "5,5",
+      "both engines answer",
+    );
     assert.equal(await client.result(task.msgIds[0]!, { timeoutMs: 5000 }), 2);
   } finally {
     await client.close();
