@@ -244,6 +244,12 @@ Deno.test("a client that is idle while the controller is started anew goes on as
   try {
     const task = client.loadBalanced().apply((x: number) => x + 1, 1);
     assert.equal(await task, 2);
+    const [msgId = ""] = task.msgIds;
+    await eventually(
+      async () => (await client.query({ msg_id: msgId }, ["completed"]))[0]?.completed,
+      (completed) => completed != null,
+      "it is recorded",
+    );
     await kill(first);
     // Longer than the patience, which counts only while something is awaited.
     await new Promise((resolve) => setTimeout(resolve, 1000));
@@ -263,7 +269,7 @@ Deno.test("a client that is idle while the controller is started anew goes on as
       (values) => String(values) === "5,5",
       "both engines answer",
     );
-    assert.equal(await client.result(task.msgIds[0]!, { timeoutMs: 5000 }), 2);
+    assert.equal(await client.result(msgId, { timeoutMs: 5000 }), 2);
   } finally {
     await client.close();
   }
