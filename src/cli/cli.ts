@@ -37,7 +37,7 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     peer: async () => (await import("./peer_program.ts")).IPENGINE.spellings,
   },
   cluster: {
-    summary: "start, stop or list whole clusters",
+    summary: "start, stop, list or change whole clusters",
     load: async () => (await import("./cluster.ts")).defineCluster,
   },
   status: {
@@ -127,7 +127,6 @@ async function commandLine(translated: OwnArguments): Promise<{ program: Command
       }
     }
     strict(command);
-    for (const inner of command.commands) strict(inner);
   }
   return { program, args };
 }
@@ -138,6 +137,7 @@ function strict(command: Command): void {
   command.configureOutput({
     outputError: (text, write) => write(withSuggestion(text.replace(/^error: /, "tsparallel: "), command)),
   });
+  for (const inner of command.commands) strict(inner);
 }
 
 /** Commander's own suggestions take `--name=value` for one long name: here the value does not count. */

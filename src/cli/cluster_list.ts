@@ -2,9 +2,11 @@
  * `tsparallel cluster list`: the clusters of all profiles, running or left behind.
  */
 import type { Command } from "commander";
-import { ipythonDir } from "../base/profile_dir.ts";
-import { type ClusterRecord, hasLiveParts, readClusterFile } from "../cluster/cluster_file.ts";
-import { addExamples, type Flags, textFlag } from "./command.ts";
+import { clusterFilePath, type ClusterRecord, readClusterFile } from "../cluster/cluster_file.ts";
+import { hasLiveParts } from "../cluster/running.ts";
+import { processIds } from "../cluster/local.ts";
+import { clusterFolders, clusterIdsIn } from "./cluster_folders.ts";
+import { addExamples, type Flags } from "./command.ts";
 import { EXIT } from "./exit_codes.ts";
 import { tableText } from "./table_text.ts";
 
@@ -16,25 +18,15 @@ export function defineList(command: Command): void {
     .option("--profile-dir <path>", "only the clusters of this run's folder, or IPP_PROFILE_DIR")
     .option("--json", "one JSON document");
   addExamples(command, ["tsparallel cluster list", "tsparallel cluster list --json"]);
-  command.action((flags: Flags) => {
-    const clusters = folders(flags).flatMap(clustersIn);
+  command.action(async (flags: Flags) => {
+    const clusters = await Promise.all(clusterFolders(flags).flatMap(clustersIn).map(seen));
     console.log(flags["json"] === true ? JSON.stringify(clusters.map(jsonOf)) : listText(clusters));
     Deno.exitCode = EXIT.ok;
   });
 }
 
-function folders(flags: Flags): string[] {
-  const only = textFlag(flags, "profileDir") ??
-    (flags["ipythonDir"] === undefined ? Deno.env.get("IPP_PROFILE_DIR") : "");
-  if (only !== undefined && only !== "") return [only];
-  const root = ipythonDir(textFlag(flags, "ipythonDir"));
-  return names(root).filter((name) => name.startsWith("profile_")).map((name) => `${root}/${name}`);
-}
-
 function clustersIn(folder: string): ClusterRecord[] {
-  return names(`${folder}/security`)
-    .filter((name) => /^tsparallel-cluster-.*\.json$/.test(name))
-    .flatMap((name) => recordOf(`${folder}/security/${name}`));
+  return clusterIdsIn(folder).flatMap((id) => recordOf(clusterFilePath(folder, id)));
 }
 
 function recordOf(path: string): ClusterRecord[] {
@@ -46,27 +38,28 @@ function recordOf(path: string): ClusterRecord[] {
   }
 }
 
-function names(folder: string): string[] {
-  try {
-    return [...Deno.readDirSync(folder)].map((entry) => entry.name).sort();
-  } catch {
-    return [];
-  }
+interface Seen {
+  readonly record: ClusterRecord;
+  readonly isRunning: boolean;
 }
 
-function jsonOf(record: ClusterRecord) {
-  return { ...record, running: hasLiveParts(record), n: engineCount(record) };
+async function seen(record: ClusterRecord): Promise<Seen> {
+  return { record, isRunning: await hasLiveParts(record) };
 }
 
-function listText(clusters: readonly ClusterRecord[]): string {
+function jsonOf({ record, isRunning }: Seen) {
+  return { ...record, running: isRunning, n: engineCount(record) };
+}
+
+function listText(clusters: readonly Seen[]): string {
   if (clusters.length === 0) return "No clusters";
-  const rows = clusters.map((record) => [
+  const rows = clusters.map(({ record, isRunning }) => [
     record.profile,
     record.clusterId,
-    hasLiveParts(record) ? "yes" : "no (stale file)",
+    isRunning ? "yes" : "no (stale file)",
     String(engineCount(record)),
-    String(record.controller.pid),
-    record.launcher,
+    controllerOf(record),
+    record.engines[0]?.launcher ?? record.controller.launcher,
     record.startedAt.slice(0, 19).replace("T", " "),
   ]);
   return tableText([
@@ -74,10 +67,18 @@ function listText(clusters: readonly ClusterRecord[]): string {
     "cluster id",
     "running",
     "engines",
-    "controller pid",
+    "controller",
     "launcher",
     "started (UTC)",
   ], rows);
+}
+
+/** `pid 12`, or the jobs of another launcher. */
+function controllerOf({ controller: { launcher, handle } }: ClusterRecord): string {
+  const [first] = processIds(handle);
+  return launcher === "local" && first !== undefined
+    ? `pid ${first.pid}`
+    : `${launcher} ${JSON.stringify(handle)}`;
 }
 
 function engineCount(record: ClusterRecord): number {

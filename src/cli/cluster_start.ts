@@ -10,7 +10,9 @@ import { pidFilePath, removeIfThere, writeWhole } from "../cluster/cluster_file.
 import { connectionFile } from "../cluster/live_controller.ts";
 import { CLUSTER_OPTIONS } from "../cluster/options.ts";
 import { identify, lastLines, type Process, programCommand, startProcess } from "../cluster/process.ts";
+import type { Part } from "../cluster/launcher.ts";
 import { prepareRunFolder } from "../cluster/run_folder.ts";
+import { Supervision } from "../cluster/supervision.ts";
 import { readConnectionFile } from "../protocol/connection_file.ts";
 import { permissionArguments } from "../protocol/permission_flags.ts";
 import {
@@ -27,9 +29,8 @@ import { EXIT } from "./exit_codes.ts";
 import { addPermissionFlags, givenPermissionFlags } from "./permission_flags.ts";
 import { interruptible } from "./interrupt.ts";
 
-/** Engine sets that die more often than this within the period are not replaced any more. */
-const MAX_REPLACEMENTS = 5;
-const REPLACEMENT_PERIOD_MS = 60_000;
+/** The time in which restarts are counted. */
+const RESTART_PERIOD_MS = 60_000;
 
 /** Tells the background process that it is one. */
 const DAEMON_VARIABLE = "TSPARALLEL_DAEMON";
@@ -87,35 +88,77 @@ async function startAndWatch(run: Run, watch: Watch): Promise<number> {
   try {
     show(await startText(cluster, run));
     writeWhole(pidFile, `${pid}\n${born ?? ""}\n`);
-    return await watchOver(cluster, signal);
+    return await watchOver(cluster, settings, signal);
   } finally {
     await cluster.stop();
     removeIfThere(pidFile);
   }
 }
 
-/** Until the signal: replaces engines that died; ends when the controller did. */
-async function watchOver(cluster: Cluster, signal: AbortSignal): Promise<number> {
+/** Until the signal: starts engines again that died; ends when the controller did, or no engines are left that could be. */
+async function watchOver(cluster: Cluster, settings: Settings, signal: AbortSignal): Promise<number> {
   const interrupted = new Promise<null>((resolve) => signal.addEventListener("abort", () => resolve(null)));
-  let replacements: number[] = [];
+  const { maxRestarts, restartBackoffMs: backoffMs } = settings;
+  const supervision = new Supervision({
+    maxRestarts,
+    periodMs: RESTART_PERIOD_MS,
+    backoffMs,
+    maxBackoffMs: RESTART_PERIOD_MS,
+  });
+  const restarts = new Set<Promise<void>>();
   while (!signal.aborted) {
     const end = await Promise.race([interrupted, cluster.partEnded()]);
     if (end === null) break;
     console.error(end.sentence);
-    if (end.part.saved.kind === "controller") return EXIT.failed;
-    replacements = [
-      ...replacements.filter((at) => at > performance.now() - REPLACEMENT_PERIOD_MS),
-      performance.now(),
-    ];
-    if (replacements.length > MAX_REPLACEMENTS) {
-      console.error(`Engines died ${replacements.length} times within a minute: the cluster ends`);
+    const { kind, n, set, launcher } = end.part.saved;
+    if (kind === "controller") return EXIT.failed;
+    const verdict = supervision.died(set, performance.now());
+    if (verdict.kind === "give up") {
+      console.error(
+        `Engine set "${set}" died ${verdict.restarts + 1} times within a minute: it is not started again`,
+      );
+      if (cluster.engineCount > 0 || restarts.size > 0) continue;
+      console.error("No engines are left: the cluster ends");
       return EXIT.failed;
     }
-    await cluster.startEngines(end.part.saved.n);
-    console.error(`Started ${end.part.saved.n} engines in their place`);
+    const restart = startAgain(cluster, { n, set, launcher, delayMs: verdict.delayMs, signal });
+    restarts.add(restart);
+    void restart.finally(() => restarts.delete(restart));
   }
   show(["Stopping the cluster"]);
   return EXIT.ok;
+}
+
+interface Restart {
+  readonly n: number;
+  readonly set: string;
+  readonly launcher: string;
+  readonly delayMs: number;
+  readonly signal: AbortSignal;
+}
+
+async function startAgain(cluster: Cluster, { n, set, launcher, delayMs, signal }: Restart): Promise<void> {
+  if (delayMs > 0) await elapsed(delayMs, signal);
+  if (signal.aborted) return;
+  try {
+    await cluster.startEngines(n, { set, launcher });
+    console.error(`Started ${n} engines in their place, as set "${set}"`);
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** Resolves after so long, or when the signal comes. */
+function elapsed(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, ms);
+    signal.addEventListener("abort", done);
+    function done() {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    }
+  });
 }
 
 /** What users of ipcluster and ipcontroller look for. */
@@ -124,7 +167,8 @@ async function startText(cluster: Cluster, run: Run): Promise<string[]> {
   await using client = await cluster.client();
   const { database } = await client.status();
   const [first, ...engines] = cluster.parts;
-  const by = (pid: number | undefined) => `${cluster.launcherName} launcher, pid ${pid}`;
+  const by = (part: Part | undefined) =>
+    part === undefined ? "" : `${part.saved.launcher} launcher, ${part.label}`;
   return [
     `Cluster of profile "${run.profileName}"${
       run.clusterId === "" ? "" : `, id "${run.clusterId}"`
@@ -133,8 +177,8 @@ async function startText(cluster: Cluster, run: Run): Promise<string[]> {
     `  hub          listening on ${file.interface}:${file.registration}`,
     `  database     ${database}`,
     `  scheme       ${file.task_scheme}`,
-    `  controller   ${by(first?.saved.pid)}`,
-    `  engines      ${cluster.engineCount}, ${by(engines[0]?.saved.pid)}`,
+    `  controller   ${by(first)}`,
+    `  engines      ${cluster.engineCount}, ${by(engines[0])}`,
     `  client file  ${connectionFile(cluster.place, "client")}`,
     `  engine file  ${connectionFile(cluster.place, "engine")}`,
     `  pid file     ${pidFilePath(run.dir, run.clusterId)}`,

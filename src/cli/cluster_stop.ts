@@ -2,7 +2,8 @@
  * `tsparallel cluster stop`: ends a cluster by its cluster file, whoever started it; what only a file still claims is cleared away.
  */
 import type { Command } from "commander";
-import { Cluster, findCluster } from "../cluster/cluster.ts";
+import { Cluster } from "../cluster/cluster.ts";
+import { findCluster } from "../cluster/running.ts";
 import { clusterFilePath, pidFilePath, removeIfThere } from "../cluster/cluster_file.ts";
 import { isAlive, stopProcess } from "../cluster/process.ts";
 import { addExamples, addRunFlags, type Flags, openRun, type Run } from "./command.ts";
@@ -28,7 +29,7 @@ export function defineStop(command: Command): void {
 
 async function stop(run: Run): Promise<number> {
   const name = `profile "${run.profileName}"${run.clusterId === "" ? "" : ` with id "${run.clusterId}"`}`;
-  const found = findCluster(run.dir, run.clusterId);
+  const found = await findCluster(run.dir, run.clusterId);
   if (found === undefined || !found.isAlive) {
     const stale = found === undefined ? "" : "; removed the files of one that is gone";
     removeIfThere(clusterFilePath(run.dir, run.clusterId));
@@ -37,7 +38,7 @@ async function stop(run: Run): Promise<number> {
     return EXIT.noCluster;
   }
   const { supervisor } = found.record;
-  const cluster = Cluster.fromFile(clusterFilePath(run.dir, run.clusterId));
+  const cluster = await Cluster.fromFile(clusterFilePath(run.dir, run.clusterId));
   if (supervisor !== null && isAlive(supervisor)) await stopProcess(supervisor, PATIENCE_MS);
   await cluster.stop();
   removeIfThere(pidFilePath(run.dir, run.clusterId));

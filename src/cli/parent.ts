@@ -12,7 +12,7 @@ const LOOK_EVERY_MS = 500;
 
 /** From now on this process ends, in order, when the cluster that started it is gone; does nothing if no cluster did. */
 export function endWithParent(): void {
-  const parent = Number(Deno.env.get(PARENT_VARIABLE) ?? 0);
+  const parent = Number(Deno.env.get(PARENT_VARIABLE) ?? "");
   Deno.env.delete(PARENT_VARIABLE);
   if (parent === 0) return;
   if (Deno.build.os === "linux") libc().prctl(PR_SET_PDEATHSIG, BigInt(SIGNAL.term), 0n, 0n, 0n);

@@ -1,86 +1,86 @@
 /**
- * A cluster in hand: a controller and engines as processes, started together, watched, and ended together.
+ * A cluster in hand: a controller and sets of engines, started together by the launchers that the settings name, watched, and ended together.
  *
  * Controller and engines start at the same moment; the engines wait for the controller's file. Whatever a dead run left is removed
- * before, so that nobody follows a stale file.
+ * before, so that nobody follows a stale file. Which parts there are is said by the cluster file alone: another process may start or end engines too.
  */
-import { chooseOptions } from "../base/options.ts";
-import { loadProfile } from "../base/profile.ts";
 import type { Client, ConnectOptions } from "../client/client.ts";
 import {
+  changeClusterFile,
   clusterFilePath,
   type ClusterRecord,
-  hasLiveParts,
   readClusterFile,
   removeIfThere,
   writeClusterFile,
 } from "./cluster_file.ts";
-import type { ClusterPlace, Launcher, Part } from "./launcher.ts";
+import {
+  type ClusterStart,
+  optionsFrom,
+  savedOptions,
+  type Settings,
+  settingsOf,
+} from "./cluster_settings.ts";
+import {
+  ClusterError,
+  type ClusterPlace,
+  type Launcher,
+  type Part,
+  type SavedPart,
+  type SignalName,
+} from "./launcher.ts";
+import { makeLauncher } from "./launchers.ts";
 import {
   connectionFile,
   liveController,
   removeConnectionFiles,
   removeControllerFiles,
 } from "./live_controller.ts";
-import { LocalLauncher } from "./local.ts";
-import { CLUSTER_OPTIONS } from "./options.ts";
-import { identify, isAlive, type ProcessId } from "./process.ts";
+import type { ClusterOptions } from "./options.ts";
 import { type ClusterName, placeOf } from "./place.ts";
+import { identify, type ProcessId } from "./process.ts";
+import { refuseSecond } from "./running.ts";
 import { prepareRunFolder } from "./run_folder.ts";
+import { bothOrNone, controllerJob, engineJob, firstEnd, isSame, nextId } from "./cluster_parts.ts";
+import { endSentence, engineInfo, waitUntilReady } from "./start_wait.ts";
 
-/** How to start a cluster. */
-export interface ClusterStart extends ClusterName {
-  /** Engines. Default: the profile's, else one per processor. */
-  readonly n?: number | undefined;
-  /** Flags of `tsparallel controller`, like `--ping=250`. */
-  readonly controllerArgs?: readonly string[] | undefined;
-  /** Flags of `tsparallel engine`. */
-  readonly engineArgs?: readonly string[] | undefined;
-  /** How long until all engines are there. Default 60 s. */
-  readonly startTimeoutMs?: number | undefined;
-  /** How long processes may take to end before they are killed. Default 5 s. */
-  readonly stopTimeoutMs?: number | undefined;
-  /** Gives up starting, and ends what was started. */
-  readonly signal?: AbortSignal | undefined;
-  /** True: this process is nothing but the cluster's watchman, and `tsparallel cluster stop` may end it. Default false. */
-  readonly isSupervisor?: boolean | undefined;
+export { ClusterError } from "./launcher.ts";
+export type { ClusterStart } from "./cluster_settings.ts";
+
+/** How often the cluster file is looked at while somebody waits for an end. */
+const FOLLOW_EVERY_MS = 1000;
+
+/** How engines are to be started beside those that are there. */
+export interface EngineStart {
+  /** The set's id; default: the next free number. */
+  readonly set?: string | undefined;
+  /** Who starts them; default: who started the others. */
+  readonly launcher?: string | undefined;
+  /** True: they outlive this process. Default false. */
+  readonly isDetached?: boolean | undefined;
 }
-
-/** A cluster that cannot start or is not there; the message says what to do. */
-export class ClusterError extends Error {
-  override readonly name = "ClusterError";
-}
-
-const FILE_POLL_MS = 10;
-const LOG_LINES = 12;
 
 /** A running cluster. Dispose of it, and its processes are gone. */
 export class Cluster implements AsyncDisposable {
   readonly place: ClusterPlace;
-  readonly #launcher: Launcher;
-  readonly #controller: Part;
-  readonly #engines: Part[];
-  readonly #stopTimeoutMs: number;
-  readonly #engineArgs: readonly string[];
+  readonly #options: ClusterOptions;
+  readonly #engineLauncher: string;
   readonly #supervisor: ProcessId | null;
-  readonly #startedAt: string;
   readonly #keepsFiles: boolean;
   /** Those made here, held weakly. */
   readonly #clients = new Set<WeakRef<Client>>();
-  #sets: number;
+  readonly #controller: Part;
+  /** By set id. */
+  readonly #engines = new Map<string, Part>();
   #stopping: Promise<void> | undefined;
 
   private constructor(fields: ClusterFields) {
     this.place = fields.place;
-    this.#launcher = fields.launcher;
-    this.#controller = fields.controller;
-    this.#engines = [...fields.engines];
-    this.#sets = this.#engines.length;
-    this.#stopTimeoutMs = fields.stopTimeoutMs;
-    this.#engineArgs = fields.engineArgs;
+    this.#options = fields.options;
+    this.#engineLauncher = fields.engineLauncher;
     this.#supervisor = fields.supervisor;
-    this.#startedAt = fields.startedAt;
     this.#keepsFiles = fields.keepsFiles;
+    this.#controller = fields.controller;
+    for (const part of fields.engines) this.#engines.set(part.saved.set, part);
   }
 
   /**
@@ -93,10 +93,13 @@ export class Cluster implements AsyncDisposable {
     prepareRunFolder(place.profileDir);
     await refuseSecond(place);
     if (!settings.keepsFiles) removeConnectionFiles(place);
-    const cluster = await Cluster.#launch(place, settings);
+    const wait = { signal: options.signal ?? null, timeoutMs: settings.options.startTimeoutMs };
+    const cluster = await Cluster.#launch(place, settings, {
+      ...wait,
+      isSupervisor: options.isSupervisor === true,
+    });
     try {
-      const deadline = AbortSignal.timeout(settings.startTimeoutMs);
-      await cluster.#waitUntilReady(settings.n, { deadline, signal: options.signal ?? null });
+      await waitUntilReady(cluster, settings.n, wait);
     } catch (error) {
       await cluster.stop();
       throw error;
@@ -104,25 +107,27 @@ export class Cluster implements AsyncDisposable {
     return cluster;
   }
 
-  static async #launch(place: ClusterPlace, settings: Settings): Promise<Cluster> {
-    const launcher = new LocalLauncher();
-    const { controllerArgs, engineArgs, stopTimeoutMs, supervisor, keepsFiles } = settings;
-    const [controller, engines] = await Promise.all([
-      launcher.startController(place, controllerArgs),
-      launcher.startEngines(place, { n: settings.n, number: 0, args: engineArgs }),
-    ]);
+  static async #launch(place: ClusterPlace, settings: Settings, how: Launch): Promise<Cluster> {
+    const { options, controllerLauncher, engineLauncher, n, keepsFiles } = settings;
+    const launchers = await Promise.all(
+      [controllerLauncher, engineLauncher].map((name) => makeLauncher(name, options)),
+    );
+    const [first, second] = launchers as [Launcher, Launcher];
+    const starting = first.start(controllerJob(place, options));
+    const engines = engineInfo(place, options, { ...how, controller: starting })
+      .then((environment) => second.start(engineJob(place, options, { n, set: "0", environment })));
+    const [controller, set] = await bothOrNone(starting, engines, options.stopTimeoutMs);
+    const supervisor = how.isSupervisor ? identify(Deno.pid) : null;
     const cluster = new Cluster({
       place,
-      launcher,
-      controller,
-      engines: [engines],
-      engineArgs,
-      stopTimeoutMs,
+      options,
+      engineLauncher,
       supervisor,
       keepsFiles,
-      startedAt: new Date().toISOString(),
+      controller,
+      engines: [set],
     });
-    cluster.#save();
+    cluster.#write();
     return cluster;
   }
 
@@ -130,39 +135,54 @@ export class Cluster implements AsyncDisposable {
    * The cluster that another process started.
    * @throws ClusterError if there is no file of it
    */
-  static fromFile(name: ClusterName | string = {}): Cluster {
+  static async fromFile(name: ClusterName | string = {}): Promise<Cluster> {
     const path = typeof name === "string"
       ? name
       : clusterFilePath(placeOf(name).profileDir, placeOf(name).clusterId);
     const record = readClusterFile(path);
     if (record === undefined) throw new ClusterError(`Cannot find a cluster: no file "${path}"`);
-    const launcher = new LocalLauncher();
+    const options = optionsFrom(record.settings);
+    const adopt = async (saved: SavedPart) => (await makeLauncher(saved.launcher, options)).adopt(saved);
+    const { profile, profileDir, clusterId, supervisor, keepsFiles } = record;
     return new Cluster({
-      place: { profile: record.profile, profileDir: record.profileDir, clusterId: record.clusterId },
-      launcher,
-      controller: launcher.adopt(record.controller),
-      engines: record.engines.map((saved) => launcher.adopt(saved)),
-      engineArgs: [],
-      stopTimeoutMs: CLUSTER_OPTIONS.stopTimeoutMs.default,
-      supervisor: record.supervisor,
-      keepsFiles: record.keepsFiles,
-      startedAt: record.startedAt,
+      place: { profile, profileDir, clusterId },
+      options,
+      engineLauncher: record.engines[0]?.launcher ?? options.engines ?? options.launcher ?? "local",
+      supervisor,
+      keepsFiles,
+      controller: await adopt(record.controller),
+      engines: await Promise.all(record.engines.map(adopt)),
     });
   }
 
   /** How many engines were started. */
   get engineCount(): number {
-    return this.#engines.reduce((sum, part) => sum + part.saved.n, 0);
+    return [...this.#engines.values()].reduce((sum, part) => sum + part.saved.n, 0);
   }
 
-  /** Controller first, then the engine hosts. */
+  /** The sets of engines by their ids, in the order of their start. */
+  get engineSets(): ReadonlyMap<string, Part> {
+    return new Map(this.#engines);
+  }
+
+  /** @throws ClusterError if there is no such set, naming those that there are */
+  engineSet(set: string): Part {
+    const part = this.#engines.get(set);
+    if (part !== undefined) return part;
+    const ids = [...this.#engines.keys()].map((id) => `"${id}"`).join(", ");
+    throw new ClusterError(
+      `Cannot find engine set "${set}"; there ${ids === "" ? "are none" : `are ${ids}`}`,
+    );
+  }
+
+  /** The controller. */
+  get controller(): Part {
+    return this.#controller;
+  }
+
+  /** Controller first, then the engine sets. */
   get parts(): readonly Part[] {
-    return [this.#controller, ...this.#engines];
-  }
-
-  /** Name of what starts the processes. */
-  get launcherName(): string {
-    return this.#launcher.name;
+    return [this.#controller, ...this.#engines.values()];
   }
 
   /** The clients' connection file. */
@@ -182,21 +202,78 @@ export class Cluster implements AsyncDisposable {
     return client;
   }
 
-  /** Starts `n` more engines as a set of their own; they register in a moment. */
-  async startEngines(n: number): Promise<void> {
-    this.#engines.push(
-      await this.#launcher.startEngines(this.place, { n, number: this.#sets++, args: this.#engineArgs }),
-    );
-    this.#save();
+  /** The same as `client()`, as ipyparallel's users look for it. */
+  connect(options: Parameters<Cluster["client"]>[0] = {}): Promise<Client> {
+    return this.client(options);
   }
 
-  /** Settles when a part has ended by itself, with a sentence that says which and how. Ended engine sets are taken off the list. */
+  /**
+   * Starts `n` more engines as a set of their own; they register in a moment.
+   * @param n 1 or more
+   * @returns the set's id
+   * @throws ClusterError if the launcher cannot, or there is a set of this id; RangeError for no number of engines
+   */
+  async startEngines(n: number, start: EngineStart = {}): Promise<string> {
+    if (!Number.isInteger(n) || n < 1) {
+      throw new RangeError(`Cannot start ${n} engines: it takes a whole number of 1 or more`);
+    }
+    await this.#followFile();
+    const set = start.set ?? nextId(this.#engines.keys());
+    if (!/^[\w.-]+$/.test(set)) {
+      throw new ClusterError(
+        `Cannot use "${set}" as an engine set's id: it takes letters, digits, ".", "_" and "-"`,
+      );
+    }
+    if (this.#engines.has(set)) {
+      throw new ClusterError(`Cannot start engine set "${set}": there is one; choose another id`);
+    }
+    const launcher = await makeLauncher(start.launcher ?? this.#engineLauncher, this.#options);
+    const environment = await engineInfo(this.place, this.#options, { isDetached: start.isDetached });
+    const part = await launcher.start(engineJob(this.place, this.#options, { n, set, environment }));
+    this.#engines.set(set, part);
+    this.#change((engines) => [...engines, part.saved]);
+    return set;
+  }
+
+  /**
+   * Ends a set of engines, or all of them.
+   * @param set its id; none: all
+   * @throws ClusterError if there is no such set
+   */
+  async stopEngines(set?: string): Promise<void> {
+    const parts = this.#setsNamed(set);
+    for (const part of parts) this.#forget(part);
+    await Promise.all(parts.map((part) => part.stop(this.#options.stopTimeoutMs)));
+  }
+
+  /** Ends a set of engines, or all of them, and starts as many under the same ids. */
+  async restartEngines(set?: string, start: Omit<EngineStart, "set"> = {}): Promise<void> {
+    const parts = this.#setsNamed(set);
+    await this.stopEngines(set);
+    for (const { saved } of parts) {
+      await this.startEngines(saved.n, { launcher: saved.launcher, ...start, set: saved.set });
+    }
+  }
+
+  /** Sends a signal to a set of engine hosts, or to all. */
+  async signalEngines(signal: SignalName, set?: string): Promise<void> {
+    for (const part of this.#setsNamed(set)) await part.signal(signal);
+  }
+
+  /**
+   * Settles when a part has ended by itself, with a sentence that says which and how. Ended engine sets are taken off the list; those that somebody stopped on
+   * purpose, here or elsewhere, do not count.
+   */
   async partEnded(): Promise<{ readonly part: Part; readonly sentence: string }> {
-    const ends = this.parts.map(async (part) => ({ part, how: await part.ended }));
-    const { part, how } = await Promise.race(ends);
-    const at = this.#engines.indexOf(part);
-    if (at >= 0) this.#engines.splice(at, 1);
-    return { part, sentence: endSentence(part, how) };
+    for (;;) {
+      const parts = this.parts;
+      const ended = await firstEnd(parts, FOLLOW_EVERY_MS);
+      await this.#followFile();
+      if (ended === null || !this.parts.includes(ended.part)) continue;
+      const sentence = await endSentence(ended.part, ended.how);
+      if (ended.part !== this.#controller) this.#forget(ended.part);
+      return { part: ended.part, sentence };
+    }
   }
 
   /** Ends all processes of the cluster and removes its files. Stopping twice is harmless. */
@@ -213,158 +290,75 @@ export class Cluster implements AsyncDisposable {
 
   async #stop(): Promise<void> {
     const { profileDir, clusterId } = this.place;
-    await Promise.all(this.#engines.map((part) => part.stop(this.#stopTimeoutMs)));
-    await this.#controller.stop(this.#stopTimeoutMs);
+    const patienceMs = this.#options.stopTimeoutMs;
+    await this.#followFile();
+    await Promise.all([...this.#engines.values()].map((part) => part.stop(patienceMs)));
+    await this.#controller.stop(patienceMs);
     const isFree = await liveController(this.place) === undefined;
     // One that was killed could not remove its files.
     if (isFree) removeControllerFiles(this.place, this.#keepsFiles ? "keep connection files" : "all");
     removeIfThere(clusterFilePath(profileDir, clusterId));
   }
 
-  async #waitUntilReady(
-    n: number,
-    wait: { readonly deadline: AbortSignal; readonly signal: AbortSignal | null },
-  ): Promise<void> {
-    const stop = new AbortController();
-    const signals = [wait.deadline, stop.signal, ...(wait.signal === null ? [] : [wait.signal])];
-    const ended = this.partEnded().then(({ sentence }) => {
-      throw new ClusterError(sentence);
-    });
-    try {
-      await Promise.race([this.#connectAndWait(n, AbortSignal.any(signals)), ended]);
-    } catch (error) {
-      if (error instanceof ClusterError || !wait.deadline.aborted) throw error;
-      throw this.#tooSlow(n);
-    } finally {
-      stop.abort();
-      ended.catch(() => {});
+  #setsNamed(set: string | undefined): Part[] {
+    return set === undefined ? [...this.#engines.values()] : [this.engineSet(set)];
+  }
+
+  /** What the file says now: sets that another process started are taken up, those that it ended are dropped. */
+  async #followFile(): Promise<void> {
+    const record = readClusterFile(this.#file);
+    if (record === undefined) return;
+    const said = new Map(record.engines.map((saved) => [saved.set, saved]));
+    for (const [set, part] of this.#engines) {
+      if (!isSame(said.get(set), part.saved)) this.#engines.delete(set);
+    }
+    for (const [set, saved] of said) {
+      if (!this.#engines.has(set)) {
+        this.#engines.set(set, (await makeLauncher(saved.launcher, this.#options)).adopt(saved));
+      }
     }
   }
 
-  async #connectAndWait(n: number, signal: AbortSignal): Promise<void> {
-    const loading = import("../client/client.ts");
-    await fileAppears(this.connectionFile, signal);
-    const { Client } = await loading;
-    const { profileDir, clusterId } = this.place;
-    await using client = await Client.connect({ profileDir, clusterId, signal });
-    await client.waitForEngines(n, { signal });
+  #forget(part: Part): void {
+    this.#engines.delete(part.saved.set);
+    this.#change((engines) => engines.filter((saved) => !isSame(saved, part.saved)));
   }
 
-  #tooSlow(n: number): ClusterError {
-    const logs = this.parts.map((part) => part.saved.log).join(", ");
-    return new ClusterError(`Cannot start the cluster: ${n} engines were not there in time; see ${logs}`);
+  #change(change: (engines: readonly SavedPart[]) => readonly SavedPart[]): void {
+    changeClusterFile(this.#file, (record) => ({ ...record, engines: change(record.engines) }));
   }
 
-  #save(): void {
-    const { profile, profileDir, clusterId } = this.place;
-    writeClusterFile({
-      version: 1,
-      clusterId,
-      profile,
-      profileDir,
-      launcher: this.#launcher.name,
-      startedAt: this.#startedAt,
+  get #file(): string {
+    return clusterFilePath(this.place.profileDir, this.place.clusterId);
+  }
+
+  #write(): void {
+    const record: ClusterRecord = {
+      version: 2,
+      ...this.place,
+      startedAt: new Date().toISOString(),
       supervisor: this.#supervisor,
       keepsFiles: this.#keepsFiles,
+      settings: savedOptions(this.#options),
       controller: this.#controller.saved,
-      engines: this.#engines.map((part) => part.saved),
-    });
+      engines: [...this.#engines.values()].map((part) => part.saved),
+    };
+    writeClusterFile(record);
   }
 }
 
 interface ClusterFields {
   readonly place: ClusterPlace;
-  readonly launcher: Launcher;
+  readonly options: ClusterOptions;
+  readonly engineLauncher: string;
+  readonly supervisor: ProcessId | null;
+  readonly keepsFiles: boolean;
   readonly controller: Part;
   readonly engines: readonly Part[];
-  readonly engineArgs: readonly string[];
-  readonly stopTimeoutMs: number;
-  readonly supervisor: ProcessId | null;
-  readonly keepsFiles: boolean;
-  readonly startedAt: string;
 }
 
-/** What counts for a start: what the caller says, else the environment, the profile, the default. */
-interface Settings {
-  readonly n: number;
-  readonly controllerArgs: readonly string[];
-  readonly engineArgs: readonly string[];
-  readonly startTimeoutMs: number;
-  readonly stopTimeoutMs: number;
-  readonly supervisor: ProcessId | null;
-  /** The controller keeps ports, key and files of the run before. */
-  readonly keepsFiles: boolean;
-}
-
-async function settingsOf(place: ClusterPlace, options: ClusterStart): Promise<Settings> {
-  const tables = { cluster: CLUSTER_OPTIONS };
-  const profile = await loadProfile({ name: place.profile, dir: place.profileDir, tables, others: "leave" });
-  const { n, startTimeoutMs, stopTimeoutMs, controllerArgs, engineArgs } = options;
-  const chosen = chooseOptions(CLUSTER_OPTIONS, {
-    flags: { n, startTimeoutMs, stopTimeoutMs, controllerArgs, engineArgs },
-    environment: (name) => Deno.env.get(name),
-    profile: profile.sections["cluster"],
-    section: "cluster",
-  });
-  return {
-    ...chosen,
-    n: chosen.n ?? navigator.hardwareConcurrency,
-    supervisor: options.isSupervisor === true ? identify(Deno.pid) : null,
-    keepsFiles: chosen.controllerArgs.includes("--reuse") ||
-      profile.sections["controller"]?.["reuse"] === true,
-  };
-}
-
-/** What runs at a place, and what a dead cluster left there. */
-export function findCluster(
-  profileDir: string,
-  clusterId: string,
-): { readonly record: ClusterRecord; readonly isAlive: boolean } | undefined {
-  const record = readClusterFile(clusterFilePath(profileDir, clusterId));
-  return record === undefined ? undefined : { record, isAlive: hasLiveParts(record) };
-}
-
-async function refuseSecond(place: ClusterPlace): Promise<void> {
-  const found = findCluster(place.profileDir, place.clusterId);
-  if (found?.isAlive) {
-    const { controller, supervisor } = found.record;
-    const pid = supervisor !== null && isAlive(supervisor) ? supervisor.pid : controller.pid;
-    throw new ClusterError(
-      `Cannot start the cluster: one runs already for profile "${place.profile}"${
-        idPhrase(place)
-      } with pid ${pid}; ` +
-        "stop it with `tsparallel cluster stop`, or choose another --cluster-id",
-    );
-  }
-  const live = await liveController(place);
-  if (live === undefined) return;
-  throw new ClusterError(
-    `Cannot start the cluster: a ${live} serves profile "${place.profile}"${
-      idPhrase(place)
-    } already; end it first`,
-  );
-}
-
-function idPhrase(place: ClusterPlace): string {
-  return place.clusterId === "" ? "" : ` and cluster id "${place.clusterId}"`;
-}
-
-function endSentence(part: Part, how: string): string {
-  const name = part.saved.kind === "controller" ? "controller" : `set of ${part.saved.n} engines`;
-  const words = part.lastLines(LOG_LINES);
-  const log = words.length === 0 ? "its log is empty" : `its log ends with:\n  ${words.join("\n  ")}`;
-  return `The ${name} is gone: ${how}; ${log}`;
-}
-
-async function fileAppears(path: string, signal: AbortSignal): Promise<void> {
-  for (;;) {
-    signal.throwIfAborted();
-    try {
-      Deno.statSync(path);
-      return;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
-    await new Promise((resolve) => setTimeout(resolve, FILE_POLL_MS));
-  }
+interface Launch {
+  readonly signal: AbortSignal | null;
+  readonly timeoutMs: number;
+  readonly isSupervisor: boolean;
 }

@@ -1,16 +1,16 @@
 /**
  * The cluster file, `security/tsparallel-cluster-<id>.json`: which processes make up a cluster, so that another process can find and end it.
  */
-import type { SavedPart } from "./launcher.ts";
-import { isAlive, type ProcessId } from "./process.ts";
+import { dirname } from "node:path";
+import type { Json, SavedPart } from "./launcher.ts";
+import { isProcessId, type ProcessId } from "./process.ts";
 
 /** What is written down about a running cluster. */
 export interface ClusterRecord {
-  readonly version: 1;
+  readonly version: 2;
   readonly clusterId: string;
   readonly profile: string;
   readonly profileDir: string;
-  readonly launcher: string;
   /** ISO 8601. */
   readonly startedAt: string;
   /** The `tsparallel cluster start` that watches over it; null if a program did that itself. */
@@ -19,6 +19,8 @@ export interface ClusterRecord {
   readonly keepsFiles: boolean;
   readonly controller: SavedPart;
   readonly engines: readonly SavedPart[];
+  /** The options of the cluster that counted at its start, so that engines which come later are started alike. */
+  readonly settings: { readonly [key: string]: Json };
 }
 
 /** A cluster file that says nothing usable; the message is a sentence for the user. */
@@ -67,14 +69,42 @@ export function readClusterFile(path: string): ClusterRecord | undefined {
   const record = parse(text);
   if (isClusterRecord(record)) return record;
   throw new ClusterFileError(
-    `Cannot read cluster file "${path}": it is none of version 1; end its processes and remove it`,
+    `Cannot read cluster file "${path}": it is none of version 2; end its processes and remove it`,
   );
 }
 
-/** Whether any process of the cluster still runs. */
-export function hasLiveParts(record: ClusterRecord): boolean {
-  return [record.controller, ...record.engines].some(isAlive) ||
-    (record.supervisor !== null && isAlive(record.supervisor));
+/**
+ * Changes a cluster's file, so that nobody's change is lost: several processes may start and end engines of one cluster.
+ * @param change gives the new record; null leaves all as it is
+ * @returns what is in the file now; undefined if there is none, and `change` was not asked
+ */
+export function changeClusterFile(
+  path: string,
+  change: (record: ClusterRecord) => ClusterRecord | null,
+): ClusterRecord | undefined {
+  const unlock = lockFolder(dirname(path));
+  try {
+    const record = readClusterFile(path);
+    if (record === undefined) return undefined;
+    const changed = change(record);
+    if (changed !== null) writeClusterFile(changed);
+    return changed ?? record;
+  } finally {
+    unlock();
+  }
+}
+
+/** An exclusive lock of a folder, where the system has them for folders; one that cannot be had (some network file systems) is done without. */
+function lockFolder(folder: string): () => void {
+  if (Deno.build.os === "windows") return () => {};
+  let handle: Deno.FsFile | undefined;
+  try {
+    handle = Deno.openSync(folder, { read: true });
+    handle.lockSync(true);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) throw error;
+  }
+  return () => handle?.close();
 }
 
 /** Removes a file that may be gone already. */
@@ -96,23 +126,18 @@ function parse(text: string): unknown {
 
 function isClusterRecord(value: unknown): value is ClusterRecord {
   if (!isObject(value)) return false;
-  const texts = ["clusterId", "profile", "profileDir", "launcher", "startedAt"];
-  return value["version"] === 1 && typeof value["keepsFiles"] === "boolean" &&
-    texts.every((key) => typeof value[key] === "string") &&
+  const texts = ["clusterId", "profile", "profileDir", "startedAt"];
+  return value["version"] === 2 && typeof value["keepsFiles"] === "boolean" &&
+    texts.every((key) => typeof value[key] === "string") && isObject(value["settings"]) &&
     (value["supervisor"] === null || isProcessId(value["supervisor"])) &&
     isSavedPart(value["controller"]) && Array.isArray(value["engines"]) &&
     value["engines"].every(isSavedPart);
 }
 
 function isSavedPart(value: unknown): value is SavedPart {
-  return isProcessId(value) && "n" in value && typeof value.n === "number" && "log" in value &&
-    typeof value.log === "string" && "kind" in value &&
-    (value.kind === "controller" || value.kind === "engines");
-}
-
-function isProcessId(value: unknown): value is ProcessId {
-  return isObject(value) && Number.isInteger(value["pid"]) && Number(value["pid"]) > 0 &&
-    (value["born"] === null || typeof value["born"] === "string");
+  return isObject(value) && (value["kind"] === "controller" || value["kind"] === "engines") &&
+    typeof value["n"] === "number" && "handle" in value &&
+    ["set", "launcher", "log"].every((key) => typeof value[key] === "string");
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

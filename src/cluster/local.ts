@@ -1,17 +1,29 @@
 /**
  * The local launcher: controller and engine hosts as processes of this machine, ended with the process that started them.
  */
-import type { ClusterPlace, Launcher, Part, SavedPart } from "./launcher.ts";
+import {
+  type Job,
+  type Json,
+  type Launcher,
+  logPath,
+  type Part,
+  type PartState,
+  type SavedPart,
+  type SignalName,
+} from "./launcher.ts";
 import {
   adoptProcess,
   isAlive,
+  isProcessId,
   lastLines,
   type Process,
   type ProcessEnd,
-  programCommand,
+  type ProcessId,
+  signalProcess,
   startProcess,
   stopProcess,
 } from "./process.ts";
+import type { Program } from "./program.ts";
 
 /** Tells a process whose end is its own. */
 const PARENT_VARIABLE = "TSPARALLEL_PARENT";
@@ -20,69 +32,109 @@ const PARENT_VARIABLE = "TSPARALLEL_PARENT";
 export class LocalLauncher implements Launcher {
   readonly name = "local";
 
-  async startController(place: ClusterPlace, args: readonly string[]): Promise<Part> {
-    const log = logPath(place, "ipcontroller");
-    const process = await start(["controller", ...placeArgs(place), ...args], log);
-    return partOf({ kind: "controller", n: 0 }, process);
-  }
-
-  async startEngines(
-    place: ClusterPlace,
-    set: { readonly n: number; readonly number: number; readonly args: readonly string[] },
-  ): Promise<Part> {
-    const log = logPath(place, `ipengine-${set.number}`);
-    const process = await start(
-      ["engine", "--engines", String(set.n), ...placeArgs(place), ...set.args],
-      log,
-    );
-    return partOf({ kind: "engines", n: set.n }, process);
+  async start(job: Job): Promise<Part> {
+    const log = logPath(job);
+    keepOneOlder(log);
+    const processes: Process[] = [];
+    try {
+      for (const words of commandsOf(job.program, job.n)) {
+        processes.push(await start(words, log, job.environment));
+      }
+    } catch (error) {
+      await Promise.all(processes.map(({ id }) => stopProcess(id, 0)));
+      throw error;
+    }
+    const { kind, n, set } = job;
+    const handle: Json = processes.map(({ id: { pid, born } }) => ({ pid, born }));
+    return new LocalPart({ kind, n, set, launcher: this.name, log, handle }, processes);
   }
 
   adopt(saved: SavedPart): Part {
-    return partOf(saved, adoptProcess(saved, saved.log));
+    return new LocalPart(saved, processIds(saved.handle).map((id) => adoptProcess(id, saved.log)));
   }
 }
 
-function start(args: readonly string[], log: string): Promise<Process> {
-  keepOneOlder(log);
-  const program = programCommand();
-  const environment = { [PARENT_VARIABLE]: String(Deno.pid), NO_COLOR: "1" };
-  return startProcess({
-    command: program.command,
-    args: [...program.args, ...args],
-    environment,
-    logPath: log,
-  });
+/** The words of each process that houses some of the engines: as few processes as there can be. */
+export function commandsOf(program: Program, n: number): (readonly string[])[] {
+  if (n === 0) return [program.words(0)];
+  const commands: (readonly string[])[] = [];
+  for (let left = n; left > 0; left -= program.perProcess) {
+    commands.push(program.words(Math.min(left, program.perProcess)));
+  }
+  return commands;
 }
 
-function partOf(what: Pick<SavedPart, "kind" | "n">, process: Process): Part {
-  const { id, logPath } = process;
-  return {
-    saved: { kind: what.kind, n: what.n, pid: id.pid, born: id.born, log: logPath },
-    ended: process.ended.then(describeEnd),
-    isAlive: () => isAlive(id),
-    lastLines: (count) => lastLines(logPath, count),
-    stop: async (patienceMs) => {
-      await stopProcess(id, patienceMs);
-    },
-  };
+/** Processes of this machine that are one part; it has ended when all of them have. */
+export class LocalPart implements Part {
+  readonly saved: SavedPart;
+  readonly ended: Promise<string>;
+  readonly #processes: readonly Process[];
+
+  constructor(saved: SavedPart, processes: readonly Process[]) {
+    this.saved = saved;
+    this.#processes = processes;
+    this.ended = Promise.all(processes.map(({ ended }) => ended)).then(describeEnds);
+  }
+
+  get pid(): number | null {
+    return this.#processes[0]?.id.pid ?? null;
+  }
+
+  get label(): string {
+    const pids = this.#processes.map(({ id }) => id.pid);
+    return pids.length > 4 ? `${pids.length} processes from pid ${pids[0]} on` : `pid ${pids.join(", ")}`;
+  }
+
+  state(): Promise<PartState> {
+    return Promise.resolve({
+      is: this.#processes.some(({ id }) => isAlive(id)) ? "running" : "ended",
+      words: "",
+    });
+  }
+
+  lastLines(count: number): Promise<readonly string[]> {
+    return Promise.resolve(lastLines(this.saved.log, count));
+  }
+
+  signal(name: SignalName): Promise<void> {
+    for (const { id } of this.#processes) if (isAlive(id)) signalProcess(id.pid, name);
+    return Promise.resolve();
+  }
+
+  async stop(patienceMs: number): Promise<void> {
+    await Promise.all(this.#processes.map(({ id }) => stopProcess(id, patienceMs)));
+  }
 }
 
-function describeEnd(end: ProcessEnd): string {
-  return end.signal === null ? `it ended with code ${end.code}` : `it was ended by ${end.signal}`;
+/** Starts a process that ends with this one, its output behind what is in the log. */
+function start(
+  words: readonly string[],
+  log: string,
+  environment: Readonly<Record<string, string>>,
+): Promise<Process> {
+  const [command = "", ...args] = words;
+  const own = { [PARENT_VARIABLE]: String(Deno.pid), NO_COLOR: "1" };
+  return startProcess({ command, args, environment: { ...own, ...environment }, logPath: log });
 }
 
-function placeArgs(place: ClusterPlace): string[] {
-  return ["--profile", place.profile, "--profile-dir", place.profileDir, "--cluster-id", place.clusterId];
+/** The processes that a handle names. */
+export function processIds(handle: Json): ProcessId[] {
+  return Array.isArray(handle) ? handle.filter(isProcessId) : [];
 }
 
-function logPath(place: ClusterPlace, name: string): string {
-  const suffix = place.clusterId === "" ? "" : `-${place.clusterId}`;
-  return `${place.profileDir}/log/${name}${suffix}.log`;
+function describeEnds(ends: readonly ProcessEnd[]): string {
+  const worst = ends.find(({ code }) => code !== 0) ?? ends[0] ?? { code: null, signal: null };
+  return describeEnd(worst);
+}
+
+/** `it ended with code 1`. */
+export function describeEnd(end: ProcessEnd): string {
+  if (end.signal !== null) return `it was ended by ${end.signal}`;
+  return end.code === null ? "it has ended" : `it ended with code ${end.code}`;
 }
 
 /** A log begins empty; the one before it stays as `.old`. */
-function keepOneOlder(log: string): void {
+export function keepOneOlder(log: string): void {
   try {
     Deno.renameSync(log, `${log}.old`);
   } catch (error) {

@@ -1,16 +1,19 @@
 /**
- * The cluster's options: how many engines, started by whom, and how long to wait, by flag, environment or profile section `cluster`.
+ * The cluster's options: how many engines, started by whom and how, and how long to wait, by flag, environment or profile section `cluster`.
  */
-import { choice, number, numberOrNone, type OptionValues, texts } from "../base/options.ts";
+import { choice, number, numberOrNone, type OptionValues, text, textOrNone, texts } from "../base/options.ts";
+import { launcherOption } from "./launchers.ts";
 
 /** Name, default, unit or words, help. */
 export const CLUSTER_OPTIONS = {
   n: numberOrNone(
     null,
-    { unit: "engines", min: 1, max: 1024 },
+    { unit: "engines", min: 1, max: 100_000 },
     "How many engines to start; unset: one per processor",
   ),
-  launcher: choice("local", ["local"], "Who starts the processes"),
+  launcher: launcherOption("Who starts controller and engines; unset: local"),
+  controller: launcherOption("Who starts the controller, where it is another; unset: local"),
+  engines: launcherOption("Who starts the engines, where it is another"),
   startTimeoutMs: number(
     60_000,
     { unit: "ms", min: 1 },
@@ -22,6 +25,48 @@ export const CLUSTER_OPTIONS = {
     "Flag for the controller, like --controller-args=--ping=250; may be repeated",
   ),
   engineArgs: texts("argument", "Flag for the engines; may be repeated"),
+  controllerCommand: textOrNone("command", "Program in place of our controller, like ipcontroller"),
+  engineCommand: textOrNone("command", "Program in place of our engine, like ipengine: Python's engines"),
+  connectionInfo: choice(
+    "file",
+    ["file", "environment"],
+    "How engines learn where the controller is: by its file on a shared disk, or in their environment",
+  ),
+  enginesPerJob: numberOrNone(
+    null,
+    { unit: "engines", min: 1, max: 10_000 },
+    "Engines in each job of a batch system; unset: all in one",
+  ),
+  queue: text("", "name", "Queue or partition of the batch system"),
+  account: text("", "name", "Account that jobs are charged to"),
+  walltime: text(
+    "",
+    "[days-]h:m:s",
+    "Longest time that a job may take; engines take no more tasks before its end",
+  ),
+  memory: text("", "size", "Memory for each engine, like 4G"),
+  cpusPerEngine: number(
+    1,
+    { unit: "processors", min: 1, max: 10_000 },
+    "Processors for each engine of a batch job",
+  ),
+  directives: texts(
+    "line",
+    "Line for the head of the batch script, like '#SBATCH --qos=low'; may be repeated",
+  ),
+  engineTemplate: textOrNone("path", "File of the engines' batch script; unset: one of ours"),
+  controllerTemplate: textOrNone("path", "File of the controller's batch script; unset: one of ours"),
+  maxRestarts: number(
+    5,
+    { unit: "times" },
+    "How often within a minute a set of engines that dies is started again, later and later; 0: never",
+  ),
+  restartBackoffMs: number(
+    500,
+    { unit: "ms" },
+    "The wait before the second restart; it doubles with each further one",
+  ),
+  pollMs: number(2000, { unit: "ms", min: 10 }, "How often a batch system is asked about its jobs"),
 } as const;
 
 /** The cluster's settings. */

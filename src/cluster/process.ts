@@ -34,11 +34,12 @@ export interface ProcessSpec {
 export interface Process {
   readonly id: ProcessId;
   readonly logPath: string;
-  /** Settles when it has ended; pending for ever if the process is another's child and nobody waits for it. */
+  /** Settles when it has ended; without code and signal for another's child. */
   readonly ended: Promise<ProcessEnd>;
 }
 
 const LOOK_EVERY_MS = 15;
+const ADOPTED_LOOK_EVERY_MS = 250;
 
 /**
  * Starts a process in a session of its own. A program that is not there ends with code 126 or 127, and the log says why.
@@ -76,9 +77,27 @@ function throughShell(command: readonly [string, ...string[]]): readonly [string
   return Deno.build.os === "windows" ? command : ["/bin/sh", "-c", 'exec "$0" "$@"', ...command];
 }
 
-/** A process that someone else started, from what was written down about it. */
+/** A process that someone else started, from what was written down about it. How it ended nobody tells; that it did is seen, once somebody asks. */
 export function adoptProcess(id: ProcessId, logPath: string): Process {
-  return { id, logPath, ended: new Promise(() => {}) };
+  let ended: Promise<ProcessEnd> | undefined;
+  return {
+    id,
+    logPath,
+    get ended() {
+      return ended ??= endOf(id);
+    },
+  };
+}
+
+function endOf(id: ProcessId): Promise<ProcessEnd> {
+  return new Promise((resolve) => {
+    const timer = setInterval(() => {
+      if (isAlive(id)) return;
+      clearInterval(timer);
+      resolve({ code: null, signal: null });
+    }, ADOPTED_LOOK_EVERY_MS);
+    Deno.unrefTimer(timer);
+  });
 }
 
 /** The process that has this pid now. */
@@ -102,11 +121,11 @@ export function isAlive(id: ProcessId): boolean {
 /** Ends a process: SIGTERM, after `patienceMs` SIGKILL to its group. Resolves when it is gone. */
 export async function stopProcess(id: ProcessId, patienceMs: number): Promise<"gone" | "ended" | "killed"> {
   if (!isAlive(id)) return "gone";
-  sendSignal(id.pid, "SIGTERM");
+  signalProcess(id.pid, "SIGTERM");
   if (await hasEnded(id, patienceMs)) return "ended";
   if (isAlive(id)) {
-    sendSignal(-id.pid, "SIGKILL");
-    sendSignal(id.pid, "SIGKILL");
+    signalProcess(-id.pid, "SIGKILL");
+    signalProcess(id.pid, "SIGKILL");
   }
   await hasEnded(id, 5000);
   return "killed";
@@ -157,7 +176,17 @@ export function programCommand(): { readonly command: string; readonly args: rea
   };
 }
 
-function sendSignal(pid: number, signal: "SIGTERM" | "SIGKILL"): void {
+/** Whether a value that was read names a process. */
+export function isProcessId(
+  value: unknown,
+): value is ProcessId & { readonly [key: string]: string | number | null } {
+  return typeof value === "object" && value !== null && "pid" in value && Number.isInteger(value.pid) &&
+    Number(value.pid) > 0 &&
+    "born" in value && (value.born === null || typeof value.born === "string");
+}
+
+/** Sends a signal; a process that is gone is none to complain of. */
+export function signalProcess(pid: number, signal: NodeJS.Signals): void {
   try {
     nodeProcess.kill(pid, signal);
   } catch (error) {

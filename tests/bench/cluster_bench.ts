@@ -121,7 +121,7 @@ async function kilobytes(view: LoadBalancedView, rounds: number): Promise<number
 }
 
 function enginePids(cluster: Cluster): number[] {
-  return cluster.parts.filter(({ saved }) => saved.kind !== "controller").map(({ saved }) => saved.pid);
+  return cluster.parts.filter(({ saved }) => saved.kind !== "controller").map(({ pid }) => pid!);
 }
 
 /** MB per second of 64 MiB into and out of an engine's namespace. */

@@ -39,7 +39,7 @@ async function measureDags(rounds: { readonly small: number; readonly large: num
   try {
     await using cluster = await Cluster.start({ profileDir, clusterId: "dag", n: ENGINES });
     await using client = await cluster.client();
-    const controller = cluster.parts.find(({ saved }) => saved.kind === "controller")!.saved.pid;
+    const controller = cluster.parts.find(({ saved }) => saved.kind === "controller")!.pid!;
     const view = client.loadBalanced();
     const endless = view.apply(() => new Promise<void>((done) => setTimeout(done, 3_600_000)));
     const bench = new DagBench(client, endless, controller);

@@ -34,5 +34,5 @@ export async function benchMillion(): Promise<Figures> {
 /** MB of the controller and its children. */
 export function controllerPss(cluster: Cluster): number {
   const controllers = cluster.parts.filter(({ saved }) => saved.kind === "controller");
-  return pssOfTrees(controllers.map(({ saved }) => saved.pid));
+  return pssOfTrees(controllers.map(({ pid }) => pid!));
 }

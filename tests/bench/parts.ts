@@ -37,8 +37,8 @@ function useOf(parts: ReadonlyMap<number, string>): Use {
 /** Client, controller, engine host, and the children of the slots that work. */
 function partsOf(cluster: Cluster): Map<number, string> {
   const parts = new Map([[Deno.pid, "client"]]);
-  for (const { saved } of cluster.parts) {
-    for (const pid of treesOf([saved.pid])) parts.set(pid, pid === saved.pid ? saved.kind : "child");
+  for (const { saved, pid: own } of cluster.parts) {
+    for (const pid of treesOf([own!])) parts.set(pid, pid === own ? saved.kind : "child");
   }
   return parts;
 }

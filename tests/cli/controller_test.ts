@@ -107,13 +107,17 @@ Deno.test("a controller ends when the process that started it for a cluster is g
   const script = `import { LocalLauncher } from ${
     JSON.stringify(new URL("../../src/cluster/local.ts", import.meta.url).href)
   };
+    import { controllerProgram } from ${
+    JSON.stringify(new URL("../../src/cluster/program.ts", import.meta.url).href)
+  };
     import { prepareRunFolder } from ${
     JSON.stringify(new URL("../../src/cluster/run_folder.ts", import.meta.url).href)
   };
     prepareRunFolder(Deno.args[0]);
     const place = { profile: "x", profileDir: Deno.args[0], clusterId: "" };
-    const part = await new LocalLauncher().startController(place, []);
-    console.log(JSON.stringify(part.saved));
+    const program = controllerProgram({ place, args: [], command: null });
+    const part = await new LocalLauncher().start({ kind: "controller", n: 0, set: "", place, program, environment: {} });
+    console.log(JSON.stringify(part.saved.handle[0]));
     setInterval(() => {}, 1000);`;
   const parent = new Deno.Command(Deno.execPath(), {
     args: ["eval", "--no-check", "--ext=ts", script, folder.dir],

@@ -3,27 +3,27 @@ import assert from "node:assert/strict";
 import {
   clusterFilePath,
   type ClusterRecord,
-  hasLiveParts,
   pidFilePath,
   readClusterFile,
   writeClusterFile,
 } from "../../src/cluster/cluster_file.ts";
+import { hasLiveParts } from "../../src/cluster/running.ts";
 import { identify } from "../../src/cluster/process.ts";
 import { prepareRunFolder, RunFolderError } from "../../src/cluster/run_folder.ts";
 
 function recordIn(profileDir: string, born: string | null): ClusterRecord {
-  const part = { pid: Deno.pid, born, log: "log" };
+  const part = { launcher: "local", log: "log", handle: [{ pid: Deno.pid, born }] };
   return {
-    version: 1,
+    version: 2,
     clusterId: "x",
     profile: "p",
     profileDir,
-    launcher: "local",
     startedAt: new Date(0).toISOString(),
     supervisor: null,
+    settings: {},
     keepsFiles: false,
-    controller: { ...part, kind: "controller", n: 0 },
-    engines: [{ ...part, kind: "engines", n: 2 }],
+    controller: { ...part, kind: "controller", n: 0, set: "" },
+    engines: [{ ...part, kind: "engines", n: 2, set: "0" }],
   };
 }
 
@@ -37,7 +37,7 @@ async function inFolder(run: (dir: string) => void | Promise<void>): Promise<voi
 }
 
 Deno.test("a cluster file is read back as it was written, private, and nothing else is left", () =>
-  inFolder((dir) => {
+  inFolder(async (dir) => {
     prepareRunFolder(dir);
     const record = recordIn(dir, identify(Deno.pid).born);
     const path = writeClusterFile(record);
@@ -47,8 +47,8 @@ Deno.test("a cluster file is read back as it was written, private, and nothing e
     assert.deepEqual([...Deno.readDirSync(`${dir}/security`)].map((entry) => entry.name), [
       "tsparallel-cluster-x.json",
     ]);
-    assert.equal(hasLiveParts(record), true);
-    assert.equal(hasLiveParts(recordIn(dir, "1")), false);
+    assert.equal(await hasLiveParts(record), true);
+    assert.equal(await hasLiveParts(recordIn(dir, "1")), false);
   }));
 
 Deno.test("a file that is no cluster file is refused with its path", () =>
@@ -60,7 +60,7 @@ Deno.test("a file that is no cluster file is refused with its path", () =>
         "",
         "{",
         "{}",
-        '{"version":2}',
+        '{"version":1}',
         JSON.stringify({ ...recordIn(dir, null), controller: { pid: -1 } }),
       ]
     ) {

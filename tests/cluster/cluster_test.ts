@@ -12,13 +12,14 @@ Deno.test("a cluster starts, computes, grows, is found by its file, and is gone 
     assert.deepEqual(results.map(({ value }) => value), [2]);
     await cluster.startEngines(1);
     await client.waitForEngines(2, { timeoutMs: 20_000 });
-    const found = Cluster.fromFile({ profileDir: folder.dir });
-    assert.deepEqual([found.engineCount, found.parts.map((part) => part.isAlive())], [2, [true, true, true]]);
+    const found = await Cluster.fromFile({ profileDir: folder.dir });
+    const states = await Promise.all(found.parts.map((part) => part.state()));
+    assert.deepEqual([found.engineCount, states.map(({ is }) => is)], [2, ["running", "running", "running"]]);
     await assert.rejects(Cluster.start({ n: 1, profileDir: folder.dir }), /one runs already/);
   }
   await folder.isDeserted();
   assert.deepEqual([folder.files("security"), folder.files("pid")], [[], []]);
-  assert.throws(() => Cluster.fromFile({ profileDir: folder.dir }), ClusterError);
+  await assert.rejects(Cluster.fromFile({ profileDir: folder.dir }), ClusterError);
 });
 
 Deno.test("start() that is given up, or has too little time, leaves nothing", async () => {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { Client } from "../../src/client/client.ts";
-import { isAlive, type ProcessId } from "../../src/cluster/process.ts";
+import { identify, isAlive, type ProcessId } from "../../src/cluster/process.ts";
 import {
   type ClientConnection,
   type EngineConnection,
@@ -220,5 +220,5 @@ async function startTidily(): Promise<Run> {
 
 function idOf(run: Run, kind: "controller" | "engines"): ProcessId {
   const part = run.cluster.parts.find(({ saved }) => saved.kind === kind)!;
-  return { pid: part.saved.pid, born: part.saved.born };
+  return identify(part.pid!);
 }

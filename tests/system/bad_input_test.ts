@@ -62,7 +62,9 @@ async function statusOf(client: Client): Promise<Status> {
 
 /** All that must hold after any kind of bad input. */
 async function nothingHappened(run: Run, before: Status): Promise<void> {
-  assert(run.cluster.parts.every((part) => part.isAlive()));
+  assert(
+    (await Promise.all(run.cluster.parts.map((part) => part.state()))).every(({ is }) => is === "running"),
+  );
   await queueIsEmpty(run.client);
   const after = await eventually(
     () => statusOf(run.client),

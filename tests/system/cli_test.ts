@@ -103,7 +103,7 @@ Deno.test("cluster start, status, exec and Ctrl-C", async (test) => {
     assert.match(second.err, new RegExp(`one runs already .* with pid ${cluster.id.pid}`));
     const controller = await folder.run("controller");
     assert.equal(controller.code, 1);
-    assert.match(controller.err, new RegExp(`${clusterFile(folder).controller.pid}`));
+    assert.match(controller.err, new RegExp(`${clusterFile(folder).controller.handle[0].pid}`));
   });
 
   await test.step("Ctrl-C leaves no process and no file", async () => {
@@ -153,16 +153,16 @@ Deno.test("engines that are killed are replaced; a controller that is killed end
     "--controller-args=--ping=250",
   ]);
   await folder.says("cluster", READY);
-  Deno.kill(clusterFile(folder).engines[0].pid, "SIGKILL");
+  Deno.kill(clusterFile(folder).engines[0].handle[0].pid, "SIGKILL");
   await folder.says("cluster", /The set of 1 engines is gone[^]*Started 1 engines in their place/);
-  await until(() => isAlive(clusterFile(folder).engines[0]), () => "no new engines");
+  await until(() => isAlive(clusterFile(folder).engines[0].handle[0]), () => "no new engines");
   const exec = async () => (await folder.run("exec", "6 * 7")).code;
   for (let code = await exec(); code !== 0; code = await exec());
   const { controller, engines } = clusterFile(folder);
-  Deno.kill(controller.pid, "SIGKILL");
+  Deno.kill(controller.handle[0].pid, "SIGKILL");
   assert.equal((await cluster.ended).code, 1);
   assert.match(folder.said("cluster"), /The controller is gone: it was ended by SIGKILL/);
-  assert(await hasEnded(engines[0], 1000));
+  assert(await hasEnded(engines[0].handle[0], 1000));
   await nothingIsLeft(folder);
 });
 

@@ -106,7 +106,7 @@ Deno.test("an engine host is killed with tasks at hand", async (test) => {
   });
 
   await test.step("with no engine left tasks wait, and run when one comes", async () => {
-    const second = run.cluster.parts.at(-1)!.saved.pid;
+    const second = run.cluster.parts.at(-1)!.pid!;
     Deno.kill(second, "SIGKILL");
     await eventually(() => client.ids.length, (count) => count === 0, "no engine is left");
     const waiting = Array.from({ length: 10 }, (_, i) => view.apply(marking, i, 0));

@@ -221,5 +221,5 @@ Deno.test("two clusters in one folder by their ids; a second of the same id is r
   assert.equal(await run.client.loadBalanced().apply(() => 1), 1);
   const refused = await run.folder.run("controller", "--cluster-id", "second");
   assert.equal(refused.code, 1);
-  assert.match(refused.err, new RegExp(`process ${second.parts[0]!.saved.pid} is one`));
+  assert.match(refused.err, new RegExp(`process ${second.parts[0]!.pid!} is one`));
 });

@@ -70,7 +70,7 @@ export class Run implements AsyncDisposable {
   #pidOf(kind: "controller" | "engines"): number {
     const part = this.cluster.parts.find(({ saved }) => saved.kind === kind);
     if (part === undefined) throw new Error(`No ${kind} runs`);
-    return part.saved.pid;
+    return part.pid!;
   }
 
   /** What a part has logged so far: `ipcontroller`, `ipengine-0`. */

@@ -68,7 +68,7 @@ Deno.test("an engine host that is killed during a push fails for its engines onl
   const stay = [...client.ids];
   await run.cluster.startEngines(2);
   const ids = await client.waitForEngines(4, { timeoutMs: PATIENCE_MS });
-  const host = run.cluster.parts.at(-1)!.saved.pid;
+  const host = run.cluster.parts.at(-1)!.pid!;
   await client.direct("all").apply(() => 1);
   const value = bytesOf(96 * MB, 3);
   const pushed = client.direct("all").push({ value });

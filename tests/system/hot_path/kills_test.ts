@@ -29,7 +29,7 @@ Deno.test("hosts are killed while plain tasks and such with requests of their ow
       (done) => done >= wanted,
       "some are done",
     );
-    const host = run.cluster.parts.filter(({ saved }) => saved.kind === "engines").at(-1)!.saved.pid;
+    const host = run.cluster.parts.filter(({ saved }) => saved.kind === "engines").at(-1)!.pid!;
     Deno.kill(host, "SIGKILL");
     await run.cluster.startEngines(2);
   }

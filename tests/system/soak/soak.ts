@@ -59,7 +59,7 @@ async function run(
   const honestView = honestClient.loadBalanced();
   for (let i = 0; i < 20; i++) await honest(honestView, i);
   const uuids = honestClient.ids.map((id) => honestClient.engineUuid(id));
-  const pids = cluster.parts.map(({ saved }) => saved.pid);
+  const pids = cluster.parts.map(({ pid }) => pid!);
   const before = await levelOf(pids);
   const stop = { isOver: false };
   const hostile = hostileTasks(new Chance(seed), { tasks, budgetMs, say }, hostileClient.loadBalanced());

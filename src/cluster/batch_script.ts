@@ -1,0 +1,106 @@
+/**
+ * Batch scripts: a template, ours or the user's, with the head's lines that the settings ask for, and the values of its expressions.
+ */
+import { readFileSync } from "node:fs";
+import { OptionError } from "../base/options.ts";
+import type { BatchSystem, Directive } from "./batch_system.ts";
+import { type Job, jobName, logPath } from "./launcher.ts";
+import type { ClusterOptions } from "./options.ts";
+import { renderTemplate, shellLine, shellWord, type TemplateValues } from "./template.ts";
+
+/** Jobs that are submitted at once: so many members, each with so many engines (0: the controller). */
+export interface Batch {
+  readonly members: number;
+  readonly engines: number;
+}
+
+const SHELL_TEMPLATE = `#!/bin/sh
+{environment}exec {program}
+`;
+
+/** How `n` engines are divided among jobs of at most `perJob`: all alike but for one that gets the rest. */
+export function batchesOf(n: number, perJob: number, hasArrays: boolean): Batch[] {
+  if (n === 0) return [{ members: 1, engines: 0 }];
+  const engines = Math.min(perJob, n), members = Math.floor(n / engines), rest = n - members * engines;
+  const alike = hasArrays
+    ? [{ members, engines }]
+    : Array.from({ length: members }, () => ({ members: 1, engines }));
+  return rest === 0 ? alike : [...alike, { members: 1, engines: rest }];
+}
+
+/**
+ * The script of a batch.
+ * @throws OptionError if a template cannot be read or used
+ */
+export function scriptOf(system: BatchSystem, job: Job, batch: Batch, settings: ClusterOptions): string {
+  const path = job.kind === "engines" ? settings.engineTemplate : settings.controllerTemplate;
+  const values = valuesOf(job, batch, settings);
+  const template = path === null ? system.template ?? SHELL_TEMPLATE : readTemplate(path);
+  const where = path === null ? `the ${system.name} template` : `template "${path}"`;
+  const own = Object.entries(system.directives)
+    .filter(([name, { has }]) => isWanted(name, values) && !has.test(template))
+    .map(([_, { line }]: [string, Directive]) => line);
+  return renderTemplate(withHead(template, [...own, ...settings.directives]), values, where);
+}
+
+/** Lines right behind the first, which says what reads the script. */
+function withHead(template: string, lines: readonly string[]): string {
+  const [first = "", ...rest] = template.split("\n");
+  return first.startsWith("#!")
+    ? [first, ...lines, ...rest].join("\n")
+    : [...lines, first, ...rest].join("\n");
+}
+
+/** A line about an array of one would be refused by some; one without a value says nothing. */
+function isWanted(name: string, values: TemplateValues): boolean {
+  return name === "array" ? Number(values["members"]) > 1 : values[name] !== "";
+}
+
+function valuesOf(job: Job, { members, engines }: Batch, settings: ClusterOptions): TemplateValues {
+  const { place, program, environment } = job;
+  const { queue, account, walltime, memory, cpusPerEngine } = settings;
+  const words = program.words(engines);
+  return {
+    n: job.n,
+    members,
+    enginesPerJob: engines,
+    cpusPerEngine,
+    cpus: Math.max(1, engines) * cpusPerEngine,
+    jobName: jobName(job),
+    log: logPath(job),
+    queue,
+    account,
+    walltime,
+    memory: memoryOf(memory, Math.max(1, engines)),
+    memoryPerEngine: memory,
+    profile: place.profile,
+    profileDir: place.profileDir,
+    clusterId: place.clusterId,
+    set: job.set,
+    program: shellLine(words),
+    programAndArgs: shellLine(words),
+    executable: words[0] ?? "",
+    arguments: shellLine(words.slice(1)),
+    environment: Object.entries(environment).map(([name, value]) => `export ${name}=${shellWord(value)}; `)
+      .join(""),
+  };
+}
+
+/** `4G` times the engines: `16G`. */
+function memoryOf(memory: string, engines: number): string {
+  const [, number, unit] = /^(\d+(?:\.\d+)?)\s*([A-Za-z]*)$/.exec(memory) ?? [];
+  if (memory !== "" && number === undefined) {
+    throw new OptionError(`Cannot use "${memory}" for "memory": it takes a number with a unit, like 4G`);
+  }
+  return number === undefined ? "" : `${Number(number) * engines}${unit}`;
+}
+
+function readTemplate(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new OptionError(
+      `Cannot read template "${path}": ${error instanceof Error ? error.message : error}`,
+    );
+  }
+}
