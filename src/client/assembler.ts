@@ -25,6 +25,8 @@ const MAX_BUFFERS = 65_535;
 export class Assembler {
   readonly #byTask = new Map<number, Partial[]>();
   readonly #maxBytes: number;
+  /** Why the buffers of open tasks were not taken. */
+  readonly #refused = new Map<number, RangeError>();
   #bytes = 0;
 
   /** @param maxBytes most bytes of all unfinished results together */
@@ -42,6 +44,7 @@ export class Assembler {
    * @throws RangeError if it does not follow what came before, or there is no room; the task's buffers are then dropped
    */
   add({ n, index, offset, length, total }: ChunkRecord, piece: Uint8Array | ResultPiece): void {
+    if (this.#refused.has(n)) return;
     try {
       const partial = this.#partial(n, index, total);
       if (piece.length !== length || partial.bytes.length !== total || partial.filled !== offset) {
@@ -53,6 +56,7 @@ export class Assembler {
       partial.filled += length;
     } catch (error) {
       this.drop(n);
+      if (error instanceof RangeError) this.#refused.set(n, error);
       throw error;
     }
   }
@@ -66,7 +70,8 @@ export class Assembler {
     }
     if (this.#bytes + total > this.#maxBytes) {
       throw new RangeError(
-        `Cannot take a buffer of ${total} bytes for task ${n}: at most ${this.#maxBytes} bytes may be under way`,
+        `Cannot take a result of ${total} bytes or more: at most ${this.#maxBytes} bytes of large results may be under way at once; ` +
+          "connect with a larger maxResultBytes, or have the task return less (its record may hold it: client.result(msgId))",
       );
     }
     const partial = { bytes: new Uint8Array(total), filled: 0 };
@@ -76,13 +81,19 @@ export class Assembler {
     return partial;
   }
 
+  /** Bytes of the buffers of a task. */
+  bytesOf(n: number): number {
+    return (this.#byTask.get(n) ?? []).reduce((sum, { bytes }) => sum + bytes.length, 0);
+  }
+
   /**
    * Takes out the buffers of a task.
    * @throws RangeError if not all of them have come
    */
   take(n: number, count: number): Uint8Array[] {
-    const list = this.#byTask.get(n) ?? [];
+    const list = this.#byTask.get(n) ?? [], refused = this.#refused.get(n);
     this.drop(n);
+    if (refused !== undefined) throw refused;
     const complete = list.filter((partial) => partial.filled === partial.bytes.length);
     if (list.length !== count || complete.length !== count) {
       throw new RangeError(
@@ -96,5 +107,6 @@ export class Assembler {
   drop(n: number): void {
     for (const { bytes } of this.#byTask.get(n) ?? []) this.#bytes -= bytes.length;
     this.#byTask.delete(n);
+    this.#refused.delete(n);
   }
 }

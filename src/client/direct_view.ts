@@ -31,7 +31,7 @@ import {
   type Scatterable,
 } from "./scatter.ts";
 import { type StopReference, stopTasks } from "./stop.ts";
-import { resolveTargets, type Targets } from "./targets.ts";
+import { checkTargets, resolveTargets, type Targets } from "./targets.ts";
 import { argsFor } from "./task_checks.ts";
 import type { TaskRoute } from "./task_state.ts";
 import { TaskViews } from "./task_views.ts";
@@ -62,6 +62,7 @@ export class DirectView<S extends Shape = "all"> implements AsyncDisposable {
     options: ViewOptions = {},
     scope: Scope = connection.scope.child(),
   ) {
+    checkTargets(targets);
     this.#connection = connection;
     this.#targets = targets;
     this.#shape = shape;
@@ -217,7 +218,7 @@ export class DirectView<S extends Shape = "all"> implements AsyncDisposable {
     const cut = distOf(options.dist) === "cyclic" ? cyclicParts : partsFor;
     const parts = cut(array, engines.length, options.flatten ?? false);
     this.#connection.known.add([name]);
-    return this.#send({ op: OP.push, root: name, what: "scatter", run: null }, {
+    return this.#send({ op: OP.push, root: "scatter", what: "scatter", run: null }, {
       engines,
       valueFor: (i) => ({ [name]: parts[i] }),
       read: () => null,

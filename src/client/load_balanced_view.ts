@@ -13,7 +13,7 @@ import type { Scope } from "./scope.ts";
 import { boundsOf, type ImapOptions } from "./imap.ts";
 import { type MapView, startMap } from "./map_start.ts";
 import { type StopReference, stopTasks } from "./stop.ts";
-import { checkIds } from "./targets.ts";
+import { checkSome } from "./targets.ts";
 import { argsFor, ownerFor } from "./task_checks.ts";
 import { TaskState } from "./task_state.ts";
 import { TaskViews } from "./task_views.ts";
@@ -49,7 +49,7 @@ export class LoadBalancedView implements AsyncDisposable {
     options: BalancedOptions = {},
     scope: Scope = connection.scope.child(),
   ) {
-    if (options.targets !== undefined) checkIds(connection.engines, options.targets);
+    if (options.targets !== undefined) checkSome(connection.engines, options.targets);
     this.#connection = connection;
     this.#options = options;
     this.#tail = tailOf(options);

@@ -10,6 +10,7 @@ import { TaskAborted } from "../protocol/errors.ts";
 import type { ItemSource } from "./map_source.ts";
 import type { TaskMetadata, TaskNames, TaskOwner, TaskState } from "./task_state.ts";
 import type { Asked } from "./asked.ts";
+import { ReadyResults } from "./ready_results.ts";
 import type { Scope } from "./scope.ts";
 import { type InteractiveOptions, waitInteractive } from "./result_progress.ts";
 import { type ResultTimes, timesOf } from "./result_times.ts";
@@ -21,7 +22,7 @@ export interface MapOptions {
   readonly chunkSize?: number | undefined;
   /** Results in the order of the items (default) or as they come. */
   readonly ordered?: boolean | undefined;
-  /** Most tasks under way, counting those whose results nobody has taken while iterating. Default 4096. */
+  /** Most tasks under way, counting those whose results nobody has taken while iterating; of those at most about 64 MiB. Default 4096. */
   readonly window?: number | undefined;
   /** Stops the map and its tasks. */
   readonly signal?: AbortSignal | undefined;
@@ -59,7 +60,7 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwn
   /** While somebody iterates, so many tasks are sent together: one by one each would be a message of its own. */
   readonly #refill: number;
   /** Results by task, not taken yet. */
-  readonly #ready = new Map<number, unknown>();
+  readonly #ready = new ReadyResults();
   /** Tasks in the order of their ends, if results are wanted as they come. */
   readonly #ended = new Queue<number>();
   #collected: unknown[] = [];
@@ -108,6 +109,7 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwn
     if (this.#isExhausted || this.#error !== undefined) return false;
     const kept = this.#mode === "collect" ? 0 : this.#ready.size;
     if (this.#open.size + kept >= this.#plan.window) return false;
+    if (this.#ready.isFull) return false;
     return this.#open.size === 0 || !this.#plan.isCrowded();
   }
 
@@ -162,7 +164,7 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwn
     this.#finished++;
     if (this.#error === undefined) {
       if (this.#mode === "collect") this.#collected[task.index] = value;
-      else this.#ready.set(task.index, value);
+      else this.#ready.add(task, value);
       if (!this.#plan.ordered) this.#ended.push(task.index);
       this.#schedule();
     }
@@ -293,8 +295,7 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwn
     }
     this.#mode = mode;
     if (mode === "collect") {
-      for (const [index, value] of this.#ready) this.#collected[index] = value;
-      this.#ready.clear();
+      for (const [index, value] of this.#ready.takeAll()) this.#collected[index] = value;
     }
     this.#pump();
   }
@@ -354,8 +355,7 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwn
   }
 
   #takeReady(index: number): unknown {
-    const value = this.#ready.get(index);
-    this.#ready.delete(index);
+    const value = this.#ready.take(index);
     this.#ended.shift();
     this.#schedule();
     return value;

@@ -2,16 +2,18 @@
  * How views begin a map: what was given is checked once, then `MapResult` takes over.
  */
 import { OP } from "../protocol/groups.ts";
+import { UncodableValue } from "../protocol/values_path.ts";
 import type { Dictionary } from "../protocol/frames.ts";
 import { throwIfAborted } from "./async_result.ts";
 import type { ByteBudget } from "./byte_budget.ts";
 import type { Connection } from "./connection.ts";
+import type { EncodeOptions } from "./group_paths.ts";
 import { definitionOf, mapperOf, type Runnable } from "./functions.ts";
 import { type MapOptions, MapResult } from "./map.ts";
 import { isIterable, itemSource } from "./map_source.ts";
 import type { Engine } from "./engines.ts";
 import { checkedNames, checkMessage } from "./languages.ts";
-import { TaskPath } from "./path.ts";
+import { type EncodedTask, TaskPath } from "./path.ts";
 import { chunkRequest, referenceRequest } from "./peer_messages.ts";
 import type { PeerPath } from "./peer_path.ts";
 import { Reference } from "./reference.ts";
@@ -85,7 +87,7 @@ export function startMap<R>(
       const owner = ownerFor(run, budget?.ownerFor(map) ?? map, chunkSize > 1);
       const task = new TaskState(owner, index, path, view.options.label);
       if (path instanceof TaskPath) {
-        const encoded = connection.encode(OP.apply, args, { definition, tail, root: "args" });
+        const encoded = encodedItem(connection, args, { definition, tail, root: "args" }, index * chunkSize);
         budget?.spend(task, encoded.body.length, encoded.buffers);
         path.submit(task, encoded);
       } else if (run instanceof Reference) {
@@ -96,6 +98,22 @@ export function startMap<R>(
       return task;
     },
   });
+}
+
+/** The error of an item that cannot be sent names it. */
+function encodedItem(
+  connection: Connection,
+  args: unknown[],
+  options: EncodeOptions,
+  first: number,
+): EncodedTask {
+  try {
+    return connection.encode(OP.apply, args, options);
+  } catch (error) {
+    if (!(error instanceof UncodableValue)) throw error;
+    const { path, reason, cause } = error;
+    throw new UncodableValue(`${path} of the task that begins with item ${first}`, reason, { cause });
+  }
 }
 
 function divided(rest: readonly unknown[]) {

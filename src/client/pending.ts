@@ -107,8 +107,10 @@ export class Pending {
     task.completed = record.completed;
     task.received = received;
     if (record.engine < ORIGIN.engineBit) task.engine = record.engine;
+    const size = record.bodyLength + (record.buffers === 0 ? 0 : this.#assembler.bytesOf(record.n));
     const outcome = this.#outcome(task, bytes, record);
     task.route.finished(task);
+    task.bytes = size;
     if (task.writes !== "nothing") this.#namespaces.written(record, task.writes === "names");
     if (outcome.kind === "value") task.owner.fulfilled(task, outcome.value);
     else task.owner.rejected(task, this.#namespaces.explain(outcome.error, record));

@@ -98,7 +98,7 @@ export class TaskState {
   status: number = OPEN;
   tries = 1;
   output: TaskOutput | undefined = undefined;
-  /** Bytes that it counts in its path's window. */
+  /** Bytes that it counts in its path's window; when its result has come in a group, the result's. */
   bytes = 0;
   /** Whether its record has left, or is in the group that leaves next. */
   isSent = false;
