@@ -53,6 +53,8 @@ export class Connection implements TaskNames {
   readonly peers: PeerTasks;
   readonly info: ClientConnection;
   readonly timeoutMs: number;
+  /** Tells it from another client of the same session and pid. */
+  readonly instance: string = crypto.randomUUID();
   /** The hub has said that it ends. */
   wasShutDown = false;
   readonly #transport: Transport;

@@ -57,7 +57,10 @@ export class DirectSending {
     this.#job = job;
     const { engines } = job.plan;
     this.#peers = engines.filter(isPeer);
-    if (job.plan.isSame !== true) return this.#makeEach();
+    if (job.plan.isSame !== true) {
+      this.#makeEach();
+      return;
+    }
     if (this.#peers.length > 0) this.#message = this.#messageFor(0);
     if (this.#peers.length < engines.length) this.#encoded = this.#encodedFor(0);
     this.#share(engines.filter(({ shares }) => shares).length);

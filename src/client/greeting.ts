@@ -11,7 +11,8 @@ import { enginesOf, type Welcome, welcomeOf } from "./welcome.ts";
 /** Announces this client. Harmless when repeated. */
 export function announce(connection: Connection, options: RequestOptions): Promise<Message> {
   const { session, username, pid } = connection.session;
-  const tsparallel = { version: EXTENSION_VERSION, session, username, pid };
+  const { instance } = connection;
+  const tsparallel = { version: EXTENSION_VERSION, session, username, pid, instance };
   return connection.request("connection_request", { tsparallel }, options);
 }
 

@@ -22,7 +22,7 @@ export interface MapOptions {
   readonly chunkSize?: number | undefined;
   /** Results in the order of the items (default) or as they come. */
   readonly ordered?: boolean | undefined;
-  /** Most tasks under way, counting those whose results nobody has taken while iterating; of those at most about 64 MiB. Default 4096. */
+  /** Most tasks under way, counting those whose results nobody has taken while iterating; while results are large, fewer: about 64 MiB of them. Default 4096. */
   readonly window?: number | undefined;
   /** Stops the map and its tasks. */
   readonly signal?: AbortSignal | undefined;
@@ -109,7 +109,7 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwn
     if (this.#isExhausted || this.#error !== undefined) return false;
     const kept = this.#mode === "collect" ? 0 : this.#ready.size;
     if (this.#open.size + kept >= this.#plan.window) return false;
-    if (this.#ready.isFull) return false;
+    if (this.#mode !== "collect" && this.#ready.isFull(this.#open.size)) return false;
     return this.#open.size === 0 || !this.#plan.isCrowded();
   }
 

@@ -3,24 +3,33 @@
  */
 import type { TaskState } from "./task_state.ts";
 
-/** Bytes of results not taken at which no more tasks are sent; what is under way may pass it. */
+/** Bytes of results not taken, and expected of what is under way, at which no more tasks are sent. */
 const MAX_BYTES = 64 << 20;
 /** Results of fewer bytes are bounded well enough by their number. */
-const COUNTED_BYTES = 4096;
+const SMALL_BYTES = 4096;
+/** So many may be there and under way in any case: engines are to be busy, however large their results are. */
+const LEAST = 8;
+/** So many may be under way before anybody knows how large results are. */
+const FIRST = 64;
 
 export class ReadyResults {
   readonly #values = new Map<number, unknown>();
-  /** Sizes of the larger ones. */
+  /** Sizes of those that are not small. */
   readonly #sizes = new Map<number, number>();
   #bytes = 0;
+  /** Of all that have come. */
+  #seen = 0;
+  #seenBytes = 0;
 
   get size(): number {
     return this.#values.size;
   }
 
-  /** Whether there are so many bytes that they should be taken first. */
-  get isFull(): boolean {
-    return this.#bytes >= MAX_BYTES;
+  /** Whether some should be taken before more than these are under way. */
+  isFull(open: number): boolean {
+    if (this.#seen === 0) return open >= FIRST;
+    if (open + this.#values.size < LEAST) return false;
+    return this.#bytes + open * this.#seenBytes / this.#seen >= MAX_BYTES;
   }
 
   has(index: number): boolean {
@@ -29,7 +38,9 @@ export class ReadyResults {
 
   add({ index, bytes }: TaskState, value: unknown): void {
     this.#values.set(index, value);
-    if (bytes < COUNTED_BYTES) return;
+    this.#seen++;
+    this.#seenBytes += bytes;
+    if (bytes < SMALL_BYTES) return;
     this.#sizes.set(index, bytes);
     this.#bytes += bytes;
   }
