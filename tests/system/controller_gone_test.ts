@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import { AsyncResult, Client, ControllerGone, ResultGroup } from "../../src/client/client.ts";
 import type { Process } from "../../src/cluster/process.ts";
 import { RunFolder } from "../cli/run_folder.ts";
-import { eventually, PATIENCE_MS } from "./run.ts";
+import { type ClientConnection, readConnectionFile } from "../../src/protocol/connection_file.ts";
+import { CutLine } from "./cut_line.ts";
+import { eventually, PATIENCE_MS, queueIsEmpty, Run } from "./run.ts";
 
 const forever = () => new Promise<number>((resolve) => setTimeout(() => resolve(0), 600_000));
 const nap = (ms: number, value: number) =>
@@ -279,6 +281,52 @@ Deno.test("a client that is idle while the controller is started anew goes on as
       "both engines answer",
     );
     assert.equal(await client.result(msgId, { timeoutMs: 5000 }), 2);
+  } finally {
+    await client.close();
+  }
+});
+
+Deno.test("a line that breaks between a client and a controller that lives on: what was under way ends as it ended there", async () => {
+  await using run = await Run.start({ n: 2 });
+  await using line = new CutLine();
+  const info: ClientConnection = line.before(readConnectionFile(run.clientFile, "client"));
+  const client = await Client.connect({ connection: info, controllerTimeoutMs: PATIENCE_MS * 2 });
+  try {
+    await client.waitForEngines(2, { timeoutMs: PATIENCE_MS });
+    const view = client.loadBalanced();
+    const before = await view.apply((x: number) => x + 1, 1);
+    assert.equal(before, 2);
+    // They run, they wait, and one tells its end into the line that is none any more.
+    const talking = view.apply(async (ms: number) => {
+      console.log("begun");
+      await new Promise((resolve) => setTimeout(resolve, ms));
+      console.log("ended");
+      return "said";
+    }, 400);
+    const failing = view.apply(async (ms: number) => {
+      await new Promise((resolve) => setTimeout(resolve, ms));
+      throw new RangeError("as it was to be");
+    }, 300);
+    const many = Array.from({ length: 60 }, (_, i) => view.apply(nap, 40, i));
+    const direct = client.direct("all").apply(nap, 200, 7);
+    await eventually(
+      () => run.client.queueStatus(),
+      ({ engines }) => Number(engines[0]?.tasks) > 0,
+      "they are there",
+    );
+    line.cut();
+    assert.deepEqual(await Promise.all(many), many.map((_, i) => i));
+    assert.equal(await talking, "said");
+    assert.equal(talking.metadata.stdout, "begun\nended\n");
+    await assert.rejects(failing.then(), { name: "RemoteError", message: /RangeError: as it was to be/ });
+    assert.deepEqual(await direct, [7, 7]);
+    assert.equal(client.pending, 0);
+    assert.equal(await view.apply((x: number) => x + 1, 5), 6);
+    assert.deepEqual(await client.direct("all").apply((b: Uint8Array) => b.length, new Uint8Array(3 << 20)), [
+      3 << 20,
+      3 << 20,
+    ]);
+    await queueIsEmpty(run.client);
   } finally {
     await client.close();
   }
