@@ -136,6 +136,7 @@ export class Connection implements TaskNames {
       isNeeded: () => this.pending.count > 0 || this.#awaited > 0,
       ask: (timeoutMs) => askAnything(this, timeoutMs),
       greet: (timeoutMs) => this.#greetAgain(timeoutMs),
+      broken: (isBroken) => this.#groups?.broken(isBroken),
       gone: (error) => this.#stop(error),
     }, controllerTimeoutMs);
   }

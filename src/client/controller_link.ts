@@ -16,6 +16,8 @@ export interface LinkHost {
   ask(timeoutMs: number): Promise<unknown>;
   /** Greets the hub anew; gives what takes over what has changed, to be called if the connection still stands. */
   greet(timeoutMs: number): Promise<() => void>;
+  /** The connection broke, or stands again. */
+  broken(isBroken: boolean): void;
   /** Nothing can be sent any more. */
   gone(error: ControllerGone): void;
 }
@@ -84,6 +86,7 @@ export class ControllerLink {
 
   #lost(at: number): void {
     this.#isStale = true;
+    if (this.#lostAt === undefined) this.#host.broken(true);
     this.#lostAt ??= at;
   }
 
@@ -101,6 +104,7 @@ export class ControllerLink {
         const takeOver = await this.#host.greet(timeoutMs);
         if (this.#isStale || this.#broken.size > 0) continue;
         this.#lostAt = undefined;
+        this.#host.broken(false);
         takeOver();
         this.#wake();
       } catch (error) {

@@ -30,7 +30,6 @@ export interface GroupHost {
   readonly session: Session;
   readonly pending: Pending;
   readonly isEnded: boolean;
-  readonly isBroken: boolean;
   mended(): Promise<void>;
   nextN(): number;
   /** Memory to share with one engine. */
@@ -57,6 +56,8 @@ const encoder = new TextEncoder();
 export class GroupPaths implements PathHost {
   readonly ids: DefinitionIds = new DefinitionIds();
   readonly card: Uint8Array;
+  /** Kept here, since it is looked at for each task. */
+  isBroken = false;
   /** The way to the task scheduler. */
   readonly taskPath: TaskPath;
   readonly #host: GroupHost;
@@ -222,8 +223,9 @@ export class GroupPaths implements PathHost {
     for (const { path } of this.#enginePaths.values()) path.resume();
   }
 
-  get isBroken(): boolean {
-    return this.#host.isBroken;
+  /** The connection broke, or stands again. */
+  broken(isBroken: boolean): void {
+    this.isBroken = isBroken;
   }
 
   mended(): Promise<void> {
