@@ -44,7 +44,6 @@ export class Assembler {
    * @throws RangeError if it does not follow what came before, or there is no room; the task's buffers are then dropped
    */
   add({ n, index, offset, length, total }: ChunkRecord, piece: Uint8Array | ResultPiece): void {
-    if (this.#refused.has(n)) return;
     try {
       const partial = this.#partial(n, index, total);
       if (piece.length !== length || partial.bytes.length !== total || partial.filled !== offset) {
@@ -54,9 +53,13 @@ export class Assembler {
       }
       put(partial.bytes, offset, piece);
       partial.filled += length;
+      // It has begun anew.
+      this.#refused.delete(n);
     } catch (error) {
+      // The first reason counts: those that follow are only its consequences.
+      const first = this.#refused.get(n) ?? error;
       this.drop(n);
-      if (error instanceof RangeError) this.#refused.set(n, error);
+      if (first instanceof RangeError) this.#refused.set(n, first);
       throw error;
     }
   }
