@@ -10,6 +10,7 @@ import { TaskAborted } from "../protocol/errors.ts";
 import { MapFailures } from "./map_failures.ts";
 import type { MapPlan } from "./map_plan.ts";
 import { FailedItem } from "./map_source.ts";
+import { ReadyResults } from "./ready_results.ts";
 import type { TaskMetadata, TaskState } from "./task_state.ts";
 import { type InteractiveOptions, waitInteractive } from "./result_progress.ts";
 import { type ResultTimes, timesOf } from "./result_times.ts";
@@ -30,7 +31,7 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R> {
   /** While somebody iterates, so many tasks are sent together: one by one each would be a message of its own. */
   readonly #refill: number;
   /** Results by task, not taken yet. */
-  readonly #ready = new Map<number, unknown>();
+  readonly #ready = new ReadyResults();
   /** Tasks in the order of their ends, if results are wanted as they come. */
   readonly #ended = new Queue<number>();
   #collected: unknown[] = [];
@@ -47,7 +48,7 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R> {
   readonly #failures = new MapFailures();
   #listeners: (() => void)[] = [];
   #promise: Promise<R[]> | undefined;
-  #unlisten: (() => void) | undefined;
+  readonly #unlisten: (() => void)[] = [];
   readonly #made = Date.now();
   #doneAt = 0;
 
@@ -58,12 +59,13 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R> {
   constructor(plan: MapPlan) {
     this.#plan = plan;
     this.#refill = Math.max(1, plan.window >> 4);
-    const { signal } = plan;
+    const { signal, scope } = plan;
     if (signal !== undefined) {
       const stop = () => this.#fail(abortError(signal), "cancel");
       if (signal.aborted) stop();
-      else this.#unlisten = listenForAbort(signal, stop);
+      else this.#unlisten.push(listenForAbort(signal, stop));
     }
+    if (scope !== undefined) this.#unlisten.push(scope.track(this));
     this.#pump();
   }
 
@@ -86,6 +88,7 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R> {
     const kept = this.#mode === "collect" ? 0 : this.#ready.size;
     if (this.#open.size >= (this.#plan.concurrency ?? Infinity)) return false;
     if (this.#open.size + kept >= this.#plan.window) return false;
+    if (this.#mode !== "collect" && this.#ready.isFull(this.#open.size)) return false;
     return this.#open.size === 0 || !this.#plan.isCrowded();
   }
 
@@ -142,13 +145,13 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R> {
   fulfilled(task: TaskState, value: unknown): void {
     this.#open.delete(task.index);
     this.#finished++;
-    this.#keep(task.index, value);
+    this.#keep(task.index, value, task.bytes);
   }
 
-  #keep(index: number, value: unknown): void {
+  #keep(index: number, value: unknown, bytes = 0): void {
     if (this.#error === undefined) {
       if (this.#mode === "collect") this.#collected[index] = value;
-      else this.#ready.set(index, value);
+      else this.#ready.add(index, value, bytes);
       if (!this.#plan.ordered) this.#ended.push(index);
       this.#schedule();
     }
@@ -172,12 +175,12 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R> {
   }
 
   /** Ends the map: no more items, and what is under way is stopped. */
-  #fail(error: unknown, how: "abort" | "cancel"): void {
+  #fail(error: unknown, how: "abort" | "cancel", reason = error): void {
     if (this.#error === undefined && !this.done) {
       this.#error = { error };
       this.#isExhausted = true;
       this.#plan.source.stop(error);
-      this.#stop(how, error);
+      this.#stop(how, reason);
       this.#plan.onFail?.(error);
     }
     this.#wake();
@@ -190,7 +193,7 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R> {
   #wake(): void {
     if (this.#isEnd && this.#doneAt === 0) {
       this.#doneAt = Date.now();
-      this.#unlisten?.();
+      for (const unlisten of this.#unlisten.splice(0)) unlisten();
     }
     if (this.#listeners.length === 0) return;
     for (const listener of this.#listeners.splice(0)) listener();
@@ -292,8 +295,7 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R> {
     }
     this.#mode = mode;
     if (mode === "collect") {
-      for (const [index, value] of this.#ready) this.#collected[index] = value;
-      this.#ready.clear();
+      for (const [index, value] of this.#ready.takeAll()) this.#collected[index] = value;
     }
     this.#pump();
   }
@@ -319,10 +321,11 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R> {
    */
   wait(options: WaitOptions = {}): Promise<void> {
     if (this.#mode === "undecided") this.#begin("collect");
-    return withinTime(this.#untilEnd(), options, () => this.#openText());
+    return withinTime(this.ended(), options, () => this.#openText());
   }
 
-  async #untilEnd(): Promise<void> {
+  /** For its scope: resolves when nothing of it is under way. */
+  async ended(): Promise<void> {
     while (!this.#isEnd) await this.#change();
   }
 
@@ -353,8 +356,7 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R> {
   }
 
   #takeReady(index: number): unknown {
-    const value = this.#ready.get(index);
-    this.#ready.delete(index);
+    const value = this.#ready.take(index);
     this.#ended.shift();
     this.#schedule();
     return value;
@@ -378,6 +380,11 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R> {
   /** Takes no more items and stops all tasks; the map fails with the reason. */
   cancel(reason: unknown = new DOMException("The map was cancelled", "AbortError")): void {
     this.#fail(reason, "cancel");
+  }
+
+  /** For its scope, which was left. */
+  left(error: Error, reason: unknown): void {
+    this.#fail(error, "cancel", reason);
   }
 
   #stop(how: "abort" | "cancel", reason: unknown): void {

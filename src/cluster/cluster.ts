@@ -4,7 +4,7 @@
  * Controller and engines start at the same moment; the engines wait for the controller's file. Whatever a dead run left is removed
  * before, so that nobody follows a stale file. Which parts there are is said by the cluster file alone: another process may start or end engines too.
  */
-import type { Client } from "../client/client.ts";
+import type { Client, ConnectOptions } from "../client/client.ts";
 import {
   changeClusterFile,
   clusterFilePath,
@@ -69,6 +69,8 @@ export class Cluster implements AsyncDisposable {
   readonly #engineLauncher: string;
   readonly #supervisor: ProcessId | null;
   readonly #keepsFiles: boolean;
+  /** Those made here, held weakly. */
+  readonly #clients = new Set<WeakRef<Client>>();
   readonly #controller: Part;
   /** By set id. */
   readonly #engines = new Map<string, Part>();
@@ -194,15 +196,20 @@ export class Cluster implements AsyncDisposable {
     return connectionFile(this.place, "client");
   }
 
-  /** Connects a client to this cluster. */
-  async client(options: { readonly timeoutMs?: number } = {}): Promise<Client> {
+  /** Connects a client to this cluster. Its scope is left with that of the cluster, if not before. */
+  async client(
+    options: Pick<ConnectOptions, "timeoutMs" | "controllerTimeoutMs"> = {},
+  ): Promise<Client> {
     const { Client } = await import("../client/client.ts");
     const { profileDir, clusterId } = this.place;
-    return await Client.connect({ profileDir, clusterId, ...options });
+    const client = await Client.connect({ profileDir, clusterId, ...options });
+    for (const known of this.#clients) if (known.deref() === undefined) this.#clients.delete(known);
+    this.#clients.add(new WeakRef(client));
+    return client;
   }
 
   /** The same as `client()`, as ipyparallel's users look for it. */
-  connect(options: { readonly timeoutMs?: number } = {}): Promise<Client> {
+  connect(options: Parameters<Cluster["client"]>[0] = {}): Promise<Client> {
     return this.client(options);
   }
 
@@ -280,8 +287,10 @@ export class Cluster implements AsyncDisposable {
     return this.#stopping ??= this.#stop();
   }
 
-  /** Ends it where its scope ends. */
+  /** Leaves the scopes of the clients that it has made, which cancels their tasks and closes them, then stops. */
   async [Symbol.asyncDispose](): Promise<void> {
+    const clients = [...this.#clients].flatMap((known) => known.deref() ?? []);
+    await Promise.all(clients.map((client) => client[Symbol.asyncDispose]()));
     await this.stop();
   }
 
