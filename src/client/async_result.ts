@@ -204,17 +204,26 @@ export class AsyncResult<T, S extends Shape = "one"> extends ResultReading<T, S>
     });
   }
 
-  /** For its scope. */
+  /**
+   * For its scope.
+   * @ignore
+   */
   get scope(): Scope | undefined {
     return this.#plan.scope;
   }
 
-  /** For its scope: its tasks are being stopped. */
+  /**
+   * For its scope: its tasks are being stopped.
+   * @ignore
+   */
   stopping(reason: unknown): void {
     this.#reason ??= reason;
   }
 
-  /** For its scope: resolves when all tasks have ended. */
+  /**
+   * For its scope: resolves when all tasks have ended.
+   * @ignore
+   */
   ended(): Promise<void> {
     if (this.#left === 0) return Promise.resolve();
     return new Promise((resolve) => {

@@ -11,16 +11,15 @@ import { MapFailures } from "./map_failures.ts";
 import type { MapPlan } from "./map_plan.ts";
 import { FailedItem } from "./map_source.ts";
 import { ReadyResults } from "./ready_results.ts";
+import { RecentTasks } from "./recent_tasks.ts";
 import type { TaskMetadata, TaskState } from "./task_state.ts";
+import { stopByRoute } from "./stop_together.ts";
 import { type InteractiveOptions, waitInteractive } from "./result_progress.ts";
 import { type ResultTimes, timesOf } from "./result_times.ts";
 import { abortError, type WaitOptions, withinTime } from "./waiting.ts";
 
 /** In the place of a result that there is not. */
 const FAILED = Symbol("failed");
-
-/** Most tasks whose metadata is kept. */
-const MAX_METADATA = 65_536;
 
 type Mode = "undecided" | "collect" | "iterate";
 
@@ -36,7 +35,7 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R> {
   readonly #ended = new Queue<number>();
   #collected: unknown[] = [];
   readonly #open = new Map<number, TaskState>();
-  #recent: TaskState[] = [];
+  readonly #recent = new RecentTasks();
   #submitted = 0;
   #finished = 0;
   #items = 0;
@@ -132,8 +131,7 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R> {
     if (first instanceof FailedItem) return this.#failed(index, first.error);
     const task = this.#plan.submit(this, index, this.#plan.chunkSize === 1 ? first : [...items]);
     if (task.isOpen) this.#open.set(index, task);
-    this.#recent.push(task);
-    if (this.#recent.length > MAX_METADATA * 2) this.#recent = this.#recent.slice(-MAX_METADATA);
+    this.#recent.add(task);
   }
 
   // ── results ────────────────────────────────────────────────────────────────────────────────
@@ -180,7 +178,7 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R> {
       this.#error = { error };
       this.#isExhausted = true;
       this.#plan.source.stop(error);
-      this.#stop(how, reason);
+      stopByRoute(this.#open.values(), how, reason);
       this.#plan.onFail?.(error);
     }
     this.#wake();
@@ -227,7 +225,7 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R> {
 
   /** Times of its tasks, of very many the last 65,536: see `AsyncResult`. @throws Error while items or tasks are left */
   get times(): ResultTimes {
-    if (this.done) return timesOf(this.#recent.slice(-MAX_METADATA));
+    if (this.done) return timesOf(this.#recent.list);
     throw new Error(`Cannot tell the times of the map: ${this.#openText()}`);
   }
 
@@ -248,12 +246,12 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R> {
 
   /** What is known of the tasks; of very many only the last 65,536. */
   get metadata(): TaskMetadata[] {
-    return this.#recent.slice(-MAX_METADATA).map((task) => task.metadata(this.#plan.names, this.#plan.asked));
+    return this.#recent.list.map((task) => task.metadata(this.#plan.names, this.#plan.asked));
   }
 
   /** The msg_ids of the tasks, within the same bound. */
   get msgIds(): string[] {
-    return this.#recent.slice(-MAX_METADATA).map((task) => this.#plan.names.msgId(task.n));
+    return this.#recent.list.map((task) => this.#plan.names.msgId(task.n));
   }
 
   // ── waiting ────────────────────────────────────────────────────────────────────────────────
@@ -324,7 +322,10 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R> {
     return withinTime(this.ended(), options, () => this.#openText());
   }
 
-  /** For its scope: resolves when nothing of it is under way. */
+  /**
+   * For its scope: resolves when nothing of it is under way.
+   * @ignore
+   */
   async ended(): Promise<void> {
     while (!this.#isEnd) await this.#change();
   }
@@ -382,14 +383,12 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R> {
     this.#fail(reason, "cancel");
   }
 
-  /** For its scope, which was left. */
+  /**
+   * For its scope, which was left.
+   * @ignore
+   */
   left(error: Error, reason: unknown): void {
     this.#fail(error, "cancel", reason);
-  }
-
-  #stop(how: "abort" | "cancel", reason: unknown): void {
-    const byRoute = Map.groupBy(this.#open.values(), (task) => task.route);
-    for (const [route, tasks] of byRoute) route.stop(tasks, how, reason);
   }
 
   /** Its name in messages. */

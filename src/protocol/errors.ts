@@ -328,6 +328,7 @@ export class SchemaError extends TypeError {
 
 /** The controller is gone, or cannot be reached any more. What was awaited ends with it; tasks that were open may have run. */
 export class ControllerGone extends Error {
+  /** Its class. */
   override readonly name = "ControllerGone";
   /** Of the hub's socket. */
   readonly address: string;
@@ -336,7 +337,10 @@ export class ControllerGone extends Error {
   /** What is said of it. */
   readonly how: string;
 
-  /** @param how `is gone: it has not answered` or the like */
+  /**
+   * Made by the client.
+   * @param how `is gone: it has not answered` or the like
+   */
   constructor(address: string, how: string, since: number, options?: ErrorOptions) {
     const at = new Date(since).toISOString();
     super(
