@@ -202,6 +202,8 @@ Deno.test("a controller that comes back within the patience: what had ended, wha
   try {
     const view = client.loadBalanced();
     assert.equal(await view.apply((x: number) => x + 1, 1), 2);
+    // Kept by the controller that goes; no engine has seen it yet.
+    const kept = await client.put(new Uint8Array(3 << 20).fill(3));
     // An engine is kept by what runs there, though nobody takes the result any more.
     const running = view.apply(nap, 4000, 1), direct = client.direct("all").apply(nap, 2000, 2);
     await eventually(
@@ -221,6 +223,8 @@ Deno.test("a controller that comes back within the patience: what had ended, wha
     const map = retried.map((x: number) => x * 2, Array.from({ length: 3000 }, (_, i) => i)).get();
     const large = retried.apply((b: Uint8Array) => b.length, new Uint8Array(30 << 20));
     const engines = client.waitForEngines(2);
+    const named = retried.apply((b: Uint8Array) => b.at(-1), kept);
+    const putting = client.put({ big: new Uint8Array(20 << 20).fill(4) });
     await startController(folder, "second", "--restore");
 
     await test.step("what was submitted meanwhile runs", async () => {
@@ -228,6 +232,10 @@ Deno.test("a controller that comes back within the patience: what had ended, wha
       assert.deepEqual((await map).slice(0, 3), [0, 2, 4]);
       assert.equal(await large, 30 << 20);
       await engines;
+    });
+    await test.step("what was put is kept by the new one too, and what was put meanwhile", async () => {
+      assert.equal(await named, 3);
+      assert.equal(await retried.apply(({ big }: { big: Uint8Array }) => big.at(-1), await putting), 4);
     });
     await test.step("what was at engines is lost, and says so", async () => {
       await assert.rejects(running.then(), { name: "EngineError", message: /may have run/ });

@@ -10,6 +10,19 @@ const forever = () => new Promise<void>((resolve) => setTimeout(resolve, 600_000
 const nap = (ms: number, value: string) =>
   new Promise<string>((resolve) => setTimeout(() => resolve(value), ms));
 
+/** Counts without end, and says in the namespace that it has ended. */
+const counting = function* (name: string) {
+  try {
+    for (let i = 0;; i++) yield i;
+  } finally {
+    (globalThis as unknown as Record<string, unknown>)[`${name}Ended`] = true;
+  }
+};
+
+async function drained(values: AsyncIterable<unknown>): Promise<void> {
+  for await (const _ of values);
+}
+
 Deno.test("scopes and signals", async (test) => {
   await using run = await Run.start({ n: 2 });
   const { client } = run;
@@ -43,6 +56,73 @@ Deno.test("scopes and signals", async (test) => {
     assert(await errorOf(stopped.map) instanceof TaskCancelled);
     assert.equal(await stopped.detached, "detached");
     assert.equal(await other, "other");
+    await queueIsEmpty(client);
+  });
+
+  await test.step("a left view ends streams, with their finally blocks; detached ones go on", async () => {
+    const { stream, kept } = await (async () => {
+      await using view = client.direct(0);
+      const stream = view.stream(counting, "inScope"), detached = view.with({ detached: true });
+      const kept = detached.stream(counting, "outOfScope");
+      assert.equal((await stream.next()).value, 0);
+      assert.equal((await kept.next()).value, 0);
+      return { stream, kept };
+    })();
+    // Leaving has waited for it.
+    assert.equal(await client[0]!.pull("inScopeEnded"), true);
+    const error = await errorOf(drained(stream));
+    assert(error instanceof TaskCancelled, String(error));
+    assert.match(error.message, /the scope of the view was left/);
+    assert.equal((await kept.next()).value, 1);
+    await kept.return();
+    assert.equal(await client[0]!.pull("outOfScopeEnded"), true);
+    await queueIsEmpty(client);
+  });
+
+  await test.step("a stream of a view that was left does not begin", async () => {
+    const view = client.loadBalanced(), stream = view.stream(counting, "late");
+    await view[Symbol.asyncDispose]();
+    await assert.rejects(stream.next(), { name: "TypeError", message: /the scope of the view was left/ });
+    assert.throws(() => view.stream(counting, "later"), /the scope of the view was left/);
+  });
+
+  await test.step("a left client ends its streams", async () => {
+    {
+      await using second = await run.connect();
+      const stream = second.direct(1).stream(counting, "ofClient");
+      assert.equal((await stream.next()).value, 0);
+    }
+    assert.equal(await client[1]!.pull("ofClientEnded"), true);
+  });
+
+  await test.step("a left broadcast view stops calls and maps, and those of views made of it", async () => {
+    const { tasks, kept, before } = await (async () => {
+      await using view = client.broadcast();
+      const tasks = [view.apply(forever), view.with({ label: "more" }).apply(forever)];
+      const map = view.map(forever, [1, 2, 3]);
+      const kept = view.with({ detached: true }).apply(nap, 10, "detached");
+      return { tasks: [...tasks, map], kept, before: view };
+    })();
+    for (const one of tasks) {
+      const error = await errorOf(one);
+      const [first] = error instanceof AggregateError ? error.errors : [error];
+      assert(first instanceof TaskCancelled, String(error));
+    }
+    assert.deepEqual(await kept, ["detached", "detached"]);
+    assert.throws(() => before.apply(forever), /the scope of the view was left/);
+    await queueIsEmpty(client);
+  });
+
+  await test.step("a left view stops transforms and maps with the input first", async () => {
+    const { reader, map } = await (async () => {
+      await using view = client.loadBalanced();
+      const map = view.map([1, 2, 3], forever, { concurrency: 2 });
+      const source = ReadableStream.from([1, 2, 3]);
+      const reader = source.pipeThrough(view.transform(forever)).getReader();
+      return { reader, map };
+    })();
+    assert(await errorOf(map) instanceof TaskCancelled);
+    assert(await errorOf(reader.read()) instanceof TaskCancelled);
     await queueIsEmpty(client);
   });
 
