@@ -1,5 +1,5 @@
 /** Slurm, real: started by hand on this machine before (`deno task test:batch`), or whatever SLURM_CONF names. */
-import { launcherContract } from "../contracts/launcher.ts";
+import { launcherContract } from "../../contracts/launcher.ts";
 
 launcherContract({
   launcher: "slurm",
