@@ -94,7 +94,8 @@ export class Cluster implements AsyncDisposable {
     prepareRunFolder(place.profileDir);
     await refuseSecond(place);
     if (!settings.keepsFiles) removeConnectionFiles(place);
-    const wait = { signal: options.signal ?? null, timeoutMs: settings.options.startTimeoutMs };
+    const { startTimeoutMs: timeoutMs, queueTimeoutMs } = settings.options;
+    const wait = { signal: options.signal ?? null, timeoutMs, queueTimeoutMs };
     const cluster = await Cluster.#launch(place, settings, {
       ...wait,
       isSupervisor: options.isSupervisor === true,

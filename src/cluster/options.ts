@@ -17,7 +17,12 @@ export const CLUSTER_OPTIONS = {
   startTimeoutMs: number(
     60_000,
     { unit: "ms", min: 1 },
-    "How long controller and engines may take to come up",
+    "How long controller and engines may take to come up, once no job of theirs waits in a queue",
+  ),
+  queueTimeoutMs: numberOrNone(
+    null,
+    { unit: "ms", min: 1 },
+    "How long jobs may wait in their batch system's queue; unset: as long as it takes",
   ),
   stopTimeoutMs: number(5000, { unit: "ms" }, "How long processes may take to end before they are killed"),
   controllerArgs: texts(

@@ -12,18 +12,16 @@ const LOG_LINES = 12;
 interface Wait {
   readonly signal: AbortSignal | null;
   readonly timeoutMs: number;
+  /** How long parts may wait in a queue; null: as long as it takes. */
+  readonly queueTimeoutMs: number | null;
 }
 
 /**
  * Resolves when all engines are there.
  * @throws ClusterError if a part ends, or time is up, saying how each part is
  */
-export async function waitUntilReady(
-  cluster: Cluster,
-  n: number,
-  { signal, timeoutMs }: Wait,
-): Promise<void> {
-  const deadline = AbortSignal.timeout(timeoutMs), stop = new AbortController();
+export async function waitUntilReady(cluster: Cluster, n: number, wait: Wait): Promise<void> {
+  const { signal } = wait, stop = new AbortController(), deadline = deadlineOf(cluster, wait, stop.signal);
   const ended = cluster.partEnded().then(({ sentence }) => {
     throw new ClusterError(sentence);
   });
@@ -37,6 +35,22 @@ export async function waitUntilReady(
     stop.abort();
     ended.catch(() => {});
   }
+}
+
+/** Comes when there was time enough, not counting what a queue took. */
+function deadlineOf(cluster: Cluster, { timeoutMs, queueTimeoutMs }: Wait, stop: AbortSignal): AbortSignal {
+  const deadline = new AbortController(), began = performance.now();
+  let timer = setTimeout(look, timeoutMs);
+  stop.addEventListener("abort", () => clearTimeout(timer));
+  async function look(): Promise<void> {
+    const states = await Promise.all(cluster.parts.map((part) => part.state().catch(() => null)));
+    if (stop.aborted) return;
+    const left = (queueTimeoutMs ?? Infinity) - (performance.now() - began);
+    if (left <= 0 || !states.some((state) => state?.is === "waiting")) return deadline.abort();
+    // The time for coming up begins when the last job does.
+    timer = setTimeout(look, Math.min(timeoutMs, left));
+  }
+  return deadline.signal;
 }
 
 async function connectAndWait(cluster: Cluster, n: number, signal: AbortSignal): Promise<void> {
