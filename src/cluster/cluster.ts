@@ -41,9 +41,10 @@ import { identify, type ProcessId } from "./process.ts";
 import { refuseSecond } from "./running.ts";
 import { prepareRunFolder } from "./run_folder.ts";
 import { bothOrNone, controllerJob, engineJob, firstEnd, isSame, nextId } from "./cluster_parts.ts";
-import { endSentence, engineInfo, waitUntilReady } from "./start_wait.ts";
+import { endSentence, engineInfo, type EngineWait, waitForEngines, waitUntilReady } from "./start_wait.ts";
 
 export { ClusterError } from "./launcher.ts";
+export type { EngineWait } from "./start_wait.ts";
 export type { ClusterSettings, ClusterStart } from "./cluster_settings.ts";
 export type { ClusterName, ClusterPlace, Part, SavedPart, SignalName };
 export type { Json, PartState } from "./launcher.ts";
@@ -96,7 +97,8 @@ export class Cluster implements AsyncDisposable {
     prepareRunFolder(place.profileDir);
     await refuseSecond(place);
     if (!settings.keepsFiles) removeConnectionFiles(place);
-    const wait = { signal: options.signal ?? null, timeoutMs: settings.options.startTimeoutMs };
+    const { startTimeoutMs: timeoutMs, queueTimeoutMs } = settings.options;
+    const wait = { signal: options.signal ?? null, timeoutMs, queueTimeoutMs };
     const cluster = await Cluster.#launch(place, settings, {
       ...wait,
       isSupervisor: options.isSupervisor === true,
@@ -211,6 +213,17 @@ export class Cluster implements AsyncDisposable {
   /** The same as `client()`, as ipyparallel's users look for it. */
   connect(options: Parameters<Cluster["client"]>[0] = {}): Promise<Client> {
     return this.client(options);
+  }
+
+  /**
+   * Waits until engines are registered.
+   * @param wait how many (default: as many as were started), and how long (default `startTimeoutMs`)
+   * @returns the ids of all
+   * @throws ClusterError that says how many there are, and of each part that does not run why
+   */
+  waitForEngines(wait: EngineWait = {}): Promise<readonly number[]> {
+    const { n = this.engineCount, timeoutMs = this.#options.startTimeoutMs, signal } = wait;
+    return waitForEngines(this, { n, timeoutMs, signal });
   }
 
   /**

@@ -29,9 +29,17 @@ function piece(code: string): string {
   return text.replaceAll('"./src/', `"${new URL("src/", ROOT).href}`);
 }
 
+/** The module of the reader's that documents speak of. */
+const WORK = `export const render = (times: number, text: string): string => text.repeat(times);
+export const count = (text: string): number => text.length;
+export const squares = (xs: readonly number[]): number[] => xs.map((x) => x * x);
+export const later = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+`;
+
 /** Writes all pieces into the folder, named by the place of each. */
 async function writePieces(folder: string): Promise<string[]> {
   const files: string[] = [];
+  await Deno.writeTextFile(`${folder}/work.ts`, WORK);
   for (const path of DOCUMENTS) {
     const text = await Deno.readTextFile(new URL(path, ROOT));
     for (const match of text.matchAll(/^```ts\n([^]*?)^```$/gm)) {
