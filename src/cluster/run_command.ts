@@ -60,6 +60,31 @@ export async function runCommand(call: Call): Promise<Answer> {
   }
 }
 
+/**
+ * Runs a command to its end, whatever that is, and appends what it says to a file.
+ * @returns how many bytes its standard output had; what it said of errors is in the file too, but not counted
+ */
+export async function runCommandInto({ words, input = "" }: Call, path: string): Promise<number> {
+  const [command = "", ...args] = words;
+  const child = new Deno.Command(command, { args, stdin: "piped", stdout: "piped", stderr: "piped" }).spawn();
+  const [, count] = await Promise.all([
+    write(child.stdin, input),
+    append(child.stdout, path),
+    append(child.stderr, path),
+  ]);
+  await child.status;
+  return count;
+}
+
+async function append(stream: ReadableStream<Uint8Array>, path: string): Promise<number> {
+  let count = 0;
+  for await (const bytes of stream) {
+    Deno.writeFileSync(path, bytes, { append: true, mode: 0o600 });
+    count += bytes.length;
+  }
+  return count;
+}
+
 /** What a command said of its failure: its errors, else its output, on one line. */
 export function wordsOfAnswer({ code, out, err }: Answer): string {
   const text = (err.trim() || out.trim()).split("\n").map((line) => line.trim()).filter((line) => line !== "")
