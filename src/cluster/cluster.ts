@@ -282,8 +282,10 @@ export class Cluster implements AsyncDisposable {
     const { profileDir, clusterId } = this.place;
     const patienceMs = this.#options.stopTimeoutMs;
     await this.#followFile();
-    await Promise.all([...this.#engines.values()].map((part) => part.stop(patienceMs)));
+    // A host that cannot be reached keeps nobody else alive; it is told of at the end, and the file stays for another try.
+    const ends = await Promise.allSettled([...this.#engines.values()].map((part) => part.stop(patienceMs)));
     await this.#controller.stop(patienceMs);
+    for (const end of ends) if (end.status === "rejected") throw end.reason;
     const isFree = await liveController(this.place) === undefined;
     // One that was killed could not remove its files.
     if (isFree) removeControllerFiles(this.place, this.#keepsFiles ? "keep connection files" : "all");

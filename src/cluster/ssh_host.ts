@@ -66,12 +66,14 @@ export class SshHost {
       BORN,
       "set -eu; umask 077",
       `mkdir -p ${shellWord(folder)}; cd ${shellWord(folder)}; rm -f pid code log; : > log`,
+      // A full disk is told of before anything runs that nobody could find again; the shell's own echo would not say why.
+      "env echo starting > pid.new",
       ...exports,
       "command -v setsid > /dev/null && S=setsid || S=nohup",
-      `$S sh -c '"$@" >> log 2>&1 < /dev/null & echo $! > pid.new; mv pid.new pid; wait $!; echo $? > code' sh ${
+      `$S sh -c '"$@" >> log 2>&1 < /dev/null & echo $! > pid.new && mv pid.new pid || kill $!; wait $!; echo $? > code' sh ${
         shellLine(words)
       } > /dev/null 2>&1 < /dev/null &`,
-      "while [ ! -s pid ]; do sleep 0.05; done",
+      'L=$!; while [ ! -s pid ]; do kill -0 $L 2> /dev/null || [ -s pid ] || { echo "cannot write $PWD/pid" >&2; exit 1; }; sleep 0.05; done',
       'P=$(cat pid); echo "$P"; born "$P"; pwd',
     ].join("\n");
     const [pid = "", born = "", where = ""] = (await this.run(script, "start a process")).split("\n").slice(

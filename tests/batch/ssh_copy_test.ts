@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { Client } from "../../src/client/client.ts";
 import { RunFolder } from "../cli/run_folder.ts";
+import { tsparallel } from "../cli/tsparallel.ts";
 import { BareHost, MISSING_HOST } from "./bare_host.ts";
 
 const COMPILED = Deno.env.get("TSPARALLEL_COMPILED");
@@ -42,7 +43,7 @@ test("a controller too, with CURVE, its profile and an engine's keys; its files 
   await using host = await BareHost.start();
   await using folder = new RunFolder();
   const keys = `${folder.dir}/engine.key`;
-  assert.equal((await folder.run("keys", "--file", keys)).code, 0);
+  assert.equal((await tsparallel(["keys", "--out", keys])).code, 0);
   const profile = {
     controller: { enableCurve: true, pingMs: 333 },
     engine: { curveKeyFile: keys, memoryLimitMB: 222 },
