@@ -17,7 +17,7 @@ import { KnownNames } from "./known_names.ts";
 import { noBalance } from "./languages.ts";
 import { type PeerRole, PeerTasks } from "./peer_tasks.ts";
 import { Pending } from "./pending.ts";
-import { checkReach, reachHint } from "./reach.ts";
+import { reachHint } from "./reach.ts";
 import { type RequestOptions, Requests } from "./requests.ts";
 import type { TaskNames } from "./task_state.ts";
 import type { Channel, Transport } from "./transport.ts";
@@ -356,6 +356,11 @@ export class Connection implements TaskNames {
 
   // ── the end ────────────────────────────────────────────────────────────────────────────────
 
+  /** Ends it with an error, which everything that is awaited is rejected with. */
+  fail(error: Error): void {
+    this.#stop(error);
+  }
+
   #stop(error: Error): void {
     if (this.#end !== undefined) return;
     this.#watch?.close();
@@ -379,7 +384,6 @@ export class Connection implements TaskNames {
 }
 
 async function packerFor(info: ClientConnection): Promise<Packer> {
-  checkReach(info);
   return await loadPacker(info.pack, info.unpack);
 }
 

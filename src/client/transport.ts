@@ -3,6 +3,7 @@
  *
  * Deno's implementation over `src/wire` is `deno_transport.ts`; it is loaded when none is given.
  */
+import type { Tunnel, TunnelRequest } from "../wire/tunnel.ts";
 
 /** Takes one message. The frames are views that are valid during the call only. */
 export type MessageHandler = (frames: readonly Uint8Array[]) => void;
@@ -52,6 +53,8 @@ export interface Transport {
   memory?(name: string, bytes: number): MemoryFile | null;
   /** @throws Error if the address cannot be used */
   connect(options: ChannelOptions): Channel;
+  /** Opens a tunnel, which is closed with the rest; absent where there can be none. @throws Error in ssh's words */
+  tunnel?(request: TunnelRequest): Promise<Tunnel>;
   /** Closes all channels; nothing of it keeps the process alive afterwards. Messages just sent still leave. */
   close(): Promise<void>;
 }

@@ -183,6 +183,11 @@ export class Cluster implements AsyncDisposable {
     return [this.#controller, ...this.#engines.values()];
   }
 
+  /** ssh with its flags, for tunnels to the controller too. */
+  get sshCommand(): string {
+    return this.#options.sshCommand;
+  }
+
   /** The clients' connection file. */
   get connectionFile(): string {
     return connectionFile(this.place, "client");
@@ -192,7 +197,7 @@ export class Cluster implements AsyncDisposable {
   async client(options: { readonly timeoutMs?: number } = {}): Promise<Client> {
     const { Client } = await import("../client/client.ts");
     const { profileDir, clusterId } = this.place;
-    return await Client.connect({ profileDir, clusterId, ...options });
+    return await Client.connect({ profileDir, clusterId, sshCommand: this.sshCommand, ...options });
   }
 
   /** The same as `client()`, as ipyparallel's users look for it. */

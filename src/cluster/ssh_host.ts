@@ -2,8 +2,8 @@
  * A host that ssh reaches: scripts run there by `sh`, files are brought and fetched. The system's own ssh is used, with the user's config, agent and jump hosts; it may
  * not ask for anything, since nobody may be there to answer.
  */
+import { explainSsh, wordsOf } from "../base/ssh.ts";
 import { ClusterError, type SignalName } from "./launcher.ts";
-import { wordsOf } from "./program.ts";
 import { type Answer, type Call, runCommand, wordsOfAnswer } from "./run_command.ts";
 import { shellLine, shellWord } from "./template.ts";
 
@@ -202,15 +202,8 @@ function wait(process: RemoteProcess): string {
   return `${alive(process)}\nwhile alive; do sleep 0.3; done`;
 }
 
-/** What ssh or the host said, and what to do about what is common. */
+/** What ssh or the host said. */
 function explained(answer: Answer): string {
   const words = wordsOfAnswer(answer);
-  if (answer.code !== SSH_FAILED) return words;
-  if (/Permission denied/.test(words)) {
-    return `ssh said: ${words}; it may not ask for a password here: use a key, an agent, or your ssh config`;
-  }
-  if (/Host key verification failed/.test(words)) {
-    return `ssh said: ${words}; connect once by hand to accept its key`;
-  }
-  return `ssh said: ${words}`;
+  return answer.code === SSH_FAILED ? explainSsh(words) : words;
 }
