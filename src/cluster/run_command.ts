@@ -30,7 +30,9 @@ const TIMEOUT_MS = 60_000;
 export async function runCommand(call: Call): Promise<Answer> {
   const [command = "", ...args] = call.words;
   const { input, environment = {}, timeoutMs = TIMEOUT_MS } = call;
-  const signal = AbortSignal.timeout(timeoutMs);
+  // Not `AbortSignal.timeout`: while a command listens to it, it keeps the program alive until then, even after the command's end.
+  const late = new AbortController(), { signal } = late;
+  const timer = setTimeout(() => late.abort(), timeoutMs);
   try {
     const child = new Deno.Command(command, {
       args,
@@ -57,6 +59,8 @@ export async function runCommand(call: Call): Promise<Answer> {
       throw new ClusterError(`Cannot run "${command}": permission denied`);
     }
     throw error;
+  } finally {
+    clearTimeout(timer);
   }
 }
 

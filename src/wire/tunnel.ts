@@ -51,7 +51,7 @@ export async function openTunnel(request: TunnelRequest): Promise<Tunnel> {
     const free = await freePorts(request.ports.length);
     request.ports.forEach((port, at) => ports.set(port, free[at] ?? 0));
     const ssh = new SshProcess([...line, ...forwards(request.host, ports), destination(request.server)]);
-    const ended = await Promise.race([ssh.ready, ssh.ended, aborted(request.signal)]);
+    const ended = await firstOf(ssh, request.signal);
     if (ended === null) return ssh.tunnel(ports, request.server);
     await ssh.close();
     request.signal?.throwIfAborted();
@@ -160,12 +160,16 @@ function oneLine(text: string): string {
   return text.split("\n").map((line) => line.trim()).filter((line) => line !== "").join("; ");
 }
 
-/** Settles when the signal comes; without one never. */
-function aborted(signal: AbortSignal | undefined): Promise<string> {
-  return new Promise((resolve) => {
-    if (signal?.aborted === true) resolve("");
-    else signal?.addEventListener("abort", () => resolve(""), { once: true });
-  });
+/** Null when ssh listens; its words when it has ended; whatever when the signal comes, which is not listened to any longer: that could keep the program alive. */
+async function firstOf(ssh: SshProcess, signal: AbortSignal | undefined): Promise<string | null> {
+  const aborted = Promise.withResolvers<string>(), abort = () => aborted.resolve("");
+  if (signal?.aborted === true) abort();
+  signal?.addEventListener("abort", abort);
+  try {
+    return await Promise.race([ssh.ready, ssh.ended, aborted.promise]);
+  } finally {
+    signal?.removeEventListener("abort", abort);
+  }
 }
 
 /** So many ports of the loopback that nobody has at this moment. */
