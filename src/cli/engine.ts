@@ -19,7 +19,7 @@ import {
   type Run,
   textFlag,
 } from "./command.ts";
-import { throughTunnel } from "./engine_tunnel.ts";
+import { throughTunnel } from "./engine_way.ts";
 import { interruptible } from "./interrupt.ts";
 import { endWithParent } from "./parent.ts";
 import { checkProfile } from "./known_profile.ts";

@@ -25,7 +25,7 @@ import { type CancelOptions, cancelTasks, type StopReference, stopTasks } from "
 import { checkIds, type Targets } from "./targets.ts";
 import { transportHere } from "./runtime.ts";
 import type { Transport } from "./transport.ts";
-import { type TunnelOptions, wayTo } from "./tunnel.ts";
+import { type TunnelOptions, wayTo } from "./way.ts";
 import type { BalancedOptions, ViewOptions } from "./view_options.ts";
 import { waitForEngines } from "./wait_for_engines.ts";
 import type { WaitOptions } from "./waiting.ts";

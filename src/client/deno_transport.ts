@@ -92,6 +92,10 @@ class DenoTransport implements Transport {
     return tunnel;
   }
 
+  async answering(hosts: readonly string[], port: number): Promise<string | undefined> {
+    return await (await import("../wire/answering.ts")).answeringHost(hosts, port);
+  }
+
   async close(): Promise<void> {
     for (const memory of [...this.#memories]) memory.close();
     await this.#poller.close();

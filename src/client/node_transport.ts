@@ -100,6 +100,10 @@ class NodeTransport implements Transport {
     return tunnel;
   }
 
+  async answering(hosts: readonly string[], port: number): Promise<string | undefined> {
+    return await (await import("../wire/answering.ts")).answeringHost(hosts, port);
+  }
+
   async close(): Promise<void> {
     const hasAnswer = [...this.#channels].some((channel) => channel.hasReceived);
     for (const observer of this.#observers) observer.close();

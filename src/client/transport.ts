@@ -55,6 +55,8 @@ export interface Transport {
   connect(options: ChannelOptions): Channel;
   /** Opens a tunnel, which is closed with the rest; absent where there can be none. @throws Error in ssh's words */
   tunnel?(request: TunnelRequest): Promise<Tunnel>;
+  /** The first of several hosts that takes a connection at a port; undefined if none does. Absent where nobody can try. */
+  answering?(hosts: readonly string[], port: number): Promise<string | undefined>;
   /** Closes all channels; nothing of it keeps the process alive afterwards. Messages just sent still leave. */
   close(): Promise<void>;
 }

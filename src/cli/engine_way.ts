@@ -1,11 +1,11 @@
 /**
- * Engines behind an SSH server: the tunnel is opened before they are, and they end with it.
+ * An engine's way to a controller on another machine: by the address that answers, or through an SSH server. The tunnel is opened before they are, and they end with it.
  */
 import type { Logger } from "../base/log.ts";
 import type { OptionValues } from "../base/options.ts";
 import type { ENGINE_OPTIONS } from "../engine/options.ts";
 import type { EngineConnection } from "../protocol/connection_file.ts";
-import { beyond, serverNamed, tunneled } from "../protocol/tunneled.ts";
+import { beyond, hostsToTry, serverNamed, tunneled } from "../protocol/ways.ts";
 import { EXIT } from "./exit_codes.ts";
 
 /** Runs engines on the connection, through a tunnel if flags or its file ask for one. @returns the exit code */
@@ -16,7 +16,7 @@ export async function throughTunnel(
   run: (connection: EngineConnection, signal: AbortSignal) => Promise<number>,
 ): Promise<number> {
   const server = ssh || serverNamed(connection);
-  if (server === "") return await run(connection, signal);
+  if (server === "") return await run(await reached(connection, log), signal);
   const { openTunnel, serverHost } = await import("../wire/tunnel.ts");
   const tunnel = await openTunnel({
     ...beyond(connection, serverHost(server)),
@@ -37,4 +37,18 @@ export async function throughTunnel(
   } finally {
     await tunnel.close();
   }
+}
+
+/** With the address that answers in its host name's place, where there are several. */
+async function reached(connection: EngineConnection, log: Logger): Promise<EngineConnection> {
+  const hosts = hostsToTry(connection);
+  if (hosts.length === 0) return connection;
+  const { answeringHost } = await import("../wire/answering.ts");
+  const host = await answeringHost(hosts, connection.registration);
+  if (host === undefined) {
+    log.warn("The controller answers at none of its addresses", { tried: hosts.join(", ") });
+    return connection;
+  }
+  if (host !== connection.location) log.info("The controller is reached by another address", { host });
+  return { ...connection, location: host };
 }

@@ -1,5 +1,5 @@
 /**
- * Connections through an SSH tunnel: when there has to be one, where it leads, and the connection as it is behind it.
+ * Ways to a controller on another machine: which of its addresses, or an SSH tunnel: when there has to be one, where it leads, and the connection as it is behind it.
  */
 import { type ClientConnection, type EngineConnection, isThisHost } from "./connection_file.ts";
 
@@ -41,6 +41,18 @@ export function beyond(connection: ClientConnection | EngineConnection, serverHo
   const { location } = connection;
   const machine = location === "" || location === serverHost ? "127.0.0.1" : location;
   return { host: isAny ? machine : host, ports: [...new Set(portsOf(connection))] };
+}
+
+/**
+ * The names and addresses by which the controller's machine may be reached from here: what its file calls it first, then the addresses of its interfaces. Empty where
+ * there is nothing to choose: the controller is here, or listens on one address, or tells none.
+ */
+export function hostsToTry(connection: ClientConnection | EngineConnection): string[] {
+  const { interface: bound, location, addresses = [] } = connection;
+  if (!/^tcp:\/\/(\*|0\.0\.0\.0|\[::\])$/.test(bound) || location === "") return [];
+  if (addresses.length === 0 || isThisHost(location) !== false) return [];
+  // Addresses that this machine has too, as of its own bridges, are others there.
+  return [location, ...addresses.filter((address) => address !== location && isThisHost(address) === false)];
 }
 
 /** The connection through ports of this machine's loopback. */

@@ -1,8 +1,8 @@
 /**
- * The client's way through an SSH server, where its user or the connection file names one.
+ * The client's way to a controller on another machine: by the address that answers, or through an SSH server, where its user or the connection file names one.
  */
 import type { ClientConnection } from "../protocol/connection_file.ts";
-import { beyond, serverNamed, tunneled } from "../protocol/tunneled.ts";
+import { beyond, hostsToTry, serverNamed, tunneled } from "../protocol/ways.ts";
 import type { Transport } from "./transport.ts";
 
 /** How to get to a controller that cannot be reached from here. */
@@ -28,7 +28,7 @@ export async function wayTo(
   options: TunnelOptions & { readonly signal?: AbortSignal | undefined },
 ): Promise<Way> {
   const server = options.ssh || serverNamed(info);
-  if (server === "") return { info, broken: undefined };
+  if (server === "") return { info: await reached(info, transport), broken: undefined };
   try {
     if (transport.tunnel === undefined) throw new Error(noTunnel(server));
     const { ports, broken } = await transport.tunnel({
@@ -43,6 +43,13 @@ export async function wayTo(
     await transport.close();
     throw error;
   }
+}
+
+/** With the address that answers in its host name's place, where there are several. */
+async function reached(info: ClientConnection, transport: Transport): Promise<ClientConnection> {
+  const hosts = hostsToTry(info);
+  const host = hosts.length === 0 ? undefined : await transport.answering?.(hosts, info.registration);
+  return host === undefined ? info : { ...info, location: host };
 }
 
 function noTunnel(server: string): string {
