@@ -90,6 +90,7 @@ export class HubFiles {
       task_scheme: this.#options.scheme ?? "leastload",
       notification,
       ...ending,
+      ...addresses(sockets.clientInterface),
     };
     // What an engine is told of it again when it registers.
     const engineInfo = {
@@ -107,6 +108,7 @@ export class HubFiles {
         ssh: this.#options.engineSsh || (this.#old?.engine.ssh ?? ""),
         ...engineInfo,
         ...ending,
+        ...addresses(sockets.engineInterface),
       }]] as const
     ) {
       writeConnectionFile(path, info);
@@ -161,6 +163,15 @@ export class HubFiles {
       throw error;
     }
   }
+}
+
+/** Where a controller that listens everywhere can be found by who does not know its name. */
+function addresses(bound: string): { readonly addresses?: readonly string[] } {
+  if (!/^tcp:\/\/(\*|0\.0\.0\.0)$/.test(bound)) return {};
+  const own = Deno.networkInterfaces().filter(({ family, address }) =>
+    family === "IPv4" && !address.startsWith("127.")
+  );
+  return { addresses: own.map(({ address }) => address) };
 }
 
 function pick<T extends Record<"control" | "mux" | "task" | "iopub", number>>(
