@@ -59,6 +59,8 @@ export function launcherOption(help: string): Option<string | null> {
     help,
     unit: "launcher",
     choices: LAUNCHER_NAMES,
+    // Names in any case and of ipyparallel's are taken too; editors offer ours.
+    schema: { anyOf: [{ enum: [...LAUNCHER_NAMES, null] }, { type: "string" }] },
     read: (value, name) => {
       if (value === null) return null;
       if (typeof value === "string") return launcherName(value, name);
