@@ -34,6 +34,12 @@ export function batchesOf(n: number, perJob: number, hasArrays: boolean): Batch[
  */
 export function scriptOf(system: BatchSystem, job: Job, batch: Batch, settings: ClusterOptions): string {
   const path = job.kind === "engines" ? settings.engineTemplate : settings.controllerTemplate;
+  if (system.script !== undefined) {
+    if (path === null) return system.script(job, batch);
+    throw new OptionError(
+      `Cannot use template "${path}": ${system.name} takes none, but lines of "directives"`,
+    );
+  }
   const values = valuesOf(job, batch, settings);
   const template = path === null ? system.template ?? SHELL_TEMPLATE : readTemplate(path);
   const where = path === null ? `the ${system.name} template` : `template "${path}"`;
@@ -109,7 +115,7 @@ export function secondsOf(walltime: string): number {
 }
 
 /** `4G` times the engines: `16G`. */
-function memoryOf(memory: string, engines: number): string {
+export function memoryOf(memory: string, engines: number): string {
   const [, number, unit] = /^(\d+(?:\.\d+)?)\s*([A-Za-z]*)$/.exec(memory) ?? [];
   if (memory !== "" && number === undefined) {
     throw new OptionError(`Cannot use "${memory}" for "memory": it takes a number with a unit, like 4G`);

@@ -8,7 +8,9 @@ import { CONTROLLER_TRAITS, ENGINE_TRAITS, type TraitRow } from "../../src/cli/t
 export function withTraitRows(guide: string): string {
   const parts = { ipcontroller_config: controllerTable(), ipengine_config: engineTable() };
   return Object.entries(parts).reduce((text, [name, table]) => {
-    const between = new RegExp(`(<!-- ${name}: made by \`deno task schema\` -->\n)[^]*?(<!-- end of ${name} -->)`);
+    const between = new RegExp(
+      `(<!-- ${name}: made by \`deno task schema\` -->\n)[^]*?(<!-- end of ${name} -->)`,
+    );
     if (!between.test(text)) throw new Error(`docs/clusters.md has no place for the table of ${name}`);
     return text.replace(between, (_, start: string, end: string) => `${start}\n${table}\n\n${end}`);
   }, guide);
@@ -45,6 +47,8 @@ const REMARKS: Readonly<Record<string, string>> = {
 };
 
 function remark(reading: TraitRow[3]): string {
-  if (typeof reading === "object") return `is always ${reading.holds.map((it) => `\`${it || "''"}\``).join(" or ")} here`;
+  if (typeof reading === "object") {
+    return `is always ${reading.holds.map((it) => `\`${it || "''"}\``).join(" or ")} here`;
+  }
   return REMARKS[reading ?? ""] ?? "";
 }
