@@ -10,7 +10,7 @@ import { type GroupOptions, ResultGroup, type ValuesOf } from "./result_group.ts
 import type { ResultLook } from "./result_look.ts";
 import { ResultReading, type Shape, type Shaped, shaped } from "./result_reading.ts";
 import { abortError, type WaitOptions, withinTime } from "./waiting.ts";
-import type { TaskMetadata, TaskNames, TaskOwner, TaskState } from "./task_state.ts";
+import { msgIdOf, type TaskMetadata, type TaskNames, type TaskState } from "./task_state.ts";
 import type { Asked } from "./asked.ts";
 
 /** How an AsyncResult is made. */
@@ -36,7 +36,7 @@ const NONE: never[] = [];
 
 /** One result (`S` = "one"), or several in the order of their targets (`S` = "all"). Awaitable and iterable. */
 export class AsyncResult<T, S extends Shape = "one"> extends ResultReading<T, S>
-  implements PromiseLike<Shaped<S, T>>, AsyncIterable<T>, TaskOwner {
+  implements PromiseLike<Shaped<S, T>>, AsyncIterable<T> {
   readonly #plan: ResultPlan<T, S>;
   /** Most results have one task: an array that grew from nothing would have room for seventeen. */
   #tasks: TaskState[] = NONE;
@@ -50,7 +50,10 @@ export class AsyncResult<T, S extends Shape = "one"> extends ResultReading<T, S>
   #promise: Promise<Shaped<S, T>> | undefined;
   #unlisten: (() => void) | undefined;
 
-  /** Made by views; there is no use in making one. */
+  /**
+   * Made by views; there is no use in making one.
+   * @ignore
+   */
   constructor(plan: ResultPlan<T, S>) {
     super();
     this.#plan = plan;
@@ -60,13 +63,19 @@ export class AsyncResult<T, S extends Shape = "one"> extends ResultReading<T, S>
     this.#unlisten = listenForAbort(signal, () => this.cancel(signal.reason));
   }
 
-  /** For views: a task of this result, in the order of the places. */
+  /**
+   * For views: a task of this result, in the order of the places.
+   * @ignore
+   */
   started(task: TaskState): void {
     if (this.#tasks === NONE) this.#tasks = [task];
     else this.#tasks.push(task);
   }
 
-  /** For the connection. */
+  /**
+   * For the connection.
+   * @ignore
+   */
   fulfilled(task: TaskState, value: unknown): void {
     const { read } = this.#plan;
     try {
@@ -86,7 +95,10 @@ export class AsyncResult<T, S extends Shape = "one"> extends ResultReading<T, S>
     }
   }
 
-  /** For the connection. */
+  /**
+   * For the connection.
+   * @ignore
+   */
   rejected(task: TaskState, error: Error): void {
     this.#errors ??= new Map();
     this.#errors.set(task.index, error);
@@ -126,7 +138,7 @@ export class AsyncResult<T, S extends Shape = "one"> extends ResultReading<T, S>
 
   /** The msg_id of each task. */
   get msgIds(): string[] {
-    return this.#tasks.map((task) => this.#plan.names.msgId(task.n));
+    return this.#tasks.map((task) => msgIdOf(task, this.#plan.names));
   }
 
   /** For `after` and `follow`: numbers of the tasks, as groups name them. */
@@ -134,9 +146,13 @@ export class AsyncResult<T, S extends Shape = "one"> extends ResultReading<T, S>
     return this.#tasks.map((task) => task.n);
   }
 
-  /** For `after` and `follow`: the tasks as a group's tail names them, those that were messages by their msg_ids. */
-  get references(): (number | string)[] {
-    return this.#tasks.map(({ n, route }) => route.isPeer ? this.#plan.names.msgId(n) : n);
+  /**
+   * For `after` and `follow`: the tasks as a group's tail names them, those that were messages or are another client's by their msg_ids.
+   * @ignore
+   */
+  references(client: TaskNames): (number | string)[] {
+    const { names } = this.#plan;
+    return this.#tasks.map((task) => task.route.isPeer || names !== client ? msgIdOf(task, names) : task.n);
   }
 
   #metadata(task: TaskState): TaskMetadata {
@@ -218,7 +234,10 @@ export class AsyncResult<T, S extends Shape = "one"> extends ResultReading<T, S>
     return group;
   }
 
-  /** For this room: what other files do with a result. */
+  /**
+   * For this room: what other files do with a result.
+   * @ignore
+   */
   look(): ResultLook {
     return {
       count: this.#plan.count,

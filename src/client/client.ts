@@ -11,15 +11,17 @@
 import { NoEnginesRegistered } from "../protocol/errors.ts";
 import type { Dictionary } from "../protocol/frames.ts";
 import type { AsyncResult, Shape } from "./async_result.ts";
+import { type BroadcastOptions, type BroadcastTargets, BroadcastView } from "./broadcast_view.ts";
 import { Connection } from "./connection.ts";
 import { DirectView } from "./direct_view.ts";
-import { shutdownEngines } from "./engine_control.ts";
+import { shutdownEngines, type ShutdownOptions } from "./engine_control.ts";
 import { type ClusterPlace, findConnection } from "./find_connection.ts";
 import * as hub from "./hub_queries.ts";
 import { type Graph, type GraphNode, startGraph } from "./graph.ts";
 import { hubResult, type Resubmitted, resubmitted } from "./hub_results.ts";
 import { LoadBalancedView } from "./load_balanced_view.ts";
 import { recordPages, type TasksOptions } from "./record_pages.ts";
+import type { Ref } from "./ref.ts";
 import type { RequestOptions } from "./requests.ts";
 import { type CancelOptions, cancelTasks, type StopReference, stopTasks } from "./stop.ts";
 import { checkIds, type Targets } from "./targets.ts";
@@ -51,6 +53,7 @@ const MAX_RESULT_BYTES = 2 ** 32;
 
 /** A connection to a cluster. `client[3]` is the view on engine 3. Close it, best with `await using`. */
 export class Client {
+  /** The view on the engine of this number: `client.direct(3)`. */
   readonly [engine: number]: DirectView<"one">;
   readonly #connection: Connection;
 
@@ -102,6 +105,7 @@ export class Client {
    * @throws RangeError for an unknown id
    */
   direct(targets: number | "any", options?: ViewOptions): DirectView<"one">;
+  /** Several engines, default all: calls give arrays in their order. @throws RangeError for an unknown id */
   direct(targets?: Exclude<Targets, number | "any">, options?: ViewOptions): DirectView<"all">;
   direct(targets: Targets = "all", options: ViewOptions = {}): DirectView<Shape> {
     if (typeof targets === "number") checkIds(this.#connection.engines, [targets]);
@@ -110,13 +114,28 @@ export class Client {
     return new DirectView<Shape>(this.#connection, targets, shape, options);
   }
 
-  /** A view whose tasks go wherever there is room. */
+  /**
+   * A view whose calls are one request for several engines; see `BroadcastView`.
+   * @throws RangeError for an unknown id
+   */
+  broadcast(targets: BroadcastTargets = "all", options: BroadcastOptions = {}): BroadcastView {
+    if (Array.isArray(targets)) checkIds(this.#connection.engines, targets);
+    return new BroadcastView(this.#connection, targets, options);
+  }
+
+  /**
+   * A view whose tasks go wherever there is room.
+   * @param options what is asked for all of its tasks; `with` makes narrower views
+   * @throws RangeError for an unknown engine or a value out of range; TypeError for an option that cannot be read
+   */
   loadBalanced(options: BalancedOptions = {}): LoadBalancedView {
     return new LoadBalancedView(this.#connection, options);
   }
 
   /**
    * Starts a graph of named tasks, each after those that it names: `client.graph({ a: { run: f }, b: { run: g, after: ["a"] } })`.
+   * @param nodes the tasks by their names
+   * @param options what is asked for all of them
    * @throws TypeError for an unknown name or a cycle, before anything is sent
    */
   graph<const N extends Readonly<Record<string, GraphNode>>>(
@@ -127,21 +146,38 @@ export class Client {
   }
 
   /**
+   * Sends a value that many tasks use to the cluster, once; the ref that it gives stands for it in what is sent: `view.apply(f, ref)`. Each engine process
+   * gets it when a task first needs it, each task a copy. Equal values are kept once.
+   * @throws UncodableValue
+   */
+  async put<T>(value: T): Promise<Ref<T>> {
+    this.#connection.check();
+    return await this.#connection.values.put(value);
+  }
+
+  /**
    * Waits until so many engines are registered.
-   * @throws DOMException TimeoutError naming how many there are
+   * @param count default 1
+   * @returns the ids of all that are registered, ascending
+   * @throws RangeError for a count that is none; the signal's reason; DOMException TimeoutError naming how many there are
    */
   waitForEngines(count = 1, options: WaitOptions = {}): Promise<readonly number[]> {
     return waitForEngines(this.#connection, count, options);
   }
 
-  /** Refuses tasks that have not started: those of these results, or of these msg_ids. */
+  /**
+   * Refuses tasks that have not started: those of these results, or of these msg_ids. They end with TaskAborted.
+   * @throws RangeError for a msg_id of another client
+   */
   abort(...tasks: StopReference[]): void {
     stopTasks(this.#connection, tasks, "abort");
   }
 
   /**
    * Stops tasks in any state, also those of other clients by their msg_ids. Each ends with TaskCancelled, which says who stopped it and why.
+   * @param options.why the reason, which error and record will tell
    * @returns for each msg_id what came of it: `cancelled`, `cancelling` (an engine was told), `already finished`, `already cancelled`, `not known` …
+   * @throws TypeError for another client's task if the controller is Python's
    */
   cancel(
     tasks: StopReference | readonly StopReference[],
@@ -150,8 +186,11 @@ export class Client {
     return cancelTasks(this.#connection, Array.isArray(tasks) ? tasks : [tasks as StopReference], options);
   }
 
-  /** How many tasks wait or run, by engine. */
-  queueStatus(options: Parameters<typeof hub.queueStatus>[1] = {}): Promise<hub.QueueStatus> {
+  /**
+   * How many tasks wait or run, by engine; with `verbose` their msg_ids.
+   * @throws DOMException TimeoutError if the hub does not answer, as all below
+   */
+  queueStatus(options: hub.QueueOptions = {}): Promise<hub.QueueStatus> {
     return hub.queueStatus(this.#connection, options);
   }
 
@@ -161,6 +200,7 @@ export class Client {
    * tasks go on. An id that nobody knows makes it an UnknownTask.
    */
   result(msgId: string, options?: WaitOptions): AsyncResult<unknown>;
+  /** The results of several tasks, in order. */
   result(msgIds: readonly string[], options?: WaitOptions): AsyncResult<unknown, "all">;
   result(ids: string | readonly string[], options: WaitOptions = {}): AsyncResult<unknown, Shape> {
     return Array.isArray(ids)
@@ -168,19 +208,25 @@ export class Client {
       : hubResult(this.#connection, [ids as string], "one", options);
   }
 
-  /** Which of these tasks are through. */
+  /**
+   * Which of these tasks are through.
+   * @throws RemoteError for an unknown id
+   */
   resultStatus(msgIds: readonly string[], options: RequestOptions = {}): Promise<hub.ResultStatus> {
     return hub.resultStatus(this.#connection, msgIds, options);
   }
 
-  /** msg_ids of all tasks that the hub has records of. */
+  /** msg_ids of all tasks that the hub has records of, in the order of their submission. */
   history(options: RequestOptions = {}): Promise<readonly string[]> {
     return hub.history(this.#connection, options);
   }
 
   /**
    * Records of tasks that meet a query: `client.query({ completed: null }, ["submitted", "label"])`.
+   * @param conditions a value for equality, or an operator: `{ submitted: { $gt: "2026-01-01T00:00:00Z" }, label: { $in: ["a", "b"] } }`
    * @param keys which fields; default all
+   * @returns at most 100,000; `tasks` gives any number
+   * @throws RemoteError for an unknown field or operator
    */
   query(
     conditions: Dictionary,
@@ -193,6 +239,9 @@ export class Client {
   /**
    * The same records one by one, in the order of their submission, got from the hub page by page: `for await (const { msg_id } of client.tasks({ label: "x" }))`.
    * For any number of them.
+   * @param conditions as of `query`; default all records
+   * @param keys which fields; default all
+   * @throws RangeError for a page size below 1 or above 100,000; RemoteError for an unknown field or operator
    */
   tasks(
     conditions: Dictionary = {},
@@ -202,19 +251,26 @@ export class Client {
     return recordPages(this.#connection, conditions, keys, options);
   }
 
-  /** Drops records: `{ msgIds: "all" }` all finished ones, or those of msg_ids or engines. */
-  purge(what: Parameters<typeof hub.purge>[1], options: RequestOptions = {}): Promise<void> {
+  /**
+   * Drops records: `{ msgIds: "all" }` all finished ones, or those of msg_ids or engines.
+   * @throws RemoteError for an unknown engine, or a task that has not ended
+   */
+  purge(what: hub.PurgeSelection, options: RequestOptions = {}): Promise<void> {
     return hub.purge(this.#connection, what, options);
   }
 
   /**
-   * Submits tasks again; gives the new msg_id of each. Their results are in the records: `client.result(newId)`, or, with `results`, at hand as `result` in
-   * the order of `msgIds`.
+   * Submits tasks again, as the hub has them, with their results at hand as `result`, in the order of `msgIds`.
+   * @throws RemoteError for an unknown id
    */
   resubmit(
     msgIds: readonly string[],
     options: RequestOptions & { readonly results: true },
   ): Promise<Resubmitted>;
+  /**
+   * Submits tasks again, as the hub has them; gives the new msg_id of each by the one before. Their results are in the records: `client.result(newId)`.
+   * @throws RemoteError for an unknown id
+   */
   resubmit(msgIds: readonly string[], options?: RequestOptions): Promise<Readonly<Record<string, string>>>;
   resubmit(
     msgIds: readonly string[],
@@ -240,14 +296,9 @@ export class Client {
 
   /**
    * Ends engines, and with `hub` the controller too.
-   * @param options.targets which engines; default all
+   * @throws RangeError for an unknown id; DOMException TimeoutError if one does not answer
    */
-  async shutdown(
-    options: RequestOptions & {
-      readonly hub?: boolean | undefined;
-      readonly targets?: readonly number[] | undefined;
-    } = {},
-  ): Promise<void> {
+  async shutdown(options: ShutdownOptions = {}): Promise<void> {
     const connection = this.#connection, { engines } = connection;
     const { targets = engines.ids } = options;
     checkIds(engines, targets);
@@ -266,6 +317,7 @@ export class Client {
     return this.#connection.close();
   }
 
+  /** Closes it where its scope ends. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
@@ -285,13 +337,16 @@ function indexed(client: Client): Client {
 }
 
 // The library's one door: what users name in their own code.
+export { Ref } from "./ref.ts";
 export { Reference } from "./reference.ts";
+export { depend, require } from "./dependent.ts";
 export { task } from "./task.ts";
 export { AsyncResult } from "./async_result.ts";
 export { ResultGroup } from "./result_group.ts";
 export { ResultPart } from "./result_part.ts";
 export { MapResult } from "./map.ts";
-export { DirectView, LoadBalancedView, NoEnginesRegistered };
+export { ValueStream } from "./value_stream.ts";
+export { BroadcastView, DirectView, LoadBalancedView, NoEnginesRegistered };
 export {
   CompositeError,
   ConnectionFileError,
@@ -305,38 +360,11 @@ export {
   SchemaError,
   TaskAborted,
   TaskCancelled,
+  TaskFailure,
   TaskTimeout,
   UnknownTask,
   UnmetDependency,
   UnresolvedName,
 } from "../protocol/errors.ts";
-export type { AskedOptions, Runnable, Task, TaskMaker, TaskOptions } from "./task.ts";
-export type { StandardSchema, TaskSchema } from "./standard_schema.ts";
-export type { NamePlace, SchemaIssue } from "../protocol/errors.ts";
-export type { Graph, GraphNode } from "./graph.ts";
-export type { ImapOptions } from "./imap.ts";
-export type { Modules } from "./import_modules.ts";
-export type { RemoteNames } from "./remote_names.ts";
-export type { Distribution } from "./scatter.ts";
-export type { ExecuteResult } from "./load_balanced_view.ts";
-export type { ResultPlan, Shape, Shaped } from "./async_result.ts";
-export type { ResultReading } from "./result_reading.ts";
-export type { Resubmitted, TasksOptions };
-export type { GroupCounts, GroupMember, GroupOptions, ValuesOf } from "./result_group.ts";
-export type { GetOptions } from "./result_get.ts";
-export type { OutputKind, OutputPiece, OutputStream } from "./result_output.ts";
-export type { Display, ProgressState } from "./progress_display.ts";
-export type { InteractiveOptions } from "./result_progress.ts";
-export type { Waited, WaitFor, WaitForOptions } from "./result_wait.ts";
-export type { MapOptions } from "./map.ts";
-export type { AnyIterable } from "./map_source.ts";
-export type { TaskMetadata } from "./task_state.ts";
-export type { Channel, ChannelOptions, Transport } from "./transport.ts";
-export type { PermissionName, PermissionRequest } from "../protocol/permissions.ts";
-export type { Isolation } from "../protocol/task_asks.ts";
-export type { BalancedOptions, Dependency, TaskLimits, ViewOptions } from "./view_options.ts";
-export type { By } from "../protocol/by.ts";
-export type { Attempt, DeniedAct, EndedBy, PostMortem } from "../protocol/post_mortem.ts";
-export type { CancelOptions, StopReference } from "./stop.ts";
-export type { WaitOptions } from "./waiting.ts";
-export type { Targets } from "./targets.ts";
+export { ModuleError } from "../protocol/module_error.ts";
+export type * from "./public_types.ts";

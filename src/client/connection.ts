@@ -10,6 +10,7 @@ import { EXTENSION_VERSION } from "../protocol/messages.ts";
 import { loadPacker, type Packer } from "../protocol/packers.ts";
 import { ControllerWatch } from "./controller_watch.ts";
 import { type Engine, Engines } from "./engines.ts";
+import type { Definition } from "./function_text.ts";
 import { type EncodeOptions, GroupPaths } from "./group_paths.ts";
 import { OutputReceiver } from "./iopub.ts";
 import type { EncodedTask, TaskPath } from "./path.ts";
@@ -17,6 +18,7 @@ import { KnownNames } from "./known_names.ts";
 import { noBalance } from "./languages.ts";
 import { type PeerRole, PeerTasks } from "./peer_tasks.ts";
 import { Pending } from "./pending.ts";
+import { PutValues } from "./put_values.ts";
 import { checkReach, reachHint } from "./reach.ts";
 import { type RequestOptions, Requests } from "./requests.ts";
 import type { TaskNames } from "./task_state.ts";
@@ -38,7 +40,7 @@ export interface ConnectionOptions {
   readonly curveSecretKey: string | undefined;
 }
 
-type Role = "registration" | "notification" | "task" | "mux" | "control" | "iopub";
+type Role = "registration" | "notification" | "task" | "mux" | "control" | "iopub" | "broadcast";
 
 /** The highest number of a task that a scheduler takes. */
 const MAX_NUMBER = 2 ** 28;
@@ -50,6 +52,8 @@ export class Connection implements TaskNames {
   readonly pending: Pending;
   /** Names that are in namespaces, as far as this client has seen. */
   readonly known: KnownNames = new KnownNames();
+  /** What was put. */
+  readonly values: PutValues = new PutValues();
   /** Tasks as messages, one by one. */
   readonly peers: PeerTasks;
   readonly info: ClientConnection;
@@ -69,7 +73,7 @@ export class Connection implements TaskNames {
   #watch: ControllerWatch | undefined;
   /** Why nothing can be sent any more, and who wants to know it at once. */
   #end: Error | undefined;
-  readonly #atEnd: (() => void)[] = [];
+  readonly #atEnd = new Set<() => void>();
 
   private constructor(
     info: ClientConnection,
@@ -138,7 +142,7 @@ export class Connection implements TaskNames {
     });
   }
 
-  /** A small question. Python's hub has an error for queues of no engine, and so is greeted again. */
+  /** A small question; Python's hub has an error for queues of no engine. */
   #askAnything(timeoutMs: number): Promise<unknown> {
     return this.speaksGroups
       ? this.request("queue_request", { targets: [], verbose: false }, { timeoutMs })
@@ -300,6 +304,11 @@ export class Connection implements TaskNames {
     return this.#grouped().shared(encoded, engines);
   }
 
+  /** See `GroupPaths`. */
+  hold(definition: Definition): () => void {
+    return this.#grouped().hold(definition);
+  }
+
   #grouped(): GroupPaths {
     this.check();
     if (this.#groups !== undefined) return this.#groups;
@@ -310,9 +319,10 @@ export class Connection implements TaskNames {
   deliver(role: PeerRole, frames: readonly Uint8Array[], large: number): void {
     // What it depends on may still be gathering in a group.
     if (role === "task") this.#groups?.flush();
-    const channel = this.#channels.get(role);
-    if (large < frames.length) channel?.sendLarge(frames, large);
-    else channel?.send(frames);
+    const channel = this.#channels.get(role) ??
+      this.#connect(role, (frames) => this.peers.received(frames, () => this.#parse(frames)));
+    if (large < frames.length) channel.sendLarge(frames, large);
+    else channel.send(frames);
   }
 
   unpack(frame: Uint8Array): unknown {
@@ -331,6 +341,14 @@ export class Connection implements TaskNames {
   /** Why nothing can be sent; undefined while it can. */
   get endError(): Error | undefined {
     return this.#end;
+  }
+
+  /** The number of a task of this client; undefined for any other id. */
+  numberOf(msgId: string): number | undefined {
+    const named = this.pending.numberOf(msgId);
+    if (named !== undefined) return named;
+    const n = Number(msgId.slice(msgId.lastIndexOf("_") + 1));
+    return this.msgId(n) === msgId ? n : undefined;
   }
 
   nextN(): number {
@@ -359,20 +377,23 @@ export class Connection implements TaskNames {
   #stop(error: Error): void {
     if (this.#end !== undefined) return;
     this.#watch?.close();
-    this.#groups?.flush();
+    this.#groups?.end();
+    this.values.fail(error);
     this.#end = error;
     this.pending.failAll(error);
     this.#requests.failAll(error);
     for (const listener of this.#atEnd) listener();
   }
 
-  /** Calls back once, when nothing can be sent any more. */
-  onEnd(listener: () => void): void {
-    this.#atEnd.push(listener);
+  /** Calls back once, when nothing can be sent any more, unless the returned function is called before. */
+  onEnd(listener: () => void): () => void {
+    this.#atEnd.add(listener);
+    return () => void this.#atEnd.delete(listener);
   }
 
   /** Sends what has gathered, closes the sockets and rejects what is still awaited. Harmless twice. */
   async close(): Promise<void> {
+    if (!this.isEnded) this.values.close();
     this.#stop(new Error("The client was closed"));
     await this.#transport.close();
   }

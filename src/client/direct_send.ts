@@ -2,12 +2,14 @@
  * A direct call on its way to its engines: to ours in groups, to Python's as messages.
  */
 import { OP } from "../protocol/groups.ts";
+import type { BroadcastPath, BroadcastWay } from "./broadcasts.ts";
 import type { Connection } from "./connection.ts";
 import type { Engine } from "./engines.ts";
 import { type Call, encodedFor, messageFor } from "./languages.ts";
 import type { EncodedTask } from "./path.ts";
 import type { PeerRequest } from "./peer_messages.ts";
 import { hasPieces } from "./shared_upload.ts";
+import { checkTransfer, takenOver } from "./transfer.ts";
 import { ownerFor } from "./task_checks.ts";
 import { type TaskOwner, TaskState } from "./task_state.ts";
 import type { ViewOptions } from "./view_options.ts";
@@ -19,6 +21,11 @@ export interface DirectPlan<R> {
   /** The value is the same for all. */
   readonly isSame?: boolean;
   readonly read?: ((value: unknown) => R) | undefined;
+}
+
+/** Options of a view with how its requests reach Python engines: default one message for each. */
+export interface SendOptions extends ViewOptions {
+  readonly broadcast?: BroadcastWay | undefined;
 }
 
 interface Job {
@@ -33,7 +40,7 @@ interface Result extends TaskOwner {
 
 export class DirectSending {
   readonly #connection: Connection;
-  readonly #options: ViewOptions;
+  readonly #options: SendOptions;
   readonly #tail: Uint8Array | null;
   readonly #job: Job;
   readonly #peers: readonly Engine[];
@@ -49,16 +56,37 @@ export class DirectSending {
    * Makes ready what goes to the engines.
    * @throws TypeError and UncodableValue for what cannot be sent to one of them: before anything is sent
    */
-  constructor(connection: Connection, options: ViewOptions, tail: Uint8Array | null, job: Job) {
+  constructor(connection: Connection, options: SendOptions, tail: Uint8Array | null, job: Job) {
     this.#connection = connection;
     this.#options = options;
     this.#tail = tail;
     this.#job = job;
     const { engines } = job.plan;
     this.#peers = engines.filter(isPeer);
+    this.#checkTransfer();
     if (this.#peers.length > 0) this.#messageFor(engines.findIndex(isPeer));
     if (this.#peers.length < engines.length) this.#encodedFor(engines.findIndex(isOurs));
+    this.#takeOver();
     if (job.plan.isSame === true) this.#share(engines.filter(({ shares }) => shares).length);
+  }
+
+  /** @throws TypeError for buffers that cannot be transferred, or parts of a value that go to one engine each */
+  #checkTransfer(): void {
+    const { transfer } = this.#options, { call, plan } = this.#job;
+    if (transfer === undefined) return;
+    if (plan.isSame !== true) {
+      throw new TypeError(`Cannot transfer buffers with ${call.what}: it goes with apply and push`);
+    }
+    checkTransfer(transfer);
+    if (this.#peers.length > 0 && this.#peers.length < plan.engines.length) {
+      throw new TypeError("Cannot transfer buffers to engines of ours and Python's in one call");
+    }
+  }
+
+  #takeOver(): void {
+    const { transfer } = this.#options;
+    if (this.#message !== undefined) this.#message = takenOver(this.#message, transfer);
+    if (this.#encoded !== undefined) this.#encoded = takenOver(this.#encoded, transfer);
   }
 
   /** Large buffers that several engines get travel once. */
@@ -70,9 +98,28 @@ export class DirectSending {
 
   /** Sends it, once, with its tasks for `result`. */
   send(result: Result): void {
-    this.#job.plan.engines.forEach((engine, i) =>
-      engine.isOurs ? this.#sendGroup(result, engine, i) : this.#sendMessage(result, engine, i)
-    );
+    const { label, broadcast } = this.#options;
+    const path = this.#broadcastPath();
+    this.#job.plan.engines.forEach((engine, i) => {
+      if (engine.isOurs) this.#sendGroup(result, engine, i);
+      else if (path === undefined || path.has(engine)) this.#sendMessage(result, engine, i);
+      else this.#addCopy(result, path, engine, i);
+    });
+    if (path === undefined || broadcast === undefined) return;
+    const peer = this.#messageFor(this.#job.plan.engines.findIndex(isPeer));
+    this.#connection.peers.broadcast(path, peer, { label: label ?? null }, broadcast);
+  }
+
+  /** The way to all peers' engines at once, where they get the same; undefined where each gets its own message. */
+  #broadcastPath(): BroadcastPath | undefined {
+    const isOne = this.#options.broadcast !== undefined && this.#job.plan.isSame === true;
+    return isOne && this.#message?.channel === "shell" ? this.#connection.peers.broadcastPath() : undefined;
+  }
+
+  #addCopy(result: Result, path: BroadcastPath, engine: Engine, i: number): void {
+    const task = new TaskState(ownerFor(this.#job.call.run, result), i, path, this.#options.label);
+    path.add({ task, engine });
+    result.started(task);
   }
 
   #encodedFor(i: number): EncodedTask {

@@ -3,18 +3,24 @@
  */
 import { OP } from "../protocol/groups.ts";
 import { AsyncResult, type Shape, type Shaped, throwIfAborted } from "./async_result.ts";
+import { inBlocks } from "./broadcast_map.ts";
+import { BroadcastPath } from "./broadcasts.ts";
 import type { Connection } from "./connection.ts";
-import { type DirectPlan, DirectSending } from "./direct_send.ts";
+import { type DirectPlan, DirectSending, type SendOptions } from "./direct_send.ts";
 import type { Engine } from "./engines.ts";
 import type { Runnable } from "./functions.ts";
+import type { Given } from "./ref.ts";
 import type { Call } from "./languages.ts";
 import { shutdownEngines, signalEngines } from "./engine_control.ts";
-import { type QueueStatus, queueStatus } from "./hub_queries.ts";
+import { type QueueOptions, type QueueStatus, queueStatus } from "./hub_queries.ts";
 import { importCode, type Modules } from "./import_modules.ts";
 import type { ExecuteResult } from "./load_balanced_view.ts";
-import type { MapOptions, MapResult } from "./map.ts";
+import type { MapResult } from "./map.ts";
+import type { MapOptions } from "./map_plan.ts";
 import type { AnyIterable } from "./map_source.ts";
-import { startMap } from "./map_start.ts";
+import { type EachOptions, isInputFirst, startEach } from "./map_each.ts";
+import { type MapView, startMap } from "./map_start.ts";
+import { startTransform, type TransformOptions } from "./transform.ts";
 import type { TaskPath } from "./path.ts";
 import type { PeerPath } from "./peer_path.ts";
 import { type RemoteNames, remoteNames } from "./remote_names.ts";
@@ -30,14 +36,17 @@ import {
   type Scatterable,
 } from "./scatter.ts";
 import { type StopReference, stopTasks } from "./stop.ts";
+import { refuseStream, type ReturnOf, startStream, type Streamable, type YieldOf } from "./stream_start.ts";
 import { resolveTargets, type Targets } from "./targets.ts";
 import { argsFor } from "./task_checks.ts";
 import type { TaskRoute } from "./task_state.ts";
 import { TaskViews } from "./task_views.ts";
+import type { ValueStream } from "./value_stream.ts";
 import { tailOf, type ViewOptions } from "./view_options.ts";
 
 /** Options of `DirectView.with`. */
 export interface DirectOptions extends ViewOptions {
+  /** Other engines, of the same shape: one, or several. */
   readonly targets?: Targets | undefined;
 }
 
@@ -46,12 +55,12 @@ export class DirectView<S extends Shape = "all"> {
   readonly #connection: Connection;
   readonly #targets: Targets;
   readonly #shape: S;
-  readonly #options: ViewOptions;
+  readonly #options: SendOptions;
   readonly #tail: Uint8Array | null;
   readonly #taskViews: TaskViews<DirectView<S>>;
 
   /** Use `client.direct` or `client[id]`. */
-  constructor(connection: Connection, targets: Targets, shape: S, options: ViewOptions = {}) {
+  constructor(connection: Connection, targets: Targets, shape: S, options: SendOptions = {}) {
     this.#connection = connection;
     this.#targets = targets;
     this.#shape = shape;
@@ -79,16 +88,20 @@ export class DirectView<S extends Shape = "all"> {
 
   /**
    * Calls a function with these arguments on each engine. Large binary arguments are read until they have left: change
-   * them only after the result has come.
+   * them only after the result has come, or hand them over (`transfer`).
    * @throws TypeError if the function or an argument cannot be sent, or a Python engine is among the targets: it takes a
    * `Reference`; RangeError for an unknown engine; NoEnginesRegistered; UnresolvedName; SchemaError
    */
-  apply<Args extends unknown[], R>(run: Runnable<Args, R>, ...args: Args): AsyncResult<Awaited<R>, S> {
+  apply<Args extends unknown[], R>(run: Runnable<Args, R>, ...args: Given<Args>): AsyncResult<Awaited<R>, S> {
     const view = this.#taskViews.of(run) ?? this;
     return view.#toAll({ op: OP.apply, root: "args", what: "apply", run }, argsFor(run, args));
   }
 
-  /** Runs a piece of code of the engine's language in each engine's namespace. */
+  /**
+   * Runs a piece of code of the engine's language in each engine's namespace, as a cell: TypeScript with top-level await on ours.
+   * @param options.silent leaves no trace in counters and displays. Default false
+   * @throws RangeError for an unknown engine; NoEnginesRegistered. What the code throws is the result's error, as in all calls
+   */
   execute(
     code: string,
     options: { readonly silent?: boolean | undefined } = {},
@@ -98,14 +111,18 @@ export class DirectView<S extends Shape = "all"> {
     return this.#toAll({ op: OP.execute, root: "code", what: "execute", run: null }, value);
   }
 
-  /** Sets variables in each engine's namespace. */
+  /**
+   * Sets variables in each engine's namespace.
+   * @throws TypeError for a value that cannot travel, with the path to it
+   */
   push(values: Readonly<Record<string, unknown>>): AsyncResult<null, S> {
     this.#connection.known.add(Object.keys(values));
     return this.#toAll({ op: OP.push, root: "push", what: "push", run: null }, { ...values }, () => null);
   }
 
-  /** Gets a variable, or several, from each engine's namespace. */
+  /** Gets a variable from each engine's namespace; one that is not there is a RemoteError when awaited. */
   pull(name: string): AsyncResult<unknown, S>;
+  /** Several variables, as one list in the order of their names. */
   pull(names: readonly string[]): AsyncResult<unknown[], S>;
   pull(names: string | readonly string[]): AsyncResult<unknown, S> {
     const isOne = typeof names === "string";
@@ -115,6 +132,7 @@ export class DirectView<S extends Shape = "all"> {
 
   /** Gets a variable, or several: `pull` by the name that dictionaries have. */
   get(name: string): AsyncResult<unknown, S>;
+  /** Several variables, as one list in the order of their names. */
   get(names: readonly string[]): AsyncResult<unknown[], S>;
   get(names: string | readonly string[]): AsyncResult<unknown, S> {
     return typeof names === "string" ? this.pull(names) : this.pull(names);
@@ -164,13 +182,11 @@ export class DirectView<S extends Shape = "all"> {
   }
 
   /** How many tasks wait or run, at these engines. */
-  queueStatus(
-    options: Omit<NonNullable<Parameters<typeof queueStatus>[1]>, "targets"> = {},
-  ): Promise<QueueStatus> {
+  queueStatus(options: Omit<QueueOptions, "targets"> = {}): Promise<QueueStatus> {
     return queueStatus(this.#connection, { ...options, targets: this.targets });
   }
 
-  /** Ends these engines. */
+  /** Ends these engines. @throws DOMException TimeoutError if one does not answer */
   async shutdown(options: RequestOptions = {}): Promise<void> {
     await shutdownEngines(this.#connection, this.#engines(), options);
   }
@@ -185,7 +201,7 @@ export class DirectView<S extends Shape = "all"> {
     return this.signal("SIGINT", options);
   }
 
-  /** Forgets everything in each engine's namespace. */
+  /** Forgets everything in each engine's namespace: what was pushed, executed and imported there. */
   clear(): AsyncResult<null, S> {
     return this.#toAll({ op: OP.clear, root: "clear", what: "clear", run: null }, null, () => null);
   }
@@ -194,6 +210,7 @@ export class DirectView<S extends Shape = "all"> {
    * Cuts an array or typed array into one part for each engine, in order and of like size, and sets it there as `name`.
    * @param options.dist neighbours stay together ("block", default), or elements are dealt out in turn ("cyclic")
    * @param options.flatten an engine that gets one element gets the element and not an array of it
+   * @throws TypeError for another `dist`, or a value that cannot travel
    */
   scatter(
     name: string,
@@ -228,12 +245,14 @@ export class DirectView<S extends Shape = "all"> {
 
   /** Calls a function for each item, lazily; each task goes to the engine that has the fewest of ours. */
   map<A, R>(run: Runnable<[A], R>, items: AnyIterable<A>, options?: MapOptions): MapResult<Awaited<R>>;
+  /** The same over two inputs in step; the shorter ends it. */
   map<A, B, R>(
     run: Runnable<[A, B], R>,
     a: AnyIterable<A>,
     b: AnyIterable<B>,
     options?: MapOptions,
   ): MapResult<Awaited<R>>;
+  /** The same over three inputs in step; the shortest ends it. */
   map<A, B, C, R>(
     run: Runnable<[A, B, C], R>,
     a: AnyIterable<A>,
@@ -241,33 +260,86 @@ export class DirectView<S extends Shape = "all"> {
     c: AnyIterable<C>,
     options?: MapOptions,
   ): MapResult<Awaited<R>>;
-  map<R>(run: Runnable<never[], R>, ...rest: unknown[]): MapResult<Awaited<R>> {
-    const view = this.#taskViews.of(run) ?? this;
-    return view.#map(run, rest);
+  /**
+   * The same as p-map has it: input first, promises in it awaited, the index as second argument. Await it for an array, or iterate over it.
+   * @throws RangeError for options out of range
+   */
+  map<A, R>(
+    input: AnyIterable<A | PromiseLike<A>>,
+    run: Runnable<[A, number], R>,
+    options?: EachOptions,
+  ): MapResult<Awaited<R>>;
+  map<R>(run: Runnable<never[], R> | AnyIterable<unknown>, ...rest: unknown[]): MapResult<Awaited<R>> {
+    if (isInputFirst(run)) {
+      const [called, options] = rest as [Runnable<never[], R>, EachOptions?];
+      return startEach((this.#taskViews.of(called) ?? this).#mapView(), run, called, options);
+    }
+    const called = run as Runnable<never[], R>;
+    return startMap((this.#taskViews.of(called) ?? this).#mapView(), called, rest);
   }
 
-  #map<R>(run: Runnable<never[], R>, rest: readonly unknown[]): MapResult<Awaited<R>> {
-    const connection = this.#connection;
-    const engines = this.#engines();
+  /**
+   * Calls a generator function on the engine and gives its values as they are wanted, in batches.
+   * @throws TypeError if the function cannot be sent, or there are several engines; UnresolvedName, SchemaError
+   */
+  stream<Args extends unknown[], R extends Streamable | Promise<Streamable>>(
+    run: Runnable<Args, R>,
+    ...args: Args
+  ): ValueStream<YieldOf<R>, ReturnOf<R>>;
+  /** The same of a function whose types are not known. */
+  stream(run: Runnable<unknown[], unknown>, ...args: unknown[]): ValueStream<unknown>;
+  stream(run: Runnable<never[], unknown>, ...args: unknown[]): ValueStream<unknown> {
+    const view = this.#taskViews.of(run) ?? this;
+    const [engine, ...others] = view.#engines();
+    if (engine === undefined || others.length > 0) {
+      throw new TypeError(`Cannot stream from ${others.length + 1} engines: name one, as in client[0]`);
+    }
+    if (!engine.isOurs) refuseStream(view.#connection, [engine]);
+    const plan = { connection: view.#connection, options: view.#options, engine, openTail: view.#tail };
+    return startStream(plan, run, args);
+  }
+
+  /** A stage between streams, as `LoadBalancedView.transform`; each chunk goes to the engine that has the fewest of ours. */
+  transform<A, R>(
+    run: Runnable<[A], R>,
+    options: TransformOptions = {},
+  ): ReadableWritablePair<Awaited<R>, A> {
+    return startTransform((this.#taskViews.of(run) ?? this).#mapView(), run, options);
+  }
+
+  /** For broadcast views: a map in which each engine gets one run of neighbouring items. */
+  mapBlocks<R>(run: Runnable<never[], R>, rest: readonly unknown[]): MapResult<Awaited<R>> {
+    const view = this.#taskViews.of(run) ?? this;
+    const engines = view.#engines();
+    const paths = engines.map((engine) => view.#pathTo(engine));
+    // The map looks at one way before its first task.
+    let turn = -1;
+    const nextPath = () => paths.at(turn++ % paths.length) ?? leastLoaded(paths);
+    return startMap(view.#mapView(engines, nextPath), run, inBlocks(rest, engines.length));
+  }
+
+  #mapView(engines: readonly Engine[] = this.#engines(), nextPath?: MapView["nextPath"]): MapView {
     const paths = engines.map((engine) => this.#pathTo(engine));
-    const { label } = this.#options;
-    const view = {
-      connection,
+    return {
+      connection: this.#connection,
       tail: this.#tail,
-      metadata: { label: label ?? null },
+      metadata: { label: this.#options.label ?? null },
       options: this.#options,
       peers: engines.filter(({ isOurs }) => !isOurs),
       hasOurs: engines.some(({ isOurs }) => isOurs),
-      nextPath: () => leastLoaded(paths),
+      nextPath: nextPath ?? (() => leastLoaded(paths)),
     };
-    return startMap(view, run, rest);
   }
 
   /** Refuses tasks that have not started: those of these results or msg_ids; with none named, all of ours on these engines. */
   abort(...tasks: StopReference[]): void {
     if (tasks.length > 0) return stopTasks(this.#connection, tasks, "abort");
-    const routes = new Set<TaskRoute>(this.#engines().map((engine) => this.#pathTo(engine)));
-    const open = [...this.#connection.pending.tasks()].filter(({ route }) => routes.has(route));
+    const engines = new Set(this.#engines());
+    const routes = new Set<TaskRoute>([...engines].map((engine) => this.#pathTo(engine)));
+    const open = [...this.#connection.pending.tasks()].filter((task) => {
+      const copied = task.route instanceof BroadcastPath ? task.route.engineOf(task) : undefined;
+      return routes.has(task.route) || (copied !== undefined && engines.has(copied));
+    });
     for (const [route, own] of Map.groupBy(open, (task) => task.route)) route.stop(own, "abort");
   }
 

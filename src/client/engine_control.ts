@@ -5,6 +5,14 @@ import type { Connection } from "./connection.ts";
 import type { Engine } from "./engines.ts";
 import type { RequestOptions } from "./requests.ts";
 
+/** What is ended. */
+export interface ShutdownOptions extends RequestOptions {
+  /** True: the controller too. Default false. */
+  readonly hub?: boolean | undefined;
+  /** Ids of the engines. Default all. */
+  readonly targets?: readonly number[] | undefined;
+}
+
 /** A request to each of the engines; waits for all answers. @throws the first failure, once all have answered */
 async function askEach(
   connection: Connection,

@@ -9,15 +9,41 @@ interface Runtime {
   };
 }
 
-interface Builtins {
-  readonly "node:fs": { readFileSync(path: URL, encoding: "utf8"): string };
-  readonly "node:module": { createRequire(from: string): (name: string) => unknown };
-  readonly "node:url": { fileURLToPath(url: string): string };
+interface Require {
+  (name: string): unknown;
+  resolve(name: string): string;
+  readonly cache: Record<string, unknown>;
 }
 
-function builtin<N extends keyof Builtins>(name: N): Builtins[N] | undefined {
+interface Builtins {
+  readonly "node:fs": {
+    readFileSync(path: URL, encoding: "utf8"): string;
+    statSync(path: string): { readonly mtimeMs: number; readonly size: number; readonly ino: number };
+  };
+  readonly "node:module": {
+    createRequire(from: string): Require;
+    isBuiltin(name: string): boolean;
+  };
+  readonly "node:url": { fileURLToPath(url: string): string; pathToFileURL(path: string): URL };
+}
+
+/** A module of Node's, which Deno has too; undefined where there is none. */
+export function builtin<N extends keyof Builtins>(name: N): Builtins[N] | undefined {
   const { process } = globalThis as Runtime;
   return process?.getBuiltinModule?.(name) as Builtins[N] | undefined;
+}
+
+/** The path of a `file:` URL. */
+export function pathOf(url: string): string {
+  const path = builtin("node:url")?.fileURLToPath(url);
+  if (path === undefined) throw new TypeError(`Cannot read "${url}": there are no files here`);
+  return path;
+}
+
+/** The URL of what esbuild calls a file: a path from a folder on, and perhaps how it was imported. */
+export function urlOf(source: string, folder: string): string {
+  const path = source.replace(/ with \{.*\}$/, "").split("/").map(encodeURIComponent).join("/");
+  return new URL(path, builtin("node:url")?.pathToFileURL(`${folder}/`)).href;
 }
 
 /** The text of a file; undefined if it cannot be read. */

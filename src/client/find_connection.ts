@@ -8,10 +8,13 @@ import { abortError } from "./waiting.ts";
 
 /** Which cluster. Without any, the default profile's. */
 export interface ClusterPlace {
+  /** Name of the profile. Default: IPP_PROFILE_DIR's, else `default`. */
   readonly profile?: string | undefined;
   /** The profile's folder itself. */
   readonly profileDir?: string | undefined;
+  /** The folder of all profiles. Default IPYTHONDIR, else `~/.ipython`. */
   readonly ipythonDir?: string | undefined;
+  /** Tells several clusters of a profile apart. Default IPP_CLUSTER_ID, else empty. */
   readonly clusterId?: string | undefined;
   /** The connection file itself. */
   readonly file?: string | undefined;
@@ -19,6 +22,7 @@ export interface ClusterPlace {
   readonly connection?: ClientConnection | undefined;
   /** How long to wait for the file to appear. Default 0. */
   readonly waitMs?: number | undefined;
+  /** Gives up connecting. */
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -3,42 +3,17 @@
  *
  * The coded text of a function is made once and kept with the function object; equal texts share one definition on a path.
  */
-import { ValueWriter } from "../protocol/values.ts";
-import { scriptName } from "../protocol/text_hash.ts";
 import { ENGINE_GLOBALS } from "./engine_globals.ts";
 import { isExpression, type SourceText, sourceText } from "./function_source.ts";
-import type { NameUse } from "./known_names.ts";
+import { type Definition, definitionFrom, type Found, type FunctionText, ownText } from "./function_text.ts";
+import { exportText, moduleDefinition, type ModuleExport } from "./module_definition.ts";
 import { Reference, referenceSource } from "./reference.ts";
+import { isOwnText, MAPPER, STREAMER, STREAMS } from "./remote_texts.ts";
 import { isTask, type Runnable, type Task } from "./task.ts";
 
 export { task } from "./task.ts";
+export type { Definition } from "./function_text.ts";
 export type { Runnable, Task, TaskMaker, TaskOptions } from "./task.ts";
-
-/** What goes to the engines of a function. */
-export interface Definition {
-  /** Equal for equal bodies. */
-  readonly key: string;
-  /** Codec bytes of a `FunctionText`. */
-  readonly body: Uint8Array;
-  /** Names that it takes from where it runs, with those of functions that it captures; absent if there are none. */
-  readonly uses?: readonly NameUse[];
-  /** Texts in it that may set names where they run. */
-  readonly codes?: readonly string[];
-}
-
-/** A function on its way (PROTOCOL.md, "Definitions"). */
-interface FunctionText {
-  readonly kind: "function";
-  readonly source: string;
-  readonly captures: Readonly<Record<string, unknown>>;
-  /** Captures that are functions themselves. */
-  readonly functions: Readonly<Record<string, FunctionText>>;
-  /** Under this name it can call itself. */
-  readonly name: string;
-}
-
-/** Most bytes of a function with its captures. */
-const MAX_DEFINITION_BYTES = 4 << 20;
 
 /** How deep functions may capture functions. */
 const MAX_NESTING = 20;
@@ -51,19 +26,14 @@ interface Cache {
 
 const definitions: Cache = { byObject: new WeakMap(), byText: new WeakMap() };
 const mappers: Cache = { byObject: new WeakMap(), byText: new WeakMap() };
-
-/** What is found in functions while they become text. */
-interface Found {
-  readonly uses: NameUse[];
-  readonly codes: string[];
-}
+const streamers: Cache = { byObject: new WeakMap(), byText: new WeakMap() };
 
 /**
  * The coded form of a function.
  * @throws TypeError if it has no text that can be rebuilt elsewhere, or its captures cannot be sent
  */
 export function definitionOf<Args extends unknown[], R>(runnable: Runnable<Args, R>): Definition {
-  return cached(definitions, runnable, (text) => text);
+  return cached(definitions, runnable, { shape: (text) => text, word: (name) => [name] });
 }
 
 /**
@@ -79,53 +49,61 @@ export function callOf<Args extends unknown[], R>(
     return arg instanceof Reference ? `(${arg.name}\n)` : `$args[${i}]`;
   });
   const source = `(...$args) => $run(${places.join(", ")})`;
-  const found: Found = { uses: [], codes: [] };
+  const found: Found = { uses: [], codes: [], refs: [] };
   const $run = functionText(runnable, [], found);
-  const text: FunctionText = { kind: "function", source, captures: {}, functions: { $run }, name: "" };
+  const text = ownText(source, { $run });
   const left = args.map((arg) => arg instanceof Reference ? null : arg);
   return { definition: definitionFrom(text, found), args: left };
 }
 
 /** The coded form of a function that takes many lists of arguments and returns the results of each, in order. */
 export function mapperOf<Args extends unknown[], R>(runnable: Runnable<Args, R>): Definition {
-  return cached(mappers, runnable, (run) => ({
-    kind: "function",
-    source: MAPPER,
-    captures: {},
-    functions: { run },
-    name: run.name,
-  }));
+  return cached(mappers, runnable, {
+    shape: (run) => ({ ...ownText(MAPPER, { run }), name: run.name }),
+    word: (name) => [name, "map"],
+  });
 }
 
-/** Calls the function item by item and waits only for what is a promise. */
-const MAPPER = `async (...items) => {
-const results = [];
-for (const item of items) {
-  const result = run(...item);
-  results.push(typeof result?.then === "function" ? await result : result);
+/** The coded form of the engine's end of streams of a function; a `StreamWord` goes behind the arguments of each call. */
+export function streamerOf<Args extends unknown[], R>(runnable: Runnable<Args, R>): Definition {
+  return cached(streamers, runnable, {
+    shape: (run) => ownText(STREAMER, { run, $streams: ownText(STREAMS) }),
+  });
 }
-return results;
-}`;
 
-const mapperScript = scriptName(MAPPER);
+/** The export that a task is of; undefined for functions. */
+export function exportOf(runnable: unknown): ModuleExport | undefined {
+  return isTask(runnable) ? (runnable as Task<never[], unknown>).module : undefined;
+}
 
-/** Whether a script on an engine is a text of the client's own around the user's function. */
-export function isOwnText(script: string): boolean {
-  return script === mapperScript;
+/** How a function is called. */
+interface Way {
+  readonly shape: (text: FunctionText) => FunctionText;
+  /** The same for an export of a module. */
+  readonly word?: (name: string) => readonly string[];
 }
 
 function cached(
   { byObject, byText }: Cache,
   runnable: unknown,
-  shape: (text: FunctionText) => FunctionText,
+  { shape, word }: Way,
 ): Definition {
   const known = isWeakKey(runnable) ? byObject.get(runnable) : undefined;
   if (known !== undefined) return known;
+  const module = exportOf(runnable);
+  if (module !== undefined) {
+    const definition = moduleDefinition(module.code);
+    return keep(
+      byObject,
+      runnable,
+      word === undefined ? definition : { ...definition, word: word(module.name) },
+    );
+  }
   const text = typeof runnable === "function" ? sourceText(runnable as () => unknown) : undefined;
   const name = typeof runnable === "function" ? runnable.name : "";
   const same = text === undefined ? undefined : byText.get(text);
   if (same !== undefined && same.name === name) return keep(byObject, runnable, same.definition);
-  const found: Found = { uses: [], codes: [] };
+  const found: Found = { uses: [], codes: [], refs: [] };
   const definition = definitionFrom(shape(functionText(runnable, [], found)), found);
   if (text !== undefined) byText.set(text, { name, definition });
   return keep(byObject, runnable, definition);
@@ -136,23 +114,13 @@ function keep(cache: Cache["byObject"], runnable: unknown, definition: Definitio
   return definition;
 }
 
-function definitionFrom(text: FunctionText, { uses, codes }: Found): Definition {
-  const body = encode(text), key = textOfBytes(body);
-  return {
-    key,
-    body,
-    ...(uses.length === 0 ? {} : { uses }),
-    ...(codes.length === 0 ? {} : { codes }),
-  };
-}
-
 function isWeakKey(value: unknown): value is object {
   return typeof value === "function" || (typeof value === "object" && value !== null);
 }
 
-/** A function, or what `task` made of one. */
+/** A function, what `task` made of one, or the name of one that is there. */
 function isRunnable(value: unknown): boolean {
-  return typeof value === "function" || isTask(value);
+  return typeof value === "function" || isTask(value) || value instanceof Reference;
 }
 
 function partsOf(runnable: unknown): Task<never[], unknown> {
@@ -187,6 +155,8 @@ function describe(value: unknown): string {
 /** A function as text, with the functions that it captures. `within` are those that capture it. */
 function functionText(runnable: unknown, within: readonly unknown[], found: Found): FunctionText {
   if (runnable instanceof Reference) return referenceText(runnable);
+  const module = exportOf(runnable);
+  if (module !== undefined) return exportText(module);
   const { run, captures, name, options } = partsOf(runnable);
   if (within.length > MAX_NESTING || within.includes(runnable)) {
     throw new TypeError(
@@ -201,7 +171,9 @@ function functionText(runnable: unknown, within: readonly unknown[], found: Foun
     else values[key] = value;
   }
   const text = sourceText(run);
-  look(text, name, [...Object.keys(captures), ...(options.namespace ?? [])], found);
+  if (!isOwnText(text.script)) {
+    look(text, name, [...Object.keys(captures), ...(options.namespace ?? [])], found);
+  }
   return { kind: "function", source: text.source, captures: values, functions, name };
 }
 
@@ -216,18 +188,12 @@ function look({ source, free }: SourceText, owner: string, given: readonly strin
 
 function referenceText(reference: Reference): FunctionText {
   checkExpression(reference);
-  return { kind: "function", source: referenceSource(reference), captures: {}, functions: {}, name: "" };
+  return ownText(referenceSource(reference));
 }
 
 function checkExpression({ name }: Reference): void {
   if (isExpression(name)) return;
   throw new TypeError(`Cannot refer to "${name}" on an engine of ours: it is no expression of TypeScript`);
-}
-
-function encode(text: FunctionText): Uint8Array {
-  const writer = new ValueWriter(1024, { inline: true, maxBytes: MAX_DEFINITION_BYTES });
-  writer.write(text, "function");
-  return writer.bytes().slice();
 }
 
 function checkNames(captures: Readonly<Record<string, unknown>>): void {
@@ -236,12 +202,4 @@ function checkNames(captures: Readonly<Record<string, unknown>>): void {
       throw new TypeError(`Cannot capture "${name}": it is no name of a variable`);
     }
   }
-}
-
-function textOfBytes(bytes: Uint8Array): string {
-  let text = "";
-  for (let from = 0; from < bytes.length; from += 8192) {
-    text += String.fromCharCode(...bytes.subarray(from, from + 8192));
-  }
-  return text;
 }

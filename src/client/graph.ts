@@ -7,9 +7,11 @@ import type { Runnable } from "./functions.ts";
 import type { LoadBalancedView } from "./load_balanced_view.ts";
 import type { BalancedOptions } from "./view_options.ts";
 
-/** One task of a graph. */
+/** One task of a graph; `R` is what it gives, awaited. */
 export interface GraphNode<R = unknown> {
-  readonly run: Runnable<never[], R>;
+  /** What it runs. */
+  readonly run: Runnable<never[], R | PromiseLike<R>>;
+  /** What it is called with. */
   readonly args?: readonly unknown[] | undefined;
   /** Names of the nodes that must have ended before. */
   readonly after?: readonly string[] | undefined;
@@ -19,15 +21,16 @@ export interface GraphNode<R = unknown> {
   readonly when?:
     | { readonly all?: boolean; readonly success?: boolean; readonly failure?: boolean }
     | undefined;
+  /** What else is asked for it. */
   readonly options?: Omit<BalancedOptions, "after" | "follow"> | undefined;
 }
 
 /** What a node gives. */
-type ValueOf<N> = N extends { readonly run: Runnable<never[], infer R> } ? Awaited<R> : never;
+export type ValueOf<N> = N extends { readonly run: Runnable<never[], infer R> } ? Awaited<R> : never;
 
 /** A graph that is under way. */
 export interface Graph<N> {
-  /** The result of each node. */
+  /** The result of each node, by its name. */
   readonly results: { readonly [K in keyof N]: AsyncResult<ValueOf<N[K]>> };
   /** The values by name, once all have ended. Rejects with a CompositeError if some failed. */
   values(): Promise<{ [K in keyof N]: ValueOf<N[K]> }>;

@@ -18,6 +18,8 @@ import type { Definition } from "./functions.ts";
 import { GroupGate } from "./group_gate.ts";
 import { type EncodedTask, type PathHost, TaskPath } from "./path.ts";
 import type { Pending } from "./pending.ts";
+import type { PutValues, ValueWay } from "./put_values.ts";
+import { valueWay } from "./value_way.ts";
 import { readTaken } from "../protocol/shared_layout.ts";
 import type { SharedMemoryWay } from "./shared_memory.ts";
 import { SharedUpload } from "./shared_upload.ts";
@@ -30,6 +32,7 @@ export interface GroupHost {
   readonly session: Session;
   readonly pending: Pending;
   readonly isEnded: boolean;
+  readonly values: PutValues;
   nextN(): number;
   /** Memory to share with one engine. */
   sharedMemory(): SharedMemoryWay;
@@ -70,7 +73,8 @@ export class GroupPaths implements PathHost {
   readonly #name = new Uint32Array(4);
   readonly #dirty: TaskPath[] = [];
   readonly #flushDirty = () => this.flush();
-  #writer = new ValueWriter(4096);
+  readonly values: PutValues;
+  #writer: ValueWriter;
   #seq = 0;
 
   constructor(host: GroupHost, mac: Mac, welcome: Welcome, { mux, task }: GroupChannels) {
@@ -79,6 +83,9 @@ export class GroupPaths implements PathHost {
     this.#welcome = welcome;
     this.#mux = mux;
     this.#task = task;
+    this.values = host.values;
+    this.#writer = this.#newWriter();
+    this.values.open(this.#valueWay());
     const { session, username, pid } = host.session;
     this.card = encodeValue({ kind: "client", session, username, pid }).body;
     this.#gate = new GroupGate(mac, welcome.nonce, welcome.client);
@@ -139,6 +146,9 @@ export class GroupPaths implements PathHost {
       case KIND.chunk:
         this.#chunk(reader.chunk(), frames[at + 1]);
         break;
+      case KIND.values:
+        this.values.told(header.window, reader);
+        break;
       case KIND.memory:
         this.#memories.get(header.origin - ORIGIN.engineBit)?.taken(readTaken(reader.rest()) ?? -1);
         break;
@@ -175,13 +185,31 @@ export class GroupPaths implements PathHost {
    * @throws UncodableValue
    */
   encode(op: number, value: unknown, { definition, tail, root }: EncodeOptions): EncodedTask {
-    const writer = this.#writer;
+    const writer = this.#writer, { values } = this;
     writer.reset();
-    writer.write(value, root);
+    const word = definition?.word;
+    values.begin(definition?.refs);
+    writer.write(word === undefined ? value : [...value as unknown[], word], root);
     const { buffers } = writer;
     const body = writer.bytes();
-    if (writer.length > WRITER_BYTES) this.#writer = new ValueWriter(4096);
-    return { op, definition, body, buffers, tail };
+    if (writer.length > WRITER_BYTES) this.#writer = this.#newWriter();
+    return values.finish({ op, definition, body, buffers, tail });
+  }
+
+  #newWriter(): ValueWriter {
+    return new ValueWriter(4096, { kept: this.values.indexOf });
+  }
+
+  #valueWay(): ValueWay {
+    const mux = this.#mux;
+    const send = (frames: readonly Uint8Array[], from: number) => mux.sendLarge(frames, from);
+    return valueWay({ host: this, sendLarge: send });
+  }
+
+  /** Keeps the id of a function until the returned function is called. */
+  hold(definition: Definition): () => void {
+    const known = this.ids.take(definition, () => {});
+    return () => known !== null && this.ids.release(known.id);
   }
 
   /** Has the large buffers of a task that goes to several engines sent once. */
@@ -229,6 +257,12 @@ export class GroupPaths implements PathHost {
   /** Sends what has gathered. */
   flush(): void {
     for (const path of this.#dirty.splice(0)) if (!this.#host.isEnded) path.flush();
+  }
+
+  /** The last thing that is sent; memory that is shared goes. */
+  end(): void {
+    this.flush();
+    for (const memory of this.#memories.values()) memory.forget();
   }
 
   opened(task: TaskState): void {

@@ -12,6 +12,7 @@ import type { RequestOptions } from "./requests.ts";
 export interface EngineQueue {
   /** Direct requests that wait or run. */
   readonly queue: number | readonly string[];
+  /** Tasks that it has ended, of both kinds. */
   readonly completed: number | readonly string[];
   /** Load-balanced tasks that the engine has. */
   readonly tasks: number | readonly string[];
@@ -19,7 +20,9 @@ export interface EngineQueue {
 
 /** The queues as the hub sees them. */
 export interface QueueStatus {
+  /** Load-balanced tasks that no engine has yet. */
   readonly unassigned: number | readonly string[];
+  /** By engine id. */
   readonly engines: Readonly<Record<number, EngineQueue>>;
 }
 
@@ -31,21 +34,27 @@ export type TaskRecord = Dictionary;
 
 /** Which tasks are through. */
 export interface ResultStatus {
+  /** msg_ids of those that are not. */
   readonly pending: readonly string[];
+  /** msg_ids of those that are, well or not. */
   readonly completed: readonly string[];
 }
 
 /** What tells how a record's result is to be read. */
 const NEEDED: readonly string[] = ["header", "result_metadata", "result_content", "execute_result"];
 
+/** Which queues, and how. */
+export interface QueueOptions extends RequestOptions {
+  /** Ids of engines. Default all that ever were. */
+  readonly targets?: readonly number[] | undefined;
+  /** msg_ids instead of numbers. */
+  readonly verbose?: boolean | undefined;
+}
+
 /** Asks for the queues of these engines, or of all that ever were. */
 export async function queueStatus(
   connection: Connection,
-  options: RequestOptions & {
-    readonly targets?: readonly number[] | undefined;
-    /** msg_ids instead of numbers. */
-    readonly verbose?: boolean | undefined;
-  } = {},
+  options: QueueOptions = {},
 ): Promise<QueueStatus> {
   const { targets = null, verbose = false } = options;
   const { content } = await connection.request("queue_request", { targets, verbose }, options);
@@ -101,13 +110,18 @@ export async function query(
   );
 }
 
+/** Which records are dropped. */
+export interface PurgeSelection {
+  /** Those of these tasks, or of all that are finished. */
+  readonly msgIds?: "all" | readonly string[] | undefined;
+  /** Those of all finished tasks of engines, by their ids. */
+  readonly engines?: readonly number[] | undefined;
+}
+
 /** Drops records: of these tasks, or all finished ones, or all of engines. */
 export async function purge(
   connection: Connection,
-  what: {
-    readonly msgIds?: "all" | readonly string[] | undefined;
-    readonly engines?: readonly number[] | undefined;
-  },
+  what: PurgeSelection,
   options: RequestOptions = {},
 ): Promise<void> {
   const { msgIds = [], engines = [] } = what;

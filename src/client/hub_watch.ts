@@ -147,9 +147,8 @@ export class HubWatch {
   }
 
   #isOwnOpen(msgId: string): boolean {
-    const { pending } = this.#connection;
-    const n = Number(msgId.slice(msgId.lastIndexOf("_") + 1));
-    return this.#connection.msgId(n) === msgId && pending.get(n) !== undefined;
+    const n = this.#connection.numberOf(msgId);
+    return n !== undefined && this.#connection.pending.get(n) !== undefined;
   }
 
   /** What the records of tasks say that are seen for the first time. */

@@ -2,7 +2,7 @@
  * Bounds of a lazy map over an input that may be endless.
  */
 import { ByteBudget } from "./byte_budget.ts";
-import type { MapOptions } from "./map.ts";
+import type { MapOptions } from "./map_plan.ts";
 import { checkCount } from "./map_start.ts";
 
 /** Options of `imap`. */

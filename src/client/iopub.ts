@@ -62,6 +62,8 @@ export class OutputReceiver {
   /** The number of a task of ours, 0 if the msg_id is none. */
   #taskOf(msgId: unknown): number {
     if (typeof msgId !== "string" || !msgId.startsWith(this.#prefix)) return 0;
+    const named = this.#pending.numberOf(msgId);
+    if (named !== undefined) return named;
     const n = Number(msgId.slice(this.#prefix.length));
     return Number.isSafeInteger(n) ? n : 0;
   }

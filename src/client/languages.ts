@@ -7,7 +7,8 @@ import type { Engine } from "./engines.ts";
 import { callOf, type Definition, definitionOf, type Runnable } from "./functions.ts";
 import type { EncodedTask } from "./path.ts";
 import { type PeerRequest, peerRequest, referenceRequest } from "./peer_messages.ts";
-import { hasReference, Reference } from "./reference.ts";
+import { peerFormOf } from "./peer_forms.ts";
+import { hasReference } from "./reference.ts";
 import type { BalancedOptions, EngineAsks } from "./view_options.ts";
 
 /** What a view asks, in no language yet. */
@@ -60,8 +61,10 @@ export function messageFor(
   asks: EngineAsks,
 ): PeerRequest {
   checkMessage(connection, engines, call.run, asks);
-  if (call.run instanceof Reference) return referenceRequest(call.run, value as unknown[]);
-  return peerRequest(call.op, value);
+  const plain = connection.values.plain(value);
+  const form = peerFormOf(call.run);
+  if (form !== undefined) return referenceRequest(form.reference, [...form.given, ...plain as unknown[]]);
+  return peerRequest(call.op, plain);
 }
 
 /** @throws TypeError as `messageFor` */
@@ -75,7 +78,7 @@ export function checkMessage(
   const what = connection.speaksGroups
     ? `${names}, which ${engines.length === 1 ? "runs" : "run"} Python`
     : `${names} through this controller, which passes on ipyparallel's messages only (Python's ipcontroller)`;
-  if (run !== null && !(run instanceof Reference)) {
+  if (run !== null && peerFormOf(run) === undefined) {
     throw new TypeError(
       `Cannot send a TypeScript function to ${what}: call a function that is defined there with ` +
         `apply(new Reference("name"), …), or run code in the engine's language with execute`,

@@ -6,22 +6,30 @@ import { AsyncResult, throwIfAborted } from "./async_result.ts";
 import type { Connection } from "./connection.ts";
 import type { Engine } from "./engines.ts";
 import type { Runnable } from "./functions.ts";
+import type { Given } from "./ref.ts";
 import { balancedPeers, type Call, checkScheme, encodedFor, messageFor } from "./languages.ts";
-import type { MapOptions, MapResult } from "./map.ts";
+import type { MapResult } from "./map.ts";
+import type { MapOptions } from "./map_plan.ts";
 import type { AnyIterable } from "./map_source.ts";
 import { boundsOf, type ImapOptions } from "./imap.ts";
+import { type EachOptions, isInputFirst, startEach } from "./map_each.ts";
 import { type MapView, startMap } from "./map_start.ts";
+import { startTransform, type TransformOptions } from "./transform.ts";
 import { type StopReference, stopTasks } from "./stop.ts";
+import { refuseStream, type ReturnOf, startStream, type Streamable, type YieldOf } from "./stream_start.ts";
 import { checkIds } from "./targets.ts";
 import { argsFor, ownerFor } from "./task_checks.ts";
 import { TaskState } from "./task_state.ts";
+import { checkTransfer, takenOver } from "./transfer.ts";
 import { TaskViews } from "./task_views.ts";
+import type { ValueStream } from "./value_stream.ts";
 import { type BalancedOptions, metadataOf, tailOf } from "./view_options.ts";
 
 /** What `execute` gives. */
 export interface ExecuteResult {
   /** The value of the last expression, if it can travel. */
   readonly value: unknown;
+  /** Which of the cells of its engine it was, counted from 1. */
   readonly executionCount: number;
   /** The value as the engine shows it; absent if there is none. */
   readonly text?: string | undefined;
@@ -45,7 +53,7 @@ export class LoadBalancedView {
     if (options.targets !== undefined) checkIds(connection.engines, options.targets);
     this.#connection = connection;
     this.#options = options;
-    this.#tail = tailOf(options);
+    this.#tail = tailOf(options, connection);
     this.#taskViews = new TaskViews(options, (asked) => new LoadBalancedView(connection, asked));
   }
 
@@ -64,29 +72,37 @@ export class LoadBalancedView {
 
   /**
    * Calls a function with these arguments on one engine. Large binary arguments are read until they have left: change them
-   * only after the result has come.
+   * only after the result has come, or hand them over (`transfer`).
    * @throws TypeError if the function or an argument cannot be sent to where the task may run; UnresolvedName if it uses a name that is not there; SchemaError
    */
-  apply<Args extends unknown[], R>(run: Runnable<Args, R>, ...args: Args): AsyncResult<Awaited<R>> {
+  apply<Args extends unknown[], R>(run: Runnable<Args, R>, ...args: Given<Args>): AsyncResult<Awaited<R>> {
     const view = this.#taskViews.of(run) ?? this;
     return view.#send({ op: OP.apply, root: "args", what: "apply", run }, argsFor(run, args));
   }
 
-  /** Runs a piece of code as in a cell, in the language of the engines. */
+  /**
+   * Runs a piece of code as in a cell, in the language of the engines, wherever there is room.
+   * @param options.silent leaves no trace in counters and displays. Default false
+   */
   execute(code: string, options: { readonly silent?: boolean | undefined } = {}): AsyncResult<ExecuteResult> {
     const value = { code, silent: options.silent ?? false };
     this.#connection.known.addCode(code);
     return this.#send({ op: OP.execute, root: "code", what: "execute", run: null }, value);
   }
 
-  /** Calls a function for each item of one or several iterables in step, lazily. */
+  /**
+   * Calls a function for each item of an input, lazily: await the result for all, or iterate it for one after the other.
+   * @throws TypeError if the function cannot be sent; RangeError for an option below 1
+   */
   map<A, R>(run: Runnable<[A], R>, items: AnyIterable<A>, options?: MapOptions): MapResult<Awaited<R>>;
+  /** The same over two inputs in step; the shorter ends it. */
   map<A, B, R>(
     run: Runnable<[A, B], R>,
     a: AnyIterable<A>,
     b: AnyIterable<B>,
     options?: MapOptions,
   ): MapResult<Awaited<R>>;
+  /** The same over three inputs in step; the shortest ends it. */
   map<A, B, C, R>(
     run: Runnable<[A, B, C], R>,
     a: AnyIterable<A>,
@@ -94,9 +110,37 @@ export class LoadBalancedView {
     c: AnyIterable<C>,
     options?: MapOptions,
   ): MapResult<Awaited<R>>;
-  map<R>(run: Runnable<never[], R>, ...rest: unknown[]): MapResult<Awaited<R>> {
+  /**
+   * The same as p-map has it: input first, promises in it awaited, the index as second argument. Await it for an array, or iterate over it.
+   * @throws RangeError for options out of range
+   */
+  map<A, R>(
+    input: AnyIterable<A | PromiseLike<A>>,
+    run: Runnable<[A, number], R>,
+    options?: EachOptions,
+  ): MapResult<Awaited<R>>;
+  map<R>(run: Runnable<never[], R> | AnyIterable<unknown>, ...rest: unknown[]): MapResult<Awaited<R>> {
+    if (isInputFirst(run)) {
+      const [called, options] = rest as [Runnable<never[], R>, EachOptions?];
+      const view = this.#taskViews.of(called) ?? this;
+      return startEach(view.#mapView(), run, called, options);
+    }
+    const called = run as Runnable<never[], R>;
+    const view = this.#taskViews.of(called) ?? this;
+    return startMap(view.#mapView(), called, rest);
+  }
+
+  /**
+   * A stage between streams: `readable.pipeThrough(view.transform(f))` calls the function for each chunk. It takes no more than it may have under way;
+   * a chunk that fails, an aborted writer and a cancelled reader end both sides and stop the tasks.
+   * @throws RangeError for a bound below 1
+   */
+  transform<A, R>(
+    run: Runnable<[A], R>,
+    options: TransformOptions = {},
+  ): ReadableWritablePair<Awaited<R>, A> {
     const view = this.#taskViews.of(run) ?? this;
-    return startMap(view.#mapView(), run, rest);
+    return startTransform(view.#mapView(), run, options);
   }
 
   /**
@@ -108,6 +152,24 @@ export class LoadBalancedView {
     const { budget, map } = boundsOf(options);
     const view = this.#taskViews.of(run) ?? this;
     return startMap({ ...view.#mapView(), budget, onLeave: "cancel" }, run, [items, map]);
+  }
+
+  /**
+   * Calls a generator function on one engine and gives its values as they are wanted, in batches. What the view asks of the scheduler holds for its first task.
+   * @throws TypeError if the function cannot be sent; UnresolvedName, SchemaError
+   */
+  stream<Args extends unknown[], R extends Streamable | Promise<Streamable>>(
+    run: Runnable<Args, R>,
+    ...args: Args
+  ): ValueStream<YieldOf<R>, ReturnOf<R>>;
+  /** The same of a function whose types are not known. */
+  stream(run: Runnable<unknown[], unknown>, ...args: unknown[]): ValueStream<unknown>;
+  stream(run: Runnable<never[], unknown>, ...args: unknown[]): ValueStream<unknown> {
+    const view = this.#taskViews.of(run) ?? this, connection = view.#connection;
+    const peers = view.#peersNow();
+    if (peers !== null) refuseStream(connection, peers);
+    const plan = { connection, options: view.#options, engine: null, openTail: view.#tail };
+    return startStream(plan, run, args);
   }
 
   #mapView(): MapView {
@@ -139,6 +201,12 @@ export class LoadBalancedView {
     return this.#peers.engines;
   }
 
+  #transfer(): readonly ArrayBuffer[] | undefined {
+    const { transfer } = this.#options;
+    if (transfer !== undefined) checkTransfer(transfer);
+    return transfer;
+  }
+
   #send<R>(call: Call, value: unknown): AsyncResult<R> {
     const { label, signal } = this.#options;
     throwIfAborted(signal);
@@ -146,7 +214,8 @@ export class LoadBalancedView {
     const peers = this.#peersNow();
     if (peers !== null) return this.#sendMessage(call, value, peers);
     const path = connection.taskPath;
-    const encoded = encodedFor(connection, call, value, this.#tail);
+    const transfer = this.#transfer();
+    const encoded = takenOver(encodedFor(connection, call, value, this.#tail), transfer);
     const result = this.#result<R>(call);
     const task = new TaskState(ownerFor(call.run, result), 0, path, label);
     result.started(task);
@@ -160,7 +229,8 @@ export class LoadBalancedView {
     connection.check();
     checkScheme(connection.info.task_scheme, this.#options);
     const path = connection.peers.balanced;
-    const message = messageFor(connection, peers, call, value, this.#options);
+    const transfer = this.#transfer();
+    const message = takenOver(messageFor(connection, peers, call, value, this.#options), transfer);
     const metadata = metadataOf(this.#options, connection);
     const result = this.#result<R>(call);
     const task = new TaskState(ownerFor(call.run, result), 0, path, label);

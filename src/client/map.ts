@@ -7,42 +7,16 @@
 import { listenForAbort } from "./abort_listeners.ts";
 import { Queue } from "../base/queue.ts";
 import { TaskAborted } from "../protocol/errors.ts";
-import type { ItemSource } from "./map_source.ts";
-import type { TaskMetadata, TaskNames, TaskOwner, TaskState } from "./task_state.ts";
-import type { Asked } from "./asked.ts";
+import { MapFailures } from "./map_failures.ts";
+import type { MapPlan } from "./map_plan.ts";
+import { FailedItem } from "./map_source.ts";
+import type { TaskMetadata, TaskState } from "./task_state.ts";
 import { type InteractiveOptions, waitInteractive } from "./result_progress.ts";
 import { type ResultTimes, timesOf } from "./result_times.ts";
 import { abortError, type WaitOptions, withinTime } from "./waiting.ts";
 
-/** Options of a map. */
-export interface MapOptions {
-  /** Items in one task. Default 1. */
-  readonly chunkSize?: number | undefined;
-  /** Results in the order of the items (default) or as they come. */
-  readonly ordered?: boolean | undefined;
-  /** Most tasks under way, counting those whose results nobody has taken while iterating. Default 4096. */
-  readonly window?: number | undefined;
-  /** Stops the map and its tasks. */
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** How a map is made. */
-export interface MapPlan {
-  readonly source: ItemSource;
-  readonly chunkSize: number;
-  readonly ordered: boolean;
-  readonly window: number;
-  readonly signal: AbortSignal | undefined;
-  readonly names: TaskNames;
-  /** What its tasks are asked with, as their metadata tells it. */
-  readonly asked?: Asked | undefined;
-  /** Sends a task with these arguments: those of the one item, or one list of arguments for each item. */
-  readonly submit: (owner: TaskOwner, index: number, args: unknown[]) => TaskState;
-  /** Whether tasks wait for room on the way, so that more would only fill memory. */
-  readonly isCrowded: () => boolean;
-  /** What becomes of open tasks when a loop is left: those that have not started are aborted (default), or all are cancelled. */
-  readonly onLeave?: "abort" | "cancel" | undefined;
-}
+/** In the place of a result that there is not. */
+const FAILED = Symbol("failed");
 
 /** Most tasks whose metadata is kept. */
 const MAX_METADATA = 65_536;
@@ -50,7 +24,7 @@ const MAX_METADATA = 65_536;
 type Mode = "undecided" | "collect" | "iterate";
 
 /** The results of a map: await them all, or iterate. */
-export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwner {
+export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R> {
   readonly #plan: MapPlan;
   #mode: Mode = "undecided";
   /** While somebody iterates, so many tasks are sent together: one by one each would be a message of its own. */
@@ -69,19 +43,26 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwn
   #isPumping = false;
   #isScheduled = false;
   #error: { readonly error: unknown } | undefined;
+  /** Errors of a map that goes on, by item. */
+  readonly #failures = new MapFailures();
   #listeners: (() => void)[] = [];
   #promise: Promise<R[]> | undefined;
   #unlisten: (() => void) | undefined;
   readonly #made = Date.now();
   #doneAt = 0;
 
-  /** Made by views. */
+  /**
+   * Made by views.
+   * @ignore
+   */
   constructor(plan: MapPlan) {
     this.#plan = plan;
     this.#refill = Math.max(1, plan.window >> 4);
     const { signal } = plan;
     if (signal !== undefined) {
-      this.#unlisten = listenForAbort(signal, () => this.#fail(abortError(signal), "cancel"));
+      const stop = () => this.#fail(abortError(signal), "cancel");
+      if (signal.aborted) stop();
+      else this.#unlisten = listenForAbort(signal, stop);
     }
     this.#pump();
   }
@@ -103,6 +84,7 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwn
   #hasRoom(): boolean {
     if (this.#isExhausted || this.#error !== undefined) return false;
     const kept = this.#mode === "collect" ? 0 : this.#ready.size;
+    if (this.#open.size >= (this.#plan.concurrency ?? Infinity)) return false;
     if (this.#open.size + kept >= this.#plan.window) return false;
     return this.#open.size === 0 || !this.#plan.isCrowded();
   }
@@ -121,7 +103,7 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwn
         this.#take(taken);
       }
     } catch (error) {
-      this.#fail(error, "abort");
+      this.#fail(error, this.#plan.onLeave ?? "abort");
     }
     this.#isPumping = false;
     this.#wake();
@@ -132,7 +114,7 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwn
       const taken = await taking;
       if (this.#error === undefined) this.#take(taken);
     } catch (error) {
-      this.#fail(error, "abort");
+      this.#fail(error, this.#plan.onLeave ?? "abort");
     }
     this.#isPumping = false;
     this.#pump();
@@ -144,6 +126,7 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwn
     if (first === undefined) return;
     this.#items += items.length;
     const index = this.#submitted++;
+    if (first instanceof FailedItem) return this.#failed(index, first.error);
     const task = this.#plan.submit(this, index, this.#plan.chunkSize === 1 ? first : [...items]);
     if (task.isOpen) this.#open.set(index, task);
     this.#recent.push(task);
@@ -152,24 +135,40 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwn
 
   // ── results ────────────────────────────────────────────────────────────────────────────────
 
-  /** For the connection. */
+  /**
+   * For the connection.
+   * @ignore
+   */
   fulfilled(task: TaskState, value: unknown): void {
     this.#open.delete(task.index);
     this.#finished++;
+    this.#keep(task.index, value);
+  }
+
+  #keep(index: number, value: unknown): void {
     if (this.#error === undefined) {
-      if (this.#mode === "collect") this.#collected[task.index] = value;
-      else this.#ready.set(task.index, value);
-      if (!this.#plan.ordered) this.#ended.push(task.index);
+      if (this.#mode === "collect") this.#collected[index] = value;
+      else this.#ready.set(index, value);
+      if (!this.#plan.ordered) this.#ended.push(index);
       this.#schedule();
     }
     if (this.#mode !== "collect" || this.#isEnd) this.#wake();
   }
 
-  /** For the connection. */
+  /**
+   * For the connection.
+   * @ignore
+   */
   rejected(task: TaskState, error: Error): void {
     this.#open.delete(task.index);
     this.#finished++;
-    this.#fail(error, "abort");
+    this.#failed(task.index, error, task.engine);
+  }
+
+  #failed(index: number, error: unknown, engine = -1): void {
+    if (this.#plan.keepsGoing !== true) return this.#fail(error, this.#plan.onLeave ?? "abort");
+    this.#failures.add(index, error, engine);
+    this.#keep(index, FAILED);
   }
 
   /** Ends the map: no more items, and what is under way is stopped. */
@@ -177,8 +176,9 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwn
     if (this.#error === undefined && !this.done) {
       this.#error = { error };
       this.#isExhausted = true;
-      this.#plan.source.stop();
+      this.#plan.source.stop(error);
       this.#stop(how, error);
+      this.#plan.onFail?.(error);
     }
     this.#wake();
   }
@@ -214,7 +214,7 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwn
 
   /** Whether all went well. @throws Error while items or tasks are left */
   get successful(): boolean {
-    if (this.done) return this.#error === undefined;
+    if (this.done) return this.#error === undefined && this.#failures.count === 0;
     throw new Error(`Cannot tell whether the map was successful: ${this.#openText()}`);
   }
 
@@ -263,10 +263,12 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwn
     return this.#all().then(onFulfilled, onRejected);
   }
 
+  /** As a promise's. */
   catch<B = never>(onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<R[] | B> {
     return this.#all().catch(onRejected);
   }
 
+  /** As a promise's. */
   finally(onFinally?: (() => void) | null): Promise<R[]> {
     return this.#all().finally(onFinally);
   }
@@ -279,6 +281,7 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwn
     this.#begin("collect");
     while (!this.#isEnd && this.#error === undefined) await this.#change();
     if (this.#error !== undefined) throw this.#error.error;
+    this.#failures.raise(this.#submitted);
     return (this.#plan.chunkSize === 1 ? this.#collected : this.#collected.flat(1)) as R[];
   }
 
@@ -305,7 +308,7 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwn
     const counts = () => ({
       total: this.#submitted,
       done: this.#finished,
-      failed: this.#error === undefined ? 0 : 1,
+      failed: this.#failures.count + (this.#error === undefined ? 0 : 1),
     });
     return waitInteractive({ what: "map", counts, wait: (rest) => this.wait(rest) }, options);
   }
@@ -329,10 +332,11 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwn
     try {
       for (let next = 0;; next++) {
         while (this.#indexOf(next) < 0) {
-          if (this.#isEnd && this.#ready.size === 0) return;
+          if (this.#isEnd && this.#ready.size === 0) return this.#failures.raise(this.#submitted);
           await this.#change();
         }
         const value = this.#takeReady(this.#indexOf(next));
+        if (value === FAILED) continue;
         if (this.#plan.chunkSize === 1) yield value as R;
         else yield* value as R[];
       }
@@ -381,6 +385,7 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R>, TaskOwn
     for (const [route, tasks] of byRoute) route.stop(tasks, how, reason);
   }
 
+  /** Its name in messages. */
   get [Symbol.toStringTag](): string {
     return "MapResult";
   }

@@ -9,8 +9,17 @@ export type AnyIterable<T> = Iterable<T> | AsyncIterable<T>;
 export interface ItemSource {
   /** Up to `count` lists of arguments; fewer only at the end. Waits only where the iterables do. */
   take(count: number): readonly unknown[][] | Promise<readonly unknown[][]>;
-  /** Tells the iterables that no more is wanted. */
-  stop(): void;
+  /** Tells the iterables that no more is wanted. @param reason why the map ended early */
+  stop(reason?: unknown): void;
+}
+
+/** In an item's place where it could not be got; the input goes on behind it. */
+export class FailedItem {
+  readonly error: unknown;
+
+  constructor(error: unknown) {
+    this.error = error;
+  }
 }
 
 /** Whether a value can be mapped over. Text is not: its characters are rarely meant. */
@@ -47,7 +56,7 @@ class SyncSource implements ItemSource {
     for (const iterator of this.#iterators) {
       const { done, value } = iterator.next();
       if (done === true) {
-        this.stop(iterator);
+        this.#end(iterator);
         return undefined;
       }
       item.push(value);
@@ -55,7 +64,11 @@ class SyncSource implements ItemSource {
     return item;
   }
 
-  stop(ended?: Iterator<unknown>): void {
+  stop(): void {
+    this.#end();
+  }
+
+  #end(ended?: Iterator<unknown>): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
     for (const iterator of this.#iterators) if (iterator !== ended) leave(iterator);
@@ -98,7 +111,7 @@ class AsyncSource implements ItemSource {
   }
 }
 
-async function leaveLater(iterator: Iterator<unknown> | AsyncIterator<unknown>): Promise<void> {
+export async function leaveLater(iterator: Iterator<unknown> | AsyncIterator<unknown>): Promise<void> {
   try {
     await iterator.return?.();
   } catch {

@@ -7,20 +7,22 @@ import { throwIfAborted } from "./async_result.ts";
 import type { ByteBudget } from "./byte_budget.ts";
 import type { Connection } from "./connection.ts";
 import { definitionOf, mapperOf, type Runnable } from "./functions.ts";
-import { type MapOptions, MapResult } from "./map.ts";
+import { MapResult } from "./map.ts";
+import type { MapOptions, MapPlan } from "./map_plan.ts";
 import { isIterable, itemSource } from "./map_source.ts";
 import type { Engine } from "./engines.ts";
 import { checkedNames, checkMessage } from "./languages.ts";
 import { TaskPath } from "./path.ts";
 import { chunkRequest, referenceRequest } from "./peer_messages.ts";
+import { peerFormOf } from "./peer_forms.ts";
 import type { PeerPath } from "./peer_path.ts";
-import { Reference } from "./reference.ts";
 import { argsFor, ownerFor } from "./task_checks.ts";
 import { TaskState } from "./task_state.ts";
 import type { Asked } from "./asked.ts";
 import type { ViewOptions } from "./view_options.ts";
 
-const WINDOW = 4096;
+/** Tasks of a map that are under way, unless it says otherwise. */
+export const WINDOW = 4096;
 
 /** What a view gives to a map. */
 export interface MapView {
@@ -39,6 +41,11 @@ export interface MapView {
   readonly onLeave?: "cancel" | undefined;
 }
 
+/** How a map goes over its items, whatever view it is of. */
+export type MapCourse =
+  & Pick<MapPlan, "source" | "signal">
+  & Partial<Pick<MapPlan, "chunkSize" | "ordered" | "window" | "concurrency" | "keepsGoing" | "onFail">>;
+
 /**
  * Starts a map over the iterables in `rest`, whose last entry may be options.
  * @throws TypeError if there is nothing to iterate or the function cannot be sent; RangeError for options out of range
@@ -53,21 +60,40 @@ export function startMap<R>(
   checkCount("chunkSize", chunkSize);
   checkCount("window", window);
   throwIfAborted(signal);
+  const source = () => itemSource(iterables);
+  return mapOver<R>(view, run, source, { chunkSize, ordered, window, signal });
+}
+
+/**
+ * Starts a map over a source, which is made once all else is known to be right.
+ * @throws TypeError if the function cannot be sent
+ */
+export function mapOver<R>(
+  view: MapView,
+  run: Runnable<never[], unknown>,
+  source: () => MapPlan["source"],
+  course: Omit<MapCourse, "source">,
+): MapResult<R> {
   const { connection, tail, metadata, budget } = view;
+  const { chunkSize = 1 } = course;
   connection.check();
+  if (view.options.transfer !== undefined) {
+    throw new TypeError('Cannot map with "transfer": it belongs to one call, of apply or push');
+  }
   if (view.peers.length > 0 || !view.hasOurs) {
     checkMessage(connection, view.peers, run, view.options);
   }
   const definition = view.hasOurs
     ? checkedNames(connection, chunkSize === 1 ? definitionOf(run) : mapperOf(run))
     : null;
+  const form = peerFormOf(run);
   let path = view.nextPath();
   return new MapResult<R>({
-    source: itemSource(iterables),
+    ordered: true,
+    window: WINDOW,
+    ...course,
+    source: source(),
     chunkSize,
-    ordered,
-    window,
-    signal,
     names: connection,
     onLeave: view.onLeave,
     isCrowded: () => path.load.waiting > 0 || budget?.isSpent === true,
@@ -83,8 +109,11 @@ export function startMap<R>(
         const encoded = connection.encode(OP.apply, args, { definition, tail, root: "args" });
         budget?.spend(task, encoded.body.length, encoded.buffers);
         path.submit(task, encoded);
-      } else if (run instanceof Reference) {
-        const request = chunkSize === 1 ? referenceRequest(run, args) : chunkRequest(run, args);
+      } else if (form !== undefined) {
+        const plain = connection.values.plain(args) as unknown[];
+        const request = chunkSize === 1
+          ? referenceRequest(form.reference, [...form.given, ...plain])
+          : chunkRequest(form, plain);
         budget?.spend(task, 0, request.buffers);
         path.submit(task, request, metadata);
       }

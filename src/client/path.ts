@@ -19,6 +19,8 @@ import {
 import { memoryJson } from "../protocol/shared_layout.ts";
 import type { DefinitionIds, KnownFunction } from "./definition_ids.ts";
 import type { Definition } from "./functions.ts";
+import type { PutValues } from "./put_values.ts";
+import type { PutValue } from "./ref.ts";
 import type { SharedUpload } from "./shared_upload.ts";
 import type { SharedMemoryWay } from "./shared_memory.ts";
 import type { StopWord, TaskRoute, TaskState } from "./task_state.ts";
@@ -27,11 +29,12 @@ import type { StopWord, TaskRoute, TaskState } from "./task_state.ts";
 export interface PathHost {
   readonly client: number;
   readonly ids: DefinitionIds;
+  readonly values: PutValues;
   /** The coded card of this client, definition 0. */
   readonly card: Uint8Array;
   nextN(): number;
   /** Completes a group and signs it; valid until the writer's next use. */
-  seal(writer: GroupWriter, kind: GroupHeader["kind"], target: number): Uint8Array;
+  seal(writer: GroupWriter, kind: GroupHeader["kind"], target: number, window?: number): Uint8Array;
   /** Has `flush` called at the end of the current microtask turn. */
   flushLater(path: TaskPath): void;
   opened(task: TaskState): void;
@@ -72,6 +75,8 @@ export interface EncodedTask {
   readonly tail: Uint8Array | null;
   /** Sends the large buffers, where several engines get the same. */
   readonly upload?: SharedUpload;
+  /** Put values that it names. */
+  readonly values?: readonly PutValue[];
 }
 
 /** Bounds of one path (PROTOCOL.md, "What is bounded"). */
@@ -143,6 +148,7 @@ export class TaskPath implements TaskRoute {
     task.submitted = now();
     this.#host.opened(task);
     const { op, definition, body, buffers, tail } = encoded;
+    if (encoded.values !== undefined) this.#host.values.taskOpened(task.values = encoded.values);
     const isLarge = buffers.length > 0 || body.length > INLINE_BODY_BYTES;
     this.#end.memory?.busy();
     if (isLarge || op === OP.pull) this.#offerMemory();
@@ -161,6 +167,7 @@ export class TaskPath implements TaskRoute {
 
   finished(task: TaskState): void {
     if (task.definition !== 0) this.#host.ids.release(task.definition);
+    if (task.values !== undefined) this.#host.values.taskEnded(task.values);
     if (!this.#end.confirms && task.isSent) this.#release(1, task.bytes);
     this.#end.memory?.finished(task, this.#openTasks === 0 && this.#sending === null);
     if (this.#waiting.length > 0) this.#pump();

@@ -9,6 +9,7 @@ import type { Dictionary, Message } from "../protocol/frames.ts";
 import { readResult, writeApply } from "../protocol/pickle_apply.ts";
 import { dictionaryOf } from "./dictionaries.ts";
 import type { ExecuteResult } from "./load_balanced_view.ts";
+import type { PeerForm } from "./peer_forms.ts";
 import { Reference } from "./reference.ts";
 
 /** One request, ready to be sent. */
@@ -38,8 +39,12 @@ export function referenceRequest({ name }: Reference, args: readonly unknown[]):
 }
 
 /** Calls the function that a reference names for each list of arguments, on a Python engine. */
-export function chunkRequest({ name }: Reference, items: readonly unknown[]): PeerRequest {
-  return referenceRequest(new Reference(`(lambda *items: [(${name})(*item) for item in items])`), items);
+export function chunkRequest(
+  { reference: { name }, given }: PeerForm,
+  items: readonly unknown[],
+): PeerRequest {
+  const each = new Reference(`(lambda given, *items: [(${name})(*given, *item) for item in items])`);
+  return referenceRequest(each, [given, ...items]);
 }
 
 /**

@@ -7,21 +7,24 @@ import { now } from "../base/clock.ts";
 import { EngineError } from "../protocol/errors.ts";
 import { type Dictionary, findDelimiter, type Message, type Session } from "../protocol/frames.ts";
 import { STATUS } from "../protocol/groups.ts";
+import { BroadcastPath, Broadcasts, type BroadcastWay } from "./broadcasts.ts";
 import type { Engine, Engines } from "./engines.ts";
 import { LostReplies } from "./lost_replies.ts";
 import type { PeerRequest } from "./peer_messages.ts";
 import { PeerPath } from "./peer_path.ts";
 import { readReply } from "./peer_replies.ts";
 import type { Pending } from "./pending.ts";
-import { TaskOutput, type TaskState } from "./task_state.ts";
+import { msgIdOf, TaskOutput, type TaskState } from "./task_state.ts";
 
-export type PeerRole = "mux" | "task" | "control";
+export type PeerRole = "mux" | "task" | "control" | "broadcast";
 
 /** What messages need of the connection. */
 export interface PeerHost {
   readonly session: Session;
   readonly engines: Engines;
   readonly pending: Pending;
+  /** Whether the controller is ours. */
+  readonly speaksGroups: boolean;
   nextN(): number;
   /** Sends a message; frames from `large` on may be read until they have left. */
   deliver(role: PeerRole, frames: readonly Uint8Array[], large: number): void;
@@ -29,7 +32,8 @@ export interface PeerHost {
   unpack(frame: Uint8Array): unknown;
 }
 
-interface OpenTask {
+/** A task that waits for a reply. */
+export interface OpenTask {
   readonly task: TaskState;
   readonly request: PeerRequest;
   /** Of the engine that alone can answer; null for the scheduler's. */
@@ -49,10 +53,34 @@ export class PeerTasks {
   readonly #paths = new Map<string, PeerPath>();
   readonly #lost = new LostReplies({ probe: (uuid) => this.#probe(uuid), lost: (ns) => this.#fail(ns) });
   readonly balanced: PeerPath;
+  readonly #broadcasts: Broadcasts;
 
   constructor(host: PeerHost) {
     this.host = host;
     this.balanced = new PeerPath(this, null);
+    this.#broadcasts = new Broadcasts(host, this);
+  }
+
+  /** A way to several engines at once, for one request. */
+  broadcastPath(): BroadcastPath {
+    return new BroadcastPath(this);
+  }
+
+  /** Sends a request to the engines of a path's copies. */
+  broadcast(path: BroadcastPath, request: PeerRequest, metadata: Dictionary, way: BroadcastWay): void {
+    this.#broadcasts.send(path, request, metadata, way);
+  }
+
+  /** A copy of a broadcast waits for its reply, under an id of its own. */
+  adopt(open: OpenTask): void {
+    const { task } = open, { pending } = this.host;
+    task.n = this.host.nextN();
+    task.submitted = now();
+    task.isSent = true;
+    const output = task.output = new TaskOutput();
+    output.expectIdle();
+    this.#open.set(task.n, open);
+    pending.addNamed(task, msgIdOf(task, this.host.session));
   }
 
   /** The way to one engine. */
@@ -114,6 +142,7 @@ export class PeerTasks {
   forget(task: TaskState): void {
     this.#open.delete(task.n);
     this.#lost.forget(task.n);
+    if (task.route instanceof BroadcastPath) this.#broadcasts.ended(task.route);
   }
 
   /** Takes a reply, also one that is damaged: then it ends the task that it names, since no other will come. */
@@ -129,28 +158,30 @@ export class PeerTasks {
 
   /** Takes a reply whose signature was right. One that nobody waits for is dropped. */
   replied(reply: Message): void {
+    if (this.#broadcasts.takes(reply)) return;
     const { msg_id } = reply.parentHeader;
     const open = this.#named(msg_id);
     if (open === undefined) return void this.#lost.answered(msg_id ?? "");
     const { task, request } = open;
     const { output } = task;
     if (reply.content.status !== "ok" || output === undefined || !request.isShown(reply)) {
-      return this.#finish(open, reply);
+      return this.finish(open, reply);
     }
-    const timer = setTimeout(() => this.#finish(open, reply), SHOWN_MS);
+    const timer = setTimeout(() => this.finish(open, reply), SHOWN_MS);
     output.whenComplete(() => {
       clearTimeout(timer);
-      this.#finish(open, reply);
+      this.finish(open, reply);
     });
   }
 
-  #finish({ task, request }: OpenTask, reply: Message): void {
+  /** A task ends with its reply. */
+  finish({ task, request }: OpenTask, reply: Message): void {
     const { pending, engines, session } = this.host;
     if (!task.isOpen) return;
     const answer = readReply(reply, {
       read: (reply) => request.read(reply, task.output?.result),
       idOf: (uuid) => engines.idOf(uuid),
-      msgId: session.msgId(task.n),
+      msgId: msgIdOf(task, session),
     });
     pending.answered(task, answer);
   }
@@ -160,7 +191,7 @@ export class PeerTasks {
     if (cause instanceof Error && "kind" in cause && cause.kind === "duplicate") return;
     const open = this.#named(this.#parentOf(frames));
     if (open === undefined) return;
-    const msgId = this.host.session.msgId(open.task.n);
+    const msgId = msgIdOf(open.task, this.host.session);
     const error = new Error(`Cannot read the reply to ${msgId}: ${text}`, { cause });
     this.host.pending.fail(open.task, STATUS.error, error);
   }
@@ -177,6 +208,8 @@ export class PeerTasks {
 
   #named(msgId: unknown): OpenTask | undefined {
     if (typeof msgId !== "string") return undefined;
+    const copy = this.host.pending.numberOf(msgId);
+    if (copy !== undefined) return this.#open.get(copy);
     const n = Number(msgId.slice(msgId.lastIndexOf("_") + 1));
     return this.host.session.msgId(n) === msgId ? this.#open.get(n) : undefined;
   }
@@ -192,6 +225,7 @@ export class PeerTasks {
       const engine = { engine_uuid: uuid, ...(engine_id < 0 ? {} : { engine_id }) };
       pending.fail(open.task, STATUS.lost, new EngineError(text, { engine }));
     }
+    this.#broadcasts.gone(uuid);
   }
 
   /** Ends tasks here, whatever becomes of them there. */

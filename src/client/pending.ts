@@ -32,6 +32,8 @@ export class Pending {
   readonly #assembler: Assembler;
   readonly #namespaces = new Namespaces();
   readonly #record = emptyResult();
+  /** Numbers of tasks whose ids are not made of them, by id: while they are open or their output may come. */
+  readonly #named = new Map<string, number>();
 
   /** @param maxResultBytes most bytes of unfinished large results */
   constructor(maxResultBytes: number) {
@@ -55,6 +57,22 @@ export class Pending {
 
   add(task: TaskState): void {
     this.#open.add(task);
+  }
+
+  /** A task whose id is not made of its number. */
+  addNamed(task: TaskState, msgId: string): void {
+    this.#open.add(task);
+    this.#named.set(msgId, task.n);
+  }
+
+  /** The number of such a task. */
+  numberOf(msgId: string): number | undefined {
+    return this.#named.size === 0 ? undefined : this.#named.get(msgId);
+  }
+
+  /** Such a task has ended, and its output is expected no longer. */
+  forgetNamed(msgId: string): void {
+    this.#named.delete(msgId);
   }
 
   /** Ends a task here, without an answer. */

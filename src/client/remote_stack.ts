@@ -4,8 +4,9 @@
  */
 import { RemoteError } from "../protocol/errors.ts";
 import { LINES_BEFORE } from "../protocol/text_hash.ts";
-import { isOwnText } from "./functions.ts";
 import { textOfScript } from "./function_source.ts";
+import { placeInModule } from "./module_maps.ts";
+import { isOwnText } from "./remote_texts.ts";
 import { placeInFile } from "./stack_place.ts";
 
 /** A place in the script of a definition. */
@@ -43,8 +44,10 @@ function userLine(line: string): string[] {
   const [place, script = "", row = "1", column = "1"] = PLACE.exec(line) ?? [];
   if (place === undefined) return [line];
   if (isOwnText(script)) return [];
-  const text = textOfScript(script);
   const at = { line: Number(row) - LINES_BEFORE, column: Number(column) };
+  const inModule = placeInModule(script, at);
+  if (inModule !== undefined) return inModule === null ? [] : [line.replace(place, inModule)];
+  const text = textOfScript(script);
   if (text === undefined) return [line.replace(place, `${script}:${at.line}:${at.column}`)];
   const found = placeInFile(text, at);
   const [site] = text.sites;

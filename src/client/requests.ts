@@ -7,7 +7,9 @@ import { abortError } from "./waiting.ts";
 
 /** How long to wait for a reply. */
 export interface RequestOptions {
+  /** Default: that of the client, 10,000. */
   readonly timeoutMs?: number | undefined;
+  /** Ends the wait with its reason. */
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -20,7 +20,10 @@ export interface GroupMember<V = unknown> extends PromiseLike<V> {
   readonly count: number;
   /** Whether all of them have ended. */
   readonly done: boolean;
-  /** For this library: its tasks. */
+  /**
+   * For this library: its tasks.
+   * @ignore
+   */
   look(): ResultLook;
   /** Refuses what has not started. */
   abort(): void;

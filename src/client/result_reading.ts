@@ -23,7 +23,10 @@ export function shaped<S extends Shape, T>(shape: S, all: T[]): Shaped<S, T> {
 
 /** The reading half of an AsyncResult. */
 export abstract class ResultReading<T, S extends Shape> {
-  /** For this room: what stands behind the methods below. */
+  /**
+   * For this room: what stands behind the methods below.
+   * @ignore
+   */
   abstract look(): ResultLook;
   /** Whether awaiting gives one value or an array. */
   abstract get shape(): S;

@@ -15,6 +15,7 @@ export interface ResultTimes {
   readonly serialTime: number;
   /** From the first submission to the arrival of the last result. */
   readonly wallTime: number;
+  /** `serialTime` over `wallTime`. */
   readonly speedup: number;
 }
 

@@ -3,7 +3,7 @@
  */
 
 /** The typed arrays that can be scattered. */
-type TypedArray =
+export type TypedArray =
   | Int8Array
   | Uint8Array
   | Uint8ClampedArray

@@ -7,26 +7,36 @@ import type { TaskOwner, TaskState } from "./task_state.ts";
 
 /** What every schema library offers as `~standard`. */
 export interface StandardSchema<Input = unknown, Output = Input> {
+  /** The interface itself. */
   readonly "~standard": {
+    /** Of the interface. */
     readonly version: 1;
+    /** The library's name. */
     readonly vendor: string;
+    /** Checks a value, at once or later. */
     readonly validate: (value: unknown) => StandardResult<Output> | Promise<StandardResult<Output>>;
     readonly types?: { readonly input: Input; readonly output: Output } | undefined;
   };
 }
 
-type StandardResult<Output> =
+/** What a schema says of a value: another value in its place, or what is wrong with it. */
+export type StandardResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }
   | { readonly issues: readonly StandardIssue[] };
 
-interface StandardIssue {
+/** What is wrong at one place of a value, as schema libraries tell it. */
+export interface StandardIssue {
+  /** In words. */
   readonly message: string;
+  /** The keys that lead there. */
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
 
 /** What a task's arguments (as one list) and its result have to be. */
 export interface TaskSchema<In = unknown, Args = unknown, Result = unknown, Out = unknown> {
+  /** Of the arguments, as one list. It has to answer at once. */
   readonly args?: StandardSchema<In, Args> | undefined;
+  /** Of the result. It may wait. */
   readonly result?: StandardSchema<Result, Out> | undefined;
 }
 
@@ -97,12 +107,17 @@ export class CheckedOwner implements TaskOwner {
   }
 
   #one(value: unknown, root: string): unknown {
-    const what = `The result of function "${this.#name}" does not meet the schema`;
-    const checked = this.#schema["~standard"].validate(value);
-    return isPromise(checked)
-      ? checked.then((result) => valueOf(result, what, root))
-      : valueOf(checked, what, root);
+    return checkedValue(this.#schema, this.#name, value, root);
   }
+}
+
+/** A result as its schema gives it, or a promise of that. @throws SchemaError */
+export function checkedValue(schema: StandardSchema, name: string, value: unknown, root = "result"): unknown {
+  const what = `The result of function "${name}" does not meet the schema`;
+  const checked = schema["~standard"].validate(value);
+  return isPromise(checked)
+    ? checked.then((result) => valueOf(result, what, root))
+    : valueOf(checked, what, root);
 }
 
 /** @throws SchemaError */

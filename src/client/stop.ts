@@ -10,6 +10,7 @@ import type { StopWord } from "./task_state.ts";
 
 /** Why tasks are stopped, as their errors and records will say. */
 export interface CancelOptions extends RequestOptions {
+  /** The reason, in words. */
   readonly why?: string | undefined;
 }
 
@@ -39,8 +40,8 @@ export function stopTasks(
 }
 
 function stopById(connection: Connection, msgId: string, how: StopWord, reason: unknown): void {
-  const n = Number(msgId.slice(msgId.lastIndexOf("_") + 1));
-  if (connection.msgId(n) !== msgId) {
+  const n = connection.numberOf(msgId);
+  if (n === undefined) {
     throw new RangeError(`Cannot ${how} "${msgId}": it is no task of this client`);
   }
   const task = connection.pending.get(n);
@@ -72,8 +73,8 @@ export async function cancelTasks(
 
 /** Whether it is an open task of this client. */
 function stopOwn(connection: Connection, msgId: string, why: unknown): boolean {
-  const n = Number(msgId.slice(msgId.lastIndexOf("_") + 1));
-  const task = connection.msgId(n) === msgId ? connection.pending.get(n) : undefined;
+  const n = connection.numberOf(msgId);
+  const task = n === undefined ? undefined : connection.pending.get(n);
   task?.route.stop([task], "cancel", why);
   return task !== undefined;
 }

@@ -1,6 +1,7 @@
 /**
  * One task from its submission to its end: what `pending.ts` keeps while it is open, and what its owner shows as metadata afterwards.
  */
+import type { PutValue } from "./ref.ts";
 import { STATUS } from "../protocol/groups.ts";
 import { type Asked, dependencyIds } from "./asked.ts";
 
@@ -14,6 +15,8 @@ export interface TaskOwner {
 export interface TaskRoute {
   /** Whether its tasks are Jupyter messages, one by one, and no part of a group. */
   readonly isPeer: boolean;
+  /** The task's id in the cluster, where it is not its number's. */
+  msgIdOf?(task: TaskState): string;
   /** Tells the route that the task ended. */
   finished(task: TaskState): void;
   /** Asks to stop tasks: `abort` only those that have not started, `cancel` all. */
@@ -97,6 +100,8 @@ export class TaskState {
   writes: "names" | "perhaps" | "nothing" = "nothing";
   /** Id of its function on its path, 0 for none. */
   definition = 0;
+  /** Put values that it names. */
+  values: readonly PutValue[] | undefined = undefined;
   readonly owner: TaskOwner;
   /** Its place among the owner's tasks. */
   readonly index: number;
@@ -117,7 +122,7 @@ export class TaskState {
   /** What a user may know of it now. */
   metadata(names: TaskNames, asked: Asked = {}, error: Error | null = null): TaskMetadata {
     return {
-      msgId: names.msgId(this.n),
+      msgId: msgIdOf(this, names),
       label: this.label ?? null,
       submitted: this.submitted,
       started: this.started > 0 ? this.started : null,
@@ -138,6 +143,11 @@ export class TaskState {
       tries: this.tries,
     };
   }
+}
+
+/** A task's id in the cluster. */
+export function msgIdOf(task: TaskState, names: Pick<TaskNames, "msgId">): string {
+  return task.route.msgIdOf?.(task) ?? names.msgId(task.n);
 }
 
 function statusText(status: number): TaskMetadata["status"] {

@@ -13,6 +13,7 @@ export interface ChannelOptions {
   readonly type: "DEALER" | "SUB";
   /** `tcp://…` or `ipc://…`. */
   readonly url: string;
+  /** Takes what comes. */
   readonly onMessage: MessageHandler;
   /** The controller's CURVE key in Z85, if the cluster uses CURVE. */
   readonly serverKey?: string | undefined;
@@ -28,12 +29,15 @@ export interface Channel {
   send(frames: readonly Uint8Array[]): void;
   /** Sends one message whose frames from index `from` on may be read until the transport has sent them. */
   sendLarge(frames: readonly Uint8Array[], from: number): void;
+  /** Closes it. */
   close(): void;
 }
 
 /** A nameless file in memory that another process on the same host can open. */
 export interface MemoryFile {
+  /** Of this process. */
   readonly pid: number;
+  /** Its descriptor here: the other process opens `/proc/<pid>/fd/<fd>`. */
   readonly fd: number;
   /** False if it could not be written. */
   write(offset: number, bytes: Uint8Array<ArrayBuffer>): boolean;
@@ -43,6 +47,7 @@ export interface MemoryFile {
   punch(offset: number, bytes: number): void;
   /** Does something after a while, without keeping the program alive for it. Returns how not to. */
   later(ms: number, action: () => void): () => void;
+  /** Lets it go. */
   close(): void;
 }
 
@@ -50,7 +55,10 @@ export interface MemoryFile {
 export interface Transport {
   /** Makes memory to share with engines on this host; null where there is none, absent where it never is. */
   memory?(name: string, bytes: number): MemoryFile | null;
-  /** @throws Error if the address cannot be used */
+  /**
+   * Connects a socket.
+   * @throws Error if the address cannot be used
+   */
   connect(options: ChannelOptions): Channel;
   /** Closes all channels; nothing of it keeps the process alive afterwards. Messages just sent still leave. */
   close(): Promise<void>;

@@ -12,11 +12,12 @@ import type { TaskNames } from "./task_state.ts";
 /** Tasks that others wait for: results, their msg_ids, or a condition. */
 export type Dependency = TaskReference | readonly TaskReference[] | DependencyCondition;
 
-/** A task, or the tasks of a call. */
-type TaskReference = AsyncResult<unknown, "one"> | AsyncResult<unknown, "all"> | string;
+/** A task, or the tasks of a call: its result, or a msg_id. */
+export type TaskReference = AsyncResult<unknown, "one"> | AsyncResult<unknown, "all"> | string;
 
 /** A dependency with its conditions. */
 export interface DependencyCondition {
+  /** The tasks. */
   readonly ids: readonly TaskReference[];
   /** Wait for all of them (default) or for any. */
   readonly all?: boolean | undefined;
@@ -28,13 +29,17 @@ export interface DependencyCondition {
 
 /** Bounds of a task, measured from its start; exceeding one ends it with LimitExceeded. Python engines hold none: asking one for them is refused. */
 export interface TaskLimits {
+  /** Of the run itself. */
   readonly runTimeoutMs?: number | undefined;
   /** From the submission. */
   readonly deadlineMs?: number | undefined;
   /** Of all threads together. */
   readonly cpuLimitMs?: number | undefined;
+  /** Of its process, as the host measures it. */
   readonly memoryLimitMB?: number | undefined;
+  /** Of what it writes to stdout and stderr. */
   readonly outputLimitBytes?: number | undefined;
+  /** Of its result as it travels. */
   readonly resultLimitBytes?: number | undefined;
 }
 
@@ -53,6 +58,7 @@ export interface ViewOptions {
   readonly label?: unknown;
   /** Stops the tasks of the calls made with it. */
   readonly signal?: AbortSignal | undefined;
+  /** Bounds of each task. */
   readonly limits?: TaskLimits | undefined;
   /**
    * What its tasks may do, in Deno's names and syntax: `{ net: ["api.example.org:443"], read: ["/data"] }`, `"none"`, or the name of a set of
@@ -64,6 +70,11 @@ export interface ViewOptions {
   readonly isolation?: Isolation | undefined;
   /** How long a cancelled task that looks at its signal may take to end by itself. */
   readonly cancelGraceMs?: number | undefined;
+  /**
+   * Buffers that are handed over with the call, `view.with({ transfer: [array.buffer] }).apply(f, array)`: they are detached here when it is submitted, so that
+   * nobody changes what has not left yet, and nothing is copied for it. For one call.
+   */
+  readonly transfer?: readonly ArrayBuffer[] | undefined;
 }
 
 /** What only engines of ours can hold. */
@@ -90,18 +101,22 @@ export interface BalancedOptions extends ViewOptions {
 
 const encoder = new TextEncoder();
 
+/** Of a client without tasks. */
+const NOBODY: TaskNames = { msgId: String, engineUuid: () => null, engineId: () => null };
+
 /**
  * The options as a task's tail; null if nothing is asked for.
+ * @param client whose tasks they are
  * @throws RangeError or TypeError naming an option that cannot be used
  */
-export function tailOf(options: BalancedOptions): Uint8Array | null {
+export function tailOf(options: BalancedOptions, client: TaskNames = NOBODY): Uint8Array | null {
   const { label, retries, priority, queueTimeoutMs, after, follow, targets } = options;
   checkPriority(priority);
   checkNumber("retries", retries, { min: 0, isWhole: true });
   checkNumber("queueTimeoutMs", queueTimeoutMs, { min: 0 });
   const fields = {
-    ...(after === undefined ? {} : { after: condition(after) }),
-    ...(follow === undefined ? {} : { follow: condition(follow) }),
+    ...(after === undefined ? {} : { after: condition(after, client) }),
+    ...(follow === undefined ? {} : { follow: condition(follow, client) }),
     ...(targets === undefined ? {} : { targets }),
     ...(queueTimeoutMs === undefined ? {} : { timeout: queueTimeoutMs / 1000 }),
     ...(retries === undefined || retries === 0 ? {} : { retries }),
@@ -148,7 +163,7 @@ export function metadataOf(options: BalancedOptions, names: TaskNames): Dictiona
 }
 
 function messageCondition(dependency: Dependency, names: TaskNames): Dictionary {
-  const { ids, all, success, failure } = condition(dependency);
+  const { ids, all, success, failure } = condition(dependency, names);
   const dependencies = ids.map((id) => typeof id === "number" ? names.msgId(id) : id);
   return { dependencies, all, success, failure };
 }
@@ -180,19 +195,50 @@ function checkNumber(
   }
 }
 
-function condition(dependency: Dependency) {
-  const isCondition = typeof dependency === "object" && "ids" in dependency;
+const CONDITION = ["ids", "all", "success", "failure"];
+
+/** @throws TypeError for what names no task, or a condition that nothing can meet */
+function condition(dependency: Dependency, client: TaskNames) {
+  const isCondition = typeof dependency === "object" && dependency !== null && "ids" in dependency;
   const { all = true, success = true, failure = false } = isCondition ? dependency : {};
   const given = isCondition ? dependency.ids : isList(dependency) ? dependency : [dependency];
-  return { ids: given.flatMap(idsOf), all, success, failure };
+  if (isCondition) checkCondition(dependency);
+  return {
+    ids: (isList(given) ? given : [given as TaskReference]).flatMap((task) => idsOf(task, client)),
+    all,
+    success,
+    failure,
+  };
+}
+
+function checkCondition(dependency: DependencyCondition): void {
+  for (const name of Object.keys(dependency)) {
+    if (CONDITION.includes(name)) continue;
+    throw new TypeError(
+      `Unknown field "${name}" of a dependency${
+        didYouMean(name, CONDITION) || `: there are ${CONDITION.join(", ")}`
+      }`,
+    );
+  }
+  const { success = true, failure = false } = dependency;
+  if (success || failure) return;
+  throw new TypeError(
+    'Cannot depend on tasks of which neither success nor failure counts: leave "success" out, or set "failure"',
+  );
 }
 
 function isList(value: unknown): value is readonly TaskReference[] {
   return Array.isArray(value);
 }
 
-function idsOf(task: TaskReference): (number | string)[] {
+function idsOf(task: TaskReference, client: TaskNames): (number | string)[] {
   if (typeof task === "string") return [task];
-  if (task instanceof AsyncResult) return task.references;
-  throw new TypeError(`Cannot depend on ${String(task)}: pass an AsyncResult or a msg_id`);
+  if (task instanceof AsyncResult) return task.references(client);
+  throw new TypeError(
+    `Cannot depend on ${
+      Object.prototype.toString.call(task) === "[object MapResult]"
+        ? "a map, whose tasks are sent one after the other"
+        : String(task)
+    }: pass an AsyncResult or a msg_id`,
+  );
 }

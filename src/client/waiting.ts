@@ -6,6 +6,7 @@
 export interface WaitOptions {
   /** Default: for ever. */
   readonly timeoutMs?: number | undefined;
+  /** Ends the wait with its reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -48,4 +49,17 @@ export function withinTime<T>(promise: Promise<T>, options: WaitOptions, state: 
 /** What a signal was aborted with, as something to throw. */
 export function abortError(signal: AbortSignal): unknown {
   return signal.reason ?? new DOMException("The wait was aborted", "AbortError");
+}
+
+interface Runtime {
+  readonly Deno?: { readonly unrefTimer?: (timer: unknown) => void };
+}
+
+/** Calls back after a time, unless the returned function is called before. The program does not stay alive for it. */
+export function idleTimer(call: () => void, ms: number): () => void {
+  const timer: unknown = setTimeout(call, ms);
+  const { Deno: deno } = globalThis as Runtime;
+  deno?.unrefTimer?.(timer);
+  (timer as { unref?: () => void }).unref?.();
+  return () => clearTimeout(timer as ReturnType<typeof setTimeout>);
 }

@@ -44,7 +44,9 @@ import { bothOrNone, controllerJob, engineJob, firstEnd, isSame, nextId } from "
 import { endSentence, engineInfo, waitUntilReady } from "./start_wait.ts";
 
 export { ClusterError } from "./launcher.ts";
-export type { ClusterStart } from "./cluster_settings.ts";
+export type { ClusterSettings, ClusterStart } from "./cluster_settings.ts";
+export type { ClusterName, ClusterPlace, Part, SavedPart, SignalName };
+export type { Json, PartState } from "./launcher.ts";
 
 /** How often the cluster file is looked at while somebody waits for an end. */
 const FOLLOW_EVERY_MS = 1000;
@@ -61,6 +63,7 @@ export interface EngineStart {
 
 /** A running cluster. Dispose of it, and its processes are gone. */
 export class Cluster implements AsyncDisposable {
+  /** Where it lives: profile, folder, cluster id. */
   readonly place: ClusterPlace;
   readonly #options: ClusterOptions;
   readonly #engineLauncher: string;
@@ -164,7 +167,10 @@ export class Cluster implements AsyncDisposable {
     return new Map(this.#engines);
   }
 
-  /** @throws ClusterError if there is no such set, naming those that there are */
+  /**
+   * One set of engines by its id.
+   * @throws ClusterError if there is no such set, naming those that there are
+   */
   engineSet(set: string): Part {
     const part = this.#engines.get(set);
     if (part !== undefined) return part;
@@ -275,6 +281,7 @@ export class Cluster implements AsyncDisposable {
     return this.#stopping ??= this.#stop();
   }
 
+  /** Ends it where its scope ends. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }

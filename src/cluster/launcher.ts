@@ -8,8 +8,11 @@ import type { Program } from "./program.ts";
 
 /** Where a cluster lives, as every part of it is told. */
 export interface ClusterPlace {
+  /** Name of the profile. */
   readonly profile: string;
+  /** The profile's folder, absolute. */
   readonly profileDir: string;
+  /** Tells several clusters of a profile apart; may be empty. */
   readonly clusterId: string;
 }
 
@@ -31,6 +34,7 @@ export type Json = string | number | boolean | null | readonly Json[] | { readon
 
 /** A controller or a set of engines, as the cluster file keeps it. */
 export interface SavedPart {
+  /** Which of the two. */
   readonly kind: "controller" | "engines";
   /** How many engines; 0 for a controller. */
   readonly n: number;
@@ -65,6 +69,7 @@ export type SignalName =
 
 /** A controller or a set of engines that was started. */
 export interface Part {
+  /** What is written down about it. */
   readonly saved: SavedPart;
   /** The process on this machine that is the part or stands for it; null where there is none. */
   readonly pid: number | null;
@@ -74,11 +79,11 @@ export interface Part {
   readonly ended: Promise<string>;
   /** What people must be told when it was started and when it is stopped, where others than the launcher do that. */
   readonly remarks?: { readonly started: string; readonly stopped: string };
-  /** @throws Error in the system's words if it cannot be asked */
+  /** How it is. @throws Error in the system's words if it cannot be asked */
   state(): Promise<PartState>;
   /** Its last words in the log; empty if there are none. */
   lastLines(count: number): Promise<readonly string[]>;
-  /** @throws Error if it cannot be sent here, or the system refuses */
+  /** Sends it a signal. @throws Error if it cannot be sent here, or the system refuses */
   signal(name: SignalName): Promise<void>;
   /** Ends it; after `patienceMs` by force. Ending twice is harmless. */
   stop(patienceMs: number): Promise<void>;
@@ -96,6 +101,7 @@ export interface Launcher {
 
 /** A cluster that cannot start or is not there; the message says what to do. */
 export class ClusterError extends Error {
+  /** Its class. */
   override readonly name = "ClusterError";
 }
 

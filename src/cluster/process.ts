@@ -9,6 +9,7 @@ import { processStat } from "../base/process_stat.ts";
 
 /** One process, told from any later one with the same pid. */
 export interface ProcessId {
+  /** Its number. */
   readonly pid: number;
   /** Its start in ticks since the machine's; null where the system does not tell. */
   readonly born: string | null;

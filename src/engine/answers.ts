@@ -34,6 +34,9 @@ export class Answers {
   readonly #showLimitBytes: number;
   /** Whether a task runs, so that what it shows has a place. */
   isRunning = false;
+  /** What the running task has thrown to say that it cannot run here, and why. */
+  unmet: unknown = NOTHING;
+  unmetReason = "";
 
   constructor({ ring, denials, resultLimitBytes, showLimitBytes }: AnswersParts) {
     this.#ring = ring;
@@ -82,6 +85,10 @@ export class Answers {
     this.isRunning = false;
     if (error === TOO_LARGE) return this.#tooLarge(started);
     const body = encodeError(error);
+    if (error === this.unmet) {
+      this.unmet = NOTHING;
+      this.#ring.publish(RESULT_KIND.unmet, 0, encodeUtf8(this.unmetReason), 0, 0);
+    }
     if (this.#denials.hasAny) this.#ring.publish(RESULT_KIND.denied, 0, this.#denials.records(), 0, 0);
     const isLong = typedArrayLength(body) > INLINE_BODY_BYTES;
     if (isLong) this.#ring.publishBuffer(0, body);

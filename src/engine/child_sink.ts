@@ -106,6 +106,10 @@ export class ChildSink implements SlotSink {
     if (this.#core.table.at(ticket) >= 0) this.#hooks.denied(ticket, acts);
   }
 
+  unmet(ticket: number, reason: string): void {
+    if (this.#core.table.at(ticket) >= 0) this.#hooks.unmet(ticket, reason);
+  }
+
   tooLarge(ticket: number, bytes: number, startedAt: number, finishedAt: number): void {
     const max = this.#core.rare.limit(ticket, "resultLimitBytes");
     this.#core.finish(ticket, startedAt, finishedAt, { limit: "result", value: Math.max(bytes, max), max });

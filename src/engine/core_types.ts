@@ -4,6 +4,7 @@
 import type { By } from "../protocol/by.ts";
 import type { EndedBy } from "../protocol/post_mortem.ts";
 import type { LaneKey } from "./lanes.ts";
+import type { ValueName } from "./kept_values.ts";
 import type { Piece } from "./piece_store.ts";
 import type { LimitHit, TaskLimits } from "./task_limits.ts";
 
@@ -110,6 +111,8 @@ export interface Rare {
   readonly submitted: number;
   /** Its large buffers, null if it has none. */
   readonly pieces: readonly Piece[] | null;
+  /** Kept values that it names. */
+  readonly values?: readonly ValueName[] | undefined;
   /** Nothing is handed ahead behind it: its failure decides what becomes of the others. */
   readonly isAlone: boolean;
   readonly peer: unknown;

@@ -4,6 +4,7 @@
  * namespace as its globals.
  */
 import { defineProperty, hasOwn, keys } from "../protocol/primordials.ts";
+import type { KeptTable } from "../protocol/values_kept.ts";
 import { scriptName } from "../protocol/text_hash.ts";
 import { isIdentifier } from "./namespace.ts";
 
@@ -33,48 +34,85 @@ export interface FunctionText {
   readonly functions?: Readonly<Record<string, FunctionText>>;
   /** The name under which the function can call itself. */
   readonly name?: string;
+  /** Built once for all definitions that have it, as long as one of them is there: the text of a module. */
+  readonly once?: boolean;
 }
 
 type AnyFunction = (...args: unknown[]) => unknown;
 
 /** What is known of one number: read at its first use, from `read`. */
 interface Definition {
-  read: (() => unknown) | undefined;
+  read: ((kept: KeptTable | undefined) => unknown) | undefined;
+  /** Whether it captures what each of its tasks brings: then it is built for each of them. */
+  readonly hasKept: boolean;
   built: AnyFunction | undefined;
 }
 
+/** What texts that are built once gave, as a list that no setter of a task's is asked for. */
+interface Shared {
+  readonly source: string;
+  readonly built: WeakRef<AnyFunction>;
+  readonly next: Shared | null;
+}
+
+const PrimordialWeakRef = WeakRef;
+const deref = Function.prototype.call.bind(WeakRef.prototype.deref) as (ref: unknown) => unknown;
+
 export class Definitions {
+  #shared: Shared | null = null;
   readonly #byNumber = new PrimordialMap<number, Definition>();
 
   /** Keeps a definition; one of the same number is replaced. */
-  define(number: number, read: () => unknown): void {
-    mapSet(this.#byNumber, number, { read, built: undefined });
+  define(number: number, read: NonNullable<Definition["read"]>, hasKept = false): void {
+    mapSet(this.#byNumber, number, { read, hasKept, built: undefined });
   }
 
   /** Calls a function. @throws what it throws, or why it cannot be built */
-  call(number: number, args: readonly unknown[]): unknown {
+  call(number: number, args: readonly unknown[], kept?: KeptTable): unknown {
     const definition = mapGet(this.#byNumber, number) as Definition | undefined;
     if (definition === undefined) {
       throw new PrimordialReferenceError(`Cannot apply function ${number}: it was not defined`);
     }
-    return apply(definition.built ?? build(definition), undefined, args);
+    return apply(definition.built ?? this.#build(definition, kept), undefined, args);
+  }
+
+  #build(definition: Definition, kept: KeptTable | undefined): AnyFunction {
+    const built = buildFunction(definition.read?.(kept), 0, (text, build) => this.#once(text, build));
+    if (definition.hasKept) return built;
+    definition.read = undefined;
+    return definition.built = built;
+  }
+
+  #once({ source }: FunctionText, build: () => AnyFunction): AnyFunction {
+    let alive: Shared | null = null;
+    for (let at = this.#shared; at !== null; at = at.next) {
+      const built = deref(at.built) as AnyFunction | undefined;
+      if (built === undefined) continue;
+      if (at.source === source) return built;
+      alive = { source: at.source, built: at.built, next: alive };
+    }
+    const built = build();
+    this.#shared = { source, built: new PrimordialWeakRef(built), next: alive };
+    return built;
   }
 }
 
-function build(definition: Definition): AnyFunction {
-  const built = buildFunction(definition.read?.(), 0);
-  definition.read = undefined;
-  return definition.built = built;
+type Once = (text: FunctionText, build: () => AnyFunction) => AnyFunction;
+
+function buildFunction(text: unknown, depth: number, once: Once): AnyFunction {
+  if (!isFunctionText(text)) throw new PrimordialTypeError("Cannot build a function: it has no source");
+  return text.once === true
+    ? once(text, () => newFunction(text, depth, once))
+    : newFunction(text, depth, once);
 }
 
-function buildFunction(text: unknown, depth: number): AnyFunction {
-  if (!isFunctionText(text)) throw new PrimordialTypeError("Cannot build a function: it has no source");
+function newFunction(text: FunctionText, depth: number, once: Once): AnyFunction {
   if (depth > MAX_NESTING) {
     throw new PrimordialTypeError("Cannot build a function: its captures nest too deep");
   }
   const values: unknown[] = [];
   const captured = addAll(text.captures, values, (value) => value);
-  const functions = addAll(text.functions, values, (value) => buildFunction(value, depth + 1));
+  const functions = addAll(text.functions, values, (value) => buildFunction(value, depth + 1, once));
   const parameters = captured === "" || functions === "" ? captured + functions : `${captured},${functions}`;
   const name = ownName(text);
   const wrapper = makeWrapper(parameters, text.source, name);

@@ -29,6 +29,7 @@ import {
 import type { Grants } from "./grants.ts";
 import { HostedEngine, type HostedEngineParts } from "./hosted_engine.ts";
 import { removeStale } from "./scratch.ts";
+import { KeptValues } from "./kept_values.ts";
 import { Slot } from "./slot.ts";
 import { childCommand } from "./slot_start.ts";
 import type { SlotHandle } from "./slot_contract.ts";
@@ -108,6 +109,7 @@ class EngineHost {
   readonly #functions = new ClientFunctions(() =>
     [...this.#engines].flatMap((engine) => engine.functionsInUse)
   );
+  readonly #values = new KeptValues();
   readonly #spares: Spares;
   readonly #grants: Grants;
   readonly #engines = new Set<HostedEngine>();
@@ -144,6 +146,7 @@ class EngineHost {
       context: this.#context,
       poller: this.#poller,
       functions: this.#functions,
+      values: this.#values,
       children: {
         take: (key) => spares.take(key),
         retire: (slot) => spares.retire(slot),

@@ -18,10 +18,15 @@ const KINDS: ReadonlySet<number> = new Set([
   KIND.shared,
   KIND.memory,
   KIND.located,
+  KIND.value,
+  KIND.values,
 ]);
 
 /** What the scheduler itself says on the direct path. */
-const SCHEDULERS: ReadonlySet<number> = new Set([KIND.cancel, KIND.shared]);
+const SCHEDULERS: ReadonlySet<number> = new Set([KIND.cancel, KIND.shared, KIND.value, KIND.values]);
+
+/** Of these a client says nothing to an engine. */
+const NO_CLIENTS: ReadonlySet<number> = new Set([KIND.shared, KIND.value, KIND.values]);
 
 /** The scheduler's path counts by itself; what schedulers say on the direct path is numbered anew there. */
 const SCHEDULED = -1;
@@ -90,7 +95,7 @@ export class GroupDoor {
     }
     const isRight = isScheduled
       ? origin === ORIGIN.scheduler
-      : (origin < ORIGIN.engineBit && kind !== KIND.shared) ||
+      : (origin < ORIGIN.engineBit && !NO_CLIENTS.has(kind)) ||
         (origin === ORIGIN.scheduler && SCHEDULERS.has(kind));
     if (!isRight) return "a sender that does not belong there";
     const last = this.#lastSeq.get(isScheduled ? SCHEDULED : origin) ?? 0;

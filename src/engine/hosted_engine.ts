@@ -28,6 +28,8 @@ import type { PeerRequests } from "./peer_requests.ts";
 import { type Registered, Registration } from "./registration.ts";
 import { ResultSender } from "./result_sender.ts";
 import { TaskKeys } from "./task_keys.ts";
+import { EngineValues } from "./engine_values.ts";
+import type { KeptValues } from "./kept_values.ts";
 import { Shell, type Sibling } from "./shell.ts";
 import type { WallReport } from "./slot_contract.ts";
 import { type ChildSource, SlotDriver } from "./slot_driver.ts";
@@ -43,6 +45,8 @@ export interface HostedEngineParts {
   readonly session: Session;
   readonly mac: Mac;
   readonly functions: ClientFunctions;
+  /** Kept for all engines of this process. */
+  readonly values: KeptValues;
   readonly children: ChildSource<ChildKey>;
   readonly grants: Grants;
   readonly core: CoreOptions<ChildKey>;
@@ -145,7 +149,8 @@ export class HostedEngine {
       sandbox: () => this.#sandbox,
       usage: (ticket) => this.#driver.usage(ticket),
     });
-    const driver = { core, functions, children, hooks: outlet, stopsOffTurn, log: this.#log };
+    const values = new EngineValues(parts.values, (names) => sender.want(names));
+    const driver = { core, functions, values, children, hooks: outlet, stopsOffTurn, log: this.#log };
     this.#driver = new SlotDriver(driver);
     this.#control = new Control(session, this.#actions, (frames) => sockets.control.send(frames));
     const shell = this.#shell = new Shell({
@@ -161,6 +166,7 @@ export class HostedEngine {
       sibling: parts.sibling,
       sender,
       peers,
+      values,
       refuse: (task, route, error) => outlet.refuse(task, route, error),
     });
     parts.poller.add(sockets.shell, () => this.#guard(() => shell.read()));
@@ -286,6 +292,7 @@ export class HostedEngine {
     this.#hasGroups = nonce !== null;
     this.#door.open(id, nonce);
     this.#sender.open(id, nonce ?? 0n, registration);
+    this.#parts.values.begin(nonce);
     this.#heart?.close();
     const { context, poller, endpoints, socket, patience } = this.#parts;
     this.#heart = new Heart({

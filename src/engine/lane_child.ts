@@ -4,12 +4,24 @@
 import { Ahead } from "./ahead.ts";
 import type { ClientFunction, ClientFunctions } from "./client_functions.ts";
 import type { EngineCore } from "./core.ts";
+import type { Rare } from "./core_types.ts";
+import type { ValueName } from "./kept_values.ts";
 import type { Piece } from "./piece_store.ts";
 import type { SlotHandle, SlotSink } from "./slot_contract.ts";
 
 /** Tickets of definitions, apart from those of tasks. */
 const DEFINE_TICKET = 0x8000_0000;
 const DEFINE_TICKETS = 0x4000_0000;
+
+/** Kept values of this process. */
+export interface TaskValues {
+  /** Whether there is nothing to wait for; what is not here is asked for. */
+  areReady(names: readonly ValueName[]): boolean;
+  piecesOf(names: readonly ValueName[], first: number): Piece[];
+}
+
+const NO_PIECES: readonly Piece[] = [];
+const NO_VALUES: TaskValues = { areReady: () => true, piecesOf: () => [] };
 
 export class LaneChild {
   readonly slot: SlotHandle;
@@ -39,7 +51,18 @@ export class LaneChild {
     resultLimitBytes: Infinity,
   };
 
-  constructor(slot: SlotHandle, lane: number, core: EngineCore, functions: ClientFunctions) {
+  /** The pieces of the task that is next, with those of kept values among them. */
+  #whole: { readonly ticket: number; readonly pieces: readonly Piece[] } | undefined;
+  readonly #values: TaskValues;
+
+  constructor(
+    slot: SlotHandle,
+    lane: number,
+    core: EngineCore,
+    functions: ClientFunctions,
+    values: TaskValues = NO_VALUES,
+  ) {
+    this.#values = values;
     this.slot = slot;
     this.ahead = new Ahead(slot);
     this.lane = lane;
@@ -51,11 +74,15 @@ export class LaneChild {
   /** Puts a task into the ring, with its function ahead of it if need be; false if there is no room now. */
   offer(ticket: number): boolean {
     const { table, frames, rare } = this.#core, { slot } = this;
-    const place = table.at(ticket), definition = table.definition[place]!, buffers = table.buffers[place]!;
+    const place = table.at(ticket), definition = table.definition[place]!;
+    let buffers = table.buffers[place]!;
+    const own = rare.get(ticket), pieces = this.#piecesOf(ticket, own, buffers);
+    if (pieces === null) return false;
+    if (own?.values !== undefined) buffers = own.values.reduce((sum, value) => sum + value.buffers, buffers);
     if (definition !== 0 && !this.#define(definition)) return false;
     if (buffers > 0) {
       if (this.ahead.isOf(table.client[place]!, table.n[place]!)) this.#goOn(ticket);
-      if (!this.#feed(ticket, rare.get(ticket)?.pieces ?? [])) return false;
+      if (!this.#feed(ticket, pieces)) return false;
     }
     const offer = this.#offer;
     offer.parts = buffers > 0 ? this.#fedParts : ticket;
@@ -69,8 +96,20 @@ export class LaneChild {
     offer.body = body as typeof offer.body;
     if (!slot.offer(offer)) return false;
     if (buffers > 0) this.#fedTicket = 0;
+    this.#whole = undefined;
     if (this.#forgets) this.#defined.clear();
     return true;
+  }
+
+  /** The task's pieces; null while a value that it names is on its way. Once they are whole they stay so, whatever is dropped meanwhile. */
+  #piecesOf(ticket: number, rare: Rare | undefined, buffers: number): readonly Piece[] | null {
+    const own = rare?.pieces ?? NO_PIECES;
+    if (rare?.values === undefined) return own;
+    if (this.#whole?.ticket !== ticket) {
+      if (!this.#values.areReady(rare.values)) return null;
+      this.#whole = { ticket, pieces: [...own, ...this.#values.piecesOf(rare.values, buffers)] };
+    }
+    return this.#whole.pieces;
   }
 
   #define(number: number): boolean {

@@ -48,6 +48,8 @@ interface TailParts {
   readonly limit?: LimitHit | null;
   readonly postMortem?: PostMortem | null;
   readonly denied?: DeniedPermission | undefined;
+  /** It said that it cannot run here, and why. */
+  readonly unmet?: string | undefined;
 }
 
 type PeerTask = PeerExecute | PeerApply | InternalTask;
@@ -69,6 +71,8 @@ export class Outlet implements DriverHooks {
   readonly #pieces = new ResultPieces();
   /** What open tasks were not allowed to do. */
   readonly #denied = new Map<number, readonly DeniedAct[]>();
+  /** The task that said last that it cannot run here: its error comes next. */
+  #unmet: { readonly ticket: number; readonly reason: string } | null = null;
 
   constructor(parts: OutletParts) {
     this.#parts = parts;
@@ -131,10 +135,12 @@ export class Outlet implements DriverHooks {
     const postMortem = isOk
       ? null
       : this.#postMortem(key, ticket, { ...FAILED, startedAt, finishedAt, lastOutput });
+    const unmet = isOk ? undefined : this.#takeUnmet(ticket);
     const tail = isOk && out === null && key === core.lanes.default.key
       ? null
-      : this.#tail(isOk ? { key, out } : { key, out, op: table.op[place]!, postMortem });
-    const flags = (buffers > 0 ? RESULT_FLAG.buffers : 0) | (tail !== null ? RESULT_FLAG.tail : 0);
+      : this.#tail(isOk ? { key, out } : { key, out, op: table.op[place]!, postMortem, unmet });
+    const flags = (buffers > 0 ? RESULT_FLAG.buffers : 0) | (tail !== null ? RESULT_FLAG.tail : 0) |
+      (unmet !== undefined ? RESULT_FLAG.unmet : 0);
     sender.to(table.route[place]!, client).result(
       table.n[place]!,
       client,
@@ -167,6 +173,16 @@ export class Outlet implements DriverHooks {
   denied(ticket: number, acts: readonly DeniedAct[]): void {
     if (this.#denied.size >= MAX_DENIED) this.#denied.clear();
     this.#denied.set(ticket, acts);
+  }
+
+  unmet(ticket: number, reason: string): void {
+    this.#unmet = { ticket, reason };
+  }
+
+  #takeUnmet(ticket: number): string | undefined {
+    const unmet = this.#unmet;
+    this.#unmet = null;
+    return unmet?.ticket === ticket ? unmet.reason : undefined;
   }
 
   #deniedOf(ticket: number): readonly DeniedAct[] {
@@ -271,7 +287,7 @@ export class Outlet implements DriverHooks {
     );
   }
 
-  #tail({ key, out, op, limit = null, postMortem = null, denied }: TailParts): Uint8Array {
+  #tail({ key, out, op, limit = null, postMortem = null, denied, unmet }: TailParts): Uint8Array {
     const { core, uuid, engineId } = this.#parts, { default: lane } = core.lanes;
     const engine_info = { engine_id: engineId(), engine_uuid: uuid, method: METHOD[op ?? 0] };
     return encoder.encode(JSON.stringify({
@@ -279,6 +295,7 @@ export class Outlet implements DriverHooks {
       ...(op === undefined ? {} : { engine_info }),
       ...(limit === null ? {} : { limit }),
       ...(denied === undefined ? {} : { denied }),
+      ...(unmet === undefined ? {} : { unmet }),
       ...(key.permissions === lane.key.permissions ? {} : { permissions: jsonOf(key) }),
       ...(key.isolation === lane.key.isolation ? {} : { isolation: key.isolation }),
       ...(postMortem === null ? {} : { post_mortem: postMortem }),

@@ -31,7 +31,8 @@ export class PeerReplies {
       engine: this.#uuid,
       status,
       started: isoTime(startedAt === 0 ? now() : startedAt),
-      dependencies_met: true,
+      // So Python's engines say it: another engine may run the task.
+      dependencies_met: content["ename"] !== "UnmetDependency",
       is_broadcast: asked["is_broadcast"] ?? false,
       is_coalescing: asked["is_coalescing"] ?? false,
       original_msg_id: asked["original_msg_id"] ?? "",

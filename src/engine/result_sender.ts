@@ -2,7 +2,8 @@
  * Results on their way out: one open group for each way back and client, sent once per turn of the loop; pieces of large results at once.
  */
 import { GroupWriter } from "../protocol/group_writer.ts";
-import { CHUNK_PIECE_BYTES, KIND, ORIGIN } from "../protocol/groups.ts";
+import { ANY, CHUNK_PIECE_BYTES, KIND, ORIGIN, VALUES } from "../protocol/groups.ts";
+import { nameWords } from "../protocol/value_name.ts";
 import { memoryJson } from "../protocol/shared_layout.ts";
 import type { ClientMemories } from "./client_memory.ts";
 import type { Mac } from "../protocol/mac.ts";
@@ -27,6 +28,8 @@ interface OpenGroup {
   readonly writer: GroupWriter;
 }
 
+/** The way to the direct scheduler itself. */
+const DIRECT = [new TextEncoder().encode("mux_out"), new TextEncoder().encode("scheduler")];
 /** A group that grows beyond this is sent at once. */
 const FLUSH_BYTES = 256 << 10;
 const MAX_ROUTES = 1 << 20;
@@ -59,6 +62,13 @@ export class ResultSender {
     this.#scratch.reset();
     this.#scratch.rest(memoryJson({ tag }));
     this.#outlet.send([...idents, this.#close(this.#scratch, KIND.memory, client)]);
+  }
+
+  /** Asks the direct scheduler for kept values; false if the connection does not stand yet. */
+  want(names: readonly string[]): boolean {
+    this.#scratch.reset();
+    for (const name of names) this.#scratch.name(...nameWords(name));
+    return this.#outlet.send([...DIRECT, this.#close(this.#scratch, KIND.values, ANY, VALUES.want)]);
   }
 
   /** The engine speaks as `id` to this run of the controller from now on. @param registration its number, by which clients tell engines of one id apart */
@@ -169,7 +179,7 @@ export class ResultSender {
     this.#returned.reset();
   }
 
-  #close(writer: GroupWriter, kind: number, target: number): Uint8Array {
+  #close(writer: GroupWriter, kind: number, target: number, window = 0): Uint8Array {
     const header = {
       kind,
       origin: this.#origin,
@@ -178,7 +188,7 @@ export class ResultSender {
       nonce: this.#nonce,
       acked: this.#registration,
       committed: 0,
-      window: 0,
+      window,
     };
     return writer.close(header, this.#mac.sign);
   }

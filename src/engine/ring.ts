@@ -105,8 +105,17 @@ export const RESULT = {
   offset: 10,
 } as const;
 
-/** `tooLarge` is an answer whose body says in digits how many bytes the result has at least. */
-export const RESULT_KIND = { ready: 1, ok: 2, error: 3, event: 4, chunk: 5, tooLarge: 6, denied: 7 } as const;
+/** `tooLarge` is an answer whose body says in digits how many bytes the result has at least; `unmet` comes ahead of the error of a task that cannot run here. */
+export const RESULT_KIND = {
+  ready: 1,
+  ok: 2,
+  error: 3,
+  event: 4,
+  chunk: 5,
+  tooLarge: 6,
+  denied: 7,
+  unmet: 8,
+} as const;
 
 /**
  * What a task was not allowed to do: records of words, then text (permission, value, where, with zeros between). A record without times is

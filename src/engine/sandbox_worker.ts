@@ -15,6 +15,7 @@ import {
   typedArraySet,
 } from "../protocol/primordials.ts";
 import { readValue } from "../protocol/values.ts";
+import { hasKept, type KeptTable, keptTable } from "../protocol/values_kept.ts";
 import { Answers, now, TOO_LARGE } from "./answers.ts";
 import { Asking, named } from "./asking.ts";
 import { Denials } from "./denials.ts";
@@ -143,6 +144,10 @@ class TaskRunner {
       hear: () => this.#hear(),
       text: () => decodeUtf8(ring.toldText()),
       looked: () => ring.looked(),
+      notHere: (error, reason) => {
+        answers.unmet = error;
+        answers.unmetReason = reason;
+      },
     });
     this.#namespace = new Namespace({
       cellTools: start.cellTools,
@@ -180,7 +185,8 @@ class TaskRunner {
 
   #define(): void {
     const { body, buffers } = this.#body(true);
-    this.#definitions.define(this.#ring.field(REQUEST.definition), () => readValue(body, buffers));
+    const read = (kept: KeptTable | undefined) => readValue(body, buffers, kept);
+    this.#definitions.define(this.#ring.field(REQUEST.definition), read, hasKept(body));
   }
 
   /** Copies a piece of a large buffer out of the arena; with its first piece the buffer is made. */
@@ -229,7 +235,8 @@ class TaskRunner {
     this.#answers.isRunning = true;
     try {
       const { body, buffers } = this.#body(false);
-      const result = this.#run(op, readValue(body, buffers));
+      const kept = keptTable(body, buffers);
+      const result = this.#run(op, readValue(kept === undefined ? body : kept.body, buffers, kept), kept);
       if ((typeof result === "object" && result !== null) || typeof result === "function") {
         return this.#wait(result, started);
       }
@@ -306,10 +313,10 @@ class TaskRunner {
     this.#end(turn);
   }
 
-  #run(op: number, value: unknown): unknown {
+  #run(op: number, value: unknown, kept: KeptTable | undefined): unknown {
     switch (op) {
       case OP.apply:
-        return this.#definitions.call(this.#ring.field(REQUEST.definition), value as unknown[]);
+        return this.#definitions.call(this.#ring.field(REQUEST.definition), value as unknown[], kept);
       case OP.execute:
         return this.#execute(value);
       case OP.push:

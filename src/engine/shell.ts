@@ -25,6 +25,9 @@ import type { EngineCore } from "./core.ts";
 import type { Rare, TaskName } from "./core_types.ts";
 import type { ChildKey } from "./grants.ts";
 import type { GroupDoor } from "./group_door.ts";
+import type { EngineValues } from "./engine_values.ts";
+import { nameText } from "../protocol/value_name.ts";
+import { readValues } from "./kept_values.ts";
 import { Parked, type ParkedGroup } from "./parked.ts";
 import type { PeerRequests } from "./peer_requests.ts";
 import { bodyAsPieces, type Piece, PieceStore } from "./piece_store.ts";
@@ -47,6 +50,7 @@ export interface ShellParts {
   readonly sibling: (id: number) => Sibling | undefined;
   readonly sender: ResultSender;
   readonly peers: PeerRequests;
+  readonly values: EngineValues;
   /** Answers a task that never came as far as the queue. */
   readonly refuse: (task: TaskRecord, route: Route, error: Error) => void;
 }
@@ -130,6 +134,10 @@ export class Shell {
         return this.#takeMemory(header, message);
       case KIND.located:
         return this.#takeLocated();
+      case KIND.value:
+        return this.#takeValue(message, at);
+      case KIND.values:
+        return this.#parts.values.told(header.window, door.reader);
       case KIND.chunk:
       case KIND.shared:
         return this.#takePiece(message, at, header.kind === KIND.shared);
@@ -185,6 +193,16 @@ export class Shell {
       }
     }
     memory?.release();
+  }
+
+  /** A piece of a value that is kept for all engines of this process. */
+  #takeValue(message: Incoming, at: number): void {
+    const { door, values } = this.#parts;
+    const { n: buffers, index, total, offset, length } = door.reader.chunk();
+    if (!door.reader.name(this.#name) || message.count !== at + 2 || message.size(at + 1) !== length) {
+      return void door.drop("the scheduler", "a piece of a value that is not as it says");
+    }
+    values.add(nameText(this.#name), buffers, { index, total, offset, bytes: message.copy(at + 1) });
   }
 
   /** Memory that a client shares, if it is on this host; nothing is said where it cannot be used. */
@@ -331,9 +349,11 @@ export class Shell {
   }
 
   #readRare(task: TaskRecord, bytes: Uint8Array, tail: unknown): Rare {
-    const limits = readLimits(tail), graceMs = readGrace(tail);
+    const limits = readLimits(tail), graceMs = readGrace(tail), values = readValues(tail);
+    // On their way while the task waits for its turn.
+    if (values !== undefined) this.#parts.values.areReady(values);
     const pieces = this.#piecesOf(task, bytes);
-    return { limits, graceMs, submitted: task.submitted, pieces, isAlone: false, peer: undefined };
+    return { limits, graceMs, submitted: task.submitted, pieces, values, isAlone: false, peer: undefined };
   }
 
   /** The task's large buffers; a body that is too long for the ring becomes one more of them. */

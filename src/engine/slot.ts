@@ -241,6 +241,7 @@ export class Slot implements SlotHandle {
         this.#stderr.settle(stderr, (text) => this.#errorText(sink, ticket, text));
       },
       denied: (ticket, acts) => sink.denied?.(ticket, acts),
+      unmet: (ticket, reason) => sink.unmet?.(ticket, reason),
       result: (ticket, status, body, buffers, startedAt, finishedAt) => {
         this.#guard?.taskEnded();
         sink.result(ticket, status, body, buffers, startedAt, finishedAt);

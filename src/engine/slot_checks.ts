@@ -1,7 +1,7 @@
 /**
  * What the host's end of a slot's ring knows of single things in it, apart from their order: shapes, bounds, times.
  */
-import { PIECE_BYTES, type RingLayout } from "./ring.ts";
+import { PIECE_BYTES, RESULT_KIND, type RingLayout } from "./ring.ts";
 import type { ByteSource, SlotSink, WallReport } from "./slot_contract.ts";
 
 /** The child wrote what no honest Worker writes. */
@@ -88,6 +88,12 @@ export class PieceOrder {
   }
 }
 
+/** @throws Nonsense if it is no answer of a task */
+export function checkKind(kind: number): void {
+  if (kind === RESULT_KIND.ok || kind === RESULT_KIND.error || kind === RESULT_KIND.tooLarge) return;
+  throw new Nonsense(`It published kind ${kind}`);
+}
+
 /** @throws RangeError if a number cannot be a ticket */
 export function checkTicket(ticket: number): void {
   if (ticket >>> 0 !== ticket) {
@@ -131,6 +137,14 @@ export function readWalls(body: Uint8Array): WallReport {
   } catch (error) {
     throw new Nonsense("It reported walls that cannot be read", { cause: error });
   }
+}
+
+/** Most characters of what a task says of why it cannot run here. */
+export const MAX_REASON = 1000;
+
+/** Why a task cannot run here, in its own words. */
+export function readReason(body: Uint8Array): string {
+  return new TextDecoder().decode(body.subarray(0, 4 * MAX_REASON)).slice(0, MAX_REASON);
 }
 
 /** How large a result is of which only that was said. @throws Nonsense */

@@ -90,6 +90,8 @@ export interface SlotSink {
   tooLarge(ticket: number, bytes: number, startedAt: number, finishedAt: number): void;
   /** What a task was not allowed; comes ahead of its error, or of the child's end if it ran then. */
   denied?(ticket: number, acts: readonly DeniedAct[]): void;
+  /** The task says that it cannot run on this engine, and why; comes ahead of its error. */
+  unmet?(ticket: number, reason: string): void;
   /** The child is gone and reaped; nothing follows. Tickets neither answered nor withdrawn are named with whether they had started. */
   ended(end: ChildEnd, open: readonly { readonly ticket: number; readonly started: boolean }[]): void;
 }

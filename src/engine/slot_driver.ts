@@ -9,7 +9,7 @@ import { ChildUsage, type Usage } from "./child_usage.ts";
 import type { EngineCore } from "./core.ts";
 import type { Answer, Ending } from "./core_types.ts";
 import type { ClientFunctions } from "./client_functions.ts";
-import { LaneChild } from "./lane_child.ts";
+import { LaneChild, type TaskValues } from "./lane_child.ts";
 import { ChildSink, endingOf, type Open } from "./child_sink.ts";
 import type { LaneKey } from "./lanes.ts";
 import type { Piece } from "./piece_store.ts";
@@ -36,6 +36,8 @@ export interface DriverHooks {
   ): void;
   /** What the task tried and was not allowed to do, ahead of its error or of its child's end. */
   denied(ticket: number, acts: readonly DeniedAct[]): void;
+  /** The task said that it cannot run on this engine, ahead of its error. */
+  unmet(ticket: number, reason: string): void;
   answer(answer: Answer): void;
   returned(client: number, n: number, seq: number): void;
 }
@@ -55,6 +57,8 @@ export interface ChildSource<Key extends LaneKey = LaneKey> {
 export interface DriverParts<Key extends LaneKey> {
   readonly core: EngineCore<Key>;
   readonly functions: ClientFunctions;
+  /** Kept values that tasks name; without it they have none. */
+  readonly values?: TaskValues;
   readonly children: ChildSource<Key>;
   readonly hooks: DriverHooks;
   /** Whether children are stopped while it is not their turn. */
@@ -221,10 +225,10 @@ export class SlotDriver<Key extends LaneKey = LaneKey> {
   }
 
   #startChild(lane: number): void {
-    const { children, functions, log, hooks } = this.#parts;
+    const { children, functions, values, log, hooks } = this.#parts;
     try {
       const slot = children.take(this.#core.lanes.at(lane).key);
-      const child = new LaneChild(slot, lane, this.#core, functions);
+      const child = new LaneChild(slot, lane, this.#core, functions, values);
       this.#children.set(lane, child);
       children.watch(slot, () => slot.look(this.#sinkOf(child)));
       if (lane === 0) hooks.child();

@@ -21,12 +21,14 @@ import {
   STATE,
 } from "./ring.ts";
 import {
+  checkKind,
   checkOffer,
   checkTicket,
   copyTo,
   Nonsense,
   type Piece,
   PieceOrder,
+  readReason,
   readSize,
   readWalls,
   type RequestFields,
@@ -286,9 +288,8 @@ export class HostRing {
     sink.text(ticket, stdout, stderr);
     if (kind === RESULT_KIND.event) return sink.event(ticket, body);
     if (kind === RESULT_KIND.denied) return sink.denied?.(ticket, readDenials(body, ticket));
-    if (kind !== RESULT_KIND.ok && kind !== RESULT_KIND.error && kind !== RESULT_KIND.tooLarge) {
-      throw new Nonsense(`It published kind ${kind}`);
-    }
+    if (kind === RESULT_KIND.unmet) return sink.unmet?.(ticket, readReason(body));
+    checkKind(kind);
     if (kind !== RESULT_KIND.tooLarge) this.#pieces.checkWhole(buffers, length);
     const started = this.#times.startedAt, finished = this.#times.finished(b, after);
     this.#close(this.#cursor);

@@ -1,6 +1,7 @@
 /**
  * The global `task` in the Worker: `task.signal` is aborted when somebody cancels the task that runs. Whoever has looked at it may end by itself; so
- * the host is told that it was looked at. A loop without a pause sees it too: to ask `aborted` is to ask the ring.
+ * the host is told that it was looked at. A loop without a pause sees it too: to ask `aborted` is to ask the ring. `task.notHere(reason)` throws what ends the
+ * task as one that cannot run on this engine; whoever catches it has not said so.
  */
 import { defineProperty } from "../protocol/primordials.ts";
 import { setGlobal } from "./namespace.ts";
@@ -15,10 +16,17 @@ export interface TaskSignalParts {
   readonly text: () => string;
   /** Tells the host that the running task looks at its signal. */
   readonly looked: () => void;
+  /** The running task throws this: it cannot run here. */
+  readonly notHere: (error: Error, reason: string) => void;
 }
 
 const PrimordialAbortController = AbortController;
 const PrimordialDOMException = DOMException;
+const PrimordialError = Error;
+const PrimordialString = String;
+const sliced = String.prototype.slice;
+/** Most characters of why a task cannot run here. */
+const MAX_REASON = 1000;
 const { apply, getOwnPropertyDescriptor } = Reflect;
 const { freeze } = Object;
 const abort = AbortController.prototype.abort;
@@ -39,6 +47,9 @@ export class TaskSignal {
       __proto__: null,
       get signal() {
         return signal();
+      },
+      notHere: (reason?: unknown): never => {
+        throw this.#notHere(reason);
       },
     };
     setGlobal("task", freeze(task));
@@ -62,6 +73,20 @@ export class TaskSignal {
       },
     });
     return signal;
+  }
+
+  /** What to throw; where no task runs it says nothing to anybody. */
+  #notHere(reason: unknown): Error {
+    const given = reason === undefined ? "" : PrimordialString(reason);
+    const text = apply(sliced, given, [0, MAX_REASON]) as string;
+    const error = new PrimordialError(text === "" ? "The task cannot run on this engine" : text);
+    defineProperty(
+      error,
+      "name",
+      { __proto__: null, value: "UnmetDependency", configurable: true, writable: true } as PropertyDescriptor,
+    );
+    if (this.#parts.isRunning()) this.#parts.notHere(error, text);
+    return error;
   }
 
   /** The running task was cancelled, or interrupted. */

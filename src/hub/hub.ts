@@ -15,6 +15,7 @@ import { localUrl } from "../wire/bind_interface.ts";
 import { Context } from "../wire/context.ts";
 import { AsyncPoller } from "../wire/poll.ts";
 import { Cancels } from "./cancels.ts";
+import { knownTasks } from "./known_tasks.ts";
 import { type Claim, claimProfile } from "./claim.ts";
 import { beforeExit, guarded } from "./guard.ts";
 import { capField, guardSockets } from "./gate.ts";
@@ -304,6 +305,10 @@ class RunningHub implements Hub {
         this.#schedulerDropped = dropped;
       },
       onCancelled: (request: unknown, words: unknown) => this.#cancels.answered(request, words),
+      onKnown: (request: unknown, msgIds: unknown) => {
+        knownTasks(this.#store, this.#presence.registry, msgIds).catch(() => [])
+          .then((tasks) => this.#link.tell({ kind: "known", request, tasks }));
+      },
       onData: (topic: string, frames: readonly Uint8Array[]) => this.#intake.take(topic, frames),
       onLost: (count: number) => this.#intake.lose(count),
     };

@@ -33,6 +33,8 @@ export interface LinkEvents {
   onQueue(waiting: number, assigned: number, dropped: number): void;
   /** What came of a `cancel`. */
   onCancelled(request: unknown, words: unknown): void;
+  /** They ask how these tasks ended. */
+  onKnown(request: unknown, msgIds: unknown): void;
   /** A data message. Groups of tasks, assignments and results are valid during the call only; others may be views of a larger piece of memory. */
   onData(topic: string, frames: readonly Uint8Array[]): void;
   /** So many data messages came and cannot be read. */
@@ -135,6 +137,7 @@ export class SchedulerLink {
     else if (kind === "queue") {
       this.#events.onQueue(Number(waiting) || 0, Number(assigned) || 0, Number(dropped) || 0);
     } else if (kind === "cancelled") this.#events.onCancelled(message["request"], message["words"]);
+    else if (kind === "known") this.#events.onKnown(message["request"], message["msg_ids"]);
     else if (kind === "scheduler_ready") {
       this.#flushes.begin();
       if (isPorts(ports)) this.#events.onReady(ports);

@@ -4,7 +4,9 @@
 
 /** Who stopped a task, and why. `why` is empty where nothing was said. */
 export interface By {
+  /** User, host and process, or whatever the other says of himself. */
   readonly who: string;
+  /** The reason. */
   readonly why: string;
 }
 

@@ -7,14 +7,20 @@ import { isZ85Key, Z85_KEY } from "../base/z85.ts";
 import { ConnectionFileError } from "./errors.ts";
 
 /** What both of ipyparallel's files hold. Ports are behind `interface`. */
-interface CommonConnection {
+export interface CommonConnection {
+  /** A host to tunnel through; nobody here does that. */
   readonly ssh: string;
   /** `tcp://127.0.0.1`, `tcp://*`, `ipc:///path`: without a port. */
   readonly interface: string;
+  /** Port of the hub. */
   readonly registration: number;
+  /** Port for what overtakes tasks. */
   readonly control: number;
+  /** Port of direct requests. */
   readonly mux: number;
+  /** Port of load-balanced tasks. */
   readonly task: number;
+  /** Port of what tasks write and show. */
   readonly iopub: number;
   /** HMAC key; "" where CURVE takes its place. */
   readonly key: string;
@@ -22,15 +28,21 @@ interface CommonConnection {
   readonly curve_serverkey: string | null;
   /** Host name of the controller. */
   readonly location: string;
+  /** How dictionaries are written: `json`, `msgpack`. */
   readonly pack: string;
+  /** How they are read: the same. */
   readonly unpack: string;
+  /** `hmac-sha256` or its like. */
   readonly signature_scheme: string;
 }
 
 /** For clients. */
 export interface ClientConnection extends CommonConnection {
+  /** How the scheduler chooses engines: `leastload`, `lru`, `plainrandom`, `twobin`, `weighted`, `pure`. */
   readonly task_scheme: string;
+  /** Port of what the hub tells everybody. */
   readonly notification: number;
+  /** Port of broadcasts. */
   readonly broadcast: number;
 }
 

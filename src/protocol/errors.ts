@@ -8,23 +8,30 @@ import type { PostMortem } from "./post_mortem.ts";
 
 /** Which engine an error came from. Empty for errors that the controller made. */
 export interface EngineInfo {
+  /** Its number. */
   readonly engine_id?: number;
+  /** Its uuid. */
   readonly engine_uuid?: string;
+  /** The request: `apply` or `execute`. */
   readonly method?: string;
 }
 
 /** What all errors of tasks can carry. */
 export interface ClusterErrorOptions extends ErrorOptions {
+  /** Where it came from. */
   readonly engine?: EngineInfo | undefined;
+  /** What is known of the task's end. */
   readonly postMortem?: PostMortem | undefined;
 }
 
-/** How a task ended that did not end well. */
-class TaskFailure extends Error {
+/** How a task ended that did not end well: what the errors of tasks have in common. */
+export class TaskFailure extends Error {
+  /** Where it came from. */
   readonly engine: EngineInfo;
   /** What engine host and scheduler have seen of its end; null where nobody told. */
   readonly postMortem: PostMortem | null;
 
+  /** For the classes below. */
   constructor(message: string, options: ClusterErrorOptions = {}) {
     super(message, options);
     this.engine = options.engine ?? {};
@@ -32,6 +39,7 @@ class TaskFailure extends Error {
   }
 }
 
+/** What an error from an engine can carry. */
 export interface RemoteErrorOptions extends ClusterErrorOptions {
   /** The stack or traceback on the engine, as text. */
   readonly traceback?: string | undefined;
@@ -39,13 +47,16 @@ export interface RemoteErrorOptions extends ClusterErrorOptions {
 
 /** An error that a task threw on an engine. `cause` is the error itself, revived, where it could travel. */
 export class RemoteError extends TaskFailure {
+  /** Its class. */
   override readonly name: string = "RemoteError";
   /** Class name of the error on the engine. */
   readonly ename: string;
   /** Message of the error on the engine. */
   readonly evalue: string;
+  /** The stack or traceback on the engine, as text; of our engines with the places in your own files. */
   readonly traceback: string;
 
+  /** Made by the client. */
   constructor(ename: string, evalue: string, options: RemoteErrorOptions = {}) {
     super(`${place(options.engine)}${ename}${evalue === "" ? "" : `: ${evalue}`}`, options);
     this.ename = ename;
@@ -55,20 +66,23 @@ export class RemoteError extends TaskFailure {
 }
 
 /** Errors of one call on several engines. */
-export class CompositeError extends Error {
+export class CompositeError extends AggregateError {
+  /** Its class. */
   override readonly name = "CompositeError";
   /** In the order of the targets. */
-  readonly errors: readonly Error[];
+  declare errors: Error[];
   /** The engine of each error, undefined where none ran the task. */
   readonly engines: readonly (number | undefined)[];
 
-  /** @param what the call that failed: `apply on 4 engines` */
+  /**
+   * Made by the client.
+   * @param what the call that failed: `apply on 4 engines`
+   */
   constructor(
     what: string,
     failures: readonly { readonly engine?: number | undefined; readonly error: Error }[],
   ) {
-    super(compositeText(what, failures));
-    this.errors = failures.map((failure) => failure.error);
+    super(failures.map((failure) => failure.error), compositeText(what, failures));
     this.engines = failures.map((failure) => failure.engine);
   }
 
@@ -96,13 +110,16 @@ export class CompositeError extends Error {
 
 /** The engine died while it had the task. The message says whether the task may have run. */
 export class EngineError extends TaskFailure {
+  /** Its class. */
   override readonly name = "EngineError";
 }
 
 /** The task was aborted before it ran. */
 export class TaskAborted extends TaskFailure {
+  /** Its class. */
   override readonly name = "TaskAborted";
 
+  /** Made by the client. */
   constructor(message = "Aborted before it ran", options?: ClusterErrorOptions) {
     super(message, options);
   }
@@ -110,10 +127,12 @@ export class TaskAborted extends TaskFailure {
 
 /** The task was cancelled, in any state. The message says by whom and why. */
 export class TaskCancelled extends TaskFailure {
+  /** Its class. */
   override readonly name = "TaskCancelled";
   /** Who stopped it, and why, in their own words; null where nobody told. */
   readonly by: By | null;
 
+  /** Made by the client. */
   constructor(message = "Cancelled", options: ClusterErrorOptions & { readonly by?: By | undefined } = {}) {
     super(message, options);
     this.by = options.by ?? options.postMortem?.by ?? null;
@@ -122,8 +141,10 @@ export class TaskCancelled extends TaskFailure {
 
 /** The task waited for an engine longer than its `timeout`. */
 export class TaskTimeout extends TaskFailure {
+  /** Its class. */
   override readonly name = "TaskTimeout";
 
+  /** Made by the client. */
   constructor(message = "Waited for an engine longer than its timeout", options?: ClusterErrorOptions) {
     super(message, options);
   }
@@ -133,17 +154,24 @@ export class TaskTimeout extends TaskFailure {
 export interface Limit {
   /** `run time`, `deadline`, `cpu`, `memory`, `output`, `result`. */
   readonly limit: string;
+  /** What was measured. */
   readonly value: number;
+  /** What was allowed. */
   readonly max: number;
 }
 
 /** The task was stopped because it exceeded a limit, as measured from outside. */
 export class LimitExceeded extends TaskFailure {
+  /** Its class. */
   override readonly name = "LimitExceeded";
+  /** `run time`, `deadline`, `cpu`, `memory`, `output`, `result`. */
   readonly limit: string;
+  /** What was measured. */
   readonly value: number;
+  /** What was allowed. */
   readonly max: number;
 
+  /** Made by the client. */
   constructor(limit: Limit, message?: string, options: ClusterErrorOptions = {}) {
     super(message ?? `Exceeded the limit of ${limit.limit}: ${limit.value} of at most ${limit.max}`, options);
     this.limit = limit.limit;
@@ -162,12 +190,15 @@ export interface DeniedPermission {
   readonly where: string;
 }
 
+/** What a PermissionDenied can carry. */
 export interface PermissionDeniedOptions extends ClusterErrorOptions {
+  /** Who refused what before the task ran. */
   readonly denied?: DeniedPermission | undefined;
 }
 
 /** The task did what its permissions do not allow, or asked for permissions that nobody grants. */
 export class PermissionDenied extends TaskFailure {
+  /** Its class. */
   override readonly name = "PermissionDenied";
   /** `read`, `write`, `net`, `env`, `run`, `ffi`, `sys`, `import`; undefined if it is not known. */
   readonly permission: string | undefined;
@@ -176,6 +207,7 @@ export class PermissionDenied extends TaskFailure {
   /** Who refused it before the task ran; undefined where the runtime did while it ran. */
   readonly where: string | undefined;
 
+  /** Made by the client. */
   constructor(message: string, options: PermissionDeniedOptions = {}) {
     super(
       message.replace(
@@ -194,29 +226,36 @@ export class PermissionDenied extends TaskFailure {
 
 /** What was pushed to the engine before is gone: its process was replaced. */
 export class NamespaceLost extends TaskFailure {
+  /** Its class. */
   override readonly name = "NamespaceLost";
 }
 
 /** Thrown by a task that cannot run on this engine: the scheduler tries another one. */
 export class UnmetDependency extends TaskFailure {
+  /** Its class. */
   override readonly name = "UnmetDependency";
 }
 
 /** The task can never run: what it waits for ended in another way than it asks for, or no engine is left for it. */
 export class ImpossibleDependency extends TaskFailure {
+  /** Its class. */
   override readonly name = "ImpossibleDependency";
 }
 
 /** The task waits for a task that the scheduler does not know. */
 export class InvalidDependency extends TaskFailure {
+  /** Its class. */
   override readonly name = "InvalidDependency";
 }
 
 /** Nothing is known of a task: its id is wrong, or its record was purged. The hub's word for it is KeyError. */
 export class UnknownTask extends RemoteError {
+  /** Its class. */
   override readonly name = "UnknownTask";
+  /** Of the task that nobody knows. */
   readonly msgId: string;
 
+  /** Made by the client. */
   constructor(msgId: string, message: string, options?: RemoteErrorOptions) {
     super("KeyError", message, options);
     this.message = message;
@@ -226,8 +265,10 @@ export class UnknownTask extends RemoteError {
 
 /** There are no engines to do this. */
 export class NoEnginesRegistered extends Error {
+  /** Its class. */
   override readonly name = "NoEnginesRegistered";
 
+  /** Made by the client. */
   constructor(message = "No engines are registered", options?: ErrorOptions) {
     super(message, options);
   }
@@ -235,18 +276,26 @@ export class NoEnginesRegistered extends Error {
 
 /** Where a function's text uses a name that nobody is known to have. Counted from 1. */
 export interface NamePlace {
+  /** The name. */
   readonly variable: string;
+  /** Line of the function's text. */
   readonly line: number;
+  /** Column of that line. */
   readonly column: number;
 }
 
 /** A function uses a name that it would not find on an engine: it is sent nowhere. */
 export class UnresolvedName extends TypeError implements NamePlace {
+  /** Its class. */
   override readonly name = "UnresolvedName";
+  /** The name. */
   readonly variable: string;
+  /** Line of the function's text. */
   readonly line: number;
+  /** Column of that line. */
   readonly column: number;
 
+  /** Made by the client. */
   constructor(message: string, { variable, line, column }: NamePlace) {
     super(message);
     this.variable = variable;
@@ -257,6 +306,7 @@ export class UnresolvedName extends TypeError implements NamePlace {
 
 /** What is wrong at one place of a value. */
 export interface SchemaIssue {
+  /** In words, by the schema. */
   readonly message: string;
   /** Keys that lead there, from the list of arguments or the result on. */
   readonly path: readonly PropertyKey[];
@@ -264,9 +314,12 @@ export interface SchemaIssue {
 
 /** Arguments or a result of a task are not what its schema asks for. */
 export class SchemaError extends TypeError {
+  /** Its class. */
   override readonly name = "SchemaError";
+  /** All that is wrong, place by place. */
   readonly issues: readonly SchemaIssue[];
 
+  /** Made by the client. */
   constructor(message: string, issues: readonly SchemaIssue[]) {
     super(message);
     this.issues = issues;
@@ -275,10 +328,14 @@ export class SchemaError extends TypeError {
 
 /** A connection file cannot be used. The message says why and what to do. */
 export class ConnectionFileError extends Error {
+  /** Its class. */
   override readonly name = "ConnectionFileError";
+  /** Where it was looked for. */
   readonly path: string;
+  /** What is wrong with it. */
   readonly kind: "missing" | "unreadable" | "wrong role" | "incomplete";
 
+  /** Made by the client. */
   constructor(path: string, kind: ConnectionFileError["kind"], message: string, options?: ErrorOptions) {
     super(message, options);
     this.path = path;

@@ -89,6 +89,13 @@ export class GroupCheck {
       case KIND.chunk:
         this.#checkChunk(origin);
         break;
+      case KIND.value:
+        this.#checkChunk(origin);
+        if (!reader.name(this.#name)) throw new RangeError("Cannot take a piece of a value without a name");
+        break;
+      case KIND.values:
+        while (reader.name(this.#name));
+        break;
       case KIND.shared:
       case KIND.located:
         this.#checkShared(origin);

@@ -34,7 +34,14 @@ export const KIND = {
   located: 12,
   /** Scheduler → client, among results: send this back. Client → scheduler: everything before it has been read. header.window is the mark. No records. */
   mark: 13,
+  /** A piece of a value that is kept: a CHUNK record (n: how many buffers the value has) and the value's name. Client → direct scheduler → engine. */
+  value: 14,
+  /** A word about kept values, header.window, and their names. Between clients, direct scheduler and engines. */
+  values: 15,
 } as const;
+
+/** Words of groups of kind values. */
+export const VALUES = { want: 1, kept: 2, none: 3, drop: 4 } as const;
 
 /** What a task record asks for. */
 export const OP = { define: 1, apply: 2, execute: 3, push: 4, pull: 5, clear: 6 } as const;
@@ -61,6 +68,8 @@ export const RESULT_FLAG = {
   tail: 1,
   /** Large buffers of the result travel as chunks ahead of it. */
   buffers: 2,
+  /** The task said that it cannot run on this engine; the tail has its words. */
+  unmet: 4,
 } as const;
 
 export const MAGIC = 0x47505354; // "TSPG" in memory order

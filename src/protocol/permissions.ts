@@ -9,9 +9,20 @@ import { type Base, SECRET_VARIABLES, VALUE_KINDS, type ValueKind } from "./perm
 
 export { SCRATCH } from "./permission_values.ts";
 
+/** A kind of permission, by Deno's name for it. */
+export type PermissionName = "read" | "write" | "net" | "env" | "run" | "sys" | "import" | "ffi";
+
 /** In Deno's order. */
-export const PERMISSION_NAMES = ["read", "write", "net", "env", "run", "sys", "import", "ffi"] as const;
-export type PermissionName = typeof PERMISSION_NAMES[number];
+export const PERMISSION_NAMES = [
+  "read",
+  "write",
+  "net",
+  "env",
+  "run",
+  "sys",
+  "import",
+  "ffi",
+] as const satisfies readonly PermissionName[];
 
 /** `true`: everything of its kind; a list: these, in Deno's own syntax and canonical spelling, sorted, none within another. */
 export type Values = true | readonly string[];
@@ -25,10 +36,11 @@ export interface Scope {
 /** A complete set. Sets come from this file only, so that equal ones have equal texts. */
 export type PermissionSet = Readonly<Record<PermissionName, Scope>>;
 
-type Lists = { readonly [Name in PermissionName]?: boolean | readonly string[] | undefined };
+/** What is allowed, or denied, of each kind: everything (`true`), nothing (`false`), or these values in Deno's own syntax. */
+export type PermissionLists = { readonly [Name in PermissionName]?: boolean | readonly string[] | undefined };
 
 /** As users, profiles and records write it: what is missing is not asked for. A text is "none" or the name of a set of the engine's profile. */
-export type PermissionRequest = string | (Lists & { readonly deny?: Lists | undefined });
+export type PermissionRequest = string | (PermissionLists & { readonly deny?: PermissionLists | undefined });
 
 /** A request that was read: a set, or the name of one. */
 export type ReadRequest = PermissionSet | string;

@@ -115,6 +115,17 @@ export function readResult(buffers: readonly Uint8Array[], options: PickleReadOp
   return value;
 }
 
+/** The buffers of several results that stand behind one another, those of each together. @throws PickleError */
+export function resultsIn(buffers: readonly Uint8Array[]): Uint8Array[][] {
+  const queue = new BufferQueue(buffers), parts: Uint8Array[][] = [];
+  while (queue.left > 0) {
+    const from = buffers.length - queue.left;
+    queue.graph();
+    parts.push(buffers.slice(from, buffers.length - queue.left));
+  }
+  return parts;
+}
+
 interface CannedGraph {
   readonly node: unknown;
   /** Bytes that it came in. */

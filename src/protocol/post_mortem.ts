@@ -5,7 +5,20 @@
 import type { By } from "./by.ts";
 
 /** What ended a task. The last four: the scheduler answered in an engine's place. */
-export const ENDED_BY = [
+export type EndedBy =
+  | "error"
+  | "exit"
+  | "signal"
+  | "limit"
+  | "cancel"
+  | "protocol"
+  | "engine"
+  | "denied"
+  | "timeout"
+  | "dependency"
+  | "refused";
+
+const ENDED_BY: readonly EndedBy[] = [
   "error",
   "exit",
   "signal",
@@ -17,8 +30,7 @@ export const ENDED_BY = [
   "timeout",
   "dependency",
   "refused",
-] as const;
-export type EndedBy = typeof ENDED_BY[number];
+];
 
 /** One try of a task, as it stands on the wire. Times are ms since 1970. */
 export interface WireAttempt {
@@ -27,6 +39,7 @@ export interface WireAttempt {
   readonly started?: number;
   readonly ended: number;
   readonly outcome: string;
+  readonly why?: string;
 }
 
 /** Most attempts that a result names: the last ones. */
@@ -34,20 +47,27 @@ export const MAX_ATTEMPTS = 16;
 
 /** One try of a task. Times are ms since 1970. */
 export interface Attempt {
+  /** Of the engine that had it; null where it is not known. */
   readonly engineId: number | null;
+  /** Of the same engine. */
   readonly engineUuid: string | null;
   /** null where nobody told. */
   readonly started: number | null;
+  /** When it ended; null where nobody told. */
   readonly ended: number | null;
-  /** `error`, `aborted`, `cancelled`, `lost`, `ok`. */
+  /** `error`, `aborted`, `cancelled`, `lost`, `ok`; `unmet`: it said that it cannot run there. */
   readonly outcome: string;
+  /** Of `unmet`: what it said. */
+  readonly why?: string;
 }
 
 /** An act that the task was not allowed, as its slot's runtime told it: the task itself could have made it up, or hidden it. */
 export interface DeniedAct {
   /** One of Deno's; `kernel`: the value is the kernel's sentence, and need not be a wall's. */
   readonly permission: string;
+  /** A path, a host, a name; empty where it was everything of its kind. */
   readonly value: string;
+  /** How often. */
   readonly times: number;
   /** Where in the task's code, if that is known. */
   readonly where: string;
@@ -55,13 +75,21 @@ export interface DeniedAct {
 
 /** What is known of a task that did not end well; null or empty is what is not. */
 export interface PostMortem {
+  /** What ended it. */
   readonly endedBy: EndedBy;
+  /** With which its process ended. */
   readonly exitCode: number | null;
+  /** Number of the signal that ended its process. */
   readonly signal: number | null;
+  /** The limit that it exceeded, what was measured, and what was allowed, in the unit of the limit's name. */
   readonly limit: { readonly limit: string; readonly value: number; readonly max: number } | null;
+  /** How long it ran. */
   readonly runMs: number | null;
+  /** Processor time of all its threads. */
   readonly cpuMs: number | null;
+  /** The most memory that its process had. */
   readonly peakMemoryMB: number | null;
+  /** What it tried and was not allowed. */
   readonly denied: readonly DeniedAct[];
   /** The end of what it wrote. */
   readonly lastOutput: string;
@@ -69,6 +97,7 @@ export interface PostMortem {
   readonly by: By | null;
   /** What it was allowed, in Deno's names; null where it was what its engine gives to every task. */
   readonly permissions: unknown;
+  /** `shared`, `worker` or `process`. */
   readonly isolation: string | null;
   /** The walls around it. */
   readonly sandbox: string | null;
@@ -108,6 +137,7 @@ export function readPostMortem(value: unknown): PostMortem | undefined {
       started: numberOf(attempt.started),
       ended: numberOf(attempt.ended),
       outcome: textOf(attempt.outcome) ?? "",
+      ...(typeof attempt.why === "string" ? { why: attempt.why } : {}),
     })),
     attemptsDropped: numberOf(value.attempts_dropped) ?? 0,
   };

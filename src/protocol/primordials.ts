@@ -34,6 +34,7 @@ export const PrimordialSet = Set;
 export const PrimordialDate = Date;
 export const PrimordialRegExp = RegExp;
 export const PrimordialRangeError = RangeError;
+export const PrimordialReferenceError = ReferenceError;
 export const PrimordialUint8Array = Uint8Array;
 export const PrimordialObject = Object;
 export const PrimordialBigInt = BigInt;

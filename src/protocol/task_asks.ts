@@ -16,9 +16,11 @@ import {
   toJson,
 } from "./permissions.ts";
 
-/** What is new for each task, from loose to strict: nothing, a Worker, a process. */
-export const ISOLATION_LEVELS = ["shared", "worker", "process"] as const;
-export type Isolation = typeof ISOLATION_LEVELS[number];
+/** What is new for each task: nothing, a Worker, a process. */
+export type Isolation = "shared" | "worker" | "process";
+
+/** From loose to strict. */
+export const ISOLATION_LEVELS = ["shared", "worker", "process"] as const satisfies readonly Isolation[];
 
 /** What a task asks for; null: what the engine gives by itself. */
 export interface TaskAsk {

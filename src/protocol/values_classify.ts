@@ -44,7 +44,7 @@ const CLASSES: Readonly<Record<string, readonly [ObjectClass, Test]>> = table({
   "[object BigInt]": ["boxed", bigintValue],
 });
 
-const ITERATOR = "an iterator; send an array of its items";
+const ITERATOR = "an iterator; send an array of its items, or use stream";
 const OPEN = "it belongs to this process";
 
 /** What would arrive as an empty object. Told by the name alone: a class of the user's with such a name is refused too. */

@@ -30,6 +30,8 @@ import {
   VIEW_ELEMENT_BYTES,
 } from "./primordials.ts";
 import { ByteCursor } from "./values_cursor.ts";
+import { put } from "./values_error.ts";
+import { keptBuffers, type KeptTable } from "./values_kept.ts";
 import * as tag from "./values_tags.ts";
 
 /**
@@ -38,10 +40,15 @@ import * as tag from "./values_tags.ts";
  * Strings and small binary data are copied. A large typed array of the value is a view of its entry of `buffers`, which from
  * then on belongs to the value.
  * @param buffers what the writer took out of the body, in order
- * @throws RangeError if the bytes are not a value
+ * @param kept the values that its task names
+ * @throws RangeError if the bytes are not a value; ReferenceError if a kept value did not come
  */
-export function readValue(bytes: Uint8Array, buffers: readonly Uint8Array[] = []): unknown {
-  return new ValueReader(bytes, buffers).read();
+export function readValue(
+  bytes: Uint8Array,
+  buffers: readonly Uint8Array[] = [],
+  kept?: KeptTable,
+): unknown {
+  return new ValueReader(bytes, buffers, kept).read();
 }
 
 class ValueReader {
@@ -53,15 +60,19 @@ class ValueReader {
   #objects: unknown[] | undefined;
   #count = 0;
 
-  constructor(bytes: Uint8Array, buffers: readonly Uint8Array[]) {
+  readonly #kept: KeptTable | undefined;
+
+  constructor(bytes: Uint8Array, buffers: readonly Uint8Array[], kept: KeptTable | undefined) {
     this.#in = new ByteCursor(bytes);
     this.#buffers = buffers;
+    this.#kept = kept;
   }
 
   read(): unknown {
     const head = this.#in.byte();
-    if (head !== tag.PLAIN && head !== tag.WITH_REFERENCES) this.#fail(`unknown format ${head}`);
-    if (head === tag.WITH_REFERENCES) this.#objects = [];
+    const format = head > tag.HAS_KEPT ? head - tag.HAS_KEPT : head;
+    if (format !== tag.PLAIN && format !== tag.WITH_REFERENCES) this.#fail(`unknown format ${head}`);
+    if (format === tag.WITH_REFERENCES) this.#objects = [];
     const value = this.#any();
     if (this.#in.left > 0) this.#fail(`${this.#in.left} bytes too many`);
     return value;
@@ -161,6 +172,8 @@ class ValueReader {
         return this.#regExp();
       case tag.BOXED:
         return this.#boxed();
+      case tag.KEPT:
+        return this.#keptValue();
       case tag.HOLE:
         return this.#fail("a hole outside an array");
       default:
@@ -306,6 +319,18 @@ class ValueReader {
     return view;
   }
 
+  /** A value that was sent by itself: a value of its own, whose numbers mean nothing here. */
+  #keptValue(): unknown {
+    const number = this.#count;
+    this.#number(undefined);
+    const i = this.#in.varint();
+    const buffers = this.#kept === undefined ? undefined : keptBuffers(this.#kept, i);
+    if (buffers === undefined) return this.#fail(`kept value ${i}, which its task does not have`);
+    const value = new ValueReader(buffers[0] as Uint8Array, rest(buffers), undefined).read();
+    if (this.#objects !== undefined) this.#objects[number] = value;
+    return value;
+  }
+
   #error(): object {
     const kind = this.#in.byte();
     const name = this.#key();
@@ -321,6 +346,13 @@ class ValueReader {
     }
     return error;
   }
+}
+
+/** All but the first. */
+function rest(buffers: readonly Uint8Array[]): Uint8Array[] {
+  const others: Uint8Array[] = [];
+  for (let i = 1; i < buffers.length; i++) put(others, buffers[i] as Uint8Array);
+  return others;
 }
 
 function define(object: object, key: string, value: unknown, enumerable: boolean): void {

@@ -10,6 +10,14 @@
 export const PLAIN = 1;
 export const WITH_REFERENCES = 2;
 
+/** Added to these where KEPT tags follow. */
+export const HAS_KEPT = 4;
+/**
+ * Before a value whose task has kept ones: v 0, or 1 + the number of the buffer that the value is in; v how many; of each v its first buffer and v how many
+ * it has.
+ */
+export const KEPT_TABLE = 3;
+
 export const UNDEFINED = 0;
 export const NULL = 1;
 export const FALSE = 2;
@@ -55,6 +63,8 @@ export const LARGE_VIEW = 26;
 export const ERROR = 27;
 /** v. */
 export const REFERENCE = 28;
+/** v: which of the task's kept values stands here. */
+export const KEPT = 29;
 
 /** 0x40 … 0x7f: ASCII text of 0 … 63 bytes, which follow. */
 export const SHORT_ASCII = 0x40;

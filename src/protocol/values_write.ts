@@ -40,6 +40,8 @@ export interface ValueWriterOptions {
   readonly maxBytes?: number;
   /** Keep all in the body, and cut long messages of errors: for what has no buffers to go with it. */
   readonly inline?: boolean;
+  /** Which kept value an object stands for, -1 for none. */
+  readonly kept?: (object: object) => number;
 }
 
 const FUNCTION = "a function; pass it in captures or as the function of apply";
@@ -64,12 +66,15 @@ export class ValueWriter {
   #failed = 0;
   #isBusy = false;
   #hasReferences = false;
+  readonly #kept: ValueWriterOptions["kept"];
+  #hasKept = false;
   /** Names on the way from the root, kept only when a failed value is written again to find the place. */
   #path: string[] | undefined;
 
   /** @param capacity bytes to begin with */
   constructor(capacity = 1024, options: ValueWriterOptions = {}) {
     this.#inline = options.inline ?? false;
+    this.#kept = options.kept;
     this.#out = new ByteSink(capacity, options.maxBytes ?? MAX_BYTES, this.#inline);
   }
 
@@ -127,10 +132,12 @@ export class ValueWriter {
     const start = this.#out.length;
     this.#depth = 0;
     this.#errors = this.#failed = 0;
-    this.#hasReferences = false;
+    this.#hasReferences = this.#hasKept = false;
     this.#out.byte(tag.PLAIN);
     this.#any(value);
-    if (this.#hasReferences) this.#out.setByte(start, tag.WITH_REFERENCES);
+    if (!this.#hasReferences && !this.#hasKept) return;
+    const format = this.#hasReferences ? tag.WITH_REFERENCES : tag.PLAIN;
+    this.#out.setByte(start, this.#hasKept ? format + tag.HAS_KEPT : format);
   }
 
   /** Writes the failed value again, with names, to find where it fails. */
@@ -205,6 +212,12 @@ export class ValueWriter {
   }
 
   #classified(object: object): void {
+    const kept = this.#kept?.(object) ?? -1;
+    if (kept >= 0) {
+      this.#hasKept = true;
+      this.#out.byte(tag.KEPT);
+      return this.#out.varint(kept);
+    }
     const kind = classify(object);
     switch (kind) {
       case "plain":

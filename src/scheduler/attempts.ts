@@ -8,6 +8,8 @@ import { MAX_ATTEMPTS, type WireAttempt } from "../protocol/post_mortem.ts";
 export interface Tried {
   readonly status: number;
   readonly started: number;
+  /** Of a task that cannot run there: what it said. */
+  readonly unmet?: string;
 }
 
 /** An engine that had a task. */
@@ -24,13 +26,14 @@ export interface AttemptList {
 
 const OUTCOMES = Object.keys(STATUS);
 
-export function attemptAt({ id, uuid }: TriedAt, { status, started }: Tried, at: number): WireAttempt {
+export function attemptAt({ id, uuid }: TriedAt, { status, started, unmet }: Tried, at: number): WireAttempt {
   return {
     engine_id: id,
     engine_uuid: uuid,
     ...(started > 0 ? { started } : {}),
     ended: at,
-    outcome: OUTCOMES[status] ?? "error",
+    outcome: unmet === undefined ? OUTCOMES[status] ?? "error" : "unmet",
+    ...(unmet === undefined || unmet === "" ? {} : { why: unmet }),
   };
 }
 

@@ -13,6 +13,7 @@ import { Edges } from "./edges.ts";
 import { type EngineState, EngineTable } from "./engine_table.ts";
 import { Output } from "./events.ts";
 import { ClientHistory } from "./history.ts";
+import type { Refusals } from "./refusals.ts";
 import type { TaskOptions } from "./task_options.ts";
 import { FrameStore, NONE, TaskTable } from "./task_table.ts";
 
@@ -21,7 +22,7 @@ export const NOWHERE: ReadonlySet<number> = new Set();
 
 /** What few tasks need: options, attempts, a peer's message. */
 export interface Rare {
-  readonly options: TaskOptions | null;
+  options: TaskOptions | null;
   retriesLeft: number;
   /** How often it was given to an engine and not given back. */
   tries: number;
@@ -31,6 +32,8 @@ export interface Rare {
   tried: ReadonlySet<number>;
   /** The tries that failed, null before the first. */
   attempts: Attempts | null;
+  /** Engines on which it said that it cannot run; they are in `tried` for ever. */
+  refusals: Refusals | null;
   /** Its queue time-out has passed while an engine had it. */
   timedOut: boolean;
   /** When its queue time-out is over, Infinity for never. A peer's task gets a new one each time it goes back to the queue. */
@@ -98,6 +101,16 @@ export class Board {
     if (key < 0) return false;
     const { client, n } = splitKey(key);
     return this.#clients.get(client)?.history.seen(n) ?? false;
+  }
+
+  /** What a task has besides; a plain one gets it here. */
+  rareOf(seq: number, place: number): Rare {
+    let rare = this.rare.get(seq);
+    if (rare === undefined) {
+      this.table.rare[place] = 1;
+      this.rare.set(seq, rare = newRare(null, false, undefined));
+    }
+    return rare;
   }
 
   /** The number of an open task, 0 if it is not open. */
@@ -186,8 +199,28 @@ export class Board {
 
   /** The task can never run. */
   failImpossible(place: number, why: string): void {
-    this.fail(place, STATUS.error, "ImpossibleDependency", `Cannot run: ${why}`);
+    const refusals = this.rare.get(this.table.seq[place]!)?.refusals ?? null;
+    const refused = refusals === null ? "" : `; it said that it cannot run on ${refusals.text}`;
+    this.fail(place, STATUS.error, "ImpossibleDependency", `Cannot run: ${why}${refused}`);
   }
+}
+
+/** What a task has besides that was nowhere yet. */
+export function newRare(options: TaskOptions | null, hasBuffers: boolean, peer: unknown): Rare {
+  return {
+    options,
+    retriesLeft: options?.retries ?? 0,
+    tries: 1,
+    after: null,
+    follow: null,
+    tried: NOWHERE,
+    attempts: null,
+    refusals: null,
+    timedOut: false,
+    deadline: Infinity,
+    hasBuffers,
+    peer,
+  };
 }
 
 /** The client and n of a key. */

@@ -8,16 +8,22 @@ import { AGE_MS, type Board, NOWHERE, type Rare } from "./board.ts";
 import type { EngineState } from "./engine_table.ts";
 import { FairQueue, type Front } from "./fair_queue.ts";
 import { isBefore } from "./order_heap.ts";
+import { refusedBy } from "./refusals.ts";
 import { NONE } from "./task_table.ts";
 
 /** They have fewer places to go: among its client's tasks one counts as if it had waited this much longer, in ms. */
 const BOUND_MS = AGE_MS / 2;
+
+/** Why a task ends that said everywhere that it cannot run there. */
+export const NO_ENGINE_LEFT = "no engine is left that could have it";
 
 /** Tasks that failed at the same engines, and ask for the same. */
 interface Excluding {
   readonly queue: FairQueue;
   readonly kind: 0 | 1;
   readonly tried: ReadonlySet<number>;
+  /** Those of them on which they cannot run. */
+  readonly refused: ReadonlySet<number>;
   readonly ask: TaskAsk | null;
 }
 
@@ -63,10 +69,12 @@ export class BoundTasks {
   exclude(seq: number, place: number, rare: Rare): void {
     this.#count++;
     const kind = this.#kindOf(place), ask = askOf(rare);
-    const key = `${kind} ${this.#askId(ask)} ${[...rare.tried].sort((a, b) => a - b)}`;
+    // A peer's task goes nowhere twice in any case, and waits for an engine that it has not tried.
+    const refused = kind === 1 ? NOWHERE : refusedBy(rare);
+    const key = `${kind} ${this.#askId(ask)} ${sorted(rare.tried)} ${sorted(refused)}`;
     let group = this.#excluding.get(key);
     if (group === undefined) {
-      group = { queue: new FairQueue(this.#board), kind, tried: new Set(rare.tried), ask };
+      group = { queue: new FairQueue(this.#board), kind, tried: new Set(rare.tried), refused, ask };
       this.#excluding.set(key, group);
     }
     group.queue.push(seq, place);
@@ -122,12 +130,13 @@ export class BoundTasks {
   }
 
   /** Whether tasks that failed elsewhere may run here: where they have not been, or, for our clients, when they have been everywhere. */
-  #mayRetry({ kind, tried, ask }: Excluding, engine: EngineState): boolean {
+  #mayRetry({ kind, tried, refused, ask }: Excluding, engine: EngineState): boolean {
     const { engines } = this.#board;
     const pool = kind === 1 && engines.has(1) ? 1 : 0;
     if (pool !== engine.pool || !this.#asks.canHave(engine, ask)) return false;
     if (!tried.has(engine.id)) return true;
-    return kind === 0 && engines.order.every((other) => other.pool !== pool || tried.has(other.id));
+    return kind === 0 && !refused.has(engine.id) &&
+      engines.order.every((other) => other.pool !== pool || tried.has(other.id));
   }
 
   /** An engine has left: ends the tasks that only waited for it, or for others that are gone too. */
@@ -151,19 +160,40 @@ export class BoundTasks {
     this.#board.failImpossible(place, `engine ${engine.id}, which it was bound to, is gone`);
   }
 
-  /** Tasks that wait for an engine that has not failed them: where none is left that grants what they ask for, any one will do again. */
+  /**
+   * Tasks that wait for an engine that has not failed them: where none is left that grants what they ask for, any one will do again, but those on which they cannot
+   * run. Where these are all that there are, they end.
+   */
   #readmit(): void {
-    for (const [key, { queue, tried, ask }] of this.#excluding) {
-      if (ask === null || this.hasUntried(tried, ask)) continue;
+    for (const [key, { queue, tried, refused, ask }] of [...this.#excluding]) {
+      const isOver = this.isHopeless(refused, ask);
+      const mayGoOn = ask === null || this.hasUntried(tried, ask) ||
+        (refused.size > 0 && !this.hasUntried(refused, ask));
+      if (!isOver && mayGoOn) continue;
       this.#excluding.delete(key);
       for (let place = queue.drop(); place !== NONE; place = queue.drop()) {
-        const seq = this.#board.table.seq[place]!;
-        const task = this.#board.rare.get(seq);
-        if (task !== undefined) task.tried = NOWHERE;
         this.#count--;
-        this.#asks.takeBack(seq, place, ask);
+        if (isOver) this.#board.failImpossible(place, NO_ENGINE_LEFT);
+        else this.#again(place, ask);
       }
     }
+  }
+
+  /** A task that failed everywhere gets another round. */
+  #again(place: number, ask: TaskAsk | null): void {
+    const seq = this.#board.table.seq[place]!, rare = this.#board.rareOf(seq, place);
+    rare.tried = refusedBy(rare);
+    if (rare.tried.size > 0) this.exclude(seq, place, rare);
+    else if (ask !== null) this.#asks.takeBack(seq, place, ask);
+  }
+
+  /** Whether there are engines, and tasks with this request cannot run on any of them. */
+  isHopeless(refused: ReadonlySet<number>, ask: TaskAsk | null): boolean {
+    const { engines } = this.#board;
+    if (refused.size === 0 || !engines.has(0)) return false;
+    return !engines.order.some((engine) =>
+      engine.pool === 0 && !refused.has(engine.id) && this.#asks.canHave(engine, ask)
+    );
   }
 
   /** Whether an engine that grants the request has not had the task. */
@@ -189,4 +219,8 @@ export function isFirst({ accounts }: Board, one: Front, other: Front): boolean 
 /** What a task asks for. */
 export function askOf(rare: Rare | undefined): TaskAsk | null {
   return rare?.options?.ask ?? null;
+}
+
+function sorted(ids: ReadonlySet<number>): readonly number[] {
+  return [...ids].sort((a, b) => a - b);
 }

@@ -3,7 +3,8 @@
  * dies in the middle. Messages are opaque here.
  *
  * A client of ipyparallel ends its requests to an engine itself when it hears that the engine left; so for an engine that was there when the request came nobody
- * answers, only the record gets its end. For one that was not there nobody else would, and the client gets an error.
+ * answers, only the record gets its end. For one that was not there nobody else would, and the client gets an error. Our own client, which is told what came of each
+ * engine, waits for the others.
  */
 
 /** An engine as a request names it. */
@@ -19,6 +20,8 @@ export type BroadcastEvent<Request, Reply> =
     readonly kind: "submitted";
     readonly key: string;
     readonly isCoalescing: boolean;
+    /** Its client waits for the others when an engine leaves. */
+    readonly isPatient?: boolean;
     readonly targets: readonly BroadcastTarget[];
     readonly request: Request;
   }
@@ -82,6 +85,7 @@ interface Engine {
 interface Open<Request, Reply> {
   readonly key: string;
   readonly isCoalescing: boolean;
+  readonly isPatient: boolean;
   readonly request: Request;
   readonly targets: ReadonlyMap<string, BroadcastTarget>;
   readonly waiting: Set<string>;
@@ -137,7 +141,7 @@ export class BroadcastCore<Request, Reply> {
         this.#unregister(event.uuid, event.at);
         break;
       case "submitted":
-        this.#submit(event.key, event.isCoalescing, event.targets, event.request);
+        this.#submit(event);
         break;
       case "replied":
         this.#reply(event.key, event.uuid, event.reply);
@@ -166,19 +170,16 @@ export class BroadcastCore<Request, Reply> {
     engine.diedAt = at;
     this.#dying.add(engine);
     // A client ends a coalescing request when any of its engines leaves, one that has answered too.
-    for (const open of this.#requests.values()) if (open.targets.has(uuid)) open.isHeard = false;
+    for (const open of this.#requests.values()) if (open.targets.has(uuid)) open.isHeard &&= open.isPatient;
   }
 
-  #submit(
-    key: string,
-    isCoalescing: boolean,
-    named: readonly BroadcastTarget[],
-    request: Request,
-  ): void {
+  #submit(event: Extract<BroadcastEvent<Request, Reply>, { kind: "submitted" }>): void {
+    const { key, isCoalescing, isPatient = false, targets: named, request } = event;
     const targets = new Map(named.map((target) => [target.uuid, this.#known(target)]));
     const open: Open<Request, Reply> = {
       key,
       isCoalescing,
+      isPatient,
       request,
       targets,
       waiting: new Set(),

@@ -16,7 +16,7 @@ import { type BroadcastAction, BroadcastCore, type BroadcastTarget, type Outcome
 import type { BroadcastTree } from "./broadcast_tree.ts";
 import type { CapNotices } from "./cap_notices.ts";
 import { copyId, copyRefusal, keyOf, lostEngine, readTargets, replyType } from "./broadcast_messages.ts";
-import { coalesce } from "./coalesced.ts";
+import { coalesce, listed } from "./coalesced.ts";
 import type { EarlyAborts } from "./early_aborts.ts";
 import { cappedAway, type Gate, notYours, type Sender } from "./gate.ts";
 import type { HubLink } from "./hub_link.ts";
@@ -65,7 +65,9 @@ type Action = BroadcastAction<Request, Reply>;
 /** What becomes one reply. */
 interface Together {
   readonly request: Request;
-  readonly outcomes: readonly Outcome<Pick<Reply, "content" | "buffers">>[];
+  readonly outcomes: readonly Outcome<
+    Pick<Reply, "content" | "buffers"> & Partial<Pick<Reply, "header" | "metadata">>
+  >[];
   readonly last: Reply | null;
   readonly isHeard: boolean;
 }
@@ -182,6 +184,7 @@ export class BroadcastScheduler {
       kind: "submitted",
       key: header.msg_id,
       isCoalescing,
+      isPatient: isOurs(request),
       targets,
       request,
     });
@@ -349,10 +352,23 @@ export class BroadcastScheduler {
     };
     const parent = last?.parentHeader ?? request.header;
     const header = status === "ok" && last !== null ? last.header : session.header(replyType(request.header));
-    const frames = session.pack(header, content, { parent, metadata, buffers });
     // The records of the copies have the buffers.
-    link.send("outbcast", [request.idents[0]!, ...frames.slice(0, frames.length - buffers.length)]);
-    if (isHeard) clients.send([...request.idents, ...frames]);
+    link.send("outbcast", [request.idents[0]!, ...session.pack(header, content, { parent, metadata })]);
+    if (isHeard && isOurs(request)) {
+      const { buffers, ...each } = listed(outcomes);
+      const more = { ...metadata, tsparallel: { version: 1, ...each } };
+      clients.send([
+        ...request.idents,
+        ...session.pack(header, content, { parent, metadata: more, buffers }),
+      ]);
+    } else if (isHeard) {
+      clients.send([...request.idents, ...session.pack(header, content, { parent, metadata, buffers })]);
+    }
     for (const later of request.later.take(session)) clients.send([...request.idents, ...later]);
   }
+}
+
+/** Whether it comes from a client of ours, which wants to know what came of each engine. */
+function isOurs({ metadata: { tsparallel } }: Request): boolean {
+  return typeof tsparallel === "object" && tsparallel !== null;
 }

@@ -37,6 +37,43 @@ export function coalesce(outcomes: readonly Outcome<Part>[], last: Part | null):
   return { content: errorOf(failures, outcomes.length), status: "error", buffers: [] };
 }
 
+/** What came of one engine, as our own client is told it (PROTOCOL.md, "Broadcast"). */
+export interface ListedOutcome {
+  readonly uuid: string;
+  readonly content: Readonly<Record<string, unknown>>;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  /** When it answered; null if it did not. */
+  readonly date: unknown;
+  /** How many of the reply's buffers are its own. */
+  readonly buffers: number;
+}
+
+/** What came of each engine, and the buffers of all in this order. */
+export function listed(
+  outcomes: readonly Outcome<Part & Partial<Pick<Message, "header" | "metadata">>>[],
+): { readonly outcomes: readonly ListedOutcome[]; readonly buffers: readonly Uint8Array[] } {
+  return {
+    outcomes: outcomes.map(({ target: { uuid }, reply, why }) => ({
+      uuid,
+      content: reply?.content ?? lostContent(why),
+      metadata: reply?.metadata ?? {},
+      date: reply?.header?.date ?? null,
+      buffers: reply?.buffers.length ?? 0,
+    })),
+    buffers: outcomes.flatMap(({ reply }) => reply?.buffers ?? []),
+  };
+}
+
+function lostContent(why: string): Readonly<Record<string, unknown>> {
+  return {
+    status: "error",
+    ename: "EngineError",
+    evalue: why,
+    traceback: [`EngineError: ${why}`],
+    engine_info: {},
+  };
+}
+
 const ABORTED = "TaskAborted";
 
 function failureOf({ target, reply, why }: Outcome<Part>): Failure | null {

@@ -6,18 +6,19 @@
  */
 import { DeadlineHeap } from "../base/heap.ts";
 import type { GroupReader } from "../protocol/group_reader.ts";
-import { type ResultRecord, STATUS, type TaskRecord } from "../protocol/groups.ts";
+import { RESULT_FLAG, type ResultRecord, STATUS, type TaskRecord } from "../protocol/groups.ts";
 import type { Offer } from "../protocol/task_asks.ts";
 import type { AttemptList, Tried } from "./attempts.ts";
-import { Board, NOWHERE, type Rare, type Stop } from "./board.ts";
-import { taskKey } from "./dependencies.ts";
+import { Board, newRare, type Rare, type Stop } from "./board.ts";
+import { type TaskKey, taskKey } from "./dependencies.ts";
 import { Departures } from "./departures.ts";
 import { Dependents } from "./dependents.ts";
 import { EngineState, type EngineTable } from "./engine_table.ts";
 import type { CancelWord, CoreOptions, Event, Output, Taken, Verdict } from "./events.ts";
 import { MAX_N } from "./history.ts";
 import { IdleRecall } from "./idle_recall.ts";
-import { SecondTries } from "./second_tries.ts";
+import { reasonOf } from "./refusals.ts";
+import { SecondTries, timeoutText } from "./second_tries.ts";
 import type { TaskOptions } from "./task_options.ts";
 import { ASSIGNED, DEPENDENT, type FrameStore, NONE, type TaskTable } from "./task_table.ts";
 import { Times } from "./times.ts";
@@ -110,6 +111,7 @@ export class SchedulerCore {
   /**
    * Takes one task of a group whose frame is kept as `frame`; call `dispatch` after the last. Writes the task's number into `record.seq`.
    * @param from offset of the record in the frame, `length` with its padding
+   * @param isHeld it goes nowhere before `release`
    */
   submit(
     record: TaskRecord,
@@ -119,6 +121,7 @@ export class SchedulerCore {
     options: TaskOptions | null,
     at: number,
     peer?: unknown,
+    isHeld = false,
   ): Taken {
     const { client, n } = record;
     const { history } = this.#board.client(client), { table } = this;
@@ -137,39 +140,40 @@ export class SchedulerCore {
     record.seq = seq;
     this.#board.waiting++;
     if (options === null && record.buffers === 0 && peer === undefined) this.#room.push(seq, place);
-    else this.#submitRare(seq, place, options, record.buffers > 0, peer, at);
+    else this.#submitRare(seq, place, newRare(options, record.buffers > 0, peer), isHeld, at);
     return "taken";
   }
 
-  #submitRare(
-    seq: number,
-    place: number,
-    options: TaskOptions | null,
-    hasBuffers: boolean,
-    peer: unknown,
-    at: number,
-  ): void {
-    const rare: Rare = {
-      options,
-      retriesLeft: options?.retries ?? 0,
-      tries: 1,
-      after: null,
-      follow: null,
-      tried: NOWHERE,
-      attempts: null,
-      timedOut: false,
-      deadline: Infinity,
-      hasBuffers,
-      peer,
-    };
+  #submitRare(seq: number, place: number, rare: Rare, isHeld: boolean, at: number): void {
     this.table.rare[place] = 1;
     this.#board.rare.set(seq, rare);
-    if (options !== null && !this.#dependents.link(seq, place, rare, options)) return;
-    if (options !== null && options.queueTimeoutMs !== Infinity) {
-      this.#tries.setDeadline(seq, rare, at);
-    }
-    if (this.#dependents.isOpen(rare)) this.table.state[place] = DEPENDENT;
+    const { options } = rare;
+    if (!isHeld && options !== null && !this.#dependents.link(seq, place, rare, options)) return;
+    if (options !== null && options.queueTimeoutMs !== Infinity) this.#tries.setDeadline(seq, rare, at);
+    if (isHeld || this.#dependents.isOpen(rare)) this.table.state[place] = DEPENDENT;
     else this.#room.makeReady(seq, place, rare);
+  }
+
+  /** A task that was submitted as held, since its dependencies were not known, goes its way; call `dispatch` afterwards. */
+  release(seq: number, options: TaskOptions | null): void {
+    const place = this.table.at(seq), rare = this.#board.rare.get(seq);
+    if (place === NONE || rare === undefined) return;
+    rare.options = options;
+    if (options !== null && !this.#dependents.link(seq, place, rare, options)) return;
+    if (!this.#dependents.isOpen(rare)) this.#room.makeReady(seq, place, rare);
+  }
+
+  /** A task that ended before this scheduler began. */
+  remember(client: number, n: number, ok: boolean, engine: number): void {
+    const { history } = this.#board.client(client);
+    if (n === 0 || n > MAX_N || history.seen(n)) return;
+    history.see(n);
+    history.finish(n, ok, engine);
+  }
+
+  /** Whether this scheduler knows a task by its key. */
+  knows(key: TaskKey): boolean {
+    return this.#board.isKnown(key);
   }
 
   /** A task whose options cannot be understood ends with an error. */
@@ -227,7 +231,7 @@ export class SchedulerCore {
 
   /**
    * Takes the results of an engine's group. `verdicts[i]` becomes the number of tries (at most 255) of those to relay, 0 of others.
-   * Returns how many are to be relayed as they are: those of a first try. Call `dispatch` afterwards.
+   * Returns how many are to be relayed as they are: those of tasks that no other engine had. Call `dispatch` afterwards.
    * @param reader opened on the group; its shape was checked before
    */
   finish(
@@ -245,11 +249,11 @@ export class SchedulerCore {
       const rare = this.#board.rare.size === 0 ? undefined : this.#board.rare.get(record.seq);
       const tries = Math.min(255, rare?.tries ?? 1), attempts = rare?.attempts ?? null;
       const load = engine?.load ?? 0;
-      const isRelayed = engine !== undefined &&
+      const isRelayed = engine !== undefined && !this.#refused(engine, reader.bytes, record, at) &&
         this.finishOne(engine, record.seq, record.client, record.n, record, at) === "relay";
       verdicts[i] = isRelayed ? tries : 0;
       if (isRelayed && attempts !== null) this.attempts.set(i, attempts.with(engine, record, at));
-      if (isRelayed && tries === 1) unchanged++;
+      if (isRelayed && attempts === null) unchanged++;
       if (engine !== undefined) engine.acked++;
       if (engine !== undefined && engine.load < load) times.add(record);
     }
@@ -282,7 +286,7 @@ export class SchedulerCore {
     if (table.rare[place] === 1 && status !== STATUS.ok) {
       const rare = this.#board.rare.get(seq)!;
       if (rare.timedOut) {
-        this.#tries.fail(place, STATUS.error, "TaskTimeout", timeoutText(rare));
+        this.#tries.timeOut(place, rare);
         return "drop";
       }
       if (rare.retriesLeft > 0 && (status === STATUS.error || status === STATUS.lost)) {
@@ -295,13 +299,25 @@ export class SchedulerCore {
     return "relay";
   }
 
-  /** A peer's engine said that it cannot meet the task's dependencies: another one may. */
-  unmet(engine: EngineState, seq: number, at: number): void {
+  /** Whether the task of a result said that it cannot run where it was: it goes elsewhere, if there is an engine for it, and that was no try. */
+  #refused(engine: EngineState, bytes: Uint8Array, record: ResultRecord, at: number): boolean {
+    const { seq, client, n, status, started } = record;
+    if ((record.flags & RESULT_FLAG.unmet) === 0 || status !== STATUS.error) return false;
     const place = this.table.at(seq);
-    const rare = this.#board.rare.get(seq);
-    if (rare === undefined || !this.#assignedAt(place, engine.id)) return;
+    if (!this.#assignedAt(place, engine.id)) return true;
+    if (this.table.client[place] !== client || this.table.n[place] !== n) return true;
     this.#board.unassign(engine, place);
-    this.#tries.others(seq, place, rare, engine.id, at);
+    const unmet = reasonOf(bytes, record);
+    this.#tries.refused(seq, place, engine, { status, started, unmet }, at);
+    return true;
+  }
+
+  /** A peer's engine said that it cannot meet the task's dependencies: another one may. */
+  unmet(engine: EngineState, seq: number, tried: Tried, at: number): void {
+    const place = this.table.at(seq);
+    if (!this.#assignedAt(place, engine.id)) return;
+    this.#board.unassign(engine, place);
+    this.#tries.refused(seq, place, engine, tried, at);
   }
 
   // ── engines come and go ────────────────────────────────────────────────────────────────────
@@ -375,8 +391,4 @@ export class SchedulerCore {
       this.#tellToCancel(seq, place, { waitingOnly: true, by: undefined });
     }
   }
-}
-
-function timeoutText(rare: Rare): string {
-  return `Waited longer than ${(rare.options?.queueTimeoutMs ?? 0) / 1000} s`;
 }

@@ -14,6 +14,8 @@ export function taskKey(client: number, n: number): TaskKey {
 
 export interface DependencySpec {
   readonly keys: readonly TaskKey[];
+  /** The same tasks as they were named. */
+  readonly ids: readonly (string | number)[];
   /** The name by which the task's client knows the task of `keys[index]`. */
   readonly name: (index: number) => string;
   readonly all: boolean;

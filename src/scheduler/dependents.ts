@@ -9,6 +9,8 @@ import { Dependency, taskKey } from "./dependencies.ts";
 import type { TaskOptions } from "./task_options.ts";
 import { DEPENDENT, NONE, WAITING } from "./task_table.ts";
 
+const UNKNOWN = "no such task; the scheduler knows those that came to it, and no direct requests";
+
 /** Where tasks go that wait for an engine only. */
 interface Room {
   makeReady(seq: number, place: number, rare: Rare): void;
@@ -32,7 +34,7 @@ export class Dependents {
       if (spec === null) continue;
       const unknown = spec.keys.findIndex((key) => key === own || !this.#board.isKnown(key));
       if (unknown >= 0) {
-        const problem = spec.keys[unknown] === own ? "it is the task itself" : "no such task";
+        const problem = spec.keys[unknown] === own ? "it is the task itself" : UNKNOWN;
         const why = `Cannot wait for task ${spec.name(unknown)} (${name}): ${problem}`;
         this.#board.fail(place, STATUS.error, "InvalidDependency", why);
         return false;

@@ -18,6 +18,7 @@ import type { HubLink } from "./hub_link.ts";
 import { SCHEDULER_BOUNDS } from "./options.ts";
 import { Outbox } from "./outbox.ts";
 import { writeAnswer } from "./own_answers.ts";
+import { KeptValues } from "./kept_values.ts";
 import type { PeerDoor } from "./peer_door.ts";
 import { SharedPieces } from "./shared_pieces.ts";
 import { type Refusal, refusalFrames, takenId, unreadable } from "./peer_refusals.ts";
@@ -49,6 +50,7 @@ export class DirectScheduler {
   readonly #core = new DirectCore();
   readonly #outbox: Outbox;
   readonly #shared: SharedPieces;
+  readonly #values: KeptValues;
   /** Where a client was heard from last, and its last sequence number. */
   readonly #clients = new Map<number, { rid: Uint8Array; lastSeq: number }>();
   /** Engines that hold walls, and keep to what a client may ask for. */
@@ -68,6 +70,17 @@ export class DirectScheduler {
       ...parts,
       nextSeq: () => ++this.#seq,
       deliver: (...message) => this.#deliver(...message),
+    });
+    this.#values = new KeptValues({
+      ...parts,
+      nextSeq: () => ++this.#seq,
+      toEngine: (uuid, frames) => {
+        if (this.isRegistered(uuid)) this.#outbox.send(uuid, [encoder.encode(uuid), SCHEDULER, ...frames]);
+      },
+      toClient: (client, frames) => {
+        const rid = this.#clients.get(client)?.rid;
+        return rid !== undefined && parts.clients.sendIfThere([rid, SCHEDULER, ...frames]);
+      },
     });
   }
 
@@ -93,6 +106,7 @@ export class DirectScheduler {
     this.#ours.delete(uuid);
     this.#outbox.forget(uuid);
     this.#shared.unregistered(uuid);
+    this.#values.forget(uuid);
     this.#core.unregistered(uuid, now());
   }
 
@@ -120,6 +134,8 @@ export class DirectScheduler {
     const header = this.#parts.door.open(first, "a client on mux");
     if (header === null || !this.#isOwn(sender, header.origin) || !this.#isFresh(header, rid)) return;
     if (header.kind === KIND.shared) return this.#shared.relay(message, rid);
+    if (header.kind === KIND.value) return this.#values.takePiece(message, header.origin);
+    if (header.kind === KIND.values) return this.#values.told(header);
     const uuid = decoder.decode(ident);
     const id = this.#core.idOf(uuid);
     if (id < 0 || header.target !== id) return this.#answerUnknown(header, uuid);
@@ -248,6 +264,7 @@ export class DirectScheduler {
       return this.#parts.door.drop(`engine ${uuid} on mux`, "a replayed group");
     }
     this.#lastSeqOf.set(uuid, header.seq);
+    if (header.kind === KIND.values) return this.#values.wanted(uuid);
     const client = this.#clients.get(header.target)?.rid ?? rid;
     if (header.kind === KIND.memory) message.forward(this.#parts.clients, [client, ident], 2);
     else if (header.kind === KIND.chunk || header.kind === KIND.located) {

@@ -57,6 +57,8 @@ const CLIENT = "a client on the task socket";
 const FROM_OURS: TaskAsk = { permissions: null, isolation: null };
 
 const encoder = new TextEncoder();
+/** Most characters of why a task cannot run on an engine. */
+const MAX_REASON = 1000;
 
 export class PeerTasks {
   readonly #clients: Socket;
@@ -222,8 +224,11 @@ export class PeerTasks {
     const peer = core.peerOf(seq);
     const { metadata } = message;
     const at = now();
-    if (metadata.dependencies_met === false) core.unmet(engine, seq, at);
-    else {
+    if (metadata.dependencies_met === false) {
+      const { evalue } = message.content;
+      const unmet = typeof evalue === "string" ? evalue.slice(0, MAX_REASON) : "";
+      core.unmet(engine, seq, { status: STATUS.error, started: startOf(metadata), unmet }, at);
+    } else {
       const status = metadata.status === "ok"
         ? STATUS.ok
         : metadata.status === "aborted"
@@ -307,6 +312,13 @@ export class PeerTasks {
     if (id === undefined || !this.#core.isKnown(id.client, id.n)) return false;
     this.#core.step({ kind: "cancel", ...id, waitingOnly: true, at: now() });
     return true;
+  }
+
+  /** The number for a task of an earlier run. @param client its client's index, if that is ours */
+  remembered(msgId: string, client: number | undefined): PeerId | undefined {
+    const at = msgId.lastIndexOf("_");
+    if (client !== undefined && at > 0) this.#ids.own(msgId.slice(0, at), client);
+    return this.#ids.number(msgId);
   }
 
   /** The number of a task that is or was here, by its msg_id. */

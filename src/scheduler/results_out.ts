@@ -38,8 +38,9 @@ export class ResultsOut {
       const tries = verdicts[i]!;
       if (tries === 0) continue;
       this.#write(result.client, (to) => {
-        if (tries === 1) to.copy(frame, from, reader.offset - from);
-        else copyWithTries(to, frame, result, tries, this.#parts.core.attempts.get(i));
+        const attempts = this.#parts.core.attempts.get(i);
+        if (attempts === undefined) to.copy(frame, from, reader.offset - from);
+        else copyWithTries(to, frame, result, tries, attempts);
       });
     }
   }

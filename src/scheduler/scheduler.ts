@@ -299,6 +299,7 @@ class SchedulerLoop {
       this.#welcome(news);
     }
     if (kind === "cancel") this.#cancels.take(news);
+    if (kind === "known") this.#tasks?.known(news);
     if (typeof id !== "number" || typeof uuid !== "string") return;
     if (kind === "engine_registered") {
       if (news["ours"] === true) this.#ours.add(uuid);

@@ -122,7 +122,14 @@ function readDependency(
   if (!success && !failure) {
     throw new BadOption(`Cannot read option "${name}": neither success nor failure counts`);
   }
-  return { keys, name: (index) => names.text(named[index]!), all: object.all !== false, success, failure };
+  return {
+    keys,
+    ids: named,
+    name: (index) => names.text(named[index]!),
+    all: object.all !== false,
+    success,
+    failure,
+  };
 }
 
 function readTargets(value: unknown): readonly number[] | null {

@@ -35,12 +35,13 @@ import type { Gate, Sender } from "./gate.ts";
 import type { Action, CancelWord } from "./events.ts";
 import type { GroupDoor } from "./group_door.ts";
 import { MAX_N } from "./history.ts";
-import type { HubLink } from "./hub_link.ts";
+import type { HubLink, HubNews } from "./hub_link.ts";
 import { SCHEDULER_BOUNDS } from "./options.ts";
 import type { PeerTasks } from "./peer_tasks.ts";
 import { ResultsOut } from "./results_out.ts";
 import { readTailOptions } from "./tail_options.ts";
 import { BadOption, type TaskOptions } from "./task_options.ts";
+import { UnseenTasks } from "./unseen_tasks.ts";
 
 export interface TaskSchedulerParts {
   readonly clients: Socket;
@@ -59,6 +60,7 @@ export interface TaskSchedulerParts {
 }
 
 const decoder = new TextDecoder();
+const NO_IDS: readonly string[] = [];
 
 export class TaskScheduler {
   readonly #parts: TaskSchedulerParts;
@@ -70,6 +72,7 @@ export class TaskScheduler {
   readonly #results: ResultsOut;
   readonly #definitions = new Definitions();
   readonly #buffers = new BufferStore();
+  readonly #unseen: UnseenTasks;
   readonly #incoming = new Incoming();
   readonly #task = emptyTask();
   readonly #result = emptyResult();
@@ -83,6 +86,7 @@ export class TaskScheduler {
     this.#core = parts.core;
     this.#door = parts.door;
     this.#link = parts.link;
+    this.#unseen = new UnseenTasks(parts);
     const { link, sealing } = parts;
     const hold = (client: number, isHeld: boolean) => this.#core.hold(client, isHeld);
     this.#clients = new ClientEnds({ socket: parts.clients, link, sealing, hold, warn: parts.slowReader });
@@ -208,8 +212,11 @@ export class TaskScheduler {
         continue;
       }
       const options = (task.flags & TASK_FLAG.tail) !== 0 ? this.#optionsOf(frame, sender) : null;
-      const isBad = options instanceof BadOption;
-      const taken = this.#core.submit(task, kept, from, reader.offset - from, isBad ? null : options, at);
+      const isBad = options instanceof BadOption, known = isBad ? null : options;
+      const unseen = known === null ? NO_IDS : this.#unseen.namedBy(known), isHeld = unseen.length > 0;
+      const length = reader.offset - from;
+      const taken = this.#core.submit(task, kept, from, length, known, at, undefined, isHeld);
+      if (isHeld && taken === "taken") this.#unseen.ask(unseen, this.#held(frame, sender));
       if (taken === "taken") view.setUint32(from + 24, task.seq, true);
       else leftOut.add(from);
       if (task.buffers > 0) this.#buffers.settle(client.index, task.n, taken === "taken");
@@ -241,10 +248,25 @@ export class TaskScheduler {
   }
 
   #optionsOf(frame: Uint8Array, sender: Sender): TaskOptions | null | BadOption {
-    const { bodyOffset, bodyLength, tailLength, client } = this.#task;
-    const end = bodyOffset + bodyLength;
-    const names = this.#parts.peers.namesFor(client);
-    return readTailOptions(frame.subarray(end - tailLength, end), names, sender);
+    return readTailOptions(this.#tail(frame), this.#parts.peers.namesFor(this.#task.client), sender);
+  }
+
+  #tail(frame: Uint8Array): Uint8Array {
+    const { bodyOffset, bodyLength, tailLength } = this.#task, end = bodyOffset + bodyLength;
+    return frame.subarray(end - tailLength, end);
+  }
+
+  /** The task that was just submitted, to be looked at again when the hub has told of what it names. */
+  #held(frame: Uint8Array, sender: Sender) {
+    const tail = this.#tail(frame).slice(), { seq, client } = this.#task;
+    return { seq, read: () => readTailOptions(tail, this.#parts.peers.namesFor(client), sender) };
+  }
+
+  /** The hub's `known`. */
+  known(news: HubNews): void {
+    this.#unseen.answered(news);
+    this.#core.dispatch(now());
+    this.#carryOut();
   }
 
   #keepPiece(client: ClientEnd, message: Incoming, group: Uint8Array): void {

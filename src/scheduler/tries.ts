@@ -15,7 +15,7 @@ export function copyWithTries(
   frame: Uint8Array,
   result: ResultRecord,
   tries: number,
-  attempts: AttemptList | undefined,
+  attempts: AttemptList,
 ): void {
   const end = result.bodyOffset + result.bodyLength, bodyEnd = end - result.tailLength;
   const before = tailOf(frame.subarray(bodyEnd, end));

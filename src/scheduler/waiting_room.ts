@@ -6,12 +6,13 @@
  */
 import type { TaskAsk } from "../protocol/task_asks.ts";
 import { Asks } from "./asks.ts";
-import { type Board, NOWHERE, type Rare } from "./board.ts";
-import { askOf, BoundTasks, isFirst } from "./bound_tasks.ts";
+import type { Board, Rare } from "./board.ts";
+import { askOf, BoundTasks, isFirst, NO_ENGINE_LEFT } from "./bound_tasks.ts";
 import type { EngineState } from "./engine_table.ts";
 import type { CoreOptions } from "./events.ts";
 import { FairQueue, type Front } from "./fair_queue.ts";
 import { FairRecall } from "./fair_recall.ts";
+import { refusedBy } from "./refusals.ts";
 import { UNKNOWN_ENGINE } from "./task_options.ts";
 import { ASSIGNED, NONE, WAITING } from "./task_table.ts";
 
@@ -70,7 +71,10 @@ export class WaitingRoom {
     const { table, engines } = this.#board;
     table.state[place] = WAITING;
     const bound = this.#board.bound(rare), ask = askOf(rare);
-    if (ask !== null && !this.#bound.hasUntried(rare.tried, ask)) rare.tried = NOWHERE;
+    if (bound === null && rare.peer === undefined && this.#bound.isHopeless(refusedBy(rare), ask)) {
+      return this.#board.failImpossible(place, NO_ENGINE_LEFT);
+    }
+    if (ask !== null && !this.#bound.hasUntried(rare.tried, ask)) rare.tried = refusedBy(rare);
     if (bound === null && rare.tried.size === 0) {
       if (ask !== null) this.#asks.push(seq, place, ask);
       else this.#mainOf(place).push(seq, place);
@@ -89,7 +93,7 @@ export class WaitingRoom {
       );
     }
     // Where all of them have had it, a client of ours gets another round.
-    if (rare.peer === undefined && alive.every((id) => rare.tried.has(id))) rare.tried = NOWHERE;
+    if (rare.peer === undefined && alive.every((id) => rare.tried.has(id))) rare.tried = refusedBy(rare);
     const left = alive.filter((id) => !rare.tried.has(id));
     if (left.length > 0) return this.#bound.push(seq, place, left.map((id) => engines.get(id)!));
     this.#board.failImpossible(place, `no engine of ${engineNames(bound, rare)} is there to take it`);

@@ -28,6 +28,7 @@ export function makeMemory(
   if (Deno.build.os !== "linux" || !isGranted({ name: "ffi" })) return null;
   try {
     const file = SharedFile.create(name, bytes);
+    const timers = new Set<ReturnType<typeof setTimeout>>();
     const memory: OwnMemory = {
       pid: Deno.pid,
       fd: file.fd,
@@ -39,11 +40,19 @@ export function makeMemory(
       },
       punch: (offset, bytes) => file.punch(offset, bytes),
       later: (ms, action) => {
-        const timer = setTimeout(action, ms);
+        const timer = setTimeout(() => {
+          timers.delete(timer);
+          action();
+        }, ms);
+        timers.add(timer);
         Deno.unrefTimer(Number(timer));
-        return () => clearTimeout(timer);
+        return () => {
+          timers.delete(timer);
+          clearTimeout(timer);
+        };
       },
       close: () => {
+        for (const timer of timers) clearTimeout(timer);
         file.close();
         onClose(memory);
       },

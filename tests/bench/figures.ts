@@ -30,6 +30,7 @@ export const UNITS = {
   pull_MBps: "MB/s",
   broadcast_ratio: "1",
   broadcast_MBps: "MB/s",
+  ref_ratio: "1",
   controller_pss_MB: "MB",
   engine_pss_MB: "MB",
   controller_growth_MB: "MB",

@@ -86,6 +86,10 @@ const BENCHES: readonly Bench[] = [
     run: async (plan) => await (await import("./broadcast_bench.ts")).benchBroadcast(plan),
   },
   {
+    names: ["ref_ratio"],
+    run: async (plan) => await (await import("./ref_bench.ts")).benchRefs(plan),
+  },
+  {
     names: NAMES.filter((name) => name.startsWith("python_")),
     run: async (plan) => await (await import("./python_bench.ts")).benchPython(plan),
   },

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { definitionOf, mapperOf, task } from "../../src/client/functions.ts";
+import { definitionOf, mapperOf, streamerOf, task } from "../../src/client/functions.ts";
+import { scriptName } from "../../src/protocol/text_hash.ts";
 import { readValue } from "../../src/protocol/values.ts";
 
 function sourceOf(run: (...args: never[]) => unknown): string {
@@ -80,4 +81,28 @@ Deno.test("a mapper calls item by item and waits for what is a promise", async (
     ...items: number[][]
   ) => Promise<number[]>;
   assert.deepEqual(await mapper([1, 2], [3, 4]), [3, 7]);
+});
+
+Deno.test("all that is done with a module is one definition, in every client that has the same files", async () => {
+  const url = new URL("../system/modules/work.ts", import.meta.url);
+  const work = await task<typeof import("../system/modules/work.ts")>(url);
+  const { key, word } = definitionOf(work.render);
+  assert.deepEqual(word, ["render"]);
+  assert.deepEqual(definitionOf(work.count).word, ["count"]);
+  assert.deepEqual(mapperOf(work.render).word, ["render", "map"]);
+  for (const other of [definitionOf(work.count), mapperOf(work.render), streamerOf(work.squares)]) {
+    assert(other.key === key);
+  }
+  const at = (path: string) => JSON.stringify(new URL(`../../src/${path}`, import.meta.url).href);
+  const elsewhere = `const { task } = await import(${at("client/task.ts")});
+    const { definitionOf } = await import(${at("client/functions.ts")});
+    const { scriptName } = await import(${at("protocol/text_hash.ts")});
+    console.log(scriptName(definitionOf(await task(${JSON.stringify(url.href)}, "render")).key));`;
+  const config = new URL("../../deno.json", import.meta.url).pathname;
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["eval", "--config", config, elsewhere],
+    cwd: "/",
+    stderr: "inherit",
+  }).output();
+  assert.equal(new TextDecoder().decode(stdout).trimEnd(), scriptName(key));
 });

@@ -3,6 +3,7 @@ import { GroupReader } from "../../src/protocol/group_reader.ts";
 import type { GroupWriter } from "../../src/protocol/group_writer.ts";
 import { ANY, emptyTask, KIND, OP } from "../../src/protocol/groups.ts";
 import { encodeValue } from "../../src/protocol/values.ts";
+import { PutValues } from "../../src/client/put_values.ts";
 import { DefinitionIds } from "../../src/client/definition_ids.ts";
 import { PATH_BOUNDS, type PathHost, TaskPath } from "../../src/client/path.ts";
 import { TaskState } from "../../src/client/task_state.ts";
@@ -10,6 +11,7 @@ import { Assembler } from "../../src/client/assembler.ts";
 
 /** The other end of a path: keeps what leaves. */
 class Ends implements PathHost {
+  readonly values = new PutValues();
   by(reason: unknown) {
     return { who: "a test", why: String(reason ?? "") };
   }

@@ -282,6 +282,8 @@ Deno.test("limits cannot be held by a peer, and a reference wants a name", async
     () => client.loadBalanced({ limits: { memoryLimitMB: 5 } }).execute("1"),
     /Cannot hold limits/,
   );
+  assert.throws(() => client.direct(0).stream(() => [1]), /Cannot stream/);
+  assert.throws(() => client.loadBalanced().stream(new Reference("f") as never), /Cannot stream/);
   assert.throws(() => new Reference(""), /Cannot refer to a name/);
 });
 

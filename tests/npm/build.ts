@@ -8,8 +8,8 @@ import { declarations } from "./types.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url)).replace(/\/$/, "");
 const ENTRY = "src/client/client.ts";
-/** What is asked for by name at run time (`client/file_text.ts`), where no bundler sees it. */
-const ASKED_FOR = ["sucrase"];
+/** What is asked for by name at run time (`client/file_text.ts`, `client/module_bundle.ts`), where no bundler sees it. */
+const ASKED_FOR = ["esbuild", "sucrase"];
 
 interface Settings {
   readonly name: string;

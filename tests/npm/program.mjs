@@ -3,8 +3,12 @@
  * Arguments: the connection file, and a seed for its random values.
  */
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import process from "node:process";
-import { Client, CompositeError, RemoteError, TaskCancelled } from "tsparallel";
+import { pathToFileURL } from "node:url";
+import { Client, CompositeError, RemoteError, task, TaskCancelled } from "tsparallel";
 
 const [, , file, seed = "1"] = process.argv;
 const say = (what, value) => console.log(`${what}: ${JSON.stringify(value)}`);
@@ -33,6 +37,29 @@ const seen = [];
 for await (const value of view.map((n) => n * n, range(500), { ordered: true })) seen.push(value);
 say("iterated", seen.reduce((sum, n) => sum + n));
 say("many", (await Promise.all(Array.from(range(3000), (n) => view.apply((n) => n + 1, n)))).at(-1));
+
+// A module with what it imports, and generators, of a module and by themselves.
+const folder = mkdtempSync(join(tmpdir(), "tsparallel-work-"));
+writeFileSync(join(folder, "part.mjs"), "export const part = (n) => n < 0 ? missing : n * 2;");
+writeFileSync(
+  join(folder, "work.mjs"),
+  `import { sep } from "node:path";
+   import { part } from "./part.mjs";
+   export const double = (n) => sep + part(n);
+   export function* upTo(n) { for (let i = 0; i < n; i++) yield part(i); }`,
+);
+const work = await task(pathToFileURL(join(folder, "work.mjs")));
+say("module", await view.apply(work.double, 4));
+say("in the module", /part\.mjs:\d+:\d+/.exec((await errorOf(view.apply(work.double, -1))).stack)?.[0]);
+const streamed = [];
+for await (const value of view.stream(work.upTo, 3)) streamed.push(value);
+for await (
+  const value of client.direct(0).stream(async function* () {
+    for (let i = 0;; i++) yield i;
+  })
+) if (streamed.push(value) > 2500) break;
+say("streamed", [streamed.length, streamed.at(-1)]);
+rmSync(folder, { recursive: true });
 
 // Text as it comes.
 const talking = all.apply(() => {

@@ -56,14 +56,17 @@ function reach(path: string, all: ReadonlyMap<string, string>, reached: Map<stri
   if (text === undefined) throw new Error(`Cannot find the declarations "${path}"`);
   checkOwn(path, text);
   reached.set(path, text.replace(IMPORT, "$1$2$3.js$2"));
-  for (const [, , , target] of text.matchAll(IMPORT)) {
+  for (const [, , , target] of withoutComments(text).matchAll(IMPORT)) {
     reach(posix.join(posix.dirname(path), `${target}.d.ts`), all, reached);
   }
 }
 
 /** @throws Error if declarations name packages or the runtime that we are built with */
 function checkOwn(path: string, text: string): void {
-  const code = text.replace(/\/\*[^]*?\*\/|\/\/[^\n]*/g, "");
-  const foreign = FOREIGN.exec(code);
+  const foreign = FOREIGN.exec(withoutComments(text));
   if (foreign !== null) throw new Error(`Cannot use the declarations of "${path}": they name ${foreign[0]}`);
+}
+
+function withoutComments(text: string): string {
+  return text.replace(/\/\*[^]*?\*\/|\/\/[^\n]*/g, "");
 }

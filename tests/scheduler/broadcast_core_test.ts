@@ -93,6 +93,17 @@ Deno.test("an engine that dies: its client knows, the record ends after the grac
   assert.equal(core.open, 0);
 });
 
+Deno.test("a client that is told of each engine waits for the others when one has left", () => {
+  const { core, say, reply, gone, tick } = conversation("a", "b");
+  const targets = ["a", "b"].map((uuid, i) => ({ uuid, id: 100 + i }));
+  const request = { key: "M", isCoalescing: true, isPatient: true, targets, request: "M" };
+  assert.deepEqual(say({ kind: "submitted", ...request }), ["send M to a=0,b=1"]);
+  gone("a", 1000);
+  assert.deepEqual(reply("M", "b"), ["keep M of b: ok"]);
+  assert.deepEqual(tick(2000), ["lose M at a", "coalesce M (a: none,b: ok)"]);
+  assert.equal(core.open, 0);
+});
+
 Deno.test("an engine that registers anew has nothing of before", () => {
   const { core, say, submit, reply } = conversation("a");
   submit("M", ["a"]);

@@ -5,7 +5,7 @@
  */
 import { GroupReader } from "../../src/protocol/group_reader.ts";
 import { GroupWriter } from "../../src/protocol/group_writer.ts";
-import { emptyResult, emptyTask, KIND, OP, STATUS } from "../../src/protocol/groups.ts";
+import { emptyResult, emptyTask, KIND, OP, RESULT_FLAG, STATUS } from "../../src/protocol/groups.ts";
 import { SchedulerCore } from "../../src/scheduler/core.ts";
 import type { CoreOptions } from "../../src/scheduler/events.ts";
 import { POLICIES, type Scheme } from "../../src/scheduler/policies.ts";
@@ -14,7 +14,9 @@ import { readOffer } from "../../src/protocol/task_asks.ts";
 import { readTaskOptions, type TaskNames } from "../../src/scheduler/task_options.ts";
 
 const HEADER = { origin: 0, seq: 1, target: 0, nonce: 0n, acked: 0, committed: 0, window: 0 };
+const NO_TAIL = new Uint8Array(0);
 const unsigned = () => {};
+const REFUSED = { status: STATUS.error, started: 0, unmet: "not met" };
 
 class Conversation {
   #core = core({});
@@ -55,6 +57,8 @@ class Conversation {
         return this.#unmet(Number(words[0]), id(words[1]!));
       case "finish":
         return this.#finish(Number(words[0]), words[1]!, words[2] ?? "ok", Number(words[3] ?? 1));
+      case "nothere":
+        return this.#finish(Number(words[0]), words[1]!, "error", 1, words.slice(2).join(" "));
       case "cancel":
         return this.#step({
           kind: "cancel",
@@ -89,7 +93,7 @@ class Conversation {
   /** A peer's engine refuses a task whose dependencies it does not meet. */
   #unmet(engine: number, { client, n }: { client: number; n: number }): string[] {
     const state = this.#core.engines.get(engine);
-    if (state !== undefined) this.#core.unmet(state, this.#core.seqOf(client, n), this.#at);
+    if (state !== undefined) this.#core.unmet(state, this.#core.seqOf(client, n), REFUSED, this.#at);
     this.#core.dispatch(this.#at);
     return this.#drain();
   }
@@ -117,13 +121,17 @@ class Conversation {
     return [...taken, ...this.#drain()];
   }
 
-  #finish(engine: number, what: string, status: string, ms: number): string[] {
+  /** @param unmet the tasks say that they cannot run there, and why */
+  #finish(engine: number, what: string, status: string, ms: number, unmet?: string): string[] {
+    const tail = unmet === undefined ? NO_TAIL : new TextEncoder().encode(JSON.stringify({ unmet }));
+    const flags = unmet === undefined ? 0 : RESULT_FLAG.tail | RESULT_FLAG.unmet;
     const { client, from, to } = range(what);
     const writer = new GroupWriter();
     for (let n = from; n <= to; n++) {
       const code = STATUS[status as keyof typeof STATUS];
       const seq = this.#core.seqOf(client, n);
-      writer.result(n, client, code, 0, 0, engine, 0, seq, 0, 1000, 1000 + ms, new Uint8Array(4));
+      const body = new Uint8Array([0, 0, 0, 0, ...tail]);
+      writer.result(n, client, code, flags, 0, engine, tail.length, seq, 0, 1000, 1000 + ms, body);
     }
     const frame = writer.close({ ...HEADER, kind: KIND.results }, unsigned).slice();
     const reader = new GroupReader();

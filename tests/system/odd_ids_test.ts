@@ -33,13 +33,13 @@ Deno.test("errors name tasks and engines as their client knows them", async () =
   assert.match(await why({}), /^(?!InvalidDependency)/);
   assert.equal(
     await why({ after: [first, later] }),
-    `InvalidDependency: Cannot wait for task '${later}' (after): no such task`,
+    `InvalidDependency: Cannot wait for task '${later}' (after): no such task; the scheduler knows those that came to it, and no direct requests`,
   );
   // A number is no id, though the peer's first task was number 1.
   for (const name of ["after", "follow"]) {
     assert.equal(
       await why({ [name]: [1] }),
-      `InvalidDependency: Cannot wait for task 1 (${name}): no such task`,
+      `InvalidDependency: Cannot wait for task 1 (${name}): no such task; the scheduler knows those that came to it, and no direct requests`,
     );
   }
   assert.match(await why({ after: [null] }), /^TypeError: .*"after": null is no task id/);

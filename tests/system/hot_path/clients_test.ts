@@ -34,13 +34,10 @@ Deno.test("four clients at once, of which one leaves in the middle", async () =>
   await using run = await marks.start({ n: 2 });
   const tasks = scaled(20_000), { path } = marks;
   const clients = await Promise.all(upTo(4).map(() => run.connect()));
-  const results = clients.map((client, c) =>
-    client.loadBalanced().map(
-      c === 0 ? dawdling : marking,
-      upTo(tasks, c * tasks),
-      upTo(tasks).map(() => path),
-    )
-  );
+  const results = clients.map((client, c) => {
+    const work: (i: number, path: string) => number | Promise<number> = c === 0 ? dawdling : marking;
+    return client.loadBalanced().map(work, upTo(tasks, c * tasks), upTo(tasks).map(() => path));
+  });
   const ends = Promise.allSettled(results);
   await eventually(() => clients[0]!.pending, (open) => open > 0, "it has tasks at work");
   await eventually(() => marks.counts().size, (ran) => ran > tasks, "some of them have run");
