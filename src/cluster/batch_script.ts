@@ -46,7 +46,19 @@ export function scriptOf(system: BatchSystem, job: Job, batch: Batch, settings: 
   const own = Object.entries(system.directives)
     .filter(([name, { has }]) => isWanted(name, values) && !has.test(template))
     .map(([_, { line }]: [string, Directive]) => line);
-  return renderTemplate(withHead(template, [...own, ...settings.directives]), values, where);
+  const text = withHead(template, [...own, ...settings.directives]);
+  return renderTemplate(text, { ...values, ...peerValues(template, values) }, where);
+}
+
+/** Names that ipyparallel's templates have: where one has the arguments by themselves, the program is meant without them. */
+function peerValues(template: string, values: TemplateValues): TemplateValues {
+  const { log = "", executable = "", arguments: args = "" } = values;
+  const isApart = /\{\s*program_?[aA]rgs\b/.test(template);
+  return {
+    outputFile: log,
+    programArgs: args,
+    ...(isApart ? { program: shellWord(String(executable)) } : {}),
+  };
 }
 
 /** Lines right behind the first, which says what reads the script. */
@@ -80,6 +92,7 @@ function valuesOf(job: Job, { members, engines }: Batch, settings: ClusterOption
     ...walltimes(walltime),
     memory: memoryOf(memory, Math.max(1, engines)),
     memoryPerEngine: memory,
+    memoryOfChunk: memory === "" ? "" : `:mem=${memoryOf(memory, Math.max(1, engines))}`,
     profile: place.profile,
     profileDir: place.profileDir,
     clusterId: place.clusterId,
