@@ -143,7 +143,7 @@ Deno.test("config show names the origin of each value: flag, environment, profil
   try {
     await Deno.writeTextFile(
       `${dir}/ipcontroller_config.py`,
-      "c = get_config()\nc.TaskScheduler.hwm = 2\nc.HeartMonitor.period = 4\n",
+      "c = get_config()\nc.TaskScheduler.hwm = 2\nc.HeartMonitor.period = 4000\n",
     );
     const shipped = await show({ TSPARALLEL_HWM: "5" }, "--n", "3", "--heartbeat-misses=7");
     assert.deepEqual(Object.keys(shipped), Object.keys(PROFILE_TABLES));

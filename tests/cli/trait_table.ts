@@ -26,7 +26,8 @@ function engineTable(): string {
 
 function tableOf(rows: readonly TraitRow[], section: string, table: OptionTable): string {
   const lines = rows.map(([classes, trait, flag, reading]) => {
-    const names = `\`${classes[0]}.${trait}\``;
+    const program = classes.find((it) => it === "IPController" || it === "IPEngine");
+    const names = `\`${program ?? classes[0]}.${trait}\``;
     return `| ${names} | ${meaning(flag, section, table)} | ${remark(reading)} |`;
   });
   return ["| trait | here | |", "|---|---|---|", ...lines].join("\n");
@@ -48,7 +49,7 @@ const REMARKS: Readonly<Record<string, string>> = {
 
 function remark(reading: TraitRow[3]): string {
   if (typeof reading === "object") {
-    return `is always ${reading.holds.map((it) => `\`${it || "''"}\``).join(" or ")} here`;
+    return `no effect; may be ${reading.holds.map((it) => `\`${it || "''"}\``).join(" or ")}`;
   }
   return REMARKS[reading ?? ""] ?? "";
 }
