@@ -46,8 +46,13 @@ export function scriptOf(system: BatchSystem, job: Job, batch: Batch, settings: 
   const own = Object.entries(system.directives)
     .filter(([name, { has }]) => isWanted(name, values) && !has.test(template))
     .map(([_, { line }]: [string, Directive]) => line);
-  const text = withHead(template, [...own, ...settings.directives]);
-  return renderTemplate(text, { ...values, ...peerValues(template, values) }, where);
+  const all = { ...values, ...peerValues(template, values) };
+  // Each by itself, so that an error has the line of the user's file.
+  const head = [
+    ...own.map((line) => renderTemplate(line, all, `the ${system.name} template's "${line}"`)),
+    ...settings.directives.map((line) => renderTemplate(line, all, `"${line}" of "directives"`)),
+  ];
+  return withHead(renderTemplate(template, all, where), head);
 }
 
 /** Names that ipyparallel's templates have: where one has the arguments by themselves, the program is meant without them. */

@@ -1,7 +1,8 @@
 /** The proxy launcher: others start engines, and the cluster waits for them. */
 import assert from "node:assert/strict";
 import { Cluster } from "../../src/cluster/cluster.ts";
-import { findCluster, refuseSecond } from "../../src/cluster/running.ts";
+import { clusterFilePath, readClusterFile } from "../../src/cluster/cluster_file.ts";
+import { findCluster, hasLiveParts, refuseSecond } from "../../src/cluster/running.ts";
 import { launcherName } from "../../src/cluster/launchers.ts";
 import { type Process, startProcess, stopProcess } from "../../src/cluster/process.ts";
 import { wordsOf } from "../../src/cluster/program.ts";
@@ -32,7 +33,10 @@ Deno.test("proxy: the start says what to run, waits for it, and the end leaves i
     const found = await Cluster.fromFile({ profileDir: folder.dir });
     assert.equal(found.engineSet("0").remarks?.started, text);
     await assert.rejects(refuseSecond(cluster.place), /one runs already/);
+    const record = readClusterFile(clusterFilePath(folder.dir, ""));
+    assert(record !== undefined && await hasLiveParts(record));
     await cluster.stop();
+    assert.equal(await hasLiveParts(record), false);
   } finally {
     await stopProcess(others.id, 5000);
   }
