@@ -56,7 +56,7 @@ export interface ClusterSettings {
   /** Processors for each engine of a batch job. Default 1. */
   readonly cpusPerEngine?: number | undefined;
   /** Priority of jobs of Windows HPC. Default `Normal`. */
-  readonly priority?: ClusterOptions["priority"] | undefined;
+  readonly priority?: "Lowest" | "BelowNormal" | "Normal" | "AboveNormal" | "Highest" | undefined;
   /** Head node of Windows HPC. Default: what `CCP_SCHEDULER` names. */
   readonly schedulerHost?: string | undefined;
   /** Lines for the head of batch scripts. */

@@ -38,6 +38,11 @@ const CASES: readonly Case[] = [
     message: new RegExp(`^Cannot start 2 engines with ${engines}: ${message.source}`),
   })),
   {
+    what: "pbs: memory beside a selection of chunks",
+    settings: { engines: "pbs", directives: ["#PBS -l mem=1gb"] },
+    message: /said: qsub: "-lresource=" cannot be used with "select" or "place", resource is: mem/,
+  },
+  {
     what: "winhpc: a head node that is not there",
     settings: { engines: "winhpc", schedulerHost: "elsewhere" },
     message: /said: Could not connect to the head node elsewhere: No such host is known/,
@@ -174,6 +179,7 @@ Deno.test("7 engines in jobs of 3 are an array of two and a job of one (stand-in
     profileDir: folder.dir,
     engines: "pbs",
     enginesPerJob: 3,
+    memory: "1gb",
     n: 7,
     pollMs: 100,
   });

@@ -48,9 +48,9 @@ Deno.test("the shipped profiles can be loaded by their names, and their schema t
   for (const name of NAMES) {
     const profile = await loadProfile({ name, dir: "/nowhere", tables: PROFILE_TABLES });
     assert.equal(profile.path?.split("/").at(-1), `${name}.jsonc`);
-    const text = parse(await shippedText(name), [], { allowTrailingComma: true });
+    const text: Record<string, unknown> = parse(await shippedText(name), [], { allowTrailingComma: true });
     assert(isValid(text), `${name}: ${JSON.stringify(isValid.errors)}`);
-    assert.equal(text.$schema, `./${SCHEMA_FILE}`);
+    assert.equal(text["$schema"], `./${SCHEMA_FILE}`);
   }
   for (const name of NAMES.filter((it) => !["default", "untrusted", "python"].includes(it))) {
     const { sections } = await loadProfile({ name, dir: "/nowhere", tables: PROFILE_TABLES });

@@ -22,6 +22,7 @@ qsub)
   script=${@: -1}; [ -f "$script" ] || fail 1 "qsub: script file:: No such file or directory"
   queue=$(directive PBS -q "$script"); [ -z "$queue" ] || [ "$queue" = workq ] || fail 170 "qsub: Unknown queue"
   grep -Eq '^#PBS.*walltime=[^0-9]' "$script" && fail 166 "qsub: Illegal attribute or resource value Resource_List.walltime"
+  grep -q '^#PBS.*-l select=' "$script" && grep -Eq '^#PBS.*-l (mem|ncpus)=' "$script" && fail 1 'qsub: "-lresource=" cannot be used with "select" or "place", resource is: mem'
   range=$(directive PBS -J "$script"); [ "$range" != 1-1 ] || fail 2 "qsub: illegal -J value"
   n=$(next); mkdir -p "$Q/$n"; cp "$script" "$Q/$n/script"
   if [ -n "$range" ]; then touch "$Q/$n/array"; for i in $(seq "${range%-*}" "${range#*-}"); do run "$Q/$n/$i" PBS_JOBID="$n[$i].pbs1" PBS_ARRAY_INDEX="$i"; done; echo "$n[].pbs1"
