@@ -61,7 +61,7 @@ export function defineStart(command: Command): void {
     prepareRunFolder(run.dir);
     Deno.exitCode = await interruptible((signal) =>
       flags["daemonize"] === true
-        ? startInBackground(run, { settings, signal })
+        ? startInBackground(run, { signal })
         : startAndWatch(run, { settings, signal, name: flags })
     );
   });
@@ -203,7 +203,7 @@ function show(lines: readonly string[]): void {
 /** The same command without `--daemonize`, in a session of its own; resolves when its engines are there. */
 async function startInBackground(
   run: Run,
-  start: { readonly settings: Settings; readonly signal: AbortSignal },
+  { signal }: { readonly signal: AbortSignal },
 ): Promise<number> {
   const suffix = run.clusterId === "" ? "" : `-${run.clusterId}`;
   const logPath = `${run.dir}/log/ipcluster${suffix}.log`;
@@ -221,7 +221,7 @@ async function startInBackground(
     console.error(`Waits for what others start; what they are to run is in ${logPath}`);
   }
   const end = daemon.ended.then(({ code }) => ({ kind: "ended", code }) as const);
-  const ready = isReady(daemon, { pidFile: pidFilePath(run.dir, run.clusterId), ...start }).then((ok) =>
+  const ready = isReady(daemon, { pidFile: pidFilePath(run.dir, run.clusterId), signal }).then((ok) =>
     ({ kind: ok ? "ready" : "given up" }) as const
   );
   const outcome = await Promise.race([end, ready]);
@@ -233,7 +233,7 @@ async function startInBackground(
     case "given up":
       Deno.kill(daemon.id.pid, "SIGTERM");
       await daemon.ended;
-      throw new ClusterError(`Cannot start the cluster: it was not ready in time; see ${logPath}`);
+      throw new ClusterError(`Cannot start the cluster: it was interrupted; see ${logPath}`);
     case "ended":
       throw new ClusterError(
         words.replace(/^tsparallel: /, "") || `Cannot start the cluster: see ${logPath}`,
@@ -241,13 +241,14 @@ async function startInBackground(
   }
 }
 
-/** Whether the pid file came to name this process before time was up. */
+/** Whether the pid file came to name this process; how long that may take is that process's to say. */
 async function isReady(
   daemon: Process,
-  wait: { readonly pidFile: string; readonly settings: Settings; readonly signal: AbortSignal },
+  wait: { readonly pidFile: string; readonly signal: AbortSignal },
 ): Promise<boolean> {
-  const deadline = performance.now() + wait.settings.startTimeoutMs + 5000;
-  while (performance.now() < deadline && !wait.signal.aborted) {
+  let isOver = false;
+  void daemon.ended.then(() => isOver = true);
+  while (!isOver && !wait.signal.aborted) {
     if (lastLines(wait.pidFile, 2)[0] === String(daemon.id.pid)) return true;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

@@ -3,16 +3,22 @@
  * takes half a minute.
  */
 
+import { stopTogether } from "./stop_together.ts";
+import type { TaskState } from "./task_state.ts";
+
+/** Told when a signal aborts. Tasks that it gives to `stop` are cancelled together, when all have been called. */
+export type OnAbort = (stop: (tasks: readonly TaskState[]) => void) => void;
+
 /** Who waits for a signal, and its one listener. */
 interface Waiting {
-  readonly calls: Set<() => void>;
+  readonly calls: Set<OnAbort>;
   readonly listener: () => void;
 }
 
 const waiting = new WeakMap<AbortSignal, Waiting>();
 
 /** Calls `onAbort` once when the signal aborts. Returns the way to take that back: with the last one the listener goes too, since it keeps a program with a time-out signal alive. */
-export function listenForAbort(signal: AbortSignal, onAbort: () => void): () => void {
+export function listenForAbort(signal: AbortSignal, onAbort: OnAbort): () => void {
   const { calls, listener } = waiting.get(signal) ?? listen(signal);
   calls.add(onAbort);
   return () => {
@@ -23,11 +29,13 @@ export function listenForAbort(signal: AbortSignal, onAbort: () => void): () => 
 }
 
 function listen(signal: AbortSignal): Waiting {
-  const calls = new Set<() => void>();
+  const calls = new Set<OnAbort>();
   const listener = () => {
     const called = [...calls];
     calls.clear();
-    for (const call of called) call();
+    const tasks: TaskState[] = [];
+    for (const call of called) call((own) => own.forEach((task) => tasks.push(task)));
+    stopTogether(tasks, signal.reason);
   };
   const entry = { calls, listener };
   waiting.set(signal, entry);

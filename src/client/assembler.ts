@@ -25,6 +25,8 @@ const MAX_BUFFERS = 65_535;
 export class Assembler {
   readonly #byTask = new Map<number, Partial[]>();
   readonly #maxBytes: number;
+  /** Why the buffers of open tasks were not taken. */
+  readonly #refused = new Map<number, RangeError>();
   #bytes = 0;
 
   /** @param maxBytes most bytes of all unfinished results together */
@@ -51,8 +53,13 @@ export class Assembler {
       }
       put(partial.bytes, offset, piece);
       partial.filled += length;
+      // It has begun anew.
+      this.#refused.delete(n);
     } catch (error) {
+      // The first reason counts: those that follow are only its consequences.
+      const first = this.#refused.get(n) ?? error;
       this.drop(n);
+      if (first instanceof RangeError) this.#refused.set(n, first);
       throw error;
     }
   }
@@ -66,7 +73,8 @@ export class Assembler {
     }
     if (this.#bytes + total > this.#maxBytes) {
       throw new RangeError(
-        `Cannot take a buffer of ${total} bytes for task ${n}: at most ${this.#maxBytes} bytes may be under way`,
+        `Cannot take a result of ${total} bytes or more: at most ${this.#maxBytes} bytes of large results may be under way at once; ` +
+          "connect with a larger maxResultBytes, or have the task return less (its record may hold it: client.result(msgId))",
       );
     }
     const partial = { bytes: new Uint8Array(total), filled: 0 };
@@ -76,13 +84,19 @@ export class Assembler {
     return partial;
   }
 
+  /** Bytes of the buffers of a task. */
+  bytesOf(n: number): number {
+    return (this.#byTask.get(n) ?? []).reduce((sum, { bytes }) => sum + bytes.length, 0);
+  }
+
   /**
    * Takes out the buffers of a task.
    * @throws RangeError if not all of them have come
    */
   take(n: number, count: number): Uint8Array[] {
-    const list = this.#byTask.get(n) ?? [];
+    const list = this.#byTask.get(n) ?? [], refused = this.#refused.get(n);
     this.drop(n);
+    if (refused !== undefined) throw refused;
     const complete = list.filter((partial) => partial.filled === partial.bytes.length);
     if (list.length !== count || complete.length !== count) {
       throw new RangeError(
@@ -96,5 +110,6 @@ export class Assembler {
   drop(n: number): void {
     for (const { bytes } of this.#byTask.get(n) ?? []) this.#bytes -= bytes.length;
     this.#byTask.delete(n);
+    this.#refused.delete(n);
   }
 }

@@ -5,9 +5,10 @@
  * process with an unhandled rejection.
  */
 import { listenForAbort } from "./abort_listeners.ts";
-import { CompositeError } from "../protocol/errors.ts";
+import { CompositeError, TaskCancelled } from "../protocol/errors.ts";
 import { type GroupOptions, ResultGroup, type ValuesOf } from "./result_group.ts";
 import type { ResultLook } from "./result_look.ts";
+import type { Scope } from "./scope.ts";
 import { ResultReading, type Shape, type Shaped, shaped } from "./result_reading.ts";
 import { abortError, type WaitOptions, withinTime } from "./waiting.ts";
 import { msgIdOf, type TaskMetadata, type TaskNames, type TaskState } from "./task_state.ts";
@@ -27,6 +28,8 @@ export interface ResultPlan<T, S extends Shape> {
   readonly read?: ((value: unknown) => T) | undefined;
   /** Stops its tasks. */
   readonly signal?: AbortSignal | undefined;
+  /** Stops its tasks when it is left. */
+  readonly scope?: Scope | undefined;
   /** What its tasks were asked with, as their metadata tells it. */
   readonly asked?: Asked | undefined;
 }
@@ -49,6 +52,8 @@ export class AsyncResult<T, S extends Shape = "one"> extends ResultReading<T, S>
   #listeners: (() => void)[] | undefined;
   #promise: Promise<Shaped<S, T>> | undefined;
   #unlisten: (() => void) | undefined;
+  /** Why it was stopped here. */
+  #reason: unknown;
 
   /**
    * Made by views; there is no use in making one.
@@ -60,7 +65,7 @@ export class AsyncResult<T, S extends Shape = "one"> extends ResultReading<T, S>
     this.#left = plan.count;
     const { signal } = plan;
     if (signal === undefined) return;
-    this.#unlisten = listenForAbort(signal, () => this.cancel(signal.reason));
+    this.#unlisten = listenForAbort(signal, (stop) => stop(this.#tasks));
   }
 
   /**
@@ -100,6 +105,7 @@ export class AsyncResult<T, S extends Shape = "one"> extends ResultReading<T, S>
    * @ignore
    */
   rejected(task: TaskState, error: Error): void {
+    if (this.#reason !== undefined && error instanceof TaskCancelled) error.cause ??= this.#reason;
     this.#errors ??= new Map();
     this.#errors.set(task.index, error);
     this.#finished(task.index);
@@ -198,7 +204,27 @@ export class AsyncResult<T, S extends Shape = "one"> extends ResultReading<T, S>
     });
   }
 
-  #ended(): Promise<void> {
+  /**
+   * For its scope.
+   * @ignore
+   */
+  get scope(): Scope | undefined {
+    return this.#plan.scope;
+  }
+
+  /**
+   * For its scope: its tasks are being stopped.
+   * @ignore
+   */
+  stopping(reason: unknown): void {
+    this.#reason ??= reason;
+  }
+
+  /**
+   * For its scope: resolves when all tasks have ended.
+   * @ignore
+   */
+  ended(): Promise<void> {
     if (this.#left === 0) return Promise.resolve();
     return new Promise((resolve) => {
       const look = () => this.#left === 0 ? resolve() : this.#next(look);
@@ -252,6 +278,7 @@ export class AsyncResult<T, S extends Shape = "one"> extends ResultReading<T, S>
       next: (listener) => this.#next(listener),
       stop: (i, how, reason) => {
         const task = this.#tasks[i];
+        if (how === "cancel") this.stopping(reason);
         if (task?.isOpen === true) task.route.stop([task], how, reason);
       },
     };
@@ -272,7 +299,7 @@ export class AsyncResult<T, S extends Shape = "one"> extends ResultReading<T, S>
   }
 
   async #outputEnded(): Promise<void> {
-    await this.#ended();
+    await this.ended();
     for (const { output } of this.#tasks) {
       if (output !== undefined) await new Promise<void>((resolve) => output.whenComplete(resolve));
     }
@@ -309,6 +336,7 @@ export class AsyncResult<T, S extends Shape = "one"> extends ResultReading<T, S>
   }
 
   #stop(how: "abort" | "cancel", reason: unknown): void {
+    if (how === "cancel") this.stopping(reason);
     const byRoute = Map.groupBy(this.#tasks.filter((task) => task.isOpen), (task) => task.route);
     for (const [route, tasks] of byRoute) route.stop(tasks, how, reason);
   }

@@ -12,6 +12,7 @@ import type { ExecuteResult } from "./load_balanced_view.ts";
 import type { MapResult } from "./map.ts";
 import type { RemoteNames } from "./remote_names.ts";
 import type { RequestOptions } from "./requests.ts";
+import type { Scope } from "./scope.ts";
 import type { Distribution, Scatterable } from "./scatter.ts";
 import type { StopReference } from "./stop.ts";
 import type { Targets } from "./targets.ts";
@@ -30,23 +31,28 @@ export interface BroadcastOptions extends ViewOptions {
   readonly coalescing?: boolean | undefined;
 }
 
-/** Immutable: `with` gives another view. Calls give arrays in the order of the targets. */
-export class BroadcastView {
+/** Immutable. `with` and `await using` are as those of `LoadBalancedView`. Calls give arrays in the order of the targets. */
+export class BroadcastView implements AsyncDisposable {
   readonly #connection: Connection;
   readonly #targets: BroadcastTargets;
   readonly #options: BroadcastOptions;
+  readonly #scope: Scope;
   readonly #view: DirectView<"all">;
 
   /** Use `client.broadcast`. */
-  constructor(connection: Connection, targets: BroadcastTargets, options: BroadcastOptions = {}) {
+  constructor(
+    connection: Connection,
+    targets: BroadcastTargets,
+    options: BroadcastOptions = {},
+    scope: Scope = connection.scope.child(),
+  ) {
     this.#connection = connection;
     this.#targets = targets;
     this.#options = options;
+    this.#scope = scope;
     const { coalescing = false, ...rest } = options;
-    this.#view = new DirectView(connection, targets, "all", {
-      ...rest,
-      broadcast: { isCoalescing: coalescing },
-    });
+    const asked = { ...rest, broadcast: { isCoalescing: coalescing } };
+    this.#view = new DirectView(connection, targets, "all", asked, scope);
   }
 
   /** Whether replies of Python engines are combined. */
@@ -67,7 +73,8 @@ export class BroadcastView {
   /** The same view with other options or targets; those not named stay. */
   with(options: BroadcastOptions & { readonly targets?: BroadcastTargets | undefined }): BroadcastView {
     const { targets = this.#targets, ...rest } = options;
-    return new BroadcastView(this.#connection, targets, { ...this.#options, ...rest });
+    const scope = this.#scope.child();
+    return new BroadcastView(this.#connection, targets, { ...this.#options, ...rest }, scope);
   }
 
   /** Calls a function with these arguments on each engine; see `DirectView.apply`. */
@@ -204,5 +211,10 @@ export class BroadcastView {
   /** Interrupts what these engines run. */
   interrupt(options: RequestOptions = {}): Promise<void> {
     return this.#view.interrupt(options);
+  }
+
+  /** Leaves its scope, as `LoadBalancedView`'s. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#scope.leave(this.#connection);
   }
 }

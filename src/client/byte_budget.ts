@@ -21,6 +21,7 @@ export class ByteBudget {
   /** Who hears of ends in front of the map: there is room again before it asks. */
   ownerFor(map: TaskOwner): TaskOwner {
     return this.#owner ??= {
+      behind: map,
       fulfilled: (task, value) => {
         this.#free(task);
         map.fulfilled(task, value);

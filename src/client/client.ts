@@ -35,6 +35,8 @@ import type { WaitOptions } from "./waiting.ts";
 export interface ConnectOptions extends ClusterPlace {
   /** For the handshake and later requests to the hub. Default 10,000. */
   readonly timeoutMs?: number | undefined;
+  /** How long the controller may be silent while something is awaited, until all that ends with ControllerGone. One that comes back before is reconnected to. Default 30,000. */
+  readonly controllerTimeoutMs?: number | undefined;
   /** Under which name tasks are recorded. */
   readonly username?: string | undefined;
   /** Most bytes of large results under way at once. Default 4 GiB. */
@@ -49,6 +51,7 @@ export interface ConnectOptions extends ClusterPlace {
 }
 
 const TIMEOUT_MS = 10_000;
+const CONTROLLER_TIMEOUT_MS = 30_000;
 const MAX_RESULT_BYTES = 2 ** 32;
 
 /** A connection to a cluster. `client[3]` is the view on engine 3. Close it, best with `await using`. */
@@ -74,8 +77,20 @@ export class Client {
       maxResultBytes = MAX_RESULT_BYTES,
       signal,
       curveSecretKey,
+      controllerTimeoutMs = CONTROLLER_TIMEOUT_MS,
     } = options;
-    const open = { timeoutMs, username, pid: undefined, maxResultBytes, signal, curveSecretKey };
+    if (!(controllerTimeoutMs >= 1)) {
+      throw new RangeError(`Cannot use ${controllerTimeoutMs} for "controllerTimeoutMs": it takes 1 or more`);
+    }
+    const open = {
+      controllerTimeoutMs,
+      timeoutMs,
+      username,
+      pid: undefined,
+      maxResultBytes,
+      signal,
+      curveSecretKey,
+    };
     return indexed(new Client(await Connection.open(info, transport, open)));
   }
 
@@ -312,14 +327,18 @@ export class Client {
     });
   }
 
-  /** Closes the sockets. What is still awaited is rejected; tasks that were sent go on in the cluster. Harmless twice. */
+  /**
+   * Closes the sockets. What is still awaited is rejected; tasks that were sent go on in the cluster, and any client has their results by `client.result(msgId)`.
+   * To cancel them leave the client's scope (`await using client = …`). Harmless twice.
+   */
   close(): Promise<void> {
     return this.#connection.close();
   }
 
-  /** Closes it where its scope ends. */
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
+  /** Leaves the client's scope: cancels the tasks that were submitted through it and are open, unless they are `detached`, and closes. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#connection.leave();
+    await this.close();
   }
 }
 
@@ -329,7 +348,7 @@ function indexed(client: Client): Client {
     get(target, name) {
       if (typeof name === "string" && /^\d+$/.test(name)) return target.direct(Number(name));
       // V8 13.6 (Node 24) does not take a bound function for what it is here.
-      if (name === Symbol.asyncDispose) return () => target.close();
+      if (name === Symbol.asyncDispose) return () => target[Symbol.asyncDispose]();
       const value: unknown = Reflect.get(target, name, target);
       return typeof value === "function" ? value.bind(target) : value;
     },
@@ -350,6 +369,7 @@ export { BroadcastView, DirectView, LoadBalancedView, NoEnginesRegistered };
 export {
   CompositeError,
   ConnectionFileError,
+  ControllerGone,
   EngineError,
   ImpossibleDependency,
   InvalidDependency,

@@ -2,13 +2,15 @@
  * The client's end of a cluster: its sockets, the handshake with the hub, and who gets what arrives.
  */
 import { environmentIfGranted } from "../base/runtime.ts";
-import { isZ85Key, Z85_KEY } from "../base/z85.ts";
 import { type ClientConnection, endpoint } from "../protocol/connection_file.ts";
-import { findDelimiter, type Message, Session } from "../protocol/frames.ts";
+import { type Message, Session } from "../protocol/frames.ts";
 import { createMac, type Mac } from "../protocol/mac.ts";
-import { EXTENSION_VERSION } from "../protocol/messages.ts";
-import { loadPacker, type Packer } from "../protocol/packers.ts";
-import { ControllerWatch } from "./controller_watch.ts";
+import { STATUS } from "../protocol/groups.ts";
+import { takeOver } from "./recovery.ts";
+import type { Packer } from "../protocol/packers.ts";
+import type { ConnectionOptions } from "./connection_options.ts";
+import { packerFor, serverKeyOf } from "./connection_keys.ts";
+import { ControllerLink, saidAgain } from "./controller_link.ts";
 import { type Engine, Engines } from "./engines.ts";
 import type { Definition } from "./function_text.ts";
 import { type EncodeOptions, GroupPaths } from "./group_paths.ts";
@@ -19,37 +21,33 @@ import { noBalance } from "./languages.ts";
 import { type PeerRole, PeerTasks } from "./peer_tasks.ts";
 import { Pending } from "./pending.ts";
 import { PutValues } from "./put_values.ts";
-import { checkReach, reachHint } from "./reach.ts";
 import { type RequestOptions, Requests } from "./requests.ts";
+import { farewell, Scope } from "./scope.ts";
 import type { TaskNames } from "./task_state.ts";
 import type { Channel, Transport } from "./transport.ts";
 import { SharedBudget, SharedMemoryWay } from "./shared_memory.ts";
 import type { SharedUpload } from "./shared_upload.ts";
-import { enginesOf, sharesOf, type Welcome, welcomeOf } from "./welcome.ts";
+import { announce, askAnything, greet } from "./greeting.ts";
+import { parse, parsed } from "./own_message.ts";
+import { newsOf } from "./news.ts";
 
-/** How a connection is made. */
-export interface ConnectionOptions {
-  /** For the handshake and for requests, in ms. */
-  readonly timeoutMs: number;
-  readonly username: string;
-  readonly pid: number | undefined;
-  /** Most bytes of large results under way at once. */
-  readonly maxResultBytes: number;
-  readonly signal: AbortSignal | undefined;
-  /** Of the client's CURVE pair, Z85. */
-  readonly curveSecretKey: string | undefined;
-}
+export type { ConnectionOptions };
 
 type Role = "registration" | "notification" | "task" | "mux" | "control" | "iopub" | "broadcast";
 
 /** The highest number of a task that a scheduler takes. */
 const MAX_NUMBER = 2 ** 28;
+const SHUT_DOWN = "was shut down and has not been heard";
 const encoder = new TextEncoder();
 
 export class Connection implements TaskNames {
   readonly session: Session;
   readonly engines: Engines = new Engines();
   readonly pending: Pending;
+  /** Of the client: those of its views lie within it. */
+  readonly scope: Scope = new Scope("the client");
+  /** Of maps that go on when the client's scope is left. */
+  readonly detached: Scope = new Scope("nobody");
   /** Names that are in namespaces, as far as this client has seen. */
   readonly known: KnownNames = new KnownNames();
   /** What was put. */
@@ -58,6 +56,8 @@ export class Connection implements TaskNames {
   readonly peers: PeerTasks;
   readonly info: ClientConnection;
   readonly timeoutMs: number;
+  /** Tells it from another client of the same session and pid. */
+  readonly instance: string = crypto.randomUUID();
   /** The hub has said that it ends. */
   wasShutDown = false;
   readonly #transport: Transport;
@@ -70,7 +70,9 @@ export class Connection implements TaskNames {
   readonly #packer: Packer;
   /** Absent with a controller that speaks ipyparallel's wire only, as Python's. */
   #groups: GroupPaths | undefined;
-  #watch: ControllerWatch | undefined;
+  #link: ControllerLink | undefined;
+  /** What is awaited beside tasks. */
+  #awaited = 0;
   /** Why nothing can be sent any more, and who wants to know it at once. */
   #end: Error | undefined;
   readonly #atEnd = new Set<() => void>();
@@ -122,31 +124,51 @@ export class Connection implements TaskNames {
     }
   }
 
-  async #handshake({ timeoutMs, signal }: ConnectionOptions): Promise<void> {
+  async #handshake({ timeoutMs, signal, controllerTimeoutMs }: ConnectionOptions): Promise<void> {
     this.#connect("registration", (frames) => this.#reply(frames));
     // Subscriptions take their time to arrive: they are on their way while the hub is greeted.
     this.#connect("notification", (frames) => this.#notification(frames));
     this.#connect("iopub", (frames) => this.#output.received(frames));
-    const reply = await this.#greet({ timeoutMs, signal });
+    const reply = await greet(this, { timeoutMs, signal });
     this.#connect("control", (frames) => this.#reply(frames));
     const mux = this.#connect("mux", (frames) => this.#shell("mux", frames));
     const task = this.#connect("task", (frames) => this.#shell("task", frames));
     if (reply !== null) this.#groups = new GroupPaths(this, this.#mac, reply, { mux, task });
-    this.#watch = new ControllerWatch({
-      isNeeded: () => this.pending.count > 0,
-      ask: (timeoutMs) => this.#askAnything(timeoutMs),
-      gone: (ms) =>
-        this.#stop(
-          new Error(`The controller has not answered for ${ms / 1000} s: it is gone, or cannot be reached`),
-        ),
-    });
+    this.#link = new ControllerLink({
+      address: this.address,
+      isNeeded: () => this.pending.count > 0 || this.#awaited > 0,
+      ask: (timeoutMs) => askAnything(this, timeoutMs),
+      greet: (timeoutMs) => this.#greetAgain(timeoutMs),
+      broken: (isBroken) => this.#groups?.broken(isBroken),
+      gone: (error) => this.#stop(error),
+    }, controllerTimeoutMs);
   }
 
-  /** A small question; Python's hub has an error for queues of no engine. */
-  #askAnything(timeoutMs: number): Promise<unknown> {
-    return this.speaksGroups
-      ? this.request("queue_request", { targets: [], verbose: false }, { timeoutMs })
-      : this.request("connection_request", {}, { timeoutMs });
+  /** Of the hub. */
+  get address(): string {
+    return endpoint(this.info.interface, this.info.registration, this.info.location);
+  }
+
+  /** The connection stands again: perhaps with another controller at it. */
+  async #greetAgain(timeoutMs: number): Promise<() => void> {
+    const message = await announce(this, { timeoutMs });
+    return () => takeOver(this, this.#groups, message);
+  }
+
+  /** Whether what is sent now would be lost. */
+  get isBroken(): boolean {
+    return this.#link?.isBroken === true;
+  }
+
+  /** Resolves when it is not, or nothing can be sent any more. */
+  mended(): Promise<void> {
+    return this.#link?.mended() ?? Promise.resolve();
+  }
+
+  /** Something is awaited of which no task tells, until the returned function is called. */
+  awaits(): () => void {
+    this.#awaited++;
+    return () => this.#awaited--;
   }
 
   #connect(role: Role, onMessage: (frames: readonly Uint8Array[]) => void): Channel {
@@ -158,84 +180,48 @@ export class Connection implements TaskNames {
       serverKey: serverKeyOf(this.info),
       secretKey: this.#secretKey,
       ...(role === "registration" ? { onRefused: (reason) => this.#stop(new Error(reason)) } : {}),
+      ...(role === "control" || role === "iopub"
+        ? {}
+        : { onState: (isConnected) => this.#link?.connected(role, isConnected) }),
     });
     this.#channels.set(role, channel);
     return channel;
   }
 
-  /** Announces this client and takes the list of engines. Harmless when repeated. */
-  async #greet(options: RequestOptions): Promise<Welcome | null> {
-    const { session, username, pid } = this.session;
-    let message: Message;
-    try {
-      message = await this.request("connection_request", {
-        tsparallel: { version: EXTENSION_VERSION, session, username, pid },
-      }, options);
-    } catch (error) {
-      if (!(error instanceof DOMException && error.name === "TimeoutError")) throw error;
-      const url = endpoint(this.info.interface, this.info.registration, this.info.location);
-      throw new Error(
-        `Cannot connect to "${url}": no reply in ${options.timeoutMs} ms; ${reachHint(this.info)}`,
-        { cause: error },
-      );
-    }
-    const welcome = welcomeOf(message);
-    this.engines.listed(enginesOf(message));
-    return welcome;
-  }
-
   /** Asks the hub again which engines there are: a notification may have passed before our subscription had arrived. */
   async refresh(options: RequestOptions = {}): Promise<void> {
-    await this.#greet({ timeoutMs: this.timeoutMs, ...options });
+    await greet(this, { timeoutMs: this.timeoutMs, ...options });
   }
 
   // ── what arrives ───────────────────────────────────────────────────────────────────────────
 
   #reply(frames: readonly Uint8Array[]): void {
-    const message = this.#parsed(frames);
+    const message = parsed(this.session, frames);
     if (message !== undefined && !this.#requests.received(message)) this.peers.replied(message);
-  }
-
-  /** A message of one's own memory; undefined if it is not signed with our key or damaged. */
-  #parsed(frames: readonly Uint8Array[]): Message | undefined {
-    try {
-      return this.#parse(frames);
-    } catch {
-      return undefined;
-    }
-  }
-
-  /** @throws BadMessage */
-  #parse(frames: readonly Uint8Array[]): Message {
-    const at = Math.max(0, findDelimiter(frames));
-    return this.session.parse(frames.slice(at).map((frame, i) => i < 6 ? frame : frame.slice()));
   }
 
   /** A reply to a task: a group's, or a message. */
   #shell(role: "mux" | "task", frames: readonly Uint8Array[]): void {
     if (this.#groups?.received(role, frames) === true) return;
-    this.peers.received(frames, () => this.#parse(frames));
+    this.peers.received(frames, () => parse(this.session, frames));
   }
 
   #notification(frames: readonly Uint8Array[]): void {
-    const message = this.#parsed(frames);
+    const message = parsed(this.session, frames);
     if (message === undefined) return;
-    const { id, uuid, tsparallel } = message.content;
-    switch (message.header.msg_type) {
-      case "registration_notification":
-        if (typeof id !== "number" || typeof uuid !== "string") return;
-        this.#groups?.registered(id);
-        this.engines.registered({ id, uuid, isOurs: tsparallel !== undefined, shares: sharesOf(tsparallel) });
-        break;
-      case "unregistration_notification":
-        if (typeof id !== "number") return;
-        this.engines.unregistered(id);
-        this.peers.gone(this.engines.uuidOf(id) ?? String(uuid));
-        break;
-      case "shutdown_notification":
+    const news = newsOf(message);
+    switch (news?.kind) {
+      case "registered":
+        // Only a controller that has begun anew tells that again.
+        if (this.engines.get(news.engine.id)?.uuid === news.engine.uuid) this.#link?.suspect();
+        this.#groups?.registered(news.engine.id);
+        return this.engines.registered(news.engine);
+      case "unregistered":
+        this.engines.unregistered(news.id);
+        return this.peers.gone(this.engines.uuidOf(news.id) ?? news.uuid);
+      case "shutdown":
         this.wasShutDown = true;
-        this.#stop(new Error("The controller was shut down"));
-        break;
+        return this.#stop(this.#link?.goneError(SHUT_DOWN) ?? new Error("The controller was shut down"));
     }
   }
 
@@ -266,7 +252,8 @@ export class Connection implements TaskNames {
   ): Promise<Message> {
     this.check();
     const header = this.session.header(type);
-    const reply = this.#requests.reply(header.msg_id, what, { timeoutMs: this.timeoutMs, ...options });
+    const wait = { timeoutMs: this.timeoutMs, ...options };
+    const reply = this.#requests.reply(header.msg_id, what, wait, () => this.#link?.hint ?? "");
     this.#channels.get(role)?.send([...prefix, ...this.session.pack(header, content)]);
     return await reply;
   }
@@ -320,7 +307,7 @@ export class Connection implements TaskNames {
     // What it depends on may still be gathering in a group.
     if (role === "task") this.#groups?.flush();
     const channel = this.#channels.get(role) ??
-      this.#connect(role, (frames) => this.peers.received(frames, () => this.#parse(frames)));
+      this.#connect(role, (frames) => this.peers.received(frames, () => parse(this.session, frames)));
     if (large < frames.length) channel.sendLarge(frames, large);
     else channel.send(frames);
   }
@@ -331,7 +318,7 @@ export class Connection implements TaskNames {
 
   /** @throws Error if the client is closed or the controller gone */
   check(): void {
-    if (this.#end !== undefined) throw new Error(this.#end.message, { cause: this.#end });
+    if (this.#end !== undefined) throw saidAgain(this.#end);
   }
 
   get isEnded(): boolean {
@@ -376,12 +363,13 @@ export class Connection implements TaskNames {
 
   #stop(error: Error): void {
     if (this.#end !== undefined) return;
-    this.#watch?.close();
+    this.#link?.close();
     this.#groups?.end();
     this.values.fail(error);
     this.#end = error;
     this.pending.failAll(error);
     this.#requests.failAll(error);
+    for (const scope of [this.scope, this.detached]) scope.fail(error);
     for (const listener of this.#atEnd) listener();
   }
 
@@ -391,23 +379,17 @@ export class Connection implements TaskNames {
     return () => void this.#atEnd.delete(listener);
   }
 
+  /** Cancels what was submitted through this client and ends it here: nobody waits for the answers. Streams are waited for. */
+  async leave(): Promise<void> {
+    const { tasks, ongoing, error } = this.scope.stop(this);
+    for (const task of tasks) this.pending.fail(task, STATUS.cancelled, error);
+    await farewell(ongoing);
+  }
+
   /** Sends what has gathered, closes the sockets and rejects what is still awaited. Harmless twice. */
   async close(): Promise<void> {
     if (!this.isEnded) this.values.close();
     this.#stop(new Error("The client was closed"));
     await this.#transport.close();
   }
-}
-
-async function packerFor(info: ClientConnection): Promise<Packer> {
-  checkReach(info);
-  return await loadPacker(info.pack, info.unpack);
-}
-
-/** The controller's CURVE key: of its file, else of the environment. */
-function serverKeyOf({ curve_serverkey }: ClientConnection): string | undefined {
-  if (curve_serverkey) return curve_serverkey;
-  const key = environmentIfGranted("IPP_CURVE_SERVERKEY") || undefined;
-  if (key === undefined || isZ85Key(key)) return key;
-  throw new TypeError(`Cannot use IPP_CURVE_SERVERKEY="${key.slice(0, 60)}": ${Z85_KEY}`);
 }

@@ -1,5 +1,5 @@
 /**
- * Notices that the controller is gone without a word (killed, cut off): while results are awaited the hub is asked now and then, and when it stays silent for long every
+ * Notices that the controller is gone without a word (killed, cut off): while something is awaited the hub is asked now and then, and when it stays silent for long every
  * wait ends with an error. A controller that is only busy or stopped for a while has time enough.
  */
 
@@ -10,13 +10,23 @@ export interface Patience {
   readonly misses: number;
 }
 
-export const PATIENCE: Patience = { periodMs: 5_000, answerMs: 10_000, misses: 3 };
+const PERIOD_MS = 5_000;
+/** A client that was itself too busy to read has so many tries. */
+const MISSES = 3;
+
+/** Patience that ends after so many ms of silence. */
+export function patienceOf(timeoutMs: number): Patience {
+  const answerMs = Math.max(1, timeoutMs / MISSES);
+  return { periodMs: Math.min(PERIOD_MS, answerMs), answerMs, misses: MISSES };
+}
 
 export interface Watched {
   /** Whether anything is awaited. */
   isNeeded(): boolean;
   /** Asks the hub something small. Rejects with a TimeoutError if no answer comes in time. */
   ask(timeoutMs: number): Promise<unknown>;
+  /** An answer is missing for the first time. */
+  missed?(): void;
   /** The controller is given up, after so many ms of silence. */
   gone(silentMs: number): void;
 }
@@ -25,32 +35,41 @@ export class ControllerWatch {
   readonly #watched: Watched;
   readonly #patience: Patience;
   readonly #timer: ReturnType<typeof setInterval>;
-  #misses = 0;
   #isAsking = false;
+  #isClosed = false;
 
-  constructor(watched: Watched, patience: Patience = PATIENCE) {
+  constructor(watched: Watched, patience: Patience) {
     this.#watched = watched;
     this.#patience = patience;
-    this.#timer = setInterval(() => void this.#look(), patience.periodMs);
+    this.#timer = setInterval(() => void this.look(), patience.periodMs);
   }
 
   close(): void {
+    this.#isClosed = true;
     clearInterval(this.#timer);
   }
 
-  async #look(): Promise<void> {
-    if (this.#isAsking || !this.#watched.isNeeded()) return;
-    const { answerMs, misses } = this.#patience;
+  /** Asks, and as long as there is no answer asks again. */
+  async look(): Promise<void> {
+    if (this.#isAsking) return;
     this.#isAsking = true;
+    const { answerMs, misses } = this.#patience;
+    for (let missed = 0; !this.#isClosed && this.#watched.isNeeded();) {
+      if (await this.#isHeard()) break;
+      if (++missed === 1) this.#watched.missed?.();
+      if (missed >= misses) this.#watched.gone(misses * answerMs);
+      if (missed >= misses) break;
+    }
+    this.#isAsking = false;
+  }
+
+  /** False if no answer came in time; an error of another kind is as good as one. */
+  async #isHeard(): Promise<boolean> {
     try {
-      await this.#watched.ask(answerMs);
-      this.#misses = 0;
+      await this.#watched.ask(this.#patience.answerMs);
+      return true;
     } catch (error) {
-      const isSilence = error instanceof DOMException && error.name === "TimeoutError";
-      this.#misses = isSilence ? this.#misses + 1 : 0;
-      if (this.#misses >= misses) this.#watched.gone(misses * answerMs);
-    } finally {
-      this.#isAsking = false;
+      return !(error instanceof DOMException && error.name === "TimeoutError");
     }
   }
 }

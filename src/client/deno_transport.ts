@@ -60,7 +60,7 @@ class DenoTransport implements Transport {
         ? {}
         : { curve: this.#curve(options.serverKey, options.secretKey) }),
     });
-    if (options.onRefused !== undefined) this.#watch(socket, options, options.onRefused);
+    if (options.onRefused !== undefined || options.onState !== undefined) this.#watch(socket, options);
     socket.connect(options.url);
     return new DenoChannel(socket, { poller: this.#poller, hold: this.#hold }, options);
   }
@@ -72,14 +72,14 @@ class DenoTransport implements Transport {
     return { role: "client", serverKey, ...this.#keys };
   }
 
-  #watch(socket: Socket, options: ChannelOptions, onRefused: (reason: string) => void): void {
+  #watch(socket: Socket, options: ChannelOptions): void {
     const watch = new HandshakeWatch(this.#context, socket, options);
     this.#poller.add(watch.socket, () => {
       const reason = watch.socket.closed ? undefined : watch.read();
-      if (reason === undefined) return;
+      if (reason === undefined || options.onRefused === undefined) return;
       this.#poller.remove(watch.socket);
       watch.close();
-      onRefused(reason);
+      options.onRefused(reason);
     });
   }
 

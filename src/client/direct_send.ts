@@ -44,13 +44,14 @@ export class DirectSending {
   readonly #tail: Uint8Array | null;
   readonly #job: Job;
   readonly #peers: readonly Engine[];
+  /** The same for all engines of a kind. */
   #message: PeerRequest | undefined;
   #encoded: EncodedTask | undefined;
   /** The same for engines that share its large buffers. */
   #shared: EncodedTask | undefined;
-  /** The engines that these two are for. */
-  #messageAt = -1;
-  #encodedAt = -1;
+  /** Of each engine, where values differ: all are made before one is sent. */
+  readonly #messages: PeerRequest[] = [];
+  readonly #encodings: EncodedTask[] = [];
 
   /**
    * Makes ready what goes to the engines.
@@ -64,10 +65,24 @@ export class DirectSending {
     const { engines } = job.plan;
     this.#peers = engines.filter(isPeer);
     this.#checkTransfer();
-    if (this.#peers.length > 0) this.#messageFor(engines.findIndex(isPeer));
-    if (this.#peers.length < engines.length) this.#encodedFor(engines.findIndex(isOurs));
+    if (job.plan.isSame !== true) {
+      this.#makeEach();
+      return;
+    }
+    if (this.#peers.length > 0) this.#message = this.#messageFor(0);
+    if (this.#peers.length < engines.length) this.#encoded = this.#encodedFor(0);
     this.#takeOver();
-    if (job.plan.isSame === true) this.#share(engines.filter(({ shares }) => shares).length);
+    this.#share(engines.filter(({ shares }) => shares).length);
+  }
+
+  #makeEach(): void {
+    for (const [i, engine] of this.#job.plan.engines.entries()) {
+      if (engine.isOurs) {
+        const encoded = this.#encodedFor(i);
+        // Valid until the next one is made.
+        this.#encodings[i] = { ...encoded, body: encoded.body.slice() };
+      } else this.#messages[i] = this.#messageFor(i);
+    }
   }
 
   /** @throws TypeError for buffers that cannot be transferred, or parts of a value that go to one engine each */
@@ -105,9 +120,8 @@ export class DirectSending {
       else if (path === undefined || path.has(engine)) this.#sendMessage(result, engine, i);
       else this.#addCopy(result, path, engine, i);
     });
-    if (path === undefined || broadcast === undefined) return;
-    const peer = this.#messageFor(this.#job.plan.engines.findIndex(isPeer));
-    this.#connection.peers.broadcast(path, peer, { label: label ?? null }, broadcast);
+    if (path === undefined || broadcast === undefined || this.#message === undefined) return;
+    this.#connection.peers.broadcast(path, this.#message, { label: label ?? null }, broadcast);
   }
 
   /** The way to all peers' engines at once, where they get the same; undefined where each gets its own message. */
@@ -124,21 +138,19 @@ export class DirectSending {
 
   #encodedFor(i: number): EncodedTask {
     const { call, plan } = this.#job;
-    if (this.#encoded !== undefined && (plan.isSame === true || i === this.#encodedAt)) return this.#encoded;
-    this.#encodedAt = i;
-    return this.#encoded = encodedFor(this.#connection, call, plan.valueFor(i), this.#tail);
+    return encodedFor(this.#connection, call, plan.valueFor(i), this.#tail);
   }
 
   #messageFor(i: number): PeerRequest {
     const { call, plan } = this.#job;
-    if (this.#message !== undefined && (plan.isSame === true || i === this.#messageAt)) return this.#message;
-    this.#messageAt = i;
-    return this.#message = messageFor(this.#connection, this.#peers, call, plan.valueFor(i), this.#options);
+    return messageFor(this.#connection, this.#peers, call, plan.valueFor(i), this.#options);
   }
 
   #sendGroup(result: Result, engine: Engine, i: number): void {
     const { op } = this.#job.call;
-    const encoded = engine.shares && this.#shared !== undefined ? this.#shared : this.#encodedFor(i);
+    const same = engine.shares ? this.#shared ?? this.#encoded : this.#encoded;
+    const encoded = same ?? this.#encodings[i];
+    if (encoded === undefined) return;
     const path = this.#connection.enginePath(engine);
     const task = new TaskState(ownerFor(this.#job.call.run, result), i, path, this.#options.label);
     if (op === OP.push) task.writes = "names";
@@ -149,7 +161,8 @@ export class DirectSending {
 
   #sendMessage(result: Result, engine: Engine, i: number): void {
     const { label } = this.#options;
-    const message = this.#messageFor(i);
+    const message = this.#message ?? this.#messages[i];
+    if (message === undefined) return;
     const path = this.#connection.peers.pathTo(engine);
     const task = new TaskState(ownerFor(this.#job.call.run, result), i, path, label);
     result.started(task);
@@ -159,8 +172,4 @@ export class DirectSending {
 
 function isPeer({ isOurs }: Engine): boolean {
   return !isOurs;
-}
-
-function isOurs({ isOurs }: Engine): boolean {
-  return isOurs;
 }

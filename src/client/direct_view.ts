@@ -19,6 +19,7 @@ import type { MapResult } from "./map.ts";
 import type { MapOptions } from "./map_plan.ts";
 import type { AnyIterable } from "./map_source.ts";
 import { type EachOptions, isInputFirst, startEach } from "./map_each.ts";
+import { leastLoaded } from "./least_loaded.ts";
 import { type MapView, startMap } from "./map_start.ts";
 import { startTransform, type TransformOptions } from "./transform.ts";
 import type { TaskPath } from "./path.ts";
@@ -26,6 +27,7 @@ import type { PeerPath } from "./peer_path.ts";
 import { type RemoteNames, remoteNames } from "./remote_names.ts";
 import type { RequestOptions } from "./requests.ts";
 import { textOfFile } from "./run_file.ts";
+import type { Scope } from "./scope.ts";
 import {
   cyclicParts,
   distOf,
@@ -36,8 +38,8 @@ import {
   type Scatterable,
 } from "./scatter.ts";
 import { type StopReference, stopTasks } from "./stop.ts";
-import { refuseStream, type ReturnOf, startStream, type Streamable, type YieldOf } from "./stream_start.ts";
-import { resolveTargets, type Targets } from "./targets.ts";
+import { oneEngine, type ReturnOf, startStream, type Streamable, type YieldOf } from "./stream_start.ts";
+import { checkTargets, resolveTargets, type Targets } from "./targets.ts";
 import { argsFor } from "./task_checks.ts";
 import type { TaskRoute } from "./task_state.ts";
 import { TaskViews } from "./task_views.ts";
@@ -50,24 +52,36 @@ export interface DirectOptions extends ViewOptions {
   readonly targets?: Targets | undefined;
 }
 
-/** Immutable. `S` says what calls give: the value of the one engine, or an array in the order of the targets. */
-export class DirectView<S extends Shape = "all"> {
+/**
+ * Immutable. `with` and `await using` are as those of `LoadBalancedView`. `S` says what calls give: the value of the one engine, or an array in the order of the targets.
+ */
+export class DirectView<S extends Shape = "all"> implements AsyncDisposable {
   readonly #connection: Connection;
   readonly #targets: Targets;
   readonly #shape: S;
   readonly #options: SendOptions;
   readonly #tail: Uint8Array | null;
+  readonly #scope: Scope;
   readonly #taskViews: TaskViews<DirectView<S>>;
 
   /** Use `client.direct` or `client[id]`. */
-  constructor(connection: Connection, targets: Targets, shape: S, options: SendOptions = {}) {
+  constructor(
+    connection: Connection,
+    targets: Targets,
+    shape: S,
+    options: SendOptions = {},
+    scope: Scope = connection.scope.child(),
+  ) {
+    checkTargets(targets);
     this.#connection = connection;
     this.#targets = targets;
     this.#shape = shape;
     this.#options = options;
     const { label, limits, permissions, isolation, cancelGraceMs } = options;
     this.#tail = tailOf({ label, limits, permissions, isolation, cancelGraceMs });
-    this.#taskViews = new TaskViews(options, (asked) => new DirectView(connection, targets, shape, asked));
+    this.#scope = scope;
+    const withOptions = (asked: ViewOptions) => new DirectView(connection, targets, shape, asked, scope);
+    this.#taskViews = new TaskViews(options, withOptions);
   }
 
   /** Ids of the engines that a call would go to now. */
@@ -83,7 +97,8 @@ export class DirectView<S extends Shape = "all"> {
   /** The same view with other options or, of the same shape, other targets; those not named stay. */
   with(options: DirectOptions): DirectView<S> {
     const { targets = this.#targets, ...rest } = options;
-    return new DirectView(this.#connection, targets, this.#shape, { ...this.#options, ...rest });
+    const scope = this.#scope.child();
+    return new DirectView(this.#connection, targets, this.#shape, { ...this.#options, ...rest }, scope);
   }
 
   /**
@@ -221,7 +236,7 @@ export class DirectView<S extends Shape = "all"> {
     const cut = distOf(options.dist) === "cyclic" ? cyclicParts : partsFor;
     const parts = cut(array, engines.length, options.flatten ?? false);
     this.#connection.known.add([name]);
-    return this.#send({ op: OP.push, root: name, what: "scatter", run: null }, {
+    return this.#send({ op: OP.push, root: "scatter", what: "scatter", run: null }, {
       engines,
       valueFor: (i) => ({ [name]: parts[i] }),
       read: () => null,
@@ -235,12 +250,8 @@ export class DirectView<S extends Shape = "all"> {
   ): Promise<Scatterable> {
     const join = distOf(options.dist) === "cyclic" ? joinCyclic : joinParts;
     const request = { op: OP.pull, root: "names", what: "gather", run: null };
-    const parts = new DirectView(this.#connection, this.#targets, "all", this.#options).#toAll(
-      request,
-      [name],
-      firstOf,
-    );
-    return join(await parts);
+    const all = new DirectView(this.#connection, this.#targets, "all", this.#options, this.#scope);
+    return join(await all.#toAll(request, [name], firstOf));
   }
 
   /** Calls a function for each item, lazily; each task goes to the engine that has the fewest of ours. */
@@ -290,13 +301,9 @@ export class DirectView<S extends Shape = "all"> {
   stream(run: Runnable<unknown[], unknown>, ...args: unknown[]): ValueStream<unknown>;
   stream(run: Runnable<never[], unknown>, ...args: unknown[]): ValueStream<unknown> {
     const view = this.#taskViews.of(run) ?? this;
-    const [engine, ...others] = view.#engines();
-    if (engine === undefined || others.length > 0) {
-      throw new TypeError(`Cannot stream from ${others.length + 1} engines: name one, as in client[0]`);
-    }
-    if (!engine.isOurs) refuseStream(view.#connection, [engine]);
-    const plan = { connection: view.#connection, options: view.#options, engine, openTail: view.#tail };
-    return startStream(plan, run, args);
+    const connection = view.#connection, options = view.#options, scope = view.#scope, openTail = view.#tail;
+    const engine = oneEngine(connection, view.#engines());
+    return startStream({ connection, options, scope, engine, openTail }, run, args);
   }
 
   /** A stage between streams, as `LoadBalancedView.transform`; each chunk goes to the engine that has the fewest of ours. */
@@ -325,6 +332,7 @@ export class DirectView<S extends Shape = "all"> {
       tail: this.#tail,
       metadata: { label: this.#options.label ?? null },
       options: this.#options,
+      scope: this.#scope,
       peers: engines.filter(({ isOurs }) => !isOurs),
       hasOurs: engines.some(({ isOurs }) => isOurs),
       nextPath: nextPath ?? (() => leastLoaded(paths)),
@@ -358,8 +366,9 @@ export class DirectView<S extends Shape = "all"> {
   }
 
   #send<R>(call: Call, plan: DirectPlan<R>): AsyncResult<R, S> {
-    const { signal } = this.#options;
+    const { signal, detached } = this.#options;
     throwIfAborted(signal);
+    this.#scope.check();
     this.#connection.check();
     const sending = new DirectSending(this.#connection, this.#options, this.#tail, { call, plan });
     const { engines, read } = plan;
@@ -370,23 +379,18 @@ export class DirectView<S extends Shape = "all"> {
       names: this.#connection,
       read,
       signal,
+      scope: detached === true ? undefined : this.#scope,
     });
     sending.send(result);
     return result;
+  }
+
+  /** Leaves its scope, as `LoadBalancedView`'s. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#scope.leave(this.#connection);
   }
 }
 
 function firstOf(values: unknown): unknown {
   return Array.isArray(values) ? values[0] : undefined;
-}
-
-function leastLoaded(paths: readonly (TaskPath | PeerPath)[]): TaskPath | PeerPath {
-  let [best] = paths;
-  let least = Infinity;
-  for (const path of paths) {
-    const { sent, waiting } = path.load;
-    if (sent + waiting < least) [best, least] = [path, sent + waiting];
-  }
-  if (best === undefined) throw new RangeError("Cannot choose an engine: there is none");
-  return best;
 }

@@ -74,6 +74,20 @@ export class Engines {
     this.#changed();
   }
 
+  /** Takes what a controller lists that was away: others than these are gone, until they register. */
+  renewed(engines: readonly Engine[]): void {
+    const listed = new Set(engines.map(({ uuid }) => uuid));
+    for (const { id, uuid } of [...this.#byId.values()]) {
+      this.#byId.delete(id);
+      if (!listed.has(uuid)) this.#gone.set(id, uuid);
+    }
+    for (const engine of engines) {
+      this.#gone.delete(engine.id);
+      this.#add(engine);
+    }
+    this.#changed();
+  }
+
   #add(engine: Engine): void {
     this.#byId.set(engine.id, engine);
     this.#idOfUuid.set(engine.uuid, engine.id);

@@ -33,6 +33,7 @@ export interface GroupHost {
   readonly pending: Pending;
   readonly isEnded: boolean;
   readonly values: PutValues;
+  mended(): Promise<void>;
   nextN(): number;
   /** Memory to share with one engine. */
   sharedMemory(): SharedMemoryWay;
@@ -58,16 +59,18 @@ const encoder = new TextEncoder();
 export class GroupPaths implements PathHost {
   readonly ids: DefinitionIds = new DefinitionIds();
   readonly card: Uint8Array;
+  /** Kept here, since it is looked at for each task. */
+  isBroken = false;
   /** The way to the task scheduler. */
   readonly taskPath: TaskPath;
   readonly #host: GroupHost;
-  readonly #welcome: Welcome;
+  #welcome: Welcome;
   readonly #mac: Mac;
   readonly #mux: Channel;
   readonly #task: Channel;
   readonly #scratch = new GroupWriter(256);
-  readonly #gate: GroupGate;
-  readonly #enginePaths = new Map<number, TaskPath>();
+  #gate: GroupGate;
+  readonly #enginePaths = new Map<number, { readonly uuid: string; readonly path: TaskPath }>();
   /** By engine id. */
   readonly #memories = new Map<number, SharedMemoryWay>();
   readonly #name = new Uint32Array(4);
@@ -100,7 +103,7 @@ export class GroupPaths implements PathHost {
 
   /** The way to one of our engines. */
   enginePath(engine: Engine): TaskPath {
-    let path = this.#enginePaths.get(engine.id);
+    let path = this.#pathOf(engine);
     if (path === undefined) {
       const mux = this.#mux;
       const memory = this.#host.sharedMemory();
@@ -113,15 +116,31 @@ export class GroupPaths implements PathHost {
         send: (frames) => mux.send(frames),
         sendLarge: (frames, from) => mux.sendLarge(frames, from),
       });
-      this.#enginePaths.set(engine.id, path);
+      this.#enginePaths.set(engine.id, { uuid: engine.uuid, path });
     }
     return path;
+  }
+
+  /** Another controller may have given the id to another engine. */
+  #pathOf({ id, uuid }: Engine): TaskPath | undefined {
+    const known = this.#enginePaths.get(id);
+    return known?.uuid === uuid ? known.path : undefined;
+  }
+
+  /** The connection stands again, with the same controller at it or another one. @returns whether it is another */
+  renew(welcome: Welcome): boolean {
+    const isNew = welcome.nonce !== this.#welcome.nonce || welcome.client !== this.#welcome.client;
+    this.#welcome = welcome;
+    if (isNew) this.#gate = new GroupGate(this.#mac, welcome.nonce, welcome.client);
+    this.taskPath.renew(isNew);
+    for (const { path } of this.#enginePaths.values()) path.renew(isNew);
+    return isNew;
   }
 
   /** An engine registered, perhaps again: it knows nothing of what was sent before, and counts from 1. */
   registered(id: number): void {
     this.#gate.forget((id | ORIGIN.engineBit) >>> 0);
-    this.#enginePaths.get(id)?.reset();
+    this.#enginePaths.get(id)?.path.reset();
   }
 
   // ── what arrives ───────────────────────────────────────────────────────────────────────────
@@ -224,6 +243,21 @@ export class GroupPaths implements PathHost {
 
   get isEnded(): boolean {
     return this.#host.isEnded;
+  }
+
+  /** Sends what has waited for the connection. */
+  resume(): void {
+    this.taskPath.resume();
+    for (const { path } of this.#enginePaths.values()) path.resume();
+  }
+
+  /** The connection broke, or stands again. */
+  broken(isBroken: boolean): void {
+    this.isBroken = isBroken;
+  }
+
+  mended(): Promise<void> {
+    return this.#host.mended();
   }
 
   get client(): number {

@@ -71,12 +71,23 @@ export async function resultStatus(
   msgIds: readonly string[],
   options: RequestOptions = {},
 ): Promise<ResultStatus> {
+  const { pending, completed } = await statusOf(connection, msgIds, options);
+  return { pending, completed };
+}
+
+/** The same, and which of the open ones are left over of an earlier run of the controller: they will not end. */
+export async function statusOf(
+  connection: Connection,
+  msgIds: readonly string[],
+  options: RequestOptions = {},
+): Promise<ResultStatus & { readonly orphans: readonly string[] }> {
   const { content } = await connection.request(
     "result_request",
     { msg_ids: msgIds, status_only: true },
     options,
   );
-  return { pending: texts(content.pending), completed: texts(content.completed) };
+  const { orphans } = dictionaryOf(content.tsparallel);
+  return { pending: texts(content.pending), completed: texts(content.completed), orphans: texts(orphans) };
 }
 
 /** msg_ids of all tasks in the order of their submission. */

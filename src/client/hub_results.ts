@@ -9,6 +9,7 @@ import { resubmit } from "./hub_queries.ts";
 import type { RequestOptions } from "./requests.ts";
 import { cancelTasks } from "./stop.ts";
 import type { StopWord, TaskRoute, TaskState } from "./task_state.ts";
+import { listenForAbort } from "./abort_listeners.ts";
 import { abortError, type WaitOptions } from "./waiting.ts";
 
 const watches = new WeakMap<Connection, HubWatch>();
@@ -26,8 +27,7 @@ export function hubResult<S extends Shape>(
 ): AsyncResult<unknown, S> {
   checkIds(msgIds);
   connection.check();
-  let watch = watches.get(connection);
-  if (watch === undefined) watches.set(connection, watch = new HubWatch(connection));
+  const watch = watchOf(connection);
   const names = new HubNames(msgIds, connection);
   const what = msgIds.length === 1 ? `task "${msgIds[0]}"` : `${msgIds.length} tasks`;
   const result = new AsyncResult<unknown, S>({ shape, count: msgIds.length, what, names });
@@ -37,6 +37,13 @@ export function hubResult<S extends Shape>(
   watch.add(tasks);
   bound(result, options, (error) => watch.drop(tasks, error));
   return result;
+}
+
+/** The one loop of a client that follows records. */
+export function watchOf(connection: Connection): HubWatch {
+  let watch = watches.get(connection);
+  if (watch === undefined) watches.set(connection, watch = new HubWatch(connection));
+  return watch;
 }
 
 function checkIds(msgIds: readonly unknown[]): void {
@@ -68,10 +75,10 @@ function bound(
     drop(new DOMException(`Waited ${timeoutMs} ms: ${what} not finished`, "TimeoutError"));
   };
   const timer = timeoutMs === undefined || timeoutMs === Infinity ? undefined : setTimeout(late, timeoutMs);
-  signal?.addEventListener("abort", onAbort, { once: true });
+  const unlisten = signal === undefined ? undefined : listenForAbort(signal, onAbort);
   result.wait().then(() => {
     clearTimeout(timer);
-    signal?.removeEventListener("abort", onAbort);
+    unlisten?.();
   });
 }
 

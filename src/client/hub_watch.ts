@@ -2,12 +2,12 @@
  * Follows tasks by the hub's records until they have ended: one loop per client for all of them, which asks again and again, seldom where nothing happens. It
  * runs while tasks are open and ends with them or with the client.
  */
-import { RemoteError, UnknownTask } from "../protocol/errors.ts";
+import { EngineError, RemoteError, UnknownTask } from "../protocol/errors.ts";
 import type { Dictionary, Message } from "../protocol/frames.ts";
 import { STATUS } from "../protocol/groups.ts";
 import { monotonic } from "../base/clock.ts";
 import { dictionaryOf } from "./dictionaries.ts";
-import { query, resultStatus } from "./hub_queries.ts";
+import { query, statusOf } from "./hub_queries.ts";
 import type { Connection } from "./connection.ts";
 import { type HubTask, OUR_KEYS, PEER_KEYS } from "./hub_task.ts";
 import { errorOf } from "./record_errors.ts";
@@ -19,6 +19,8 @@ const PAUSE_MS = { first: 10, most: 500 } as const;
 const BATCH = { ids: 1000, results: 32 } as const;
 /** How long a task may be unknown: what its client has just sent may not have been recorded yet. */
 const GRACE_MS = 500;
+/** How long a task may be nobody's: it may be asked for in the moment of its end. */
+const ORPHAN_MS = 1_000;
 /** Questions without an answer until it is given up: a controller may be starting anew. */
 const MAX_SILENCE = 3;
 
@@ -28,6 +30,10 @@ interface Followed {
   readonly since: number;
   /** Whether the hub has known it. */
   isKnown: boolean;
+  /** When the hub has said first that it is open and nobody has it. */
+  orphanedAt?: number;
+  /** It was sent into a connection that broke: that its client waits for it does not mean that it is on its way. */
+  isRecovery?: boolean;
 }
 
 export class HubWatch {
@@ -46,11 +52,13 @@ export class HubWatch {
   }
 
   /** Follows these tasks. */
-  add(tasks: readonly HubTask[]): void {
+  add(tasks: readonly HubTask[], isRecovery = false): void {
     for (const task of tasks) {
-      const followed = this.#followed.get(task.msgId);
-      if (followed !== undefined) followed.tasks.add(task);
-      else this.#followed.set(task.msgId, { tasks: new Set([task]), since: monotonic(), isKnown: false });
+      const known = isRecovery ? undefined : this.#followed.get(task.msgId);
+      const others = this.#followed.get(task.msgId)?.tasks ?? [];
+      const followed = known ?? { tasks: new Set(others), since: monotonic(), isKnown: false, isRecovery };
+      followed.tasks.add(task);
+      this.#followed.set(task.msgId, followed);
     }
     this.#hasNew = true;
     this.#wake?.();
@@ -74,6 +82,7 @@ export class HubWatch {
   async #run(): Promise<void> {
     this.#isRunning = true;
     let pause: number = PAUSE_MS.first, silence = 0;
+    const awaited = this.#connection.awaits();
     while (this.#followed.size > 0) {
       const started = monotonic();
       try {
@@ -82,12 +91,14 @@ export class HubWatch {
         silence = 0;
       } catch (error) {
         const isSilent = error instanceof DOMException && error.name === "TimeoutError";
-        if (!isSilent || ++silence >= MAX_SILENCE) this.#failAll(error);
+        // While the connection is broken its own patience counts.
+        if (!isSilent || (++silence >= MAX_SILENCE && !this.#connection.isBroken)) this.#failAll(error);
       }
       if (this.#followed.size === 0) break;
       await this.#pause(Math.max(pause, (monotonic() - started) * 4));
       pause = Math.min(PAUSE_MS.most, pause * 1.5);
     }
+    awaited();
     this.#isRunning = false;
   }
 
@@ -108,8 +119,9 @@ export class HubWatch {
     const ids = [...this.#followed.keys()];
     let hasEnded = false;
     for (let from = 0; from < ids.length; from += BATCH.ids) {
-      const { pending, completed } = await this.#status(ids.slice(from, from + BATCH.ids));
+      const { pending, completed, orphans } = await this.#status(ids.slice(from, from + BATCH.ids));
       await this.#firstSeen([...pending, ...completed]);
+      for (const id of orphans) this.#isOrphan(id);
       const size = this.#connection.speaksGroups ? BATCH.results : 1;
       for (let at = 0; at < completed.length; at += size) await this.#fetch(completed.slice(at, at + size));
       hasEnded ||= completed.length > 0;
@@ -122,7 +134,7 @@ export class HubWatch {
     let ids = [...asked];
     while (ids.length > 0) {
       try {
-        return await resultStatus(this.#connection, ids);
+        return await statusOf(this.#connection, ids);
       } catch (error) {
         const unknown = unknownId(error, ids);
         if (unknown === undefined) throw error;
@@ -130,12 +142,22 @@ export class HubWatch {
         this.#isUnknown(unknown);
       }
     }
-    return { pending: [], completed: [] };
+    return { pending: [], completed: [], orphans: [] };
+  }
+
+  #isOrphan(msgId: string): void {
+    const followed = this.#followed.get(msgId);
+    if (followed === undefined) return;
+    followed.orphanedAt ??= monotonic();
+    if (monotonic() - followed.orphanedAt < ORPHAN_MS) return;
+    const text =
+      `Task "${msgId}" was open when its controller ended, and nobody has it now: it may have run; submit it again`;
+    this.#fail(msgId, new EngineError(text));
   }
 
   #isUnknown(msgId: string): void {
     const followed = this.#followed.get(msgId);
-    if (followed === undefined || this.#isOwnOpen(msgId)) return;
+    if (followed === undefined || (followed.isRecovery !== true && this.#isOwnOpen(msgId))) return;
     if (!followed.isKnown && monotonic() - followed.since < GRACE_MS) return;
     const why = followed.isKnown
       ? "its record was purged before its result was fetched"

@@ -11,13 +11,14 @@ import { balancedPeers, type Call, checkScheme, encodedFor, messageFor } from ".
 import type { MapResult } from "./map.ts";
 import type { MapOptions } from "./map_plan.ts";
 import type { AnyIterable } from "./map_source.ts";
+import type { Scope } from "./scope.ts";
 import { boundsOf, type ImapOptions } from "./imap.ts";
 import { type EachOptions, isInputFirst, startEach } from "./map_each.ts";
 import { type MapView, startMap } from "./map_start.ts";
 import { startTransform, type TransformOptions } from "./transform.ts";
 import { type StopReference, stopTasks } from "./stop.ts";
 import { refuseStream, type ReturnOf, startStream, type Streamable, type YieldOf } from "./stream_start.ts";
-import { checkIds } from "./targets.ts";
+import { checkSome } from "./targets.ts";
 import { argsFor, ownerFor } from "./task_checks.ts";
 import { TaskState } from "./task_state.ts";
 import { checkTransfer, takenOver } from "./transfer.ts";
@@ -36,25 +37,32 @@ export interface ExecuteResult {
 }
 
 /**
- * Immutable: `with` gives another view.
+ * Immutable: `with` gives another view, whose scope lies within this one's. With `await using view = …` the tasks that were submitted through it, or through
+ * views made of it by `with`, are cancelled when the block is left, unless they are `detached`.
  *
  * Tasks go to our engines, unless `targets` names Python ones or there are no others: those take `Reference` calls and code of their language.
  */
-export class LoadBalancedView {
+export class LoadBalancedView implements AsyncDisposable {
   readonly #connection: Connection;
   readonly #options: BalancedOptions;
   readonly #tail: Uint8Array | null;
+  readonly #scope: Scope;
   readonly #taskViews: TaskViews<LoadBalancedView>;
   /** Engines that its tasks may meet as messages, at a version of the list of engines. */
   #peers: { readonly version: number; readonly engines: Engine[] | null } = { version: -1, engines: null };
 
   /** Use `client.loadBalanced`. */
-  constructor(connection: Connection, options: BalancedOptions = {}) {
-    if (options.targets !== undefined) checkIds(connection.engines, options.targets);
+  constructor(
+    connection: Connection,
+    options: BalancedOptions = {},
+    scope: Scope = connection.scope.child(),
+  ) {
+    if (options.targets !== undefined) checkSome(connection.engines, options.targets);
     this.#connection = connection;
     this.#options = options;
     this.#tail = tailOf(options, connection);
-    this.#taskViews = new TaskViews(options, (asked) => new LoadBalancedView(connection, asked));
+    this.#scope = scope;
+    this.#taskViews = new TaskViews(options, (asked) => new LoadBalancedView(connection, asked, scope));
   }
 
   /** The options that hold for its tasks. */
@@ -67,7 +75,7 @@ export class LoadBalancedView {
    * @throws RangeError for an unknown engine or a value out of range
    */
   with(options: BalancedOptions): LoadBalancedView {
-    return new LoadBalancedView(this.#connection, { ...this.#options, ...options });
+    return new LoadBalancedView(this.#connection, { ...this.#options, ...options }, this.#scope.child());
   }
 
   /**
@@ -168,7 +176,8 @@ export class LoadBalancedView {
     const view = this.#taskViews.of(run) ?? this, connection = view.#connection;
     const peers = view.#peersNow();
     if (peers !== null) refuseStream(connection, peers);
-    const plan = { connection, options: view.#options, engine: null, openTail: view.#tail };
+    const scope = view.#scope;
+    const plan = { connection, options: view.#options, scope, engine: null, openTail: view.#tail };
     return startStream(plan, run, args);
   }
 
@@ -181,6 +190,7 @@ export class LoadBalancedView {
       tail: this.#tail,
       metadata: peers === null ? {} : metadataOf(this.#options, connection),
       options: this.#options,
+      scope: this.#scope,
       peers: peers ?? [],
       hasOurs: peers === null,
       nextPath: peers === null ? () => connection.taskPath : () => connection.peers.balanced,
@@ -210,6 +220,7 @@ export class LoadBalancedView {
   #send<R>(call: Call, value: unknown): AsyncResult<R> {
     const { label, signal } = this.#options;
     throwIfAborted(signal);
+    this.#scope.check();
     const connection = this.#connection;
     const peers = this.#peersNow();
     if (peers !== null) return this.#sendMessage(call, value, peers);
@@ -240,14 +251,20 @@ export class LoadBalancedView {
   }
 
   #result<R>({ what }: Call): AsyncResult<R> {
-    const { signal } = this.#options;
+    const { signal, detached } = this.#options;
     return new AsyncResult<R>({
       shape: "one",
       count: 1,
       what,
       names: this.#connection,
       signal,
+      scope: detached === true ? undefined : this.#scope,
       asked: this.#options,
     });
+  }
+
+  /** Leaves its scope: cancels what was submitted through it and is open, and waits until that has ended. Nothing can be submitted through it afterwards. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#scope.leave(this.#connection);
   }
 }

@@ -10,16 +10,16 @@ import { TaskAborted } from "../protocol/errors.ts";
 import { MapFailures } from "./map_failures.ts";
 import type { MapPlan } from "./map_plan.ts";
 import { FailedItem } from "./map_source.ts";
+import { ReadyResults } from "./ready_results.ts";
+import { RecentTasks } from "./recent_tasks.ts";
 import type { TaskMetadata, TaskState } from "./task_state.ts";
+import { stopByRoute } from "./stop_together.ts";
 import { type InteractiveOptions, waitInteractive } from "./result_progress.ts";
 import { type ResultTimes, timesOf } from "./result_times.ts";
 import { abortError, type WaitOptions, withinTime } from "./waiting.ts";
 
 /** In the place of a result that there is not. */
 const FAILED = Symbol("failed");
-
-/** Most tasks whose metadata is kept. */
-const MAX_METADATA = 65_536;
 
 type Mode = "undecided" | "collect" | "iterate";
 
@@ -30,12 +30,12 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R> {
   /** While somebody iterates, so many tasks are sent together: one by one each would be a message of its own. */
   readonly #refill: number;
   /** Results by task, not taken yet. */
-  readonly #ready = new Map<number, unknown>();
+  readonly #ready = new ReadyResults();
   /** Tasks in the order of their ends, if results are wanted as they come. */
   readonly #ended = new Queue<number>();
   #collected: unknown[] = [];
   readonly #open = new Map<number, TaskState>();
-  #recent: TaskState[] = [];
+  readonly #recent = new RecentTasks();
   #submitted = 0;
   #finished = 0;
   #items = 0;
@@ -47,7 +47,7 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R> {
   readonly #failures = new MapFailures();
   #listeners: (() => void)[] = [];
   #promise: Promise<R[]> | undefined;
-  #unlisten: (() => void) | undefined;
+  readonly #unlisten: (() => void)[] = [];
   readonly #made = Date.now();
   #doneAt = 0;
 
@@ -58,12 +58,13 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R> {
   constructor(plan: MapPlan) {
     this.#plan = plan;
     this.#refill = Math.max(1, plan.window >> 4);
-    const { signal } = plan;
+    const { signal, scope } = plan;
     if (signal !== undefined) {
       const stop = () => this.#fail(abortError(signal), "cancel");
       if (signal.aborted) stop();
-      else this.#unlisten = listenForAbort(signal, stop);
+      else this.#unlisten.push(listenForAbort(signal, stop));
     }
+    if (scope !== undefined) this.#unlisten.push(scope.track(this));
     this.#pump();
   }
 
@@ -86,6 +87,7 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R> {
     const kept = this.#mode === "collect" ? 0 : this.#ready.size;
     if (this.#open.size >= (this.#plan.concurrency ?? Infinity)) return false;
     if (this.#open.size + kept >= this.#plan.window) return false;
+    if (this.#mode !== "collect" && this.#ready.isFull(this.#open.size)) return false;
     return this.#open.size === 0 || !this.#plan.isCrowded();
   }
 
@@ -129,8 +131,7 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R> {
     if (first instanceof FailedItem) return this.#failed(index, first.error);
     const task = this.#plan.submit(this, index, this.#plan.chunkSize === 1 ? first : [...items]);
     if (task.isOpen) this.#open.set(index, task);
-    this.#recent.push(task);
-    if (this.#recent.length > MAX_METADATA * 2) this.#recent = this.#recent.slice(-MAX_METADATA);
+    this.#recent.add(task);
   }
 
   // ── results ────────────────────────────────────────────────────────────────────────────────
@@ -142,13 +143,13 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R> {
   fulfilled(task: TaskState, value: unknown): void {
     this.#open.delete(task.index);
     this.#finished++;
-    this.#keep(task.index, value);
+    this.#keep(task.index, value, task.bytes);
   }
 
-  #keep(index: number, value: unknown): void {
+  #keep(index: number, value: unknown, bytes = 0): void {
     if (this.#error === undefined) {
       if (this.#mode === "collect") this.#collected[index] = value;
-      else this.#ready.set(index, value);
+      else this.#ready.add(index, value, bytes);
       if (!this.#plan.ordered) this.#ended.push(index);
       this.#schedule();
     }
@@ -172,12 +173,12 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R> {
   }
 
   /** Ends the map: no more items, and what is under way is stopped. */
-  #fail(error: unknown, how: "abort" | "cancel"): void {
+  #fail(error: unknown, how: "abort" | "cancel", reason = error): void {
     if (this.#error === undefined && !this.done) {
       this.#error = { error };
       this.#isExhausted = true;
       this.#plan.source.stop(error);
-      this.#stop(how, error);
+      stopByRoute(this.#open.values(), how, reason);
       this.#plan.onFail?.(error);
     }
     this.#wake();
@@ -190,7 +191,7 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R> {
   #wake(): void {
     if (this.#isEnd && this.#doneAt === 0) {
       this.#doneAt = Date.now();
-      this.#unlisten?.();
+      for (const unlisten of this.#unlisten.splice(0)) unlisten();
     }
     if (this.#listeners.length === 0) return;
     for (const listener of this.#listeners.splice(0)) listener();
@@ -224,7 +225,7 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R> {
 
   /** Times of its tasks, of very many the last 65,536: see `AsyncResult`. @throws Error while items or tasks are left */
   get times(): ResultTimes {
-    if (this.done) return timesOf(this.#recent.slice(-MAX_METADATA));
+    if (this.done) return timesOf(this.#recent.list);
     throw new Error(`Cannot tell the times of the map: ${this.#openText()}`);
   }
 
@@ -245,12 +246,12 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R> {
 
   /** What is known of the tasks; of very many only the last 65,536. */
   get metadata(): TaskMetadata[] {
-    return this.#recent.slice(-MAX_METADATA).map((task) => task.metadata(this.#plan.names, this.#plan.asked));
+    return this.#recent.list.map((task) => task.metadata(this.#plan.names, this.#plan.asked));
   }
 
   /** The msg_ids of the tasks, within the same bound. */
   get msgIds(): string[] {
-    return this.#recent.slice(-MAX_METADATA).map((task) => this.#plan.names.msgId(task.n));
+    return this.#recent.list.map((task) => this.#plan.names.msgId(task.n));
   }
 
   // ── waiting ────────────────────────────────────────────────────────────────────────────────
@@ -292,8 +293,7 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R> {
     }
     this.#mode = mode;
     if (mode === "collect") {
-      for (const [index, value] of this.#ready) this.#collected[index] = value;
-      this.#ready.clear();
+      for (const [index, value] of this.#ready.takeAll()) this.#collected[index] = value;
     }
     this.#pump();
   }
@@ -319,10 +319,14 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R> {
    */
   wait(options: WaitOptions = {}): Promise<void> {
     if (this.#mode === "undecided") this.#begin("collect");
-    return withinTime(this.#untilEnd(), options, () => this.#openText());
+    return withinTime(this.ended(), options, () => this.#openText());
   }
 
-  async #untilEnd(): Promise<void> {
+  /**
+   * For its scope: resolves when nothing of it is under way.
+   * @ignore
+   */
+  async ended(): Promise<void> {
     while (!this.#isEnd) await this.#change();
   }
 
@@ -353,8 +357,7 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R> {
   }
 
   #takeReady(index: number): unknown {
-    const value = this.#ready.get(index);
-    this.#ready.delete(index);
+    const value = this.#ready.take(index);
     this.#ended.shift();
     this.#schedule();
     return value;
@@ -380,9 +383,12 @@ export class MapResult<R> implements PromiseLike<R[]>, AsyncIterable<R> {
     this.#fail(reason, "cancel");
   }
 
-  #stop(how: "abort" | "cancel", reason: unknown): void {
-    const byRoute = Map.groupBy(this.#open.values(), (task) => task.route);
-    for (const [route, tasks] of byRoute) route.stop(tasks, how, reason);
+  /**
+   * For its scope, which was left.
+   * @ignore
+   */
+  left(error: Error, reason: unknown): void {
+    this.#fail(error, "cancel", reason);
   }
 
   /** Its name in messages. */

@@ -3,6 +3,7 @@
  */
 import type { Asked } from "./asked.ts";
 import type { ItemSource } from "./map_source.ts";
+import type { Scope } from "./scope.ts";
 import type { TaskNames, TaskOwner, TaskState } from "./task_state.ts";
 
 /** Options of a map. */
@@ -11,7 +12,7 @@ export interface MapOptions {
   readonly chunkSize?: number | undefined;
   /** Results in the order of the items (default) or as they come. */
   readonly ordered?: boolean | undefined;
-  /** Most tasks under way, counting those whose results nobody has taken while iterating. Default 4096. */
+  /** Most tasks under way, counting those whose results nobody has taken while iterating; while results are large, fewer: about 64 MiB of them. Default 4096. */
   readonly window?: number | undefined;
   /** Stops the map and its tasks. */
   readonly signal?: AbortSignal | undefined;
@@ -31,6 +32,8 @@ export interface MapPlan {
   readonly submit: (owner: TaskOwner, index: number, args: unknown[]) => TaskState;
   /** Whether tasks wait for room on the way, so that more would only fill memory. */
   readonly isCrowded: () => boolean;
+  /** Stops it when it is left. */
+  readonly scope?: Scope | undefined;
   /** What becomes of open tasks when a loop is left: those that have not started are aborted (default), or all are cancelled. */
   readonly onLeave?: "abort" | "cancel" | undefined;
   /** Most open tasks, where that is less than the window. */

@@ -2,20 +2,23 @@
  * How views begin a map: what was given is checked once, then `MapResult` takes over.
  */
 import { OP } from "../protocol/groups.ts";
+import { UncodableValue } from "../protocol/values_path.ts";
 import type { Dictionary } from "../protocol/frames.ts";
 import { throwIfAborted } from "./async_result.ts";
 import type { ByteBudget } from "./byte_budget.ts";
 import type { Connection } from "./connection.ts";
+import type { EncodeOptions } from "./group_paths.ts";
 import { definitionOf, mapperOf, type Runnable } from "./functions.ts";
 import { MapResult } from "./map.ts";
 import type { MapOptions, MapPlan } from "./map_plan.ts";
 import { isIterable, itemSource } from "./map_source.ts";
 import type { Engine } from "./engines.ts";
 import { checkedNames, checkMessage } from "./languages.ts";
-import { TaskPath } from "./path.ts";
+import { type EncodedTask, TaskPath } from "./path.ts";
 import { chunkRequest, referenceRequest } from "./peer_messages.ts";
 import { peerFormOf } from "./peer_forms.ts";
 import type { PeerPath } from "./peer_path.ts";
+import type { Scope } from "./scope.ts";
 import { argsFor, ownerFor } from "./task_checks.ts";
 import { TaskState } from "./task_state.ts";
 import type { Asked } from "./asked.ts";
@@ -28,6 +31,8 @@ export const WINDOW = 4096;
 export interface MapView {
   readonly connection: Connection;
   readonly options: ViewOptions & Asked;
+  /** The view's, which refuses a map once it was left. */
+  readonly scope: Scope;
   /** The options in a group, and in a message. */
   readonly tail: Uint8Array | null;
   readonly metadata: Dictionary;
@@ -74,7 +79,8 @@ export function mapOver<R>(
   source: () => MapPlan["source"],
   course: Omit<MapCourse, "source">,
 ): MapResult<R> {
-  const { connection, tail, metadata, budget } = view;
+  const { connection, tail, metadata, budget, scope } = view;
+  scope.check();
   const { chunkSize = 1 } = course;
   connection.check();
   if (view.options.transfer !== undefined) {
@@ -95,6 +101,7 @@ export function mapOver<R>(
     source: source(),
     chunkSize,
     names: connection,
+    scope: view.options.detached === true ? connection.detached : scope,
     onLeave: view.onLeave,
     isCrowded: () => path.load.waiting > 0 || budget?.isSpent === true,
     asked: view.options,
@@ -106,7 +113,7 @@ export function mapOver<R>(
       const owner = ownerFor(run, budget?.ownerFor(map) ?? map, chunkSize > 1);
       const task = new TaskState(owner, index, path, view.options.label);
       if (path instanceof TaskPath) {
-        const encoded = connection.encode(OP.apply, args, { definition, tail, root: "args" });
+        const encoded = encodedItem(connection, args, { definition, tail, root: "args" }, index * chunkSize);
         budget?.spend(task, encoded.body.length, encoded.buffers);
         path.submit(task, encoded);
       } else if (form !== undefined) {
@@ -120,6 +127,22 @@ export function mapOver<R>(
       return task;
     },
   });
+}
+
+/** The error of an item that cannot be sent names it. */
+function encodedItem(
+  connection: Connection,
+  args: unknown[],
+  options: EncodeOptions,
+  first: number,
+): EncodedTask {
+  try {
+    return connection.encode(OP.apply, args, options);
+  } catch (error) {
+    if (!(error instanceof UncodableValue)) throw error;
+    const { path, reason, cause } = error;
+    throw new UncodableValue(`${path} of the task that begins with item ${first}`, reason, { cause });
+  }
 }
 
 function divided(rest: readonly unknown[]) {

@@ -49,7 +49,7 @@ class NodeTransport implements Transport {
       ? new Subscriber(settings)
       : new Dealer({ ...settings, ...SENDING });
     if (socket instanceof Subscriber) socket.subscribe("");
-    if (options.onRefused !== undefined) void this.#watch(socket, options, options.onRefused);
+    if (options.onRefused !== undefined || options.onState !== undefined) void this.#watch(socket, options);
     try {
       socket.connect(options.url);
     } catch (cause) {
@@ -68,19 +68,17 @@ class NodeTransport implements Transport {
     return { curveServerKey: serverKey, ...this.#keys };
   }
 
-  async #watch(
-    socket: Dealer | Subscriber,
-    to: ChannelOptions,
-    onRefused: (reason: string) => void,
-  ): Promise<void> {
+  async #watch(socket: Dealer | Subscriber, to: ChannelOptions): Promise<void> {
     const observer = new Observer(socket), count = new HandshakeCount(to);
     this.#observers.add(observer);
     try {
       while (!observer.closed) {
         const handshake = handshakeOf(await observer.receive());
-        const reason = handshake === undefined ? undefined : count.reason(handshake);
-        if (reason === undefined) continue;
-        onRefused(reason);
+        if (handshake === undefined) continue;
+        if (handshake === "succeeded" || handshake === "lost") to.onState?.(handshake === "succeeded");
+        const reason = count.reason(handshake);
+        if (reason === undefined || to.onRefused === undefined) continue;
+        to.onRefused(reason);
         return;
       }
     } catch (error) {
@@ -173,6 +171,8 @@ function handshakeOf(event: Event | undefined): Handshake | undefined {
   switch (event?.type) {
     case "handshake":
       return "succeeded";
+    case "disconnect":
+      return "lost";
     case "handshake:error:other":
       return "closed";
     case "handshake:error:auth":

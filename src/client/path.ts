@@ -20,10 +20,11 @@ import { memoryJson } from "../protocol/shared_layout.ts";
 import type { DefinitionIds, KnownFunction } from "./definition_ids.ts";
 import type { Definition } from "./functions.ts";
 import type { PutValues } from "./put_values.ts";
-import type { PutValue } from "./ref.ts";
-import type { SharedUpload } from "./shared_upload.ts";
 import type { SharedMemoryWay } from "./shared_memory.ts";
 import type { StopWord, TaskRoute, TaskState } from "./task_state.ts";
+import { type EncodedTask, joined, largeTask, sizeOf, type WaitingTask } from "./waiting_task.ts";
+
+export type { EncodedTask };
 
 /** What a path needs of the connection. */
 export interface PathHost {
@@ -46,6 +47,10 @@ export interface PathHost {
   failed(task: TaskState, error: unknown): void;
   /** Nothing may be sent any more. */
   readonly isEnded: boolean;
+  /** The connection is broken: what is sent now is lost. */
+  readonly isBroken: boolean;
+  /** Resolves when it stands again, or when nothing may be sent any more. */
+  mended(): Promise<void>;
   /** Lets the event loop have a turn. */
   turn(): Promise<void>;
 }
@@ -64,21 +69,6 @@ export interface PathEnd {
   sendLarge(frames: readonly Uint8Array[], from: number): void;
 }
 
-/** A task as bytes. */
-export interface EncodedTask {
-  readonly op: number;
-  readonly definition: Definition | null;
-  /** A view; copied before `submit` returns. */
-  readonly body: Uint8Array;
-  readonly buffers: readonly Uint8Array[];
-  /** JSON options, or null. */
-  readonly tail: Uint8Array | null;
-  /** Sends the large buffers, where several engines get the same. */
-  readonly upload?: SharedUpload;
-  /** Put values that it names. */
-  readonly values?: readonly PutValue[];
-}
-
 /** Bounds of one path (PROTOCOL.md, "What is bounded"). */
 export const PATH_BOUNDS = {
   windowTasks: 65_536,
@@ -92,20 +82,8 @@ export const PATH_BOUNDS = {
   groupNames: 65_536,
 } as const;
 
-const NO_BODY = new Uint8Array(0);
-
-interface Waiting {
-  readonly task: TaskState;
-  readonly op: number;
-  readonly definition: Definition | null;
-  readonly body: Uint8Array;
-  readonly buffers: readonly Uint8Array[];
-  readonly upload?: SharedUpload | undefined;
-  readonly tailLength: number;
-  stopped: StopWord | null;
-  /** Why it was stopped. */
-  reason?: unknown;
-}
+/** Buffers that go to several engines are sent once, and not again for each. */
+const SENT_TO_ANOTHER = "The controller was started anew while a large value was on its way: send it again";
 
 interface SentGroup {
   readonly seq: number;
@@ -122,15 +100,17 @@ export class TaskPath implements TaskRoute {
   /** What is defined at the other end, by id. */
   readonly #defined: (KnownFunction | undefined)[] = [];
   readonly #retry = () => this.#pump();
-  readonly #waiting = new Queue<Waiting>();
+  readonly #waiting = new Queue<WaitingTask>();
   readonly #sent = new Queue<SentGroup>();
-  #sending: Waiting | null = null;
+  #sending: WaitingTask | null = null;
   #hasCard = false;
   #scheduled = false;
   #groupTasks = 0;
   #groupBytes = 0;
   #openTasks = 0;
   #openBytes = 0;
+  /** Counts the runs of the controller. */
+  #run = 0;
 
   constructor(host: PathHost, end: PathEnd) {
     this.#host = host;
@@ -159,7 +139,7 @@ export class TaskPath implements TaskRoute {
     if (isFree && this.#append(task, op, definition, whole, tailLength, 0)) return;
     this.#waiting.push(
       isLarge
-        ? large(task, encoded, tail ?? NO_BODY)
+        ? largeTask(task, encoded)
         : { task, op, definition, body: whole.slice(), buffers: [], tailLength, stopped: null },
     );
     this.#pump();
@@ -193,11 +173,10 @@ export class TaskPath implements TaskRoute {
 
   stop(tasks: readonly TaskState[], how: StopWord, reason?: unknown): void {
     const open = new Set(tasks.filter((task) => task.isOpen));
-    for (const waiting of this.#waiting) {
-      if (!open.delete(waiting.task)) continue;
-      waiting.stopped = how;
-      this.#host.refuse(waiting.task, how, reason);
-    }
+    const refused = [...this.#waiting].filter(({ task }) => open.delete(task));
+    // All are marked before the first one ends, which has the way look for what can be sent.
+    for (const waiting of refused) waiting.stopped = how;
+    for (const { task } of refused) this.#host.refuse(task, how, reason);
     if (this.#sending !== null && open.delete(this.#sending.task)) {
       Object.assign(this.#sending, { stopped: how, reason });
     }
@@ -209,6 +188,25 @@ export class TaskPath implements TaskRoute {
     this.#hasCard = false;
     this.#defined.length = 0;
     this.#end.memory?.forget();
+  }
+
+  /**
+   * The connection stands again: what was sent into the old one is not confirmed any more, nor known at the other end.
+   * @param isNew there is another controller at it
+   */
+  renew(isNew: boolean): void {
+    this.reset();
+    for (let group = this.#sent.shift(); group !== undefined; group = this.#sent.shift()) {
+      this.#release(group.tasks, group.bytes);
+    }
+    if (isNew) this.#run++;
+    // Results go to where a client was heard from last.
+    if (this.#openTasks > 0 || this.#end.confirms) this.#sendStop([], "abort", undefined);
+  }
+
+  /** There may be room again. */
+  resume(): void {
+    this.#pump();
   }
 
   /** Sends the group that has gathered. */
@@ -232,6 +230,7 @@ export class TaskPath implements TaskRoute {
   }
 
   #hasRoom(bytes: number): boolean {
+    if (this.#host.isBroken) return false;
     if (this.#openTasks === 0) return true;
     return this.#openTasks < PATH_BOUNDS.windowTasks && this.#openBytes + bytes <= PATH_BOUNDS.windowBytes;
   }
@@ -301,7 +300,7 @@ export class TaskPath implements TaskRoute {
       const waiting = this.#waiting.peek();
       if (waiting === undefined) return;
       if (waiting.stopped === null) {
-        if (!this.#hasRoom(size(waiting))) return;
+        if (!this.#hasRoom(sizeOf(waiting))) return;
         if (waiting.buffers.length > 0) {
           this.#waiting.shift();
           this.#sending = waiting;
@@ -315,20 +314,25 @@ export class TaskPath implements TaskRoute {
     }
   }
 
-  #sendingFailed(waiting: Waiting, error: unknown): void {
+  #sendingFailed(waiting: WaitingTask, error: unknown): void {
     this.#sending = null;
     this.#host.failed(waiting.task, error);
     this.#pump();
   }
 
-  async #sendBuffers(waiting: Waiting): Promise<void> {
+  async #sendBuffers(waiting: WaitingTask): Promise<void> {
     const { task, buffers, upload } = waiting;
-    await (upload?.join(task, this.#end.target) ?? this.#sendPieces(waiting));
+    for (let run = -1; run !== this.#run;) {
+      if (run >= 0 && upload !== undefined) throw new Error(SENT_TO_ANOTHER);
+      run = this.#run;
+      await (upload?.join(task, this.#end.target) ?? this.#sendPieces(waiting));
+    }
     for (const { length } of buffers) task.bytes += length;
     await this.#appendLarge(waiting);
   }
 
-  async #sendPieces({ task, buffers }: Waiting): Promise<void> {
+  async #sendPieces({ task, buffers }: WaitingTask): Promise<void> {
+    const run = this.#run;
     let burst = 0;
     for (let index = 0; index < buffers.length; index++) {
       const buffer = buffers[index];
@@ -339,7 +343,8 @@ export class TaskPath implements TaskRoute {
         burst += piece.length;
         if (burst < PATH_BOUNDS.burstBytes) continue;
         burst = 0;
-        await this.#host.turn();
+        await (this.#host.isBroken ? this.#host.mended() : this.#host.turn());
+        if (this.#host.isEnded || this.#run !== run) return;
       }
     }
   }
@@ -362,13 +367,13 @@ export class TaskPath implements TaskRoute {
   }
 
   /** The record behind its buffers. */
-  async #appendLarge(waiting: Waiting): Promise<void> {
+  async #appendLarge(waiting: WaitingTask): Promise<void> {
     const { task, op, definition, body, tailLength, buffers, upload } = waiting;
     const flag = upload === undefined ? 0 : TASK_FLAG.shared;
     while (
       !this.#host.isEnded && !this.#append(task, op, definition, body, tailLength, buffers.length, flag)
     ) {
-      await this.#host.turn();
+      await (this.#host.isBroken ? this.#host.mended() : this.#host.turn());
     }
     this.#sending = null;
     if (waiting.stopped !== null) this.#sendStop([task], waiting.stopped, waiting.reason);
@@ -376,7 +381,7 @@ export class TaskPath implements TaskRoute {
 
   #sendStop(tasks: readonly TaskState[], how: StopWord, reason: unknown): void {
     this.flush();
-    for (let from = 0; from < tasks.length; from += PATH_BOUNDS.groupNames) {
+    for (let from = 0; from === 0 || from < tasks.length; from += PATH_BOUNDS.groupNames) {
       this.#scratch.reset();
       for (const task of tasks.slice(from, from + PATH_BOUNDS.groupNames)) {
         this.#scratch.name(this.#host.client, task.n, 0, how === "abort" ? 1 : 0);
@@ -386,26 +391,4 @@ export class TaskPath implements TaskRoute {
       this.#end.send([...this.#end.prefix, group]);
     }
   }
-}
-
-function large(task: TaskState, encoded: EncodedTask, tail: Uint8Array): Waiting {
-  const { op, definition, body, upload } = encoded;
-  const isBodyLarge = body.length > INLINE_BODY_BYTES;
-  const own = () => isBodyLarge ? [...encoded.buffers, body.slice()] : [...encoded.buffers];
-  const buffers = upload?.buffers ?? own();
-  const inline = isBodyLarge ? tail : joined(body, tail);
-  return { task, op, definition, body: inline, buffers, upload, tailLength: tail.length, stopped: null };
-}
-
-function size({ body, buffers }: Waiting): number {
-  let bytes = body.length;
-  for (const buffer of buffers) bytes += buffer.length;
-  return bytes;
-}
-
-function joined(body: Uint8Array, tail: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(body.length + tail.length);
-  bytes.set(body);
-  bytes.set(tail, body.length);
-  return bytes;
 }

@@ -89,6 +89,7 @@ export class Pending {
   /** Ends a task with what a peer has answered. */
   answered(task: TaskState, answer: PeerAnswer): void {
     if (!this.#open.delete(task.n)) return;
+    this.#assembler.drop(task.n);
     const { status, started, completed, engine, outcome } = answer;
     Object.assign(task, { status, started, completed, engine, received: now() });
     if (answer.hasOutput) this.#expectLate(task);
@@ -124,8 +125,10 @@ export class Pending {
     task.completed = record.completed;
     task.received = received;
     if (record.engine < ORIGIN.engineBit) task.engine = record.engine;
+    const size = record.bodyLength + (record.buffers === 0 ? 0 : this.#assembler.bytesOf(record.n));
     const outcome = this.#outcome(task, bytes, record);
     task.route.finished(task);
+    task.bytes = size;
     if (task.writes !== "nothing") this.#namespaces.written(record, task.writes === "names");
     if (outcome.kind === "value") task.owner.fulfilled(task, outcome.value);
     else task.owner.rejected(task, this.#namespaces.explain(outcome.error, record));

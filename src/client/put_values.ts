@@ -28,6 +28,8 @@ export class PutValues implements RefOwner {
   readonly #asked = new Map<string, PromiseWithResolvers<void>>();
   /** Names of values that are on their way. */
   readonly #sending = new Set<string>();
+  /** Counts how often the connection has stood again. */
+  #run = 0;
   /** Makes names that nobody else can guess. */
   readonly #salt = crypto.getRandomValues(new Uint8Array(NAME_BYTES));
   readonly #words = new Uint32Array(4);
@@ -72,7 +74,7 @@ export class PutValues implements RefOwner {
     // Rejected while it is sent: said below.
     asked.promise.catch(() => {});
     try {
-      await way.upload(value);
+      await this.#upload(way, value);
       this.#sending.delete(value.name);
       await asked.promise;
     } catch (error) {
@@ -101,7 +103,29 @@ export class PutValues implements RefOwner {
     if (value === undefined) return this.#way?.tell(VALUES.none, name);
     if (this.#sending.has(name)) return;
     this.#sending.add(name);
-    this.#way?.upload(value).catch(() => {}).finally(() => this.#sending.delete(name));
+    if (this.#way === undefined) return;
+    this.#upload(this.#way, value).catch(() => {}).finally(() => this.#sending.delete(name));
+  }
+
+  /** From its beginning, where the connection broke meanwhile. */
+  async #upload(way: ValueWay, value: PutValue): Promise<void> {
+    for (let run = -1; run !== this.#run;) {
+      run = this.#run;
+      await way.upload(value);
+    }
+  }
+
+  /**
+   * The connection stands again: what was on its way is sent anew. Another controller knows nothing of what the one before has kept, and has to hear of it before a
+   * task names it; from the same one a question about what tasks name may have been lost.
+   */
+  renew(isNew: boolean): void {
+    this.#run++;
+    for (const [name, value] of this.#byName) {
+      if (isNew) value.isKept = false;
+      const isWanted = isNew || value.tasks > 0 || this.#asked.has(name);
+      if (isWanted && value.buffers.length <= MAX_BUFFERS) this.#again(name, value);
+    }
   }
 
   /** Nothing can be sent any more. */

@@ -3,6 +3,7 @@
  */
 import { type ErrorDescription, errorFromContent } from "../protocol/errors.ts";
 import type { Message } from "../protocol/frames.ts";
+import { listenForAbort } from "./abort_listeners.ts";
 import { abortError } from "./waiting.ts";
 
 /** How long to wait for a reply. */
@@ -26,12 +27,17 @@ export class Requests {
    * @param what for the error: `queue_request to the hub`
    * @throws Error if no reply comes within `timeoutMs`; RemoteError if the reply is one
    */
-  reply(msgId: string, what: string, { timeoutMs = 10_000, signal }: RequestOptions): Promise<Message> {
+  reply(
+    msgId: string,
+    what: string,
+    { timeoutMs = 10_000, signal }: RequestOptions,
+    hint: () => string = () => "",
+  ): Promise<Message> {
     if (signal?.aborted === true) return Promise.reject(abortError(signal));
     return new Promise((resolve, reject) => {
       const end = () => {
         clearTimeout(timer);
-        signal?.removeEventListener("abort", onAbort);
+        unlisten?.();
         this.#waiting.delete(msgId);
       };
       const fail = (error: unknown) => {
@@ -40,11 +46,17 @@ export class Requests {
       };
       const timer = setTimeout(
         () =>
-          fail(new DOMException(`Cannot complete the ${what}: no reply in ${timeoutMs} ms`, "TimeoutError")),
+          fail(
+            new DOMException(
+              `Cannot complete the ${what}: no reply in ${timeoutMs} ms${hint()}`,
+              "TimeoutError",
+            ),
+          ),
         timeoutMs,
       );
-      const onAbort = () => signal === undefined ? undefined : fail(abortError(signal));
-      signal?.addEventListener("abort", onAbort, { once: true });
+      const unlisten = signal === undefined
+        ? undefined
+        : listenForAbort(signal, () => fail(abortError(signal)));
       this.#waiting.set(msgId, {
         resolve: (message) => {
           end();

@@ -9,7 +9,7 @@ import type { TaskState } from "./task_state.ts";
 
 /** What an upload needs beside the host of paths. */
 export interface UploadEnd {
-  readonly host: Pick<PathHost, "client" | "seal" | "turn" | "isEnded">;
+  readonly host: Pick<PathHost, "client" | "seal" | "turn" | "isEnded" | "isBroken" | "mended">;
   sendLarge(frames: readonly Uint8Array[], from: number): void;
 }
 

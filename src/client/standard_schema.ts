@@ -70,14 +70,14 @@ export function checkedArgs(schema: TaskSchema, name: string, args: readonly unk
 
 /** Stands before whoever asked for a task, and lets through what meets the schema of the result. */
 export class CheckedOwner implements TaskOwner {
-  readonly #owner: TaskOwner;
+  readonly behind: TaskOwner;
   readonly #schema: StandardSchema;
   readonly #name: string;
   /** A task has a list of results. */
   readonly #isList: boolean;
 
   constructor(owner: TaskOwner, schema: StandardSchema, name: string, isList: boolean) {
-    this.#owner = owner;
+    this.behind = owner;
     this.#schema = schema;
     this.#name = name;
     this.#isList = isList;
@@ -90,15 +90,15 @@ export class CheckedOwner implements TaskOwner {
     } catch (error) {
       return this.rejected(task, errorOf(error));
     }
-    if (!isPromise(checked)) return this.#owner.fulfilled(task, checked);
+    if (!isPromise(checked)) return this.behind.fulfilled(task, checked);
     checked.then(
-      (value) => this.#owner.fulfilled(task, value),
+      (value) => this.behind.fulfilled(task, value),
       (error) => this.rejected(task, errorOf(error)),
     );
   }
 
   rejected(task: TaskState, error: Error): void {
-    this.#owner.rejected(task, error);
+    this.behind.rejected(task, error);
   }
 
   #all(values: readonly unknown[]): unknown {

@@ -10,12 +10,15 @@ import type { Engine } from "./engines.ts";
 import type { Definition } from "./function_text.ts";
 import type { TaskPath } from "./path.ts";
 import type { StreamBatch, StreamWord } from "./remote_streams.ts";
+import type { Ongoing, Scope } from "./scope.ts";
 import { TaskState } from "./task_state.ts";
 import { idleTimer } from "./waiting.ts";
 
 /** What a stream is of. */
 export interface StreamPlan {
   readonly connection: Connection;
+  /** Ends it when it is left. */
+  readonly scope: Scope;
   readonly definition: Definition;
   readonly args: readonly unknown[];
   /** Export of a module; undefined for a function. */
@@ -52,7 +55,7 @@ type Ending = { readonly op: "return" } | { readonly op: "throw"; readonly error
 /** What waits are ended with when nobody wants more values. */
 export const LEFT: unique symbol = Symbol("left");
 
-export class StreamEnd {
+export class StreamEnd implements Ongoing {
   readonly #plan: StreamPlan;
   readonly #id = crypto.randomUUID();
   #state: "new" | "open" | "over" = "new";
@@ -63,6 +66,8 @@ export class StreamEnd {
   #maxCount = MAX_COUNT;
   #ending: Ending = { op: "return" };
   #hold: (() => void) | undefined;
+  /** When the engine has nothing of it any more. */
+  readonly #over = Promise.withResolvers<void>();
   #touch: (() => void) | undefined;
   #rested: (() => void) | undefined;
   /** Ends the wait that is under way. */
@@ -122,6 +127,21 @@ export class StreamEnd {
       asking.finally(calm).catch(() => {});
     }
     if (!isLeft) this.close().catch(() => {});
+  }
+
+  /** For its scope, which was left, or whose connection has ended: that ends it by itself. */
+  left(error: Error): void {
+    if (!this.#plan.connection.isEnded) this.abort(error);
+  }
+
+  /** For its scope: resolves when its generator has ended. */
+  ended(): Promise<void> {
+    return this.#state === "new" ? Promise.resolve() : this.#over.promise;
+  }
+
+  /** A client that closes waits for it: no task is known by whose end the generator would end. */
+  get isFarewell(): boolean {
+    return true;
   }
 
   get isAborted(): boolean {
@@ -215,13 +235,17 @@ export class StreamEnd {
   }
 
   #open(): void {
-    const { connection, definition } = this.#plan;
+    const { connection, definition, scope } = this.#plan;
+    scope.check();
     this.#state = "open";
     const release = connection.hold(definition), unlisten = connection.onEnd(() => this.#ended());
+    const untrack = scope.track(this);
     this.#hold = () => {
       this.#hold = undefined;
       unlisten();
+      untrack();
       release();
+      this.#over.resolve();
     };
   }
 
@@ -230,6 +254,7 @@ export class StreamEnd {
     this.#state = "over";
     this.#touch?.();
     this.#rested?.();
+    this.#hold?.();
   }
 
   async #ask(op: StreamWord["op"], args: readonly unknown[], maxCount = MAX_COUNT): Promise<unknown> {

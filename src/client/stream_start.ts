@@ -6,6 +6,7 @@ import type { Connection } from "./connection.ts";
 import type { Engine } from "./engines.ts";
 import { exportOf, streamerOf } from "./functions.ts";
 import { checkedNames } from "./languages.ts";
+import type { Scope } from "./scope.ts";
 import { checkedValue } from "./standard_schema.ts";
 import { askedOf, type Runnable, type Task } from "./task.ts";
 import { argsFor } from "./task_checks.ts";
@@ -29,6 +30,8 @@ export type ReturnOf<R> = Awaited<R> extends AsyncGenerator<unknown, infer T> ? 
 export interface StreamView {
   readonly connection: Connection;
   readonly options: BalancedOptions;
+  /** The view's, which ends the stream when it is left. */
+  readonly scope: Scope;
   /** The engine, where the view names it; null: the scheduler chooses. */
   readonly engine: Engine | null;
   readonly openTail: Uint8Array | null;
@@ -42,12 +45,13 @@ const GRACE_MS = 1000;
  * @throws TypeError if the function cannot be sent, or each task has a process or Worker of its own; UnresolvedName, SchemaError
  */
 export function startStream<T, R>(
-  { connection, options, engine, openTail }: StreamView,
+  { connection, options, scope, engine, openTail }: StreamView,
   run: Runnable<never[], unknown>,
   args: unknown[],
 ): ValueStream<T, R> {
   const { label, limits, permissions, isolation, cancelGraceMs, signal } = options;
   throwIfAborted(signal);
+  scope.check();
   connection.check();
   if (isolation !== undefined && isolation !== "shared") {
     throw new TypeError(
@@ -57,6 +61,7 @@ export function startStream<T, R>(
   const schema = askedOf(run)?.schema?.result, name = nameOf(run);
   const plan = {
     connection,
+    scope: options.detached === true ? connection.detached : scope,
     definition: checkedNames(connection, streamerOf(run)),
     args: argsFor(run, args),
     exported: exportOf(run)?.name,
@@ -70,6 +75,15 @@ export function startStream<T, R>(
   };
   const check = schema === undefined ? undefined : (value: unknown) => checkedValue(schema, name, value);
   return valueStream<T, R>(plan, signal, check);
+}
+
+/** @throws TypeError if there are several, or it is none of ours */
+export function oneEngine(connection: Connection, engines: readonly Engine[]): Engine {
+  const [engine, ...others] = engines;
+  if (engine === undefined || others.length > 0) {
+    throw new TypeError(`Cannot stream from ${others.length + 1} engines: name one, as in client[0]`);
+  }
+  return engine.isOurs ? engine : refuseStream(connection, [engine]);
 }
 
 /** @throws TypeError: these engines have no generators of ours */

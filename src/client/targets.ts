@@ -37,6 +37,24 @@ export function checkIds(engines: Engines, ids: readonly number[]): void {
   for (const id of ids) known(engines, id);
 }
 
+/** Checks that engines are named, and that they are there. */
+export function checkSome(engines: Engines, ids: readonly number[]): void {
+  if (ids.length > 0) return checkIds(engines, ids);
+  throw new RangeError("Cannot use targets []: they name no engine; leave them out for all engines");
+}
+
+/** @throws TypeError for what can name no engines */
+export function checkTargets(targets: unknown): void {
+  if (typeof targets === "number" || Array.isArray(targets)) return;
+  if (targets === "all" || targets === "any") return;
+  if (typeof targets === "object" && targets !== null) return;
+  throw new TypeError(
+    `Cannot use targets ${
+      JSON.stringify(targets) ?? String(targets)
+    }: they are an id, a list of ids, "all", "any" or a range as { from, to, step }`,
+  );
+}
+
 function idsOf(known: readonly number[], targets: Targets): readonly number[] {
   if (typeof targets === "number") return [targets];
   if (targets === "all") return known;
@@ -62,7 +80,8 @@ function known(engines: Engines, id: number): Engine {
   if (engines.ids.length === 0) {
     throw new NoEnginesRegistered(`Cannot use engine ${id}: no engines are registered`);
   }
-  throw new RangeError(`Cannot use engine ${id}: the registered ones are ${listed(engines.ids)}`);
+  const gone = engines.uuidOf(id) === null ? "" : "it is gone; ";
+  throw new RangeError(`Cannot use engine ${id}: ${gone}the registered ones are ${listed(engines.ids)}`);
 }
 
 function listed(ids: readonly number[]): string {

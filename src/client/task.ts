@@ -14,6 +14,7 @@ export type RunOptions = Pick<
   | "limits"
   | "isolation"
   | "cancelGraceMs"
+  | "detached"
   | "label"
   | "retries"
   | "queueTimeoutMs"

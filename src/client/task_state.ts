@@ -4,11 +4,20 @@
 import type { PutValue } from "./ref.ts";
 import { STATUS } from "../protocol/groups.ts";
 import { type Asked, dependencyIds } from "./asked.ts";
+import type { Scope } from "./scope.ts";
 
 /** Whoever asked for a task: an AsyncResult, a map. */
 export interface TaskOwner {
   fulfilled(task: TaskState, value: unknown): void;
   rejected(task: TaskState, error: Error): void;
+  /** Whom it stands before. */
+  readonly behind?: TaskOwner | undefined;
+  /** The scope that stops its tasks when it is left. */
+  readonly scope?: Scope | undefined;
+  /** Its tasks are being stopped, for this reason. */
+  stopping?(reason: unknown): void;
+  /** Resolves when none of its tasks is open. */
+  ended?(): Promise<void>;
 }
 
 /** What a task needs of the way that it took (`path.ts`). */
@@ -92,7 +101,7 @@ export class TaskState {
   status: number = OPEN;
   tries = 1;
   output: TaskOutput | undefined = undefined;
-  /** Bytes that it counts in its path's window. */
+  /** Bytes that it counts in its path's window; when its result has come in a group, the result's. */
   bytes = 0;
   /** Whether its record has left, or is in the group that leaves next. */
   isSent = false;

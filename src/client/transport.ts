@@ -21,6 +21,8 @@ export interface ChannelOptions {
   readonly secretKey?: string | undefined;
   /** Told once why the two ends will not come together, where the transport can know it (another key, no encryption). */
   readonly onRefused?: ((reason: string) => void) | undefined;
+  /** Told whenever the connection stands, and when it breaks, where the transport can know it. */
+  readonly onState?: ((isConnected: boolean) => void) | undefined;
 }
 
 /** One connected socket. */

@@ -31,7 +31,7 @@ export function valueWay({ host, sendLarge }: UploadEnd): ValueWay {
           burst += bytes.length;
           if (burst < PATH_BOUNDS.burstBytes) continue;
           burst = 0;
-          await host.turn();
+          await (host.isBroken ? host.mended() : host.turn());
         }
       }
     },

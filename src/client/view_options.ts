@@ -56,8 +56,10 @@ const LIMITS: readonly string[] = [
 export interface ViewOptions {
   /** Kept in the task's record and metadata; any JSON value. */
   readonly label?: unknown;
-  /** Stops the tasks of the calls made with it. */
+  /** Stops the tasks of the calls made with it, and refuses further ones. They end with TaskCancelled, whose `cause` is the signal's reason. */
   readonly signal?: AbortSignal | undefined;
+  /** Whether tasks go on when the scope of their view or client is left (`await using`). Default false. */
+  readonly detached?: boolean | undefined;
   /** Bounds of each task. */
   readonly limits?: TaskLimits | undefined;
   /**

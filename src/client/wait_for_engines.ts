@@ -26,11 +26,13 @@ export async function waitForEngines(
   const forget = engines.onChange(() => engines.ids.length >= count ? resolve() : undefined);
   const timer = setInterval(() => connection.isEnded ? reject(connection.endError) : ask(connection), ASK_MS);
   ask(connection);
+  const awaited = connection.awaits();
   try {
     await withinTime(promise, options, () => `${engines.ids.length} of ${count} engines are registered`);
   } finally {
     clearInterval(timer);
     forget();
+    awaited();
   }
   return engines.ids;
 }

@@ -2,6 +2,8 @@
  * Local waits: with a bound and a signal, and no timer left behind.
  */
 
+import { listenForAbort } from "./abort_listeners.ts";
+
 /** How long to wait here. */
 export interface WaitOptions {
   /** Default: for ever. */
@@ -24,15 +26,14 @@ export function withinTime<T>(promise: Promise<T>, options: WaitOptions, state: 
       end();
       reject(new DOMException(`Waited ${timeoutMs} ms: ${state()}`, "TimeoutError"));
     }, timeoutMs);
-    const onAbort = () => {
+    const unlisten = signal === undefined ? undefined : listenForAbort(signal, () => {
       end();
-      if (signal !== undefined) reject(abortError(signal));
-    };
+      reject(abortError(signal));
+    });
     const end = () => {
       clearTimeout(timer);
-      signal?.removeEventListener("abort", onAbort);
+      unlisten?.();
     };
-    signal?.addEventListener("abort", onAbort, { once: true });
     promise.then(
       (value) => {
         end();

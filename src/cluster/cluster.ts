@@ -4,7 +4,7 @@
  * Controller and engines start at the same moment; the engines wait for the controller's file. Whatever a dead run left is removed
  * before, so that nobody follows a stale file. Which parts there are is said by the cluster file alone: another process may start or end engines too.
  */
-import type { Client } from "../client/client.ts";
+import type { Client, ConnectOptions } from "../client/client.ts";
 import {
   changeClusterFile,
   clusterFilePath,
@@ -41,9 +41,10 @@ import { identify, type ProcessId } from "./process.ts";
 import { refuseSecond } from "./running.ts";
 import { prepareRunFolder } from "./run_folder.ts";
 import { bothOrNone, controllerJob, engineJob, firstEnd, isSame, nextId } from "./cluster_parts.ts";
-import { endSentence, engineInfo, waitUntilReady } from "./start_wait.ts";
+import { endSentence, engineInfo, type EngineWait, waitForEngines, waitUntilReady } from "./start_wait.ts";
 
 export { ClusterError } from "./launcher.ts";
+export type { EngineWait } from "./start_wait.ts";
 export type { ClusterSettings, ClusterStart } from "./cluster_settings.ts";
 export type { ClusterName, ClusterPlace, Part, SavedPart, SignalName };
 export type { Json, PartState } from "./launcher.ts";
@@ -69,6 +70,8 @@ export class Cluster implements AsyncDisposable {
   readonly #engineLauncher: string;
   readonly #supervisor: ProcessId | null;
   readonly #keepsFiles: boolean;
+  /** Those made here, held weakly. */
+  readonly #clients = new Set<WeakRef<Client>>();
   readonly #controller: Part;
   /** By set id. */
   readonly #engines = new Map<string, Part>();
@@ -94,7 +97,8 @@ export class Cluster implements AsyncDisposable {
     prepareRunFolder(place.profileDir);
     await refuseSecond(place);
     if (!settings.keepsFiles) removeConnectionFiles(place);
-    const wait = { signal: options.signal ?? null, timeoutMs: settings.options.startTimeoutMs };
+    const { startTimeoutMs: timeoutMs, queueTimeoutMs } = settings.options;
+    const wait = { signal: options.signal ?? null, timeoutMs, queueTimeoutMs };
     const cluster = await Cluster.#launch(place, settings, {
       ...wait,
       isSupervisor: options.isSupervisor === true,
@@ -195,16 +199,32 @@ export class Cluster implements AsyncDisposable {
     return connectionFile(this.place, "client");
   }
 
-  /** Connects a client to this cluster. */
-  async client(options: { readonly timeoutMs?: number } = {}): Promise<Client> {
+  /** Connects a client to this cluster. Its scope is left with that of the cluster, if not before. */
+  async client(
+    options: Pick<ConnectOptions, "timeoutMs" | "controllerTimeoutMs"> = {},
+  ): Promise<Client> {
     const { Client } = await import("../client/client.ts");
     const { profileDir, clusterId } = this.place;
-    return await Client.connect({ profileDir, clusterId, ...options });
+    const client = await Client.connect({ profileDir, clusterId, ...options });
+    for (const known of this.#clients) if (known.deref() === undefined) this.#clients.delete(known);
+    this.#clients.add(new WeakRef(client));
+    return client;
   }
 
   /** The same as `client()`, as ipyparallel's users look for it. */
-  connect(options: { readonly timeoutMs?: number } = {}): Promise<Client> {
+  connect(options: Parameters<Cluster["client"]>[0] = {}): Promise<Client> {
     return this.client(options);
+  }
+
+  /**
+   * Waits until engines are registered.
+   * @param wait how many (default: as many as were started), and how long (default `startTimeoutMs`)
+   * @returns the ids of all
+   * @throws ClusterError that says how many there are, and of each part that does not run why
+   */
+  waitForEngines(wait: EngineWait = {}): Promise<readonly number[]> {
+    const { n = this.engineCount, timeoutMs = this.#options.startTimeoutMs, signal } = wait;
+    return waitForEngines(this, { n, timeoutMs, signal });
   }
 
   /**
@@ -281,8 +301,10 @@ export class Cluster implements AsyncDisposable {
     return this.#stopping ??= this.#stop();
   }
 
-  /** Ends it where its scope ends. */
+  /** Leaves the scopes of the clients that it has made, which cancels their tasks and closes them, then stops. */
   async [Symbol.asyncDispose](): Promise<void> {
+    const clients = [...this.#clients].flatMap((known) => known.deref() ?? []);
+    await Promise.all(clients.map((client) => client[Symbol.asyncDispose]()));
     await this.stop();
   }
 

@@ -17,7 +17,9 @@ export interface ClusterSettings {
   readonly controller?: string | null | undefined;
   /** Who starts the engines, where it is another. */
   readonly engines?: string | null | undefined;
-  /** How long until all engines are there. Default 60,000 ms. */
+  /** How long jobs may wait in their batch system's queue. Default: as long as it takes. */
+  readonly queueTimeoutMs?: number | null | undefined;
+  /** How long until all engines are there, once no job waits in a queue. Default 60,000 ms. */
   readonly startTimeoutMs?: number | undefined;
   /** How long processes may take to end before they are killed. Default 5000 ms. */
   readonly stopTimeoutMs?: number | undefined;

@@ -57,9 +57,9 @@ export function launcherName(given: string, option: string): string {
 }
 
 /** An option that takes a launcher's name. */
-export function launcherOption(help: string): Option<string | null> {
+export function launcherOption(initial: string | null, help: string): Option<string | null> {
   return {
-    default: null,
+    default: initial,
     help,
     unit: "launcher",
     choices: LAUNCHER_NAMES,

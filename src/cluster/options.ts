@@ -11,13 +11,18 @@ export const CLUSTER_OPTIONS = {
     { unit: "engines", min: 1, max: 100_000 },
     "How many engines to start; unset: one per processor",
   ),
-  launcher: launcherOption("Who starts controller and engines; unset: local"),
-  controller: launcherOption("Who starts the controller, where it is another; unset: local"),
-  engines: launcherOption("Who starts the engines, where it is another"),
+  launcher: launcherOption("local", "Who starts controller and engines"),
+  controller: launcherOption(null, "Who starts the controller, where it is another"),
+  engines: launcherOption(null, "Who starts the engines, where it is another"),
   startTimeoutMs: number(
     60_000,
     { unit: "ms", min: 1 },
-    "How long controller and engines may take to come up",
+    "How long controller and engines may take to come up, once no job of theirs waits in a queue",
+  ),
+  queueTimeoutMs: numberOrNone(
+    null,
+    { unit: "ms", min: 1 },
+    "How long jobs may wait in their batch system's queue; unset: as long as it takes",
   ),
   stopTimeoutMs: number(5000, { unit: "ms" }, "How long processes may take to end before they are killed"),
   controllerArgs: texts(

@@ -12,18 +12,16 @@ const LOG_LINES = 12;
 interface Wait {
   readonly signal: AbortSignal | null;
   readonly timeoutMs: number;
+  /** How long parts may wait in a queue; null: as long as it takes. */
+  readonly queueTimeoutMs: number | null;
 }
 
 /**
  * Resolves when all engines are there.
  * @throws ClusterError if a part ends, or time is up, saying how each part is
  */
-export async function waitUntilReady(
-  cluster: Cluster,
-  n: number,
-  { signal, timeoutMs }: Wait,
-): Promise<void> {
-  const deadline = AbortSignal.timeout(timeoutMs), stop = new AbortController();
+export async function waitUntilReady(cluster: Cluster, n: number, wait: Wait): Promise<void> {
+  const { signal } = wait, stop = new AbortController(), deadline = deadlineOf(cluster, wait, stop.signal);
   const ended = cluster.partEnded().then(({ sentence }) => {
     throw new ClusterError(sentence);
   });
@@ -37,6 +35,22 @@ export async function waitUntilReady(
     stop.abort();
     ended.catch(() => {});
   }
+}
+
+/** Comes when there was time enough, not counting what a queue took. */
+function deadlineOf(cluster: Cluster, { timeoutMs, queueTimeoutMs }: Wait, stop: AbortSignal): AbortSignal {
+  const deadline = new AbortController(), began = performance.now();
+  let timer = setTimeout(look, timeoutMs);
+  stop.addEventListener("abort", () => clearTimeout(timer));
+  async function look(): Promise<void> {
+    const states = await Promise.all(cluster.parts.map((part) => part.state().catch(() => null)));
+    if (stop.aborted) return;
+    const left = (queueTimeoutMs ?? Infinity) - (performance.now() - began);
+    if (left <= 0 || !states.some((state) => state?.is === "waiting")) return deadline.abort();
+    // The time for coming up begins when the last job does.
+    timer = setTimeout(look, Math.min(timeoutMs, left));
+  }
+  return deadline.signal;
 }
 
 async function connectAndWait(cluster: Cluster, n: number, signal: AbortSignal): Promise<void> {
@@ -59,10 +73,59 @@ async function tooSlow(cluster: Cluster, n: number): Promise<ClusterError> {
   );
 }
 
-/** What the part waits for, in its system's words. */
+/** What the part waits for, in its system's words, or how it ended; empty while it runs. */
 async function waitingWords(part: Part): Promise<string> {
-  const state = await part.state().catch(() => null);
-  return state?.is === "waiting" ? `the ${nameOf(part)} (${part.label}) waits: ${state.words}` : "";
+  const state = await part.state().catch((error) => ({ is: "unknown", words: String(error) } as const));
+  const name = `the ${nameOf(part)} (${part.label})`;
+  switch (state.is) {
+    case "running":
+      return "";
+    case "waiting":
+      return `${name} waits: ${state.words}`;
+    case "ended":
+      return `${name} has ended${state.words === "" ? "" : `: ${state.words}`}`;
+    case "unknown":
+      return `${name} cannot be asked for: ${state.words}`;
+  }
+}
+
+/** What is asked of `cluster.waitForEngines`. */
+export interface EngineWait {
+  /** Engines; default: as many as were started. */
+  readonly n?: number | undefined;
+  /** Default: `startTimeoutMs` of the cluster. */
+  readonly timeoutMs?: number | undefined;
+  /** Gives up the wait. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Waits until so many engines are registered.
+ * @returns the ids of all
+ * @throws ClusterError that says how many there are, and of each part that does not run why
+ */
+export async function waitForEngines(
+  cluster: Cluster,
+  { n, timeoutMs, signal }: {
+    readonly n: number;
+    readonly timeoutMs: number;
+    readonly signal?: AbortSignal | undefined;
+  },
+): Promise<readonly number[]> {
+  await using client = await cluster.client();
+  try {
+    return await client.waitForEngines(n, { timeoutMs, signal });
+  } catch (error) {
+    if (!(error instanceof DOMException) || error.name !== "TimeoutError" || signal?.aborted) throw error;
+    const words = (await Promise.all(cluster.parts.map(waitingWords))).filter((text) => text !== "");
+    const why = words.length > 0
+      ? words.join("; ")
+      : "all parts run: engines cannot reach the controller, or are slow to start";
+    const logs = cluster.parts.map((part) => part.saved.log).join(", ");
+    throw new ClusterError(
+      `Waited ${timeoutMs} ms in vain: ${client.ids.length} of ${n} engines are registered; ${why}; see ${logs}`,
+    );
+  }
 }
 
 /** The end of a part, with its last words. */

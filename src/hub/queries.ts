@@ -95,7 +95,7 @@ export class Queries {
     const { store } = this.#parts;
     const msgIds = [...new Set(request.msg_ids)].sort();
     if (store.finished) return this.#statusWithoutRecords(msgIds, request.status_only);
-    const pending: string[] = [];
+    const pending: string[] = [], orphans: string[] = [];
     const records = new Map<string, StoredRecord>();
     const reading = new Slices();
     for (const msgId of msgIds) {
@@ -103,11 +103,14 @@ export class Queries {
       const record = this.#isPending(msgId) ? undefined : await store.get(msgId);
       if (record && record.field("completed") !== null) records.set(msgId, record);
       // It may have been asked for in the moment of its end.
-      else if (record || this.#isPending(msgId)) pending.push(msgId);
-      else throw keyError(`No such message: ${msgId}`);
+      else if (record || this.#isPending(msgId)) {
+        pending.push(msgId);
+        if (record && this.#isLeftOver(msgId, record)) orphans.push(msgId);
+      } else throw keyError(`No such message: ${msgId}`);
     }
     for (const msgId of pending) store.await(msgId, true);
-    const content = { status: "ok", pending, completed: [...records.keys()] };
+    const left = orphans.length === 0 ? {} : { tsparallel: { orphans } };
+    const content = { status: "ok", pending, completed: [...records.keys()], ...left };
     if (request.status_only) return { content };
     const buffers = new AnswerBuffers();
     const entries: [string, unknown][] = [], slices = new Slices();
@@ -201,6 +204,14 @@ export class Queries {
     if (request.msg_ids.length > 0) await store.drop(request.msg_ids);
     for (const engine of engines) await store.dropFinished(engine.uuid);
     return { content: { status: "ok" } };
+  }
+
+  /** Whether an open record is of an earlier run, and no engine is there that may still answer: a peer's goes on by itself. */
+  #isLeftOver(msgId: string, record: StoredRecord): boolean {
+    if (this.#isPending(msgId)) return false;
+    const uuid = record.field("engine_uuid");
+    const engine = typeof uuid === "string" ? this.#parts.registry.byUuid(uuid) : undefined;
+    return engine === undefined || engine.ours !== null;
   }
 
   #isPending(msgId: string): boolean {

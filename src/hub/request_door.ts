@@ -104,6 +104,8 @@ export class RequestDoor {
   readonly #turns = new RequestTurns(HUB_BOUNDS.maxOpenRequests);
   /** Whose session is whose: a session is a client's name, and its tasks' place. */
   readonly #sessions = new KeyBook<string>();
+  /** Which connected client goes by a session and pid. */
+  readonly #instances = new KeyBook<string>();
   readonly #complaints = new Set<string>();
   #dropped = 0;
 
@@ -111,9 +113,12 @@ export class RequestDoor {
     this.#parts = parts;
     const { queries } = parts;
     this.#handlers = {
-      connection_request: async ({ tsparallel }, from) => ({
-        content: await parts.welcome({ announcement: tsparallel, session: from.session, key: from.key }),
-      }),
+      connection_request: async ({ tsparallel }, from) => {
+        this.#checkInstance(tsparallel);
+        return {
+          content: await parts.welcome({ announcement: tsparallel, session: from.session, key: from.key }),
+        };
+      },
       queue_request: (content) => queries.queue(content),
       load_request: (content) => queries.load(content),
       result_request: (content) => queries.result(content),
@@ -205,6 +210,19 @@ export class RequestDoor {
       default:
         return this.#question(rid, message, type);
     }
+  }
+
+  /** Two clients under one name would be heard as one that repeats itself. */
+  #checkInstance(announcement: ClientAnnouncement | undefined): void {
+    if (announcement?.instance === undefined) return;
+    const { session, pid, instance } = announcement;
+    if (this.#instances.claim(`${session}_${pid}`, instance)) return;
+    throw new RequestError(
+      "ValueError",
+      `Cannot take this client: session "${
+        session.slice(0, 100)
+      }" with pid ${pid} is another client's; each client takes a session of its own`,
+    );
   }
 
   #capOf(key: string): Cap | null {

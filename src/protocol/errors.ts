@@ -326,6 +326,34 @@ export class SchemaError extends TypeError {
   }
 }
 
+/** The controller is gone, or cannot be reached any more. What was awaited ends with it; tasks that were open may have run. */
+export class ControllerGone extends Error {
+  /** Its class. */
+  override readonly name = "ControllerGone";
+  /** Of the hub's socket. */
+  readonly address: string;
+  /** Since when nothing was heard of it, in ms since 1970. */
+  readonly since: number;
+  /** What is said of it. */
+  readonly how: string;
+
+  /**
+   * Made by the client.
+   * @param how `is gone: it has not answered` or the like
+   */
+  constructor(address: string, how: string, since: number, options?: ErrorOptions) {
+    const at = new Date(since).toISOString();
+    super(
+      `The controller at "${address}" ${how} since ${at}. Tasks that were open may have run. Start it again and connect anew: with its records ` +
+        `client.result(msgId) has what had ended, and with --restore it keeps its address and engines`,
+      options,
+    );
+    this.address = address;
+    this.since = since;
+    this.how = how;
+  }
+}
+
 /** A connection file cannot be used. The message says why and what to do. */
 export class ConnectionFileError extends Error {
   /** Its class. */

@@ -16,6 +16,8 @@ export interface ClientAnnouncement {
   readonly session: string;
   readonly username: string;
   readonly pid: number;
+  /** Of one connected client, whatever it calls itself: two of one session and pid are told apart by it. */
+  readonly instance?: string | undefined;
 }
 
 /** What our hub adds to the connection_reply for a client that announced itself. */

@@ -41,7 +41,12 @@ const listOfTexts = v.pipe(
   v.transform((value) => typeof value === "string" ? [value] : value),
 );
 
-const clientAnnouncement = announcement({ session: v.string(), username: v.string(), pid: natural });
+const clientAnnouncement = announcement({
+  session: v.string(),
+  username: v.string(),
+  pid: natural,
+  instance: v.optional(v.string()),
+});
 const engineAnnouncement = announcement({
   host: v.string(),
   pid: natural,

@@ -7,8 +7,8 @@ const SILENT_FAILURES = 3;
 
 const USE_ITS_FILE = "use the connection file that it wrote";
 
-/** What a handshake came to. `closed`: the peer went away during it. `unlisted`: it does not take our key. */
-export type Handshake = "succeeded" | "closed" | "mismatch" | "refused" | "unlisted";
+/** What a handshake came to. `closed`: the peer went away during it; `lost`: after it. `unlisted`: it does not take our key. */
+export type Handshake = "succeeded" | "closed" | "mismatch" | "refused" | "unlisted" | "lost";
 
 /** Where a socket connects, and with what. */
 export interface ConnectsTo {
@@ -38,6 +38,8 @@ export class HandshakeCount {
     switch (handshake) {
       case "succeeded":
         this.#silent = 0;
+        return undefined;
+      case "lost":
         return undefined;
       case "mismatch":
         return this.#mismatch;

@@ -26,6 +26,18 @@ export async function benchEngines({ quick }: { readonly quick: boolean }): Prom
   return { engines_300_ratio: quantile(many.rates, 0.5) / quantile(few.rates, 0.5) };
 }
 
+/** Seconds from the start of 300 engines, in six processes that register them all at once, until the hub has all and each has given back a task. */
+export async function benchRegistration({ quick }: { readonly quick: boolean }): Promise<Figures> {
+  const seconds: number[] = [];
+  for (let round = 0; round < (quick ? 1 : 3); round++) {
+    await using cluster = await EchoCluster.start(300, 6);
+    // Least loaded first: of these none goes a second time to an engine before all have had one.
+    cluster.run(300, 300);
+    seconds.push((performance.now() - cluster.began) / 1000);
+  }
+  return { register_300_s: quantile(seconds, 0.5) };
+}
+
 interface Side {
   readonly rates: number[];
   /** Of the controller, hub and schedulers together, for each task. */
@@ -47,7 +59,9 @@ async function measureEngines(rounds: number, tasks: number): Promise<{ few: Sid
 class EchoCluster implements AsyncDisposable {
   readonly side: Side = { rates: [], cpuUs: [], latencyUs: [] };
   readonly #folder = new RunFolder();
-  #engines: Deno.ChildProcess | undefined;
+  readonly #engines: Deno.ChildProcess[] = [];
+  /** When its engines were started, ms of `performance.now()`. */
+  began = 0;
   readonly #poller = new SyncPoller();
   readonly #incoming = new Incoming();
   readonly #reader = new GroupReader();
@@ -58,10 +72,10 @@ class EchoCluster implements AsyncDisposable {
   #sent = 0;
   #done = 0;
 
-  static async start(engines: number): Promise<EchoCluster> {
+  static async start(engines: number, processes = 1): Promise<EchoCluster> {
     const cluster = new EchoCluster();
     try {
-      await cluster.#start(engines);
+      await cluster.#start(engines, processes);
     } catch (error) {
       await cluster[Symbol.asyncDispose]();
       throw error;
@@ -69,16 +83,20 @@ class EchoCluster implements AsyncDisposable {
     return cluster;
   }
 
-  async #start(engines: number): Promise<void> {
+  async #start(engines: number, processes: number): Promise<void> {
     const { dir } = this.#folder;
     this.#controller = (await this.#folder.start("controller", ["controller"])).id.pid;
     await eventually(() => hasFiles(dir), (has) => has, "the controller has written its files");
     const program = new URL("echo_engines.ts", import.meta.url).pathname;
-    const args = ["run", "-A", "--no-prompt", program, dir, String(engines)];
-    const child = this.#engines = new Deno.Command(Deno.execPath(), { args, stdin: "null", stdout: "piped" })
-      .spawn();
-    const { value } = await child.stdout.getReader().read();
-    if (value === undefined) throw new Error("Cannot measure many engines: they ended");
+    const args = ["run", "-A", "--no-prompt", program, dir, String(engines / processes)];
+    this.began = performance.now();
+    for (let i = 0; i < processes; i++) {
+      this.#engines.push(new Deno.Command(Deno.execPath(), { args, stdin: "null", stdout: "piped" }).spawn());
+    }
+    for (const { stdout } of this.#engines) {
+      const { value } = await stdout.getReader().read();
+      if (value === undefined) throw new Error("Cannot measure many engines: they ended");
+    }
     const peer = this.#peer = new RawPeer(dir);
     await peer.announce();
     await eventually(
@@ -148,7 +166,7 @@ class EchoCluster implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#peer?.[Symbol.dispose]();
-    if (this.#engines !== undefined) await ended(this.#engines);
+    await Promise.all(this.#engines.map(ended));
     await this.#folder[Symbol.asyncDispose]();
   }
 }

@@ -6,6 +6,7 @@ import Table from "cli-table3";
 export const UNITS = {
   raw_relay_msgs_per_s: "messages/s",
   engines_300_ratio: "1",
+  register_300_s: "s",
   dag_ratio: "1",
   balance_ratio: "1",
   slot_tasks_per_s: "tasks/s",

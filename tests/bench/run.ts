@@ -37,6 +37,10 @@ const BENCHES: readonly Bench[] = [
     names: ["engines_300_ratio"],
     run: async (plan) => await (await import("./engines_bench.ts")).benchEngines(plan),
   },
+  {
+    names: ["register_300_s"],
+    run: async (plan) => await (await import("./engines_bench.ts")).benchRegistration(plan),
+  },
   { names: ["dag_ratio"], run: async (plan) => await (await import("./dag_bench.ts")).benchDag(plan) },
   {
     names: ["balance_ratio"],

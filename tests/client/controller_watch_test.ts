@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ControllerWatch } from "../../src/client/controller_watch.ts";
+import { ControllerWatch, patienceOf } from "../../src/client/controller_watch.ts";
 
 const PATIENCE = { periodMs: 1, answerMs: 7, misses: 3 };
 
@@ -35,4 +35,9 @@ Deno.test("nobody is asked while nothing is awaited, and an error that is no sil
   }, PATIENCE);
   await enough.promise;
   watch.close();
+});
+
+Deno.test("the patience is three tries, the first within five seconds", () => {
+  assert.deepEqual(patienceOf(30_000), { periodMs: 5_000, answerMs: 10_000, misses: 3 });
+  assert.deepEqual(patienceOf(1_500), { periodMs: 500, answerMs: 500, misses: 3 });
 });

@@ -19,6 +19,8 @@ class Ends implements PathHost {
   readonly client = 1;
   readonly card = encodeValue({ kind: "client" }).body;
   readonly isEnded = false;
+  readonly isBroken = false;
+  mended = () => Promise.resolve();
   readonly ids: DefinitionIds;
   readonly records: { n: number; op: number; definition: number }[] = [];
   readonly kinds: number[] = [];

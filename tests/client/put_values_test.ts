@@ -124,3 +124,43 @@ Deno.test("values in the places of refs, for who keeps none", async () => {
   (plain[0] as { n: number }).n = 2;
   assert.deepEqual(values.plain(ref), { n: 1 });
 });
+
+Deno.test("another controller gets what the one before kept; the same one what tasks may wait for", async () => {
+  const { values, heard } = world();
+  const idle = await values.put(new Uint8Array(500)), used = await values.put(new Uint8Array(700));
+  const task = encode(values, used);
+  values.taskOpened(task.values!);
+  const [, uploadUsed] = heard();
+  values.renew(false);
+  assert.deepEqual(heard(), [uploadUsed]);
+  values.renew(true);
+  // The other one is still on its way, and is sent again when that is over.
+  assert.equal(heard().length, 1);
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.deepEqual(heard(), [uploadUsed]);
+  values.taskEnded(task.values!);
+  await idle.delete();
+  await used.delete();
+  assert.deepEqual(heard(), ["drop", "drop"]);
+});
+
+Deno.test("a put whose value was lost on its way is sent again, and ends when the controller has it", async () => {
+  const { values, heard, tell } = world("kept");
+  const lost: string[] = [];
+  let name = "";
+  values.open({
+    upload: (value) => {
+      lost.push(name = value.name);
+      return Promise.resolve();
+    },
+    tell: () => {},
+  });
+  const putting = values.put(new Uint8Array(900));
+  while (lost.length < 1) await new Promise((resolve) => setTimeout(resolve));
+  await new Promise((resolve) => setTimeout(resolve));
+  values.renew(true);
+  assert.equal(lost.length, 2);
+  tell(VALUES.kept, name);
+  assert.equal((await putting).name, name);
+  assert.deepEqual(heard(), []);
+});

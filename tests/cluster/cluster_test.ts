@@ -11,7 +11,11 @@ Deno.test("a cluster starts, computes, grows, is found by its file, and is gone 
     const results = await client.direct("all").execute("1 + 1");
     assert.deepEqual(results.map(({ value }) => value), [2]);
     await cluster.startEngines(1);
-    await client.waitForEngines(2, { timeoutMs: 20_000 });
+    assert.deepEqual(await cluster.waitForEngines({ timeoutMs: 20_000 }), [0, 1]);
+    await assert.rejects(
+      cluster.waitForEngines({ n: 3, timeoutMs: 50 }),
+      /^ClusterError: Waited 50 ms in vain: 2 of 3 engines are registered; all parts run: .*; see .*ipengine-1\.log$/,
+    );
     const found = await Cluster.fromFile({ profileDir: folder.dir });
     const states = await Promise.all(found.parts.map((part) => part.state()));
     assert.deepEqual([found.engineCount, states.map(({ is }) => is)], [2, ["running", "running", "running"]]);

@@ -1,5 +1,5 @@
 /** HTCondor: its real submit library, and a stand-in that runs the jobs. */
-import { launcherContract } from "../contracts/launcher.ts";
+import { launcherContract } from "../../contracts/launcher.ts";
 
 launcherContract({
   launcher: "htcondor",

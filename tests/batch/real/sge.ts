@@ -1,5 +1,5 @@
 /** Grid Engine, real. Its hosts are network namespaces here, so the controller listens on the address that they reach (SGE_CONTROLLER). */
-import { launcherContract } from "../contracts/launcher.ts";
+import { launcherContract } from "../../contracts/launcher.ts";
 
 const address = Deno.env.get("SGE_CONTROLLER");
 launcherContract({

@@ -1,5 +1,5 @@
 /** Real sshd: on loopback, and in two network and pid namespaces as two hosts that share the file system. */
-import { launcherContract } from "../contracts/launcher.ts";
+import { launcherContract } from "../../contracts/launcher.ts";
 
 const state = Deno.env.get("SSH_STATE");
 const commands = { sshCommand: `ssh -F ${state}/ssh_config`, scpCommand: `scp -F ${state}/ssh_config` };

@@ -1,8 +1,8 @@
 /** Real MPI: Open MPI and MPICH, whichever are here. */
 import assert from "node:assert/strict";
-import { Cluster } from "../../src/cluster/cluster.ts";
-import { RunFolder } from "../cli/run_folder.ts";
-import { launcherContract } from "../contracts/launcher.ts";
+import { Cluster } from "../../../src/cluster/cluster.ts";
+import { RunFolder } from "../../cli/run_folder.ts";
+import { launcherContract } from "../../contracts/launcher.ts";
 
 function isThere(command: string): boolean {
   return (Deno.env.get("PATH") ?? "").split(":").some((folder) => {
