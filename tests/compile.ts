@@ -18,7 +18,7 @@ const INCLUDED = ["profiles", "src/controller/scheduler_thread.ts", "src/engine/
 
 /** Packages for tests, types and building alone. */
 const UNUSED_PACKAGES =
-  /^(fast-check|pure-rand|esbuild|@esbuild\+.*|@types\+.*|undici-types|typescript|cmake-ts|node-addon-api)@/;
+  /^(ajv|fast-deep-equal|fast-uri|json-schema-traverse|require-from-string|fast-check|pure-rand|esbuild|@esbuild\+.*|@types\+.*|undici-types|typescript|cmake-ts|node-addon-api)@/;
 
 /** Licences go where the code goes. */
 const LICENCE = /(^|\/)(LICEN[CS]E|NOTICE)[^/]*$/i;

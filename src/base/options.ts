@@ -22,12 +22,17 @@ export interface Option<T> {
   readonly isProfileOnly?: boolean;
   /** Environment variables that count beside its own, as other programs name them. */
   readonly variables?: readonly string[];
+  /** What a profile may say, as JSON Schema has it, without description and default. `read` decides; this tells editors. */
+  readonly schema: JsonSchema;
   /**
    * Reads what a user gave: text from flag or environment, any JSON value from a profile.
    * @throws OptionError that says what it takes
    */
   read(value: unknown, name: string): T;
 }
+
+/** A piece of a JSON Schema (2020-12). */
+export type JsonSchema = Readonly<Record<string, unknown>>;
 
 /** Stands for the value that was left out of a flag that may be given without. No argument can be this. */
 export const BARE = "\0";
@@ -55,7 +60,13 @@ interface NumberRange {
 
 /** A number, within its range. */
 export function number(initial: number, range: NumberRange, help: string): Option<number> {
-  return { default: initial, help, unit: range.unit, read: (value, name) => readNumber(value, name, range) };
+  return {
+    default: initial,
+    help,
+    unit: range.unit,
+    schema: numberSchema("number", range),
+    read: (value, name) => readNumber(value, name, range),
+  };
 }
 
 /** A number that may be missing; `none` takes it away where a profile set one. */
@@ -68,13 +79,14 @@ export function numberOrNone(
     default: initial,
     help,
     unit: range.unit,
+    schema: numberSchema("number or null", range),
     read: (value, name) => isNone(value) ? null : readNumber(value, name, range),
   };
 }
 
 /** Free text. */
 export function text(initial: string, unit: string, help: string): Option<string> {
-  return { default: initial, help, unit, read: readText };
+  return { default: initial, help, unit, schema: { type: "string" }, read: readText };
 }
 
 /** Text that may be missing. */
@@ -83,6 +95,7 @@ export function textOrNone(unit: string, help: string): Option<string | null> {
     default: null,
     help,
     unit,
+    schema: { type: ["string", "null"] },
     read: (value, name) => value === null ? null : readText(value, name),
   };
 }
@@ -98,18 +111,26 @@ export function choice<const Word extends string>(
     help,
     unit: "word",
     choices,
+    schema: { enum: choices },
     read: (value, name) => readChoice(value, name, choices),
   };
 }
 
 /** On or off; as a flag it takes no value. */
 export function flag(help: string): Option<boolean> {
-  return { default: false, help, unit: "", read: readFlag };
+  return { default: false, help, unit: "", schema: { type: "boolean" }, read: readFlag };
 }
 
 /** A list of port numbers, as `10101-10120`, `1,3-5` or, in a profile, numbers; as a flag it may be repeated. */
 export function ports(help: string): Option<readonly number[]> {
-  return { default: [], help, unit: "first-last", isRepeatable: true, read: readPorts };
+  return {
+    default: [],
+    help,
+    unit: "first-last",
+    isRepeatable: true,
+    schema: { type: ["array", "string", "integer"], items: { type: ["string", "integer"] } },
+    read: readPorts,
+  };
 }
 
 /** The same option, set by these environment variables too. */
@@ -119,7 +140,8 @@ export function alsoFrom<T>(option: Option<T>, ...variables: readonly string[]):
 
 /** Texts in a list; as a flag it is repeated, in the environment separated by spaces. */
 export function texts(unit: string, help: string): Option<readonly string[]> {
-  return { default: [], help, unit, isRepeatable: true, read: readTexts };
+  const schema = { type: ["array", "string"], items: { type: "string" } };
+  return { default: [], help, unit, isRepeatable: true, schema, read: readTexts };
 }
 
 /** An object, as a profile has it; as a flag or in the environment the path of a file that holds it. */
@@ -127,7 +149,13 @@ export type DataOrPath = string | Readonly<Record<string, unknown>>;
 
 /** An object of its own in a profile; as a flag or in the environment the path of a JSON file (with comments). */
 export function dataOrNone(help: string): Option<DataOrPath | null> {
-  return { default: null, help, unit: "path", read: readData };
+  return {
+    default: null,
+    help,
+    unit: "path",
+    schema: { type: ["object", "string", "null"] },
+    read: readData,
+  };
 }
 
 /** Where the values of a table may come from, weakest last. Names that the table lacks are ignored except in the profile. */
@@ -142,6 +170,17 @@ export interface OptionSources {
   readonly section?: string | undefined;
 }
 
+/** Where the value of an option comes from; `name`: the flag or variable as the user has it. */
+export type Origin =
+  | { readonly kind: "flag" | "environment"; readonly name: string }
+  | { readonly kind: "profile" | "default" };
+
+/** A value, and why it is this one. */
+export interface Chosen {
+  readonly value: unknown;
+  readonly origin: Origin;
+}
+
 /**
  * The value of each option: flag over environment over profile over default.
  * @throws OptionError for the first value that cannot be read
@@ -151,26 +190,49 @@ export function chooseOptions<Table extends OptionTable>(
   sources: OptionSources = {},
 ): OptionValues<Table> {
   const chosen: Record<string, unknown> = {};
+  for (const [name, { value }] of Object.entries(chooseWithOrigins(table, sources))) chosen[name] = value;
+  return chosen as OptionValues<Table>;
+}
+
+/**
+ * The same, each value with its origin.
+ * @throws OptionError for the first value that cannot be read
+ */
+export function chooseWithOrigins<Table extends OptionTable>(
+  table: Table,
+  sources: OptionSources = {},
+): Readonly<Record<keyof Table & string, Chosen>> {
+  const chosen: Record<string, Chosen> = {};
   for (const name of Object.keys(table)) {
     const option = table[name];
     if (option !== undefined) chosen[name] = chooseOption(name, option, sources);
   }
-  return chosen as OptionValues<Table>;
+  return chosen as Record<keyof Table & string, Chosen>;
 }
 
-function chooseOption(name: string, option: Option<unknown>, sources: OptionSources): unknown {
+function chooseOption(name: string, option: Option<unknown>, sources: OptionSources): Chosen {
+  const told = option.isProfileOnly ? undefined : toldOption(name, option, sources);
+  if (told !== undefined) return told;
   const set = sources.profile?.[name];
-  if (option.isProfileOnly) {
-    return set === undefined ? option.default : option.read(set, `${sources.section ?? "profile"}.${name}`);
-  }
+  if (set === undefined) return { value: option.default, origin: { kind: "default" } };
+  const value = option.read(set, `${sources.section ?? "profile"}.${name}`);
+  return { value, origin: { kind: "profile" } };
+}
+
+/** What flag or environment say. */
+function toldOption(name: string, option: Option<unknown>, sources: OptionSources): Chosen | undefined {
   const given = sources.flags?.[name];
-  if (given !== undefined) return option.read(given, sources.names?.get(flagName(name)) ?? flagName(name));
+  if (given !== undefined) {
+    const flag = sources.names?.get(flagName(name)) ?? flagName(name);
+    return { value: option.read(given, flag), origin: { kind: "flag", name: flag } };
+  }
   for (const variable of [environmentName(name), ...option.variables ?? []]) {
     const inherited = sources.environment?.(variable);
-    if (inherited !== undefined && inherited !== "") return option.read(inherited, variable);
+    if (inherited !== undefined && inherited !== "") {
+      return { value: option.read(inherited, variable), origin: { kind: "environment", name: variable } };
+    }
   }
-  if (set !== undefined) return option.read(set, `${sources.section ?? "profile"}.${name}`);
-  return option.default;
+  return undefined;
 }
 
 /**
@@ -241,6 +303,16 @@ function distance(a: string, b: string): number {
     }
   }
   return cell(a.length, b.length);
+}
+
+function numberSchema(kind: "number" | "number or null", range: NumberRange): JsonSchema {
+  const { min = 0, max, isWhole = true } = range;
+  const type = isWhole ? "integer" : "number";
+  return {
+    type: kind === "number" ? type : [type, "null"],
+    minimum: min,
+    ...(max === undefined ? {} : { maximum: max }),
+  };
 }
 
 function isNone(value: unknown): boolean {

@@ -34,6 +34,9 @@ export interface ProfileRequest {
 /** The name of a profile's file in a run's folder. */
 export const PROFILE_FILE = "tsparallel.jsonc";
 
+/** The one key beside the sections: where editors find what the sections may hold. It has no effect. */
+export const SCHEMA_KEY = "$schema";
+
 /** Where the shipped profiles are; in a compiled program they are embedded. */
 const SHIPPED = new URL("../../profiles/", import.meta.url);
 
@@ -70,6 +73,19 @@ export async function shippedProfiles(): Promise<string[]> {
 }
 
 /**
+ * The text of a profile that comes with the program.
+ * @throws OptionError naming the nearest if there is none of this name
+ */
+export async function shippedText(name: string): Promise<string> {
+  const text = await readIfThere(new URL(`${encodeURIComponent(name)}.jsonc`, SHIPPED));
+  if (text !== undefined) return text;
+  const names = await shippedProfiles();
+  throw new OptionError(
+    `Cannot find a shipped profile "${name}": there are ${names.join(", ")}${didYouMean(name, names)}`,
+  );
+}
+
+/**
  * Reads a profile's text.
  * @param where the file that errors name, and the options of each section
  * @throws OptionError with file and line
@@ -94,6 +110,7 @@ export function parseProfile(
   }
   const checked: Record<string, Readonly<Record<string, unknown>>> = {};
   for (const [section, value] of Object.entries(sections)) {
+    if (section === SCHEMA_KEY && typeof value === "string") continue;
     checked[section] = checkedSection(section, { value, tables, others, place });
   }
   return checked;

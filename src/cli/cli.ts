@@ -40,6 +40,14 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     summary: "start, stop, list or change whole clusters",
     load: async () => (await import("./cluster.ts")).defineCluster,
   },
+  profile: {
+    summary: "make, list and show profiles",
+    load: async () => (await import("./profile.ts")).defineProfile,
+  },
+  config: {
+    summary: "show which settings hold, and where each comes from",
+    load: async () => (await import("./config.ts")).defineConfig,
+  },
   status: {
     summary: "show a cluster's engines and queues",
     load: async () => (await import("./status.ts")).defineStatus,

@@ -56,7 +56,10 @@ function defineAdd(command: Command): void {
       launcher,
       isDetached: true,
     });
-    console.log(`Started ${engines(count)} as set "${set}": ${labelOf(cluster.engineSets.get(set))}`);
+    const part = cluster.engineSets.get(set);
+    console.log(
+      part?.remarks?.started ?? `Started ${engines(count)} as set "${set}": ${labelOf(part)}`,
+    );
     Deno.exitCode = EXIT.ok;
   });
 }
@@ -75,9 +78,11 @@ function defineOnSets(command: Command, { what, done, act }: SetAction): void {
     const sets = given.length > 0 ? [...new Set(given)] : [...cluster.engineSets.keys()];
     for (const set of sets) cluster.engineSet(set);
     for (const set of sets) {
-      const { n } = cluster.engineSet(set).saved;
+      const { saved: { n }, remarks } = cluster.engineSet(set);
       await act(cluster, set);
-      console.log(`${done} set "${set}" of ${engines(n)}`);
+      console.log(remarks?.stopped ?? `${done} set "${set}" of ${engines(n)}`);
+      const again = cluster.engineSets.get(set)?.remarks;
+      if (again !== undefined) console.log(again.started);
     }
     if (sets.length === 0) console.log("There are no engines");
     Deno.exitCode = EXIT.ok;

@@ -83,6 +83,7 @@ async function startAndWatch(run: Run, watch: Watch): Promise<number> {
     n,
     signal,
     isSupervisor: true,
+    onRemark: (text) => console.error(text),
   });
   const { pid, born } = identify(Deno.pid);
   try {
@@ -215,6 +216,10 @@ async function startInBackground(
     environment: { [DAEMON_VARIABLE]: "1", NO_COLOR: "1" },
     logPath,
   });
+  const { launcher, controller, engines } = start.settings;
+  if ([launcher, controller, engines].includes("proxy")) {
+    console.error(`Waits for what others start; what they are to run is in ${logPath}`);
+  }
   const end = daemon.ended.then(({ code }) => ({ kind: "ended", code }) as const);
   const ready = isReady(daemon, { pidFile: pidFilePath(run.dir, run.clusterId), signal }).then((ok) =>
     ({ kind: ok ? "ready" : "given up" }) as const

@@ -42,6 +42,7 @@ async function stop(run: Run): Promise<number> {
   if (supervisor !== null && isAlive(supervisor)) await stopProcess(supervisor, PATIENCE_MS);
   await cluster.stop();
   removeIfThere(pidFilePath(run.dir, run.clusterId));
+  for (const { remarks } of cluster.parts) if (remarks !== undefined) console.log(remarks.stopped);
   console.log(`Stopped the cluster of ${name}`);
   return EXIT.ok;
 }

@@ -91,8 +91,8 @@ export function tableValues<Table extends OptionTable>(
   });
 }
 
-/** Flags under the names of their table; commander's own spelling of `memoryLimitMB` is `memoryLimitMb`. */
-function flagsOf(table: OptionTable, flags: Flags): Flags {
+/** Flags under the names of their table, for what is not given undefined; commander's own spelling of `memoryLimitMB` is `memoryLimitMb`. */
+export function flagsOf(table: OptionTable, flags: Flags): Flags {
   return Object.fromEntries(
     Object.keys(table).map((name) => [name, flags[new Option(flagName(name)).attributeName()]]),
   );

@@ -145,15 +145,29 @@ function withTableSettings(
   settings: readonly Setting[],
   { table, section }: { readonly table: OptionTable; readonly section: string },
 ): Run {
-  const values: Record<string, unknown> = {};
-  for (const { flag, value, name } of settings) {
-    const option = optionNamed(table, flag);
-    if (option !== undefined) values[option] = table[option]?.read(value, name);
-  }
+  const values = Object.fromEntries(
+    Object.entries(configuredValues(table, settings)).map(([option, { value }]) => [option, value]),
+  );
   const { sections, path } = run.profile;
   const isOwn = path === `${run.dir}/${PROFILE_FILE}`;
   const merged = isOwn ? { ...values, ...sections[section] } : { ...sections[section], ...values };
   return { ...run, profile: { ...run.profile, sections: { ...sections, [section]: merged } } };
+}
+
+/**
+ * What a configuration says of a table's options, by option; `name` is what it calls each, with its place.
+ * @throws OptionError for a value that the option does not take
+ */
+export function configuredValues(
+  table: OptionTable,
+  settings: readonly Setting[],
+): Readonly<Record<string, { readonly value: unknown; readonly name: string }>> {
+  const values: Record<string, { value: unknown; name: string }> = {};
+  for (const { flag, value, name } of settings) {
+    const option = optionNamed(table, flag);
+    if (option !== undefined) values[option] = { value: table[option]?.read(value, name), name };
+  }
+  return values;
 }
 
 function optionNamed(table: OptionTable, flag: string): string | undefined {
@@ -163,8 +177,12 @@ function optionNamed(table: OptionTable, flag: string): string | undefined {
 const SECRETS: readonly string[] = ["key", "curveSecretKey"];
 
 function withoutSecrets(options: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  const hide = (name: string, value: unknown) => SECRETS.includes(name) && value ? "(secret)" : value;
-  return Object.fromEntries(Object.entries(options).map(([name, value]) => [name, hide(name, value)]));
+  return Object.fromEntries(Object.entries(options).map(([name, value]) => [name, shownValue(name, value)]));
+}
+
+/** An option's value as it may be shown. */
+export function shownValue(name: string, value: unknown): unknown {
+  return SECRETS.includes(name) && value ? "(secret)" : value;
 }
 
 function workIn(dir: string | undefined): void {

@@ -39,12 +39,15 @@ export class BatchLauncher implements Launcher {
 
   async start(job: Job): Promise<Part> {
     const system = this.#system, settings = this.#settings;
-    const perJob = Math.min(settings.enginesPerJob ?? Infinity, job.program.perProcess);
+    const perJob = Math.min(
+      settings.enginesPerJob ?? system.enginesPerJob ?? Infinity,
+      job.program.perProcess,
+    );
     const scripts = batchesOf(job.n, perJob, system.hasArrays).map((batch) =>
       scriptOf(system, job, batch, settings)
     );
     const log = logPath(job);
-    keepOneOlder(log);
+    for (const path of [log, ...system.logs?.(log) ?? []]) keepOneOlder(path);
     const ids: string[] = [];
     const { kind, n, set } = job;
     const part = () =>
@@ -110,7 +113,8 @@ export class BatchPart implements Part {
   }
 
   lastLines(count: number): Promise<readonly string[]> {
-    return Promise.resolve(lastLines(this.saved.log, count));
+    const { log } = this.saved, paths = this.#system.logs?.(log) ?? [log];
+    return Promise.resolve(paths.flatMap((path) => lastLines(path, count)));
   }
 
   async signal(name: SignalName): Promise<void> {

@@ -34,13 +34,36 @@ export function batchesOf(n: number, perJob: number, hasArrays: boolean): Batch[
  */
 export function scriptOf(system: BatchSystem, job: Job, batch: Batch, settings: ClusterOptions): string {
   const path = job.kind === "engines" ? settings.engineTemplate : settings.controllerTemplate;
+  if (system.script !== undefined) {
+    if (path === null) return system.script(job, batch);
+    throw new OptionError(
+      `Cannot use template "${path}": ${system.name} takes none, but lines of "directives"`,
+    );
+  }
   const values = valuesOf(job, batch, settings);
   const template = path === null ? system.template ?? SHELL_TEMPLATE : readTemplate(path);
   const where = path === null ? `the ${system.name} template` : `template "${path}"`;
   const own = Object.entries(system.directives)
     .filter(([name, { has }]) => isWanted(name, values) && !has.test(template))
     .map(([_, { line }]: [string, Directive]) => line);
-  return renderTemplate(withHead(template, [...own, ...settings.directives]), values, where);
+  const all = { ...values, ...peerValues(template, values) };
+  // Each by itself, so that an error has the line of the user's file.
+  const head = [
+    ...own.map((line) => renderTemplate(line, all, `the ${system.name} template's "${line}"`)),
+    ...settings.directives.map((line) => renderTemplate(line, all, `"${line}" of "directives"`)),
+  ];
+  return withHead(renderTemplate(template, all, where), head);
+}
+
+/** Names that ipyparallel's templates have: where one has the arguments by themselves, the program is meant without them. */
+function peerValues(template: string, values: TemplateValues): TemplateValues {
+  const { log = "", executable = "", arguments: args = "" } = values;
+  const isApart = /\{\s*program_?[aA]rgs\b/.test(template);
+  return {
+    outputFile: log,
+    programArgs: args,
+    ...(isApart ? { program: shellWord(String(executable)) } : {}),
+  };
 }
 
 /** Lines right behind the first, which says what reads the script. */
@@ -74,6 +97,7 @@ function valuesOf(job: Job, { members, engines }: Batch, settings: ClusterOption
     ...walltimes(walltime),
     memory: memoryOf(memory, Math.max(1, engines)),
     memoryPerEngine: memory,
+    memoryOfChunk: memory === "" ? "" : `:mem=${memoryOf(memory, Math.max(1, engines))}`,
     profile: place.profile,
     profileDir: place.profileDir,
     clusterId: place.clusterId,
@@ -109,7 +133,7 @@ export function secondsOf(walltime: string): number {
 }
 
 /** `4G` times the engines: `16G`. */
-function memoryOf(memory: string, engines: number): string {
+export function memoryOf(memory: string, engines: number): string {
   const [, number, unit] = /^(\d+(?:\.\d+)?)\s*([A-Za-z]*)$/.exec(memory) ?? [];
   if (memory !== "" && number === undefined) {
     throw new OptionError(`Cannot use "${memory}" for "memory": it takes a number with a unit, like 4G`);

@@ -1,7 +1,8 @@
 /**
  * What `batch.ts` has to know of a batch system: which lines stand at the head of a script, and which commands submit, ask, signal and cancel. One file each.
  */
-import type { PartState, SignalName } from "./launcher.ts";
+import type { Batch } from "./batch_script.ts";
+import type { Job, PartState, SignalName } from "./launcher.ts";
 import type { Answer, Call } from "./run_command.ts";
 
 /** A line at the head of scripts, where the value that it is about is there. */
@@ -32,6 +33,12 @@ export interface BatchSystem {
   readonly directives: Readonly<Partial<Record<DirectiveName, Directive>>>;
   /** The text around the program, with `{environment}` and `{program}`; default: a shell script that becomes the program. */
   readonly template?: string;
+  /** Makes the whole text, where lines around a program are not enough. Then templates cannot be. */
+  readonly script?: (job: Job, batch: Batch) => string;
+  /** Files that output goes to, if not to the log that the script names. */
+  readonly logs?: (log: string) => readonly string[];
+  /** Engines in each job or member, where the settings say nothing; default: all. */
+  readonly enginesPerJob?: number;
   /** One job of several members can be submitted at once. Otherwise each is a job of its own. */
   readonly hasArrays: boolean;
   /** Submits a script, given its path and its text. */

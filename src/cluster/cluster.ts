@@ -103,6 +103,7 @@ export class Cluster implements AsyncDisposable {
       ...wait,
       isSupervisor: options.isSupervisor === true,
     });
+    for (const { remarks } of cluster.parts) if (remarks !== undefined) options.onRemark?.(remarks.started);
     try {
       await waitUntilReady(cluster, settings.n, wait);
     } catch (error) {

@@ -57,6 +57,10 @@ export interface ClusterSettings {
   readonly memory?: string | undefined;
   /** Processors for each engine of a batch job. Default 1. */
   readonly cpusPerEngine?: number | undefined;
+  /** Priority of jobs of Windows HPC. Default `Normal`. */
+  readonly priority?: "Lowest" | "BelowNormal" | "Normal" | "AboveNormal" | "Highest" | undefined;
+  /** Head node of Windows HPC. Default: what `CCP_SCHEDULER` names. */
+  readonly schedulerHost?: string | undefined;
   /** Lines for the head of batch scripts. */
   readonly directives?: readonly string[] | undefined;
   /** File of the engines' batch script. */
@@ -75,6 +79,8 @@ export interface ClusterSettings {
 export interface ClusterStart extends ClusterName, ClusterSettings {
   /** Gives up starting, and ends what was started. */
   readonly signal?: AbortSignal | undefined;
+  /** Told what people must do for the start: which commands to run, with the launcher `proxy`. */
+  readonly onRemark?: ((text: string) => void) | undefined;
   /** True: this process is nothing but the cluster's watchman, and `tsparallel cluster stop` may end it. Default false. */
   readonly isSupervisor?: boolean | undefined;
 }

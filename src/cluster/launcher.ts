@@ -77,6 +77,8 @@ export interface Part {
   readonly label: string;
   /** Settles with a phrase about its end: `it ended with code 1`. May stay pending for a part that another process started. */
   readonly ended: Promise<string>;
+  /** What people must be told when it was started and when it is stopped, where others than the launcher do that. */
+  readonly remarks?: { readonly started: string; readonly stopped: string };
   /** How it is. @throws Error in the system's words if it cannot be asked */
   state(): Promise<PartState>;
   /** Its last words in the log; empty if there are none. */

@@ -19,10 +19,12 @@ const LAUNCHERS: Readonly<Record<string, Make>> = {
   sge: batch(async () => (await import("./sge.ts")).SGE),
   lsf: batch(async () => (await import("./lsf.ts")).LSF),
   htcondor: batch(async () => (await import("./htcondor.ts")).HTCONDOR),
+  winhpc: batch(async (settings) => (await import("./winhpc.ts")).winHpc(settings)),
+  proxy: async () => new (await import("./proxy.ts")).ProxyLauncher(),
 };
 
-function batch(load: () => Promise<BatchSystem>): Make {
-  return async (settings) => new (await import("./batch.ts")).BatchLauncher(await load(), settings);
+function batch(load: (settings: ClusterOptions) => Promise<BatchSystem>): Make {
+  return async (settings) => new (await import("./batch.ts")).BatchLauncher(await load(settings), settings);
 }
 
 /** The names, as they are shown. */
@@ -35,6 +37,8 @@ const ALIASES: Readonly<Record<string, string>> = {
   condor: "htcondor",
   windowshpc: "winhpc",
   winhpcs: "winhpc",
+  // ipyparallel's runs `ipcluster engines` on another host by ssh; ours starts engines there itself.
+  sshproxy: "ssh",
 };
 
 /**
@@ -59,6 +63,8 @@ export function launcherOption(initial: string | null, help: string): Option<str
     help,
     unit: "launcher",
     choices: LAUNCHER_NAMES,
+    // Names in any case and of ipyparallel's are taken too; editors offer ours.
+    schema: { anyOf: [{ enum: [...LAUNCHER_NAMES, null] }, { type: "string" }] },
     read: (value, name) => {
       if (value === null) return null;
       if (typeof value === "string") return launcherName(value, name);

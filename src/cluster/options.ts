@@ -76,9 +76,15 @@ export const CLUSTER_OPTIONS = {
     { unit: "processors", min: 1, max: 10_000 },
     "Processors for each engine of a batch job",
   ),
+  priority: choice(
+    "Normal",
+    ["Lowest", "BelowNormal", "Normal", "AboveNormal", "Highest"],
+    "Priority of jobs of Windows HPC; other systems have lines for it",
+  ),
+  schedulerHost: text("", "host", "Head node of Windows HPC; unset: what CCP_SCHEDULER names"),
   directives: texts(
     "line",
-    "Line for the head of the batch script, like '#SBATCH --qos=low'; may be repeated",
+    "Line for the head of the batch script, like '#SBATCH --qos=low', or attribute of a Windows HPC job, like IsExclusive=true; may be repeated",
   ),
   engineTemplate: textOrNone("path", "File of the engines' batch script; unset: one of ours"),
   controllerTemplate: textOrNone("path", "File of the controller's batch script; unset: one of ours"),

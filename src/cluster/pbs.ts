@@ -43,8 +43,8 @@ export const PBS: BatchSystem = {
   hasArrays: true,
   directives: {
     ...DIRECTIVES,
-    cpus: resource("select", "#PBS -l select=1:ncpus={cpus}"),
-    memory: resource("mem", "#PBS -l mem={memory}"),
+    // Beside a selection of chunks nothing else may ask for memory.
+    cpus: resource("select", "#PBS -l select=1:ncpus={cpus}{memoryOfChunk}"),
     array: { line: "#PBS -J 1-{members}", has: has("J") },
   },
   // With -x also jobs that have ended; where the server keeps no history that is an error, and the first question stands alone.

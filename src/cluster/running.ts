@@ -21,7 +21,9 @@ export async function findCluster(
 export async function hasLiveParts(record: ClusterRecord): Promise<boolean> {
   if (record.supervisor !== null && isAlive(record.supervisor)) return true;
   const options = optionsFrom(record.settings);
-  const states = [record.controller, ...record.engines].map(async (saved) => {
+  // Of what others started nobody knows; the rest of the cluster decides.
+  const parts = [record.controller, ...record.engines].filter(({ launcher }) => launcher !== "proxy");
+  const states = parts.map(async (saved) => {
     const part = (await makeLauncher(saved.launcher, options)).adopt(saved);
     return (await part.state().catch(() => null))?.is !== "ended";
   });

@@ -36,7 +36,7 @@ export const SLURM: BatchSystem = {
   hasArrays: true,
   directives: {
     jobName: { line: "#SBATCH --job-name={jobName}", has: /^#SBATCH\s+(-J|--job-name)/m },
-    log: { line: "#SBATCH --output={log} --open-mode=append", has: /^#SBATCH\s+(-o|--output)/m },
+    log: { line: '#SBATCH --output="{log}" --open-mode=append', has: /^#SBATCH\s+(-o|--output)/m },
     queue: { line: "#SBATCH --partition={queue}", has: /^#SBATCH\s+(-p|--partition)/m },
     account: { line: "#SBATCH --account={account}", has: /^#SBATCH\s+(-A|--account)/m },
     walltime: { line: "#SBATCH --time={walltime}", has: /^#SBATCH\s+(-t|--time)\b/m },

@@ -1,9 +1,25 @@
 /**
  * What a profile says about permissions, and what it and the flags of an engine give together.
  */
-import { type Option, OptionError } from "../base/options.ts";
+import { type JsonSchema, type Option, OptionError } from "../base/options.ts";
 import { ceilingOf, hasFlags, type PermissionFlags } from "../protocol/permission_flags.ts";
-import { excessText, type PermissionSet, readRequest, readSet } from "../protocol/permissions.ts";
+import {
+  excessText,
+  PERMISSION_NAMES,
+  type PermissionSet,
+  readRequest,
+  readSet,
+} from "../protocol/permissions.ts";
+
+/** A permission's values: everything, nothing, or texts in Deno's syntax. */
+const VALUES_SCHEMA: JsonSchema = { type: ["boolean", "array"], items: { type: "string" } };
+const NAMED_SCHEMAS = Object.fromEntries(PERMISSION_NAMES.map((name) => [name, VALUES_SCHEMA]));
+const DENY_SCHEMA: JsonSchema = { type: "object", properties: NAMED_SCHEMAS, additionalProperties: false };
+const SET_SCHEMA: JsonSchema = {
+  type: "object",
+  properties: { ...NAMED_SCHEMAS, deny: DENY_SCHEMA },
+  additionalProperties: false,
+};
 
 /** A profile's `permissions`: the ceiling of what flags and tasks may ask for. Paths are checked, and resolved where the engine works. */
 export const PERMISSIONS: Option<unknown> = {
@@ -11,6 +27,7 @@ export const PERMISSIONS: Option<unknown> = {
   help: "What tasks may do at most: an object, or the name of a set",
   unit: "set",
   isProfileOnly: true,
+  schema: { anyOf: [{ type: ["string", "null"] }, SET_SCHEMA] },
   read: (value, name) => {
     if (value !== null) guarded(() => readRequest(value, name, "/"));
     return value;
@@ -23,6 +40,7 @@ export const PERMISSION_SETS: Option<Readonly<Record<string, unknown>>> = {
   help: "Sets of permissions by name",
   unit: "sets",
   isProfileOnly: true,
+  schema: { type: "object", additionalProperties: SET_SCHEMA },
   read: (value, name) => {
     guarded(() => readSets(value, name, "/"));
     return value as Readonly<Record<string, unknown>>;

@@ -47,6 +47,8 @@ function flagOption(name: PermissionName, help: string): Option<FlagTexts> {
     unit: UNITS[name],
     isRepeatable: true,
     isOptional: true,
+    // These are flags alone: a profile has `engine.permissions`.
+    schema: {},
     read: (value, given) => readTexts(name, value, given),
   };
 }

@@ -7,6 +7,7 @@ export function standIn(...commands: readonly string[]): void {
   const state = Deno.makeTempDirSync({ prefix: "tsparallel-standin-" });
   for (const command of commands) Deno.symlinkSync(SCRIPT, `${state}/${command}`);
   Deno.env.set("STANDIN_STATE", state);
+  Deno.env.set("STANDIN_DENO", Deno.execPath());
   Deno.env.set("PATH", `${state}:${Deno.env.get("PATH")}`);
   addEventListener("unload", () => Deno.removeSync(state, { recursive: true }));
 }
