@@ -22,7 +22,7 @@ interface CommonConnection {
   readonly curve_serverkey: string | null;
   /** Host name of the controller. */
   readonly location: string;
-  /** Ours: the controller's addresses, where it listens on all of them; its host name may be unknown elsewhere. */
+  /** Ours: the controller's addresses, where it listens on all of them and nobody has said its location; its host name may be unknown elsewhere. */
   readonly addresses?: readonly string[] | undefined;
   readonly pack: string;
   readonly unpack: string;
@@ -73,10 +73,11 @@ const ENDING: Fields = [
   ["key", ["text"]],
   ["curve_serverkey", ["text or null", null]],
   ["location", ["text", ""]],
-  ["addresses", ["texts", undefined]],
   ["pack", ["text", "json"]],
   ["unpack", ["text", "json"]],
   ["signature_scheme", ["text", "hmac-sha256"]],
+  // Behind ipyparallel's keys.
+  ["addresses", ["texts", undefined]],
 ];
 
 /** The fields of each file in the order in which ipyparallel writes them. */
@@ -308,7 +309,10 @@ function checked<Role extends ConnectionRole>(
   }
   if (role !== "scheduler") checkServerKey(value["curve_serverkey"], source);
   const result: Record<string, unknown> = { ...value };
-  for (const [name, field] of FIELDS[role]) result[name] = checkedField(name, field, value[name], source);
+  for (const [name, field] of FIELDS[role]) {
+    const checked = checkedField(name, field, value[name], source);
+    if (checked !== undefined) result[name] = checked;
+  }
   if (role !== "scheduler" && result["signature_scheme"] !== "hmac-sha256") {
     throw new ConnectionFileError(
       source,
