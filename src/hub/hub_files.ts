@@ -90,7 +90,7 @@ export class HubFiles {
       task_scheme: this.#options.scheme ?? "leastload",
       notification,
       ...ending,
-      ...addresses(sockets.clientInterface),
+      ...this.#addresses(sockets.clientInterface),
     };
     // What an engine is told of it again when it registers.
     const engineInfo = {
@@ -108,13 +108,23 @@ export class HubFiles {
         ssh: this.#options.engineSsh || (this.#old?.engine.ssh ?? ""),
         ...engineInfo,
         ...ending,
-        ...addresses(sockets.engineInterface),
+        ...this.#addresses(sockets.engineInterface),
       }]] as const
     ) {
       writeConnectionFile(path, info);
       // Said when it is there: whoever waits for the line looks at once.
       this.#log.info(`writing connection info to ${path}`);
     }
+  }
+
+  /** Where a controller that listens everywhere can be found by who does not know its name; a location that the user gives is the one. */
+  #addresses(bound: string): { readonly addresses?: readonly string[] } {
+    if (this.#old !== undefined) return kept(this.#old.client.addresses);
+    if (this.#options.location !== undefined || !/^tcp:\/\/(\*|0\.0\.0\.0)$/.test(bound)) return {};
+    const own = Deno.networkInterfaces().filter(({ family, address }) =>
+      family === "IPv4" && !address.startsWith("127.")
+    );
+    return { addresses: own.map(({ address }) => address) };
   }
 
   /** Removes the files; those for clients and engines stay with `reuse`. */
@@ -165,13 +175,8 @@ export class HubFiles {
   }
 }
 
-/** Where a controller that listens everywhere can be found by who does not know its name. */
-function addresses(bound: string): { readonly addresses?: readonly string[] } {
-  if (!/^tcp:\/\/(\*|0\.0\.0\.0)$/.test(bound)) return {};
-  const own = Deno.networkInterfaces().filter(({ family, address }) =>
-    family === "IPv4" && !address.startsWith("127.")
-  );
-  return { addresses: own.map(({ address }) => address) };
+function kept(addresses: readonly string[] | undefined): { readonly addresses?: readonly string[] } {
+  return addresses === undefined ? {} : { addresses };
 }
 
 function pick<T extends Record<"control" | "mux" | "task" | "iopub", number>>(

@@ -28,7 +28,7 @@ export interface CommonConnection {
   readonly curve_serverkey: string | null;
   /** Host name of the controller. */
   readonly location: string;
-  /** Ours: the controller's addresses, where it listens on all of them; its host name may be unknown elsewhere. */
+  /** Ours: the controller's addresses, where it listens on all of them and nobody has said its location; its host name may be unknown elsewhere. */
   readonly addresses?: readonly string[] | undefined;
   /** How dictionaries are written: `json`, `msgpack`. */
   readonly pack: string;
@@ -85,10 +85,11 @@ const ENDING: Fields = [
   ["key", ["text"]],
   ["curve_serverkey", ["text or null", null]],
   ["location", ["text", ""]],
-  ["addresses", ["texts", undefined]],
   ["pack", ["text", "json"]],
   ["unpack", ["text", "json"]],
   ["signature_scheme", ["text", "hmac-sha256"]],
+  // Behind ipyparallel's keys.
+  ["addresses", ["texts", undefined]],
 ];
 
 /** The fields of each file in the order in which ipyparallel writes them. */
@@ -320,7 +321,10 @@ function checked<Role extends ConnectionRole>(
   }
   if (role !== "scheduler") checkServerKey(value["curve_serverkey"], source);
   const result: Record<string, unknown> = { ...value };
-  for (const [name, field] of FIELDS[role]) result[name] = checkedField(name, field, value[name], source);
+  for (const [name, field] of FIELDS[role]) {
+    const checked = checkedField(name, field, value[name], source);
+    if (checked !== undefined) result[name] = checked;
+  }
   if (role !== "scheduler" && result["signature_scheme"] !== "hmac-sha256") {
     throw new ConnectionFileError(
       source,
