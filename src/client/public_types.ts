@@ -87,4 +87,4 @@ export type { ReturnOf, Streamable, YieldOf } from "./stream_start.ts";
 export type { StreamSource } from "./value_stream.ts";
 export type { ModuleProblem } from "../protocol/module_error.ts";
 export type { TunnelOptions } from "./way.ts";
-export type { Tunnel, TunnelRequest } from "./";
+export type { Tunnel, TunnelRequest } from "../wire/tunnel.ts";
