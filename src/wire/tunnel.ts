@@ -21,6 +21,7 @@ export interface TunnelRequest {
   readonly host: string;
   /** Ports of that host; each gets one here. */
   readonly ports: readonly number[];
+  /** Gives up. */
   readonly signal?: AbortSignal | undefined;
 }
 

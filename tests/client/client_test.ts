@@ -42,10 +42,13 @@ Deno.test("with a controller without the extension functions are refused in word
   assert.equal(client.pending, 0);
 });
 
-Deno.test("a connection file that asks for a tunnel is refused in words", async () => {
+Deno.test("a connection file that asks for a tunnel gets one, or an error in ssh's words", async () => {
   await using controller = new FakeController();
-  const connection = { ...controller.info, ssh: "me@gate", location: "far.invalid" };
-  await assert.rejects(Client.connect({ connection }), /SSH tunnel through "me@gate" to "far.invalid"/);
+  const connection = { ...controller.info, ssh: "me@gate.invalid", location: "far.invalid" };
+  await assert.rejects(
+    Client.connect({ connection }),
+    /Cannot open an SSH tunnel through "me@gate\.invalid": /,
+  );
 });
 
 Deno.test("a controller that does not answer ends in a sentence", async () => {
