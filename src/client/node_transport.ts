@@ -51,7 +51,8 @@ class NodeTransport implements Transport {
       ? new Subscriber(settings)
       : new Dealer({ ...settings, ...SENDING });
     if (socket instanceof Subscriber) socket.subscribe("");
-    if (options.onRefused !== undefined || options.onState !== undefined) void this.#watch(socket, options);
+    // The package cannot observe several sockets at once for sure: two may get one name. One is enough: the hub's breaks with the others.
+    if (options.onRefused !== undefined) void this.#watch(socket, options);
     try {
       socket.connect(options.url);
     } catch (cause) {

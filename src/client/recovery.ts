@@ -13,6 +13,10 @@ import type { Pending } from "./pending.ts";
 import type { Outcome } from "./result_reader.ts";
 import { enginesOf, welcomeOf } from "./welcome.ts";
 import { TaskOutput, type TaskOwner, type TaskState } from "./task_state.ts";
+import { idleTimer } from "./waiting.ts";
+
+/** When the hub is asked for its engines again. */
+const ASK_AGAIN_MS = [500, 3000];
 
 /** The connection stands again, perhaps with another controller at it: takes over what the hub says, and looks up what was open. */
 export function takeOver(connection: Connection, groups: GroupPaths | undefined, message: Message): void {
@@ -22,6 +26,15 @@ export function takeOver(connection: Connection, groups: GroupPaths | undefined,
   if (welcome !== null && groups !== undefined) connection.values.renew(groups.renew(welcome));
   recover(connection, sent);
   groups?.resume();
+  for (const ms of ASK_AGAIN_MS) askLater(connection, ms);
+}
+
+/** Engines that registered before our subscription had arrived again are not heard of, and nobody may wait for them. */
+function askLater(connection: Connection, ms: number): void {
+  const forget = connection.onEnd(idleTimer(() => {
+    forget();
+    connection.refresh().catch(() => {});
+  }, ms));
 }
 
 /** Follows these tasks by their records; whatever tells their end first counts. */

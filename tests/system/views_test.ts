@@ -200,7 +200,7 @@ Deno.test("an engine that is shut down by its view leaves, and views on it say s
   const view = client.direct(1);
   await view.shutdown();
   await eventually(() => client.ids.length === 1, (is) => is, "the engine is gone");
-  assert.throws(() => view.execute("1"), /Cannot use engine 1: the registered ones are 0/);
+  assert.throws(() => view.execute("1"), /Cannot use engine 1: it is gone; the registered ones are 0/);
   assert.deepEqual(await client.direct("all").apply(() => 1), [1]);
 });
 
