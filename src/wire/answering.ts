@@ -23,7 +23,8 @@ export async function answeringHost(hosts: readonly string[], port: number): Pro
 }
 
 function connects(host: string, port: number, afterMs: number) {
-  const { promise: connected, resolve, reject } = Promise.withResolvers<string>();
+  let resolve: (host: string) => void = () => {}, reject: (error: Error) => void = () => {};
+  const connected = new Promise<string>((yes, no) => [resolve, reject] = [yes, no]);
   connected.catch(() => {});
   let socket: ReturnType<typeof createConnection> | undefined;
   const later = setTimeout(() => {

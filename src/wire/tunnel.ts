@@ -163,11 +163,12 @@ function oneLine(text: string): string {
 
 /** Null when ssh listens; its words when it has ended; whatever when the signal comes, which is not listened to any longer: that could keep the program alive. */
 async function firstOf(ssh: SshProcess, signal: AbortSignal | undefined): Promise<string | null> {
-  const aborted = Promise.withResolvers<string>(), abort = () => aborted.resolve("");
+  let abort = () => {};
+  const aborted = new Promise<string>((resolve) => abort = () => resolve(""));
   if (signal?.aborted === true) abort();
   signal?.addEventListener("abort", abort);
   try {
-    return await Promise.race([ssh.ready, ssh.ended, aborted.promise]);
+    return await Promise.race([ssh.ready, ssh.ended, aborted]);
   } finally {
     signal?.removeEventListener("abort", abort);
   }
