@@ -61,7 +61,7 @@ export function defineStart(command: Command): void {
     prepareRunFolder(run.dir);
     Deno.exitCode = await interruptible((signal) =>
       flags["daemonize"] === true
-        ? startInBackground(run, { signal })
+        ? startInBackground(run, { settings, signal })
         : startAndWatch(run, { settings, signal, name: flags })
     );
   });
@@ -203,7 +203,7 @@ function show(lines: readonly string[]): void {
 /** The same command without `--daemonize`, in a session of its own; resolves when its engines are there. */
 async function startInBackground(
   run: Run,
-  { signal }: { readonly signal: AbortSignal },
+  { settings, signal }: { readonly settings: Settings; readonly signal: AbortSignal },
 ): Promise<number> {
   const suffix = run.clusterId === "" ? "" : `-${run.clusterId}`;
   const logPath = `${run.dir}/log/ipcluster${suffix}.log`;
@@ -216,7 +216,7 @@ async function startInBackground(
     environment: { [DAEMON_VARIABLE]: "1", NO_COLOR: "1" },
     logPath,
   });
-  const { launcher, controller, engines } = start.settings;
+  const { launcher, controller, engines } = settings;
   if ([launcher, controller, engines].includes("proxy")) {
     console.error(`Waits for what others start; what they are to run is in ${logPath}`);
   }
