@@ -66,7 +66,8 @@ const DOORS: readonly Door[] = [
   {
     to: "processes",
     pattern: /\bDeno\s*\.\s*(Command|run)\b|["']node:child_process["']/,
-    files: /^src\/(cluster\/(process|run_command)|engine\/slot\w*|controller\/\w+|demo\/\w+)\.ts$/,
+    files:
+      /^src\/(cluster\/(process|run_command)|wire\/tunnel|engine\/slot\w*|controller\/\w+|demo\/\w+)\.ts$/,
   },
   { to: "HTTP servers", pattern: /\bDeno\s*\.\s*serve\b/, files: /^src\/dashboard\/server\.ts$/ },
   {

@@ -21,14 +21,21 @@ export async function connect(
   given: { readonly flags: Flags; readonly signal: AbortSignal },
 ): Promise<Client> {
   const { flags, signal } = given;
-  const { connectTimeoutMs, curveKeyFile } = tableValues(CLIENT_OPTIONS, { flags, run, section: "client" });
-  await refuseDeadController(run);
+  const { connectTimeoutMs, curveKeyFile, ssh, sshCommand, sshKey } = tableValues(CLIENT_OPTIONS, {
+    flags,
+    run,
+    section: "client",
+  });
+  if (ssh === "") await refuseDeadController(run);
   const { Client } = await import("../client/client.ts");
   try {
     return await Client.connect({
       profileDir: run.dir,
       clusterId: run.clusterId,
       timeoutMs: connectTimeoutMs,
+      ssh,
+      sshCommand,
+      sshKey: sshKey ?? undefined,
       curveSecretKey: curveKeyFile === null
         ? undefined
         : (await import("../wire/curve_keys.ts")).readCurveKeys(curveKeyFile, "--curve-key-file").secretKey,

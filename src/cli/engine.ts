@@ -19,6 +19,7 @@ import {
   type Run,
   textFlag,
 } from "./command.ts";
+import { throughTunnel } from "./engine_way.ts";
 import { interruptible } from "./interrupt.ts";
 import { endWithParent } from "./parent.ts";
 import { checkProfile } from "./known_profile.ts";
@@ -62,19 +63,12 @@ export function defineEngine(command: Command, translated: OwnArguments): void {
       const wait = { signal, patienceMs: options.waitMs, log };
       const found = overridden(await connectionOf(opened.flags, run, wait), opened.flags);
       const connection = withServerKey(found, options);
-      if (connection.ssh !== "") {
-        log.warn(
-          "The connection file names an SSH server: engines open no tunnels, so the controller must be reachable",
-          {
-            ssh: connection.ssh,
-          },
-        );
-      }
-      return await runEngineHost(
-        { ...options, ...patience(options), ceiling, sets, connection, id, kernelFile, isJupyters },
-        log,
-        signal,
-      );
+      return await throughTunnel(connection, options, { log, signal }, (connection, signal) =>
+        runEngineHost(
+          { ...options, ...patience(options), ceiling, sets, connection, id, kernelFile, isJupyters },
+          log,
+          signal,
+        ));
     });
   });
 }

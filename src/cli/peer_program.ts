@@ -58,8 +58,6 @@ export const IPENGINE: PeerProgram = {
       ...COMMON,
       "-c": "--IPEngine.startup_command",
       "-s": "--IPEngine.startup_script",
-      "--ssh": "--IPEngine.sshserver",
-      "--sshkey": "--IPEngine.sshkey",
       "--ident": "--Session.session",
       "--user": "--Session.username",
       "--keyfile": "--Session.keyfile",

@@ -116,6 +116,8 @@ export const ENGINE_TRAITS: readonly TraitRow[] = [
   [ENGINE, "timeout", "--timeout-ms", "seconds"],
   [ENGINE, "max_heartbeat_misses", "--heartbeat-misses"],
   [ENGINE, "id", "--id"],
+  [ENGINE, "sshserver", "--ssh"],
+  [ENGINE, "sshkey", "--sshkey"],
   [ENGINE, "curve_serverkey", "--curve-server-key"],
   [ENGINE, "curve_secretkey", "--curve-secret-key"],
   [ENGINE, "curve_publickey", "--curve-public-key"],

@@ -27,12 +27,13 @@ import { type CancelOptions, cancelTasks, type StopReference, stopTasks } from "
 import { checkIds, type Targets } from "./targets.ts";
 import { transportHere } from "./runtime.ts";
 import type { Transport } from "./transport.ts";
+import { type TunnelOptions, wayTo } from "./way.ts";
 import type { BalancedOptions, ViewOptions } from "./view_options.ts";
 import { waitForEngines } from "./wait_for_engines.ts";
 import type { WaitOptions } from "./waiting.ts";
 
 /** Which cluster, and how patiently. */
-export interface ConnectOptions extends ClusterPlace {
+export interface ConnectOptions extends ClusterPlace, TunnelOptions {
   /** For the handshake and later requests to the hub. Default 10,000. */
   readonly timeoutMs?: number | undefined;
   /** How long the controller may be silent while something is awaited, until all that ends with ControllerGone. One that comes back before is reconnected to. Default 30,000. */
@@ -69,8 +70,9 @@ export class Client {
    * @throws ConnectionFileError if there is no cluster; Error if its controller does not answer
    */
   static async connect(options: ConnectOptions = {}): Promise<Client> {
-    const info = await findConnection(options);
+    const found = await findConnection(options);
     const transport = options.transport ?? await transportHere();
+    const { info, broken } = await wayTo(found, transport, options);
     const {
       timeoutMs = TIMEOUT_MS,
       username = "tsparallel",
@@ -91,7 +93,9 @@ export class Client {
       signal,
       curveSecretKey,
     };
-    return indexed(new Client(await Connection.open(info, transport, open)));
+    const connection = await Connection.open(info, transport, open);
+    void broken?.then((sentence) => connection.fail(new Error(sentence)));
+    return indexed(new Client(connection));
   }
 
   /** Ids of the registered engines, ascending. */

@@ -361,6 +361,11 @@ export class Connection implements TaskNames {
 
   // ── the end ────────────────────────────────────────────────────────────────────────────────
 
+  /** Ends it with an error, which everything that is awaited is rejected with. */
+  fail(error: Error): void {
+    this.#stop(error);
+  }
+
   #stop(error: Error): void {
     if (this.#end !== undefined) return;
     this.#link?.close();

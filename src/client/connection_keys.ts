@@ -3,11 +3,9 @@ import { environmentIfGranted } from "../base/runtime.ts";
 import { isZ85Key, Z85_KEY } from "../base/z85.ts";
 import type { ClientConnection } from "../protocol/connection_file.ts";
 import { loadPacker, type Packer } from "../protocol/packers.ts";
-import { checkReach } from "./reach.ts";
 
-/** @throws Error if the controller can be reached by a tunnel only; TypeError if it packs messages as only Python can */
+/** @throws TypeError if it packs messages as only Python can */
 export async function packerFor(info: ClientConnection): Promise<Packer> {
-  checkReach(info);
   return await loadPacker(info.pack, info.unpack);
 }
 

@@ -7,6 +7,7 @@ import { nodeCrypto } from "../base/builtin.ts";
 import { z85Bytes } from "../base/z85.ts";
 import { type Handshake, HandshakeCount } from "../wire/handshake_reason.ts";
 import { z85 } from "../wire/z85.ts";
+import type { Tunnel, TunnelRequest } from "../wire/tunnel.ts";
 import type { Channel, ChannelOptions, Transport } from "./transport.ts";
 
 /** How long unsent messages survive `close`. From 500 ms on the package warns on stderr when a program ends. */
@@ -35,6 +36,7 @@ export function nodeTransport(): Transport {
 class NodeTransport implements Transport {
   readonly #channels = new Set<NodeChannel>();
   readonly #observers = new Set<Observer>();
+  readonly #tunnels: Tunnel[] = [];
   /** One pair for all sockets: a client is one party. */
   #keys: CurveKeys | undefined;
 
@@ -89,7 +91,18 @@ class NodeTransport implements Transport {
     }
   }
 
-  close(): Promise<void> {
+  async tunnel(request: TunnelRequest): Promise<Tunnel> {
+    const { openTunnel } = await import("../wire/tunnel.ts");
+    const tunnel = await openTunnel(request);
+    this.#tunnels.push(tunnel);
+    return tunnel;
+  }
+
+  async answering(hosts: readonly string[], port: number): Promise<string | undefined> {
+    return await (await import("../wire/answering.ts")).answeringHost(hosts, port);
+  }
+
+  async close(): Promise<void> {
     const hasAnswer = [...this.#channels].some((channel) => channel.hasReceived);
     for (const observer of this.#observers) observer.close();
     for (const channel of [...this.#channels]) {
@@ -97,7 +110,10 @@ class NodeTransport implements Transport {
       if (!hasAnswer) channel.forgetUnsent();
       channel.close();
     }
-    return Promise.resolve();
+    if (this.#tunnels.length === 0) return;
+    // What was just sent leaves before the way is shut.
+    await new Promise((resolve) => setTimeout(resolve, LINGER_MS));
+    await Promise.all(this.#tunnels.map((tunnel) => tunnel.close()));
   }
 }
 

@@ -86,3 +86,5 @@ export type { ModuleCode } from "./module_code.ts";
 export type { ReturnOf, Streamable, YieldOf } from "./stream_start.ts";
 export type { StreamSource } from "./value_stream.ts";
 export type { ModuleProblem } from "../protocol/module_error.ts";
+export type { TunnelOptions } from "./way.ts";
+export type { Tunnel, TunnelRequest } from "../wire/tunnel.ts";

@@ -3,6 +3,7 @@
  *
  * Deno's implementation over `src/wire` is `deno_transport.ts`; it is loaded when none is given.
  */
+import type { Tunnel, TunnelRequest } from "../wire/tunnel.ts";
 
 /** Takes one message. The frames are views that are valid during the call only. */
 export type MessageHandler = (frames: readonly Uint8Array[]) => void;
@@ -62,6 +63,10 @@ export interface Transport {
    * @throws Error if the address cannot be used
    */
   connect(options: ChannelOptions): Channel;
+  /** Opens a tunnel, which is closed with the rest; absent where there can be none. @throws Error in ssh's words */
+  tunnel?(request: TunnelRequest): Promise<Tunnel>;
+  /** The first of several hosts that takes a connection at a port; undefined if none does. Absent where nobody can try. */
+  answering?(hosts: readonly string[], port: number): Promise<string | undefined>;
   /** Closes all channels; nothing of it keeps the process alive afterwards. Messages just sent still leave. */
   close(): Promise<void>;
 }

@@ -194,6 +194,11 @@ export class Cluster implements AsyncDisposable {
     return [this.#controller, ...this.#engines.values()];
   }
 
+  /** ssh with its flags, for tunnels to the controller too. */
+  get sshCommand(): string {
+    return this.#options.sshCommand;
+  }
+
   /** The clients' connection file. */
   get connectionFile(): string {
     return connectionFile(this.place, "client");
@@ -205,7 +210,7 @@ export class Cluster implements AsyncDisposable {
   ): Promise<Client> {
     const { Client } = await import("../client/client.ts");
     const { profileDir, clusterId } = this.place;
-    const client = await Client.connect({ profileDir, clusterId, ...options });
+    const client = await Client.connect({ profileDir, clusterId, sshCommand: this.sshCommand, ...options });
     for (const known of this.#clients) if (known.deref() === undefined) this.#clients.delete(known);
     this.#clients.add(new WeakRef(client));
     return client;
@@ -312,8 +317,10 @@ export class Cluster implements AsyncDisposable {
     const { profileDir, clusterId } = this.place;
     const patienceMs = this.#options.stopTimeoutMs;
     await this.#followFile();
-    await Promise.all([...this.#engines.values()].map((part) => part.stop(patienceMs)));
+    // A host that cannot be reached keeps nobody else alive; it is told of at the end, and the file stays for another try.
+    const ends = await Promise.allSettled([...this.#engines.values()].map((part) => part.stop(patienceMs)));
     await this.#controller.stop(patienceMs);
+    for (const end of ends) if (end.status === "rejected") throw end.reason;
     const isFree = await liveController(this.place) === undefined;
     // One that was killed could not remove its files.
     if (isFree) removeControllerFiles(this.place, this.#keepsFiles ? "keep connection files" : "all");

@@ -1,10 +1,10 @@
 /**
  * The MPI launcher: `mpiexec -n …` (or `mpirun`, `srun`), one engine for each rank, which asks for its rank as its id.
  */
+import { wordsOf } from "../base/ssh.ts";
 import { type Job, type Launcher, logPath, type Part, type SavedPart } from "./launcher.ts";
 import { adoptLocal, keepOneOlder, LocalPart, startHere } from "./local.ts";
 import type { ClusterOptions } from "./options.ts";
-import { wordsOf } from "./program.ts";
 import { runCommand } from "./run_command.ts";
 
 /** Starts parts of a cluster by an MPI implementation's own command. */

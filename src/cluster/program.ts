@@ -1,6 +1,7 @@
 /**
  * The programs that launchers start: our controller and engine hosts, or whatever the user names in their place, like `ipengine`.
  */
+import { wordsOf } from "../base/ssh.ts";
 import type { ClusterPlace } from "./launcher.ts";
 import { programCommand } from "./process.ts";
 
@@ -78,12 +79,4 @@ function placeWords(place: ClusterPlace): string[] {
 /** As ipengine and ipcontroller take it. */
 function peerPlaceWords({ profileDir, clusterId }: ClusterPlace): string[] {
   return [`--profile-dir=${profileDir}`, `--cluster-id=${clusterId}`];
-}
-
-/** A command line in words: parted at blanks, but not within quotes. */
-export function wordsOf(line: string): string[] {
-  const words = line.match(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g) ?? [];
-  return words.map((word) =>
-    word.replace(/"([^"]*)"|'([^']*)'/g, (_, double?: string, single?: string) => double ?? single ?? "")
-  );
 }

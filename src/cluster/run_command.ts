@@ -30,7 +30,9 @@ const TIMEOUT_MS = 60_000;
 export async function runCommand(call: Call): Promise<Answer> {
   const [command = "", ...args] = call.words;
   const { input, environment = {}, timeoutMs = TIMEOUT_MS } = call;
-  const signal = AbortSignal.timeout(timeoutMs);
+  // Not `AbortSignal.timeout`: while a command listens to it, it keeps the program alive until then, even after the command's end.
+  const late = new AbortController(), { signal } = late;
+  const timer = setTimeout(() => late.abort(), timeoutMs);
   try {
     const child = new Deno.Command(command, {
       args,
@@ -57,7 +59,34 @@ export async function runCommand(call: Call): Promise<Answer> {
       throw new ClusterError(`Cannot run "${command}": permission denied`);
     }
     throw error;
+  } finally {
+    clearTimeout(timer);
   }
+}
+
+/**
+ * Runs a command to its end, whatever that is, and appends what it says to a file.
+ * @returns how many bytes its standard output had; what it said of errors is in the file too, but not counted
+ */
+export async function runCommandInto({ words, input = "" }: Call, path: string): Promise<number> {
+  const [command = "", ...args] = words;
+  const child = new Deno.Command(command, { args, stdin: "piped", stdout: "piped", stderr: "piped" }).spawn();
+  const [, count] = await Promise.all([
+    write(child.stdin, input),
+    append(child.stdout, path),
+    append(child.stderr, path),
+  ]);
+  await child.status;
+  return count;
+}
+
+async function append(stream: ReadableStream<Uint8Array>, path: string): Promise<number> {
+  let count = 0;
+  for await (const bytes of stream) {
+    Deno.writeFileSync(path, bytes, { append: true, mode: 0o600 });
+    count += bytes.length;
+  }
+  return count;
 }
 
 /** What a command said of its failure: its errors, else its output, on one line. */

@@ -23,11 +23,12 @@ import {
 import { keepOneOlder } from "./local.ts";
 import type { ClusterOptions } from "./options.ts";
 import type { OwnProgram } from "./program.ts";
-import { type RemoteProcess, SshHost } from "./ssh_host.ts";
+import { bringSettings } from "./ssh_files.ts";
+import { type RemoteProcess, RUN_FOLDERS, SHARED_FOLDER, SshHost } from "./ssh_host.ts";
 import { SshPart } from "./ssh_part.ts";
 
-/** Below the home of the user on a host. */
-const FOLDER = ".tsparallel";
+/** Below the home of the user on a host: the executables of all versions that were brought. */
+const PROGRAMS = ".tsparallel/bin";
 const FETCH_EVERY_MS = 200;
 
 /** Starts parts of a cluster on other machines. */
@@ -43,35 +44,27 @@ export class SshLauncher implements Launcher {
     const log = logPath(job);
     keepOneOlder(log);
     const started: RemoteProcess[] = [];
-    const part = () =>
-      this.#part({
-        kind: job.kind,
-        n: job.n,
-        set: job.set,
-        launcher: this.name,
-        log,
-        handle: started.map(asJson),
-      }, "new");
+    const saved = (): SavedPart => ({
+      kind: job.kind,
+      n: job.n,
+      set: job.set,
+      launcher: this.name,
+      log,
+      handle: started.map(asJson),
+    });
     try {
       const starts = this.#placesOf(job).map(async ([host, engines]) => {
         for (const process of await this.#startOn(this.#host(host), job, engines)) started.push(process);
       });
       const failed = (await Promise.allSettled(starts)).find(({ status }) => status === "rejected");
       if (failed?.status === "rejected") throw failed.reason;
-      const made = part();
+      const part = this.#part(saved(), "new");
       if (job.kind === "controller" && this.#settings.remoteProgram === "copy") {
-        await this.#fetchFiles(job.place, made, started[0]);
+        await this.#fetchFiles(job.place, part, started[0]);
       }
-      return made;
+      return part;
     } catch (error) {
-      await this.#part({
-        kind: job.kind,
-        n: job.n,
-        set: job.set,
-        launcher: this.name,
-        log,
-        handle: started.map(asJson),
-      }, "found").stop(0);
+      await endAfter(error, this.#part(saved(), "found"));
       throw error;
     }
   }
@@ -122,10 +115,14 @@ export class SshLauncher implements Launcher {
         );
       }
     } catch (error) {
-      for (const process of processes) await host.stop(process, 0);
+      await endAfter(error, { stop: (patienceMs) => this.#stopAll(host, processes, patienceMs) });
       throw error;
     }
     return processes;
+  }
+
+  async #stopAll(host: SshHost, processes: readonly RemoteProcess[], patienceMs: number): Promise<void> {
+    for (const process of processes) await host.stop(process, patienceMs);
   }
 
   /** The words of a process there, for so many engines; the executable is brought if that is wanted. */
@@ -133,11 +130,12 @@ export class SshLauncher implements Launcher {
     const { program, place } = job;
     if (this.#settings.remoteProgram !== "copy" || program.own === null) return program.words;
     const { own } = program;
-    const path = `${FOLDER}/bin/tsparallel-${await hashOf(own)}`;
+    const path = `${PROGRAMS}/tsparallel-${await hashOf(own)}`;
     await host.bring(own.command, path);
     const home = (await host.run("pwd", "find the home")).trim();
-    const there = { ...place, profileDir: `${home}/${folderOf(job)}/profile` };
-    return (engines) => [`${home}/${path}`, ...own.words(engines, there)];
+    const there = { ...place, profileDir: `${home}/${folderOf(job)}/${SHARED_FOLDER}` };
+    const flags = await bringSettings(host, job, there.profileDir);
+    return (engines) => [`${home}/${path}`, ...own.words(engines, there), ...flags];
   }
 
   /** Waits for a controller's connection files, and puts them where clients and engines here look for them. */
@@ -145,7 +143,7 @@ export class SshLauncher implements Launcher {
     if (process === undefined) return;
     const host = this.#host(process.host);
     const there = {
-      profileDir: `${process.folder.replace(/\/[^/]+$/, "")}/profile`,
+      profileDir: `${process.folder.replace(/\/[^/]+$/, "")}/${SHARED_FOLDER}`,
       clusterId: place.clusterId,
     };
     const deadline = performance.now() + this.#settings.startTimeoutMs;
@@ -175,13 +173,23 @@ export class SshLauncher implements Launcher {
   }
 }
 
+/** Ends what was started before something failed; that this may fail too goes into the error. */
+async function endAfter(error: unknown, part: Pick<Part, "stop">): Promise<void> {
+  try {
+    await part.stop(0);
+  } catch (second) {
+    if (!(error instanceof Error && second instanceof Error)) throw second;
+    error.message += `; and what was started before may still run: ${second.message}`;
+  }
+}
+
 /** Where a cluster's processes keep their files on a host: two clusters of one user are not to meet there. */
 function folderOf({ place }: Job): string {
   const name = createHash("sha256").update(`${place.profileDir}\0${place.clusterId}`).digest("hex").slice(
     0,
     16,
   );
-  return `${FOLDER}/run/${name}`;
+  return `${RUN_FOLDERS}/${name}`;
 }
 
 /** Names this very executable. @throws ClusterError if it is none that could be copied */

@@ -2,10 +2,15 @@
  * A host that ssh reaches: scripts run there by `sh`, files are brought and fetched. The system's own ssh is used, with the user's config, agent and jump hosts; it may
  * not ask for anything, since nobody may be there to answer.
  */
+import { explainSsh, wordsOf } from "../base/ssh.ts";
 import { ClusterError, type SignalName } from "./launcher.ts";
-import { wordsOf } from "./program.ts";
 import { type Answer, type Call, runCommand, wordsOfAnswer } from "./run_command.ts";
 import { shellLine, shellWord } from "./template.ts";
+
+/** Below the user's home on a host: a folder for each cluster that has processes there. */
+export const RUN_FOLDERS = ".tsparallel/run";
+/** In it, beside the folders of its processes: the profile of all of them, where a host has no other. */
+export const SHARED_FOLDER = "profile";
 
 /** What ssh ends with when it is ssh that failed. */
 const SSH_FAILED = 255;
@@ -61,12 +66,14 @@ export class SshHost {
       BORN,
       "set -eu; umask 077",
       `mkdir -p ${shellWord(folder)}; cd ${shellWord(folder)}; rm -f pid code log; : > log`,
+      // A full disk is told of before anything runs that nobody could find again; the shell's own echo would not say why.
+      "env echo starting > pid.new",
       ...exports,
       "command -v setsid > /dev/null && S=setsid || S=nohup",
-      `$S sh -c '"$@" >> log 2>&1 < /dev/null & echo $! > pid.new; mv pid.new pid; wait $!; echo $? > code' sh ${
+      `$S sh -c '"$@" >> log 2>&1 < /dev/null & echo $! > pid.new && mv pid.new pid || kill $!; wait $!; echo $? > code' sh ${
         shellLine(words)
       } > /dev/null 2>&1 < /dev/null &`,
-      "while [ ! -s pid ]; do sleep 0.05; done",
+      'L=$!; while [ ! -s pid ]; do kill -0 $L 2> /dev/null || [ -s pid ] || { echo "cannot write $PWD/pid" >&2; exit 1; }; sleep 0.05; done',
       'P=$(cat pid); echo "$P"; born "$P"; pwd',
     ].join("\n");
     const [pid = "", born = "", where = ""] = (await this.run(script, "start a process")).split("\n").slice(
@@ -89,15 +96,16 @@ export class SshHost {
       : { is: "ended", code: code === undefined ? null : Number(code) };
   }
 
-  /** Shows the process's output from its beginning, until it ends. */
-  follow(process: RemoteProcess): string {
+  /** Shows the process's output from the byte behind `have` on, until it ends. */
+  follow(process: RemoteProcess, have: number): Call {
     const log = shellWord(`${process.folder}/log`);
-    return `tail -n +1 -f ${log} & T=$!\n${wait(process)}\nsleep 0.2; kill $T`;
+    const script = `tail -c +${have + 1} -f ${log} & T=$!\n${wait(process)}\nsleep 0.2; kill $T`;
+    return { ...this.call(script), timeoutMs: NEVER_MS };
   }
 
   /** Says nothing, until the process ends. */
   awaitEnd(process: RemoteProcess): Call {
-    return { ...this.call(wait(process)), timeoutMs: 2 ** 31 - 1 };
+    return { ...this.call(wait(process)), timeoutMs: NEVER_MS };
   }
 
   async signal(process: RemoteProcess, name: SignalName): Promise<void> {
@@ -116,6 +124,7 @@ export class SshHost {
       `alive && kill -s KILL ${process.pid}`,
       "N=50; while alive && [ $N -gt 0 ]; do sleep 0.1; N=$((N - 1)); done",
       `rm -rf ${shellWord(process.folder)}`,
+      tidy(process.folder),
     ].join("\n");
     await this.run(script, "end a process");
   }
@@ -127,18 +136,30 @@ export class SshHost {
       "look for a file",
     );
     if (there.trim() === "yes") return;
-    const temporary = `${path}.${Deno.pid}.part`;
+    // Hosts may share a home, and get the same file at the same moment.
+    const temporary = `${path}.${Deno.pid}.${this.name.replace(/[^\w.-]/g, "_")}.part`;
     const answer = await runCommand({
       words: [...this.#scp, ...OPTIONS, "-q", local, `${this.name}:${temporary}`],
       timeoutMs: COPY_TIMEOUT_MS,
     });
     if (answer.code !== 0) {
+      await runCommand(this.call(`rm -f ${shellWord(temporary)}`)).catch(() => null);
       throw new ClusterError(`Cannot copy "${local}" to host "${this.name}": ${explained(answer)}`);
     }
     await this.run(
       `chmod 700 ${shellWord(temporary)} && mv ${shellWord(temporary)} ${shellWord(path)}`,
       "place a file",
     );
+  }
+
+  /** Writes files whole, for their owner alone; what has no text is removed. @param texts by path, below the user's home or absolute */
+  async write(texts: ReadonlyMap<string, string | undefined>): Promise<void> {
+    const lines = [...texts].map(([path, text]) => {
+      const to = shellWord(path);
+      if (text === undefined) return `rm -f ${to}`;
+      return `mkdir -p "$(dirname ${to})" && printf %s ${shellWord(text)} > ${to}.$$ && mv ${to}.$$ ${to}`;
+    });
+    if (lines.length > 0) await this.run(["set -eu; umask 077", ...lines].join("\n"), "write a file");
   }
 
   /** The text of a file there; undefined if there is none. */
@@ -156,6 +177,17 @@ const OPTIONS = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=15", "-o", "Server
 
 const COPY_TIMEOUT_MS = 600_000;
 
+/** As long as a timer takes. */
+const NEVER_MS = 2 ** 31 - 1;
+
+/** Removes what the parts of a cluster shared on a host, once the last of them is gone. */
+function tidy(folder: string): string {
+  return [
+    `D=$(dirname ${shellWord(folder)})`,
+    `case "$D" in */${RUN_FOLDERS}/*) [ -n "$(ls "$D" 2> /dev/null | grep -vx ${SHARED_FOLDER})" ] || rm -rf "$D";; esac`,
+  ].join("\n");
+}
+
 /** Says when a process began, in one line that is empty if there is none. `ps` alone would not do: its words change by a second now and then. */
 const BORN =
   `born() { if [ -d /proc/self ]; then sed 's/.*) //' /proc/$1/stat 2> /dev/null | cut -d' ' -f20; else ps -o lstart= -p $1; fi | { read -r B || true; echo "$B"; }; }`;
@@ -170,15 +202,8 @@ function wait(process: RemoteProcess): string {
   return `${alive(process)}\nwhile alive; do sleep 0.3; done`;
 }
 
-/** What ssh or the host said, and what to do about what is common. */
+/** What ssh or the host said. */
 function explained(answer: Answer): string {
   const words = wordsOfAnswer(answer);
-  if (answer.code !== SSH_FAILED) return words;
-  if (/Permission denied/.test(words)) {
-    return `ssh said: ${words}; it may not ask for a password here: use a key, an agent, or your ssh config`;
-  }
-  if (/Host key verification failed/.test(words)) {
-    return `ssh said: ${words}; connect once by hand to accept its key`;
-  }
-  return `ssh said: ${words}`;
+  return answer.code === SSH_FAILED ? explainSsh(words) : words;
 }

@@ -3,8 +3,8 @@
  */
 import type { Part, PartState, SavedPart, SignalName } from "./launcher.ts";
 import { describeEnd } from "./local.ts";
-import { lastLines, startProcess } from "./process.ts";
-import { runCommand } from "./run_command.ts";
+import { lastLines } from "./process.ts";
+import { runCommand, runCommandInto } from "./run_command.ts";
 import type { RemoteProcess, RemoteState, SshHost } from "./ssh_host.ts";
 
 /** A process and the host that it is on. */
@@ -55,8 +55,13 @@ export class SshPart implements Part {
     await Promise.all(this.#placed.map(({ host, process }) => host.signal(process, name)));
   }
 
+  /** Ends all that can be reached. @throws ClusterError for a host that cannot be, after the others' processes have ended */
   async stop(patienceMs: number): Promise<void> {
-    await Promise.all(this.#placed.map(({ host, process }) => host.stop(process, patienceMs)));
+    const ends = await Promise.allSettled(
+      this.#placed.map(({ host, process }) => host.stop(process, patienceMs)),
+    );
+    const failed = ends.find(({ status }) => status === "rejected");
+    if (failed?.status === "rejected") throw failed.reason;
   }
 
   async #watch(withOutput: boolean): Promise<string> {
@@ -64,21 +69,26 @@ export class SshPart implements Part {
     return phrase(states);
   }
 
-  /** A connection that breaks is no end: the host is asked until it answers. */
+  /** A connection that breaks is no end: the host is asked until it answers, and its output goes on where it had stopped. */
   async #endOf({ host, process }: Placed, withOutput: boolean): Promise<RemoteState> {
-    if (withOutput) await this.#follow(host, process);
-    for (;;) {
-      const state = await host.state(process).catch(() => null);
+    for (let have = 0, isAsking = !withOutput;; isAsking = true) {
+      const state = isAsking ? await host.state(process).catch(() => null) : undefined;
       if (state?.is === "ended") return state;
       if (state === null) await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+      else if (withOutput) have += await this.#follow({ host, process }, have);
       else await runCommand(host.awaitEnd(process)).catch(() => null);
     }
   }
 
-  async #follow(host: SshHost, process: RemoteProcess): Promise<void> {
-    const { words: [command = "", ...args], input = "" } = host.call(host.follow(process));
-    const follower = await startProcess({ command, args, input, environment: {}, logPath: this.saved.log });
-    await follower.ended;
+  /** Returns how many bytes more have come, once the connection or the process has ended. */
+  async #follow({ host, process }: Placed, have: number): Promise<number> {
+    try {
+      return await runCommandInto(host.follow(process, have), this.saved.log);
+    } catch {
+      // The log cannot be written, as when its folder was removed: that is no end either.
+      await runCommand(host.awaitEnd(process)).catch(() => null);
+      return 0;
+    }
   }
 }
 

@@ -57,8 +57,8 @@ async function connectAndWait(cluster: Cluster, n: number, signal: AbortSignal):
   const loading = import("../client/client.ts");
   await fileAppears(cluster.connectionFile, signal);
   const { Client } = await loading;
-  const { profileDir, clusterId } = cluster.place;
-  await using client = await Client.connect({ profileDir, clusterId, signal });
+  const { place: { profileDir, clusterId }, sshCommand } = cluster;
+  await using client = await Client.connect({ profileDir, clusterId, sshCommand, signal });
   await client.waitForEngines(n, { signal });
 }
 

@@ -2,7 +2,15 @@
  * The engine's options: how its slots are walled off and which limits hold for every task, by flag, environment or profile section
  * `engine`. A task may ask for less, never for more.
  */
-import { alsoFrom, choice, number, numberOrNone, type OptionValues, textOrNone } from "../base/options.ts";
+import {
+  alsoFrom,
+  choice,
+  number,
+  numberOrNone,
+  type OptionValues,
+  text,
+  textOrNone,
+} from "../base/options.ts";
 import { PERMISSION_SETS, PERMISSIONS } from "./permission_options.ts";
 
 const MB = 1 << 20;
@@ -70,6 +78,13 @@ export const ENGINE_OPTIONS = {
     { unit: "beats", max: 1_000_000 },
     "Heartbeats of the controller that may stay away before the engine ends; 0: any number",
   ),
+  ssh: text(
+    "",
+    "[user@]host[:port]",
+    "SSH server to tunnel through to the controller; unset: the connection file's, from another machine",
+  ),
+  sshCommand: text("ssh", "command", "ssh with its flags, like 'ssh -F ./config'"),
+  sshkey: textOrNone("path", "Private key for the SSH server; unset: as your ssh config says"),
   curveKeyFile: textOrNone(
     "path",
     "This engine's own CURVE keys, by which a controller with a policy knows it",

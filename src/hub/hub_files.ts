@@ -90,6 +90,7 @@ export class HubFiles {
       task_scheme: this.#options.scheme ?? "leastload",
       notification,
       ...ending,
+      ...this.#addresses(sockets.clientInterface),
     };
     // What an engine is told of it again when it registers.
     const engineInfo = {
@@ -107,12 +108,23 @@ export class HubFiles {
         ssh: this.#options.engineSsh || (this.#old?.engine.ssh ?? ""),
         ...engineInfo,
         ...ending,
+        ...this.#addresses(sockets.engineInterface),
       }]] as const
     ) {
       writeConnectionFile(path, info);
       // Said when it is there: whoever waits for the line looks at once.
       this.#log.info(`writing connection info to ${path}`);
     }
+  }
+
+  /** Where a controller that listens everywhere can be found by who does not know its name; a location that the user gives is the one. */
+  #addresses(bound: string): { readonly addresses?: readonly string[] } {
+    if (this.#old !== undefined) return kept(this.#old.client.addresses);
+    if (this.#options.location !== undefined || !/^tcp:\/\/(\*|0\.0\.0\.0)$/.test(bound)) return {};
+    const own = Deno.networkInterfaces().filter(({ family, address }) =>
+      family === "IPv4" && !address.startsWith("127.")
+    );
+    return { addresses: own.map(({ address }) => address) };
   }
 
   /** Removes the files; those for clients and engines stay with `reuse`. */
@@ -161,6 +173,10 @@ export class HubFiles {
       throw error;
     }
   }
+}
+
+function kept(addresses: readonly string[] | undefined): { readonly addresses?: readonly string[] } {
+  return addresses === undefined ? {} : { addresses };
 }
 
 function pick<T extends Record<"control" | "mux" | "task" | "iopub", number>>(

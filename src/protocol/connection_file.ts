@@ -28,6 +28,8 @@ export interface CommonConnection {
   readonly curve_serverkey: string | null;
   /** Host name of the controller. */
   readonly location: string;
+  /** Ours: the controller's addresses, where it listens on all of them and nobody has said its location; its host name may be unknown elsewhere. */
+  readonly addresses?: readonly string[] | undefined;
   /** How dictionaries are written: `json`, `msgpack`. */
   readonly pack: string;
   /** How they are read: the same. */
@@ -74,9 +76,9 @@ export interface Connections {
 }
 export type ConnectionRole = keyof Connections;
 
-type FieldType = "text" | "text or null" | "port" | "ports" | "number";
+type FieldType = "texts" | "text" | "text or null" | "port" | "ports" | "number";
 /** A field: its type, and what it is if the file lacks it; without a default it must be there. */
-type Field = readonly [type: FieldType, missing?: string | null];
+type Field = readonly [type: FieldType, missing?: string | null | undefined];
 type Fields = readonly (readonly [name: string, field: Field])[];
 
 const ENDING: Fields = [
@@ -86,6 +88,8 @@ const ENDING: Fields = [
   ["pack", ["text", "json"]],
   ["unpack", ["text", "json"]],
   ["signature_scheme", ["text", "hmac-sha256"]],
+  // Behind ipyparallel's keys.
+  ["addresses", ["texts", undefined]],
 ];
 
 /** The fields of each file in the order in which ipyparallel writes them. */
@@ -135,6 +139,7 @@ const ROLES: readonly ConnectionRole[] = ["client", "engine", "scheduler"];
 
 const TYPE_TEXT: Readonly<Record<FieldType, string>> = {
   "text": "text",
+  "texts": "a list of texts",
   "text or null": "text or null",
   "port": "a port number",
   "ports": "a list of port numbers",
@@ -316,7 +321,10 @@ function checked<Role extends ConnectionRole>(
   }
   if (role !== "scheduler") checkServerKey(value["curve_serverkey"], source);
   const result: Record<string, unknown> = { ...value };
-  for (const [name, field] of FIELDS[role]) result[name] = checkedField(name, field, value[name], source);
+  for (const [name, field] of FIELDS[role]) {
+    const checked = checkedField(name, field, value[name], source);
+    if (checked !== undefined) result[name] = checked;
+  }
   if (role !== "scheduler" && result["signature_scheme"] !== "hmac-sha256") {
     throw new ConnectionFileError(
       source,
@@ -354,6 +362,8 @@ function hasType(type: FieldType, value: unknown): boolean {
   switch (type) {
     case "text":
       return typeof value === "string";
+    case "texts":
+      return value === undefined || Array.isArray(value) && value.every((text) => typeof text === "string");
     case "text or null":
       return value === null || typeof value === "string";
     case "port":
