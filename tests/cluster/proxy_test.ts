@@ -5,7 +5,7 @@ import { clusterFilePath, readClusterFile } from "../../src/cluster/cluster_file
 import { findCluster, hasLiveParts, refuseSecond } from "../../src/cluster/running.ts";
 import { launcherName } from "../../src/cluster/launchers.ts";
 import { type Process, startProcess, stopProcess } from "../../src/cluster/process.ts";
-import { wordsOf } from "../../src/cluster/program.ts";
+import { wordsOf } from "../../src/base/ssh.ts";
 import { RunFolder } from "../cli/run_folder.ts";
 
 /** The command that a remark names. */
