@@ -203,7 +203,7 @@ function show(lines: readonly string[]): void {
 /** The same command without `--daemonize`, in a session of its own; resolves when its engines are there. */
 async function startInBackground(
   run: Run,
-  { signal, settings }: { readonly signal: AbortSignal; readonly settings: Settings },
+  { settings, signal }: { readonly settings: Settings; readonly signal: AbortSignal },
 ): Promise<number> {
   const suffix = run.clusterId === "" ? "" : `-${run.clusterId}`;
   const logPath = `${run.dir}/log/ipcluster${suffix}.log`;

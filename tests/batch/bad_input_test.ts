@@ -109,7 +109,12 @@ const CASES: readonly Case[] = [
   },
   {
     what: "slurm: a job that never starts",
-    settings: { engines: "slurm", directives: ["#SBATCH --begin=now+1hour"], startTimeoutMs: 5000 },
+    settings: {
+      engines: "slurm",
+      directives: ["#SBATCH --begin=now+1hour"],
+      startTimeoutMs: 5000,
+      queueTimeoutMs: 5000,
+    },
     message:
       /2 engines were not there in time; the set of 2 engines \(job \d+\) waits: PENDING \(BeginTime\); see /,
     world: SLURM,

@@ -44,7 +44,13 @@ Deno.test("proxy: the start says what to run, waits for it, and the end leaves i
 
 Deno.test("proxy: what others started does not keep a dead cluster alive, and the wait's end names the command", async () => {
   await using folder = new RunFolder();
-  const start = Cluster.start({ profileDir: folder.dir, engines: "PROXY", n: 1, startTimeoutMs: 1500 });
+  const start = Cluster.start({
+    profileDir: folder.dir,
+    engines: "PROXY",
+    n: 1,
+    startTimeoutMs: 1000,
+    queueTimeoutMs: 1000,
+  });
   await assert.rejects(
     start,
     /1 engines were not there in time; .*waits: for others to run what .*ipengine-0\.log says/,
