@@ -47,12 +47,14 @@ class NodeTransport implements Transport {
       receiveBufferSize: SOCKET_BUFFER_BYTES,
       ...this.#curve(options),
     };
-    const socket = options.type === "SUB"
-      ? new Subscriber(settings)
-      : new Dealer({ ...settings, ...SENDING });
+    const make = () =>
+      options.type === "SUB" ? new Subscriber(settings) : new Dealer({ ...settings, ...SENDING });
+    const { socket, observer } = options.onRefused === undefined
+      ? { socket: make(), observer: undefined }
+      : observed(make);
     if (socket instanceof Subscriber) socket.subscribe("");
-    // The package cannot observe several sockets at once for sure: two may get one name. One is enough: the hub's breaks with the others.
-    if (options.onRefused !== undefined) void this.#watch(socket, options);
+    // One connection is enough to watch: the hub's breaks with the others.
+    if (observer !== undefined) void this.#watch(observer, options);
     try {
       socket.connect(options.url);
     } catch (cause) {
@@ -71,8 +73,8 @@ class NodeTransport implements Transport {
     return { curveServerKey: serverKey, ...this.#keys };
   }
 
-  async #watch(socket: Dealer | Subscriber, to: ChannelOptions): Promise<void> {
-    const observer = new Observer(socket), count = new HandshakeCount(to);
+  async #watch(observer: Observer, to: ChannelOptions): Promise<void> {
+    const count = new HandshakeCount(to);
     this.#observers.add(observer);
     try {
       while (!observer.closed) {
@@ -115,6 +117,31 @@ class NodeTransport implements Transport {
     // What was just sent leaves before the way is shut.
     await new Promise((resolve) => setTimeout(resolve, LINGER_MS));
     await Promise.all(this.#tunnels.map((tunnel) => tunnel.close()));
+  }
+}
+
+/** The most sockets that are made until one can be observed. */
+const OBSERVE_TRIES = 100;
+
+/**
+ * A socket, and what tells of its connections. The package names an observer by the socket's address in memory; where a socket was closed a moment ago, that name may be taken
+ * still, so another is made at another address.
+ */
+function observed(make: () => Dealer | Subscriber): { socket: Dealer | Subscriber; observer: Observer } {
+  const unfit: (Dealer | Subscriber)[] = [];
+  try {
+    for (;;) {
+      const socket = make();
+      try {
+        return { socket, observer: new Observer(socket) };
+      } catch (error) {
+        unfit.push(socket);
+        const isTaken = error instanceof Error && "code" in error && error.code === "EADDRINUSE";
+        if (!isTaken || unfit.length === OBSERVE_TRIES) throw error;
+      }
+    }
+  } finally {
+    for (const socket of unfit) socket.close();
   }
 }
 
