@@ -8,6 +8,8 @@ interface System {
   /** The script's name, and the variable that names the folder of its state. */
   readonly script: string;
   readonly state: string;
+  /** The files of its tests. */
+  readonly files: readonly string[];
   /** What the tests are told, from the folder of the state. */
   environment(state: string): Record<string, string>;
 }
@@ -17,11 +19,13 @@ const before = (folder: string) => `${folder}:${Deno.env.get("PATH")}`;
 const SYSTEMS: Readonly<Record<string, System>> = {
   slurm: {
     script: "slurm",
+    files: ["real/slurm.ts", "bad_input_test.ts"],
     state: "SLURM_STATE",
     environment: (state) => ({ SLURM_CONF: `${state}/slurm.conf` }),
   },
   sge: {
     script: "sge",
+    files: ["real/sge.ts"],
     state: "SGE_STATE",
     environment: (state) => ({
       SGE_ROOT: `${state}/root`,
@@ -32,10 +36,22 @@ const SYSTEMS: Readonly<Record<string, System>> = {
       PATH: before(`${state}/bin`),
     }),
   },
-  ssh: { script: "ssh", state: "SSH_STATE", environment: (state) => ({ SSH_STATE: state }) },
-  mpi: { script: "mpi", state: "MPI_STATE", environment: () => ({}) },
+  ssh: {
+    files: [
+      "real/ssh.ts",
+      "real/ssh_copy.ts",
+      "real/ssh_location.ts",
+      "real/ssh_trouble.ts",
+      "real/ssh_tunnel.ts",
+    ],
+    script: "ssh",
+    state: "SSH_STATE",
+    environment: (state) => ({ SSH_STATE: state }),
+  },
+  mpi: { files: ["real/mpi.ts"], script: "mpi", state: "MPI_STATE", environment: () => ({}) },
   htcondor: {
     script: "condor-standin",
+    files: ["real/htcondor.ts"],
     state: "CONDOR_STATE",
     environment: (state) => ({ CONDOR_STATE: state, PATH: before(`${state}/bin`) }),
   },
@@ -49,7 +65,7 @@ interface Sum {
 }
 
 /** Runs the tests of one system between its start and its end, and adds what came of them. */
-async function test(name: string, { script, state, environment }: System, sum: Sum): Promise<void> {
+async function test(name: string, { script, state, files, environment }: System, sum: Sum): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: `${name}-` });
   // Daemons under other accounts look into it.
   await Deno.chmod(folder, 0o755);
@@ -72,7 +88,7 @@ async function test(name: string, { script, state, environment }: System, sum: S
         "run",
         "-A",
         fileURLToPath(new URL("../run.ts", import.meta.url)),
-        fileURLToPath(new URL(`real/${name}.ts`, import.meta.url)),
+        ...files.map((file) => fileURLToPath(new URL(file, import.meta.url))),
       ],
       env: environment(folder),
       stdin: "null",

@@ -1,10 +1,10 @@
 /** A controller that listens on another host's loopback only: client and engines reach it through tunnels of the system's ssh. */
 import assert from "node:assert/strict";
-import { Client } from "../../src/client/client.ts";
-import { Cluster } from "../../src/cluster/cluster.ts";
-import { hasEnded, identify } from "../../src/cluster/process.ts";
-import { RunFolder } from "../cli/run_folder.ts";
-import { errorOf } from "../system/run.ts";
+import { Client } from "../../../src/client/client.ts";
+import { Cluster } from "../../../src/cluster/cluster.ts";
+import { hasEnded, identify } from "../../../src/cluster/process.ts";
+import { RunFolder } from "../../cli/run_folder.ts";
+import { errorOf } from "../../system/run.ts";
 
 const state = Deno.env.get("SSH_STATE");
 const needs = state === undefined ? " (needs sshd: SSH_STATE)" : "";

@@ -1,8 +1,8 @@
 /** A controller that listens on all interfaces of a machine whose name another one does not know. */
 import assert from "node:assert/strict";
-import { Cluster } from "../../src/cluster/cluster.ts";
-import { programCommand } from "../../src/cluster/process.ts";
-import { RunFolder } from "../cli/run_folder.ts";
+import { Cluster } from "../../../src/cluster/cluster.ts";
+import { programCommand } from "../../../src/cluster/process.ts";
+import { RunFolder } from "../../cli/run_folder.ts";
 
 const state = Deno.env.get("SSH_STATE");
 const sshCommand = `ssh -F ${state}/ssh_config`;

@@ -3,10 +3,10 @@
  */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { Client } from "../../src/client/client.ts";
-import { RunFolder } from "../cli/run_folder.ts";
-import { tsparallel } from "../cli/tsparallel.ts";
-import { BareHost, MISSING_HOST } from "./bare_host.ts";
+import { Client } from "../../../src/client/client.ts";
+import { RunFolder } from "../../cli/run_folder.ts";
+import { tsparallel } from "../../cli/tsparallel.ts";
+import { BareHost, MISSING_HOST } from "../bare_host.ts";
 
 const COMPILED = Deno.env.get("TSPARALLEL_COMPILED");
 const missing = COMPILED === undefined ? "TSPARALLEL_COMPILED, root" : MISSING_HOST;

@@ -1,9 +1,9 @@
 /** What is said when ssh or a host does not do what it should, and that nothing is left running. */
 import assert from "node:assert/strict";
-import { Cluster, type ClusterStart } from "../../src/cluster/cluster.ts";
-import { hasEnded, identify } from "../../src/cluster/process.ts";
-import { RunFolder, until } from "../cli/run_folder.ts";
-import { BareHost, MISSING_HOST } from "./bare_host.ts";
+import { Cluster, type ClusterStart } from "../../../src/cluster/cluster.ts";
+import { hasEnded, identify } from "../../../src/cluster/process.ts";
+import { RunFolder, until } from "../../cli/run_folder.ts";
+import { BareHost, MISSING_HOST } from "../bare_host.ts";
 
 const state = Deno.env.get("SSH_STATE");
 const needs = state === undefined ? "sshd: SSH_STATE" : MISSING_HOST;
