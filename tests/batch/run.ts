@@ -111,6 +111,8 @@ async function test(name: string, { script, state, files, environment }: System,
 }
 
 async function main(names: readonly string[]): Promise<number> {
+  // Daemons are where ordinary accounts do not look.
+  Deno.env.set("PATH", `${Deno.env.get("PATH")}:/usr/sbin:/sbin`);
   if (TOOLS === undefined) {
     console.error("The scripts that start batch systems are needed: name their folder in TSPARALLEL_TOOLS");
     return 1;
