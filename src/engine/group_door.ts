@@ -56,7 +56,7 @@ export class GroupDoor {
   /** The engine is registered under this id with this run of the controller; null: it speaks no groups. */
   open(id: number, nonce: bigint | null): void {
     if (nonce !== this.#nonce) this.#lastSeq.clear();
-    // The scheduler counts anew with each registration.
+    // A scheduler that has not known this engine counts from 1.
     this.#lastSeq.delete(SCHEDULED);
     this.#id = id;
     this.#nonce = nonce;

@@ -75,9 +75,9 @@ export class EngineEnds {
     this.#states = parts.states;
   }
 
-  /** A new registration begins with empty hands and fresh numbers. */
+  /** A new registration begins with empty hands. Its groups are numbered on: one of before may still be on its way, and must not have the number of a new one. */
   add(id: number, uuid: string): void {
-    const before = this.#byId.get(id);
+    const before = this.#byId.get(id), seq = this.#byUuid.get(uuid)?.seq ?? 0;
     if (before !== undefined) this.#byUuid.delete(before.uuid);
     const end: EngineEnd = {
       id,
@@ -85,7 +85,7 @@ export class EngineEnds {
       ident: new TextEncoder().encode(uuid),
       writer: new GroupWriter(8 << 10),
       names: new GroupWriter(1 << 10),
-      seq: 0,
+      seq,
       lastSeq: 0,
       ackedTold: 0,
       window: 0,
