@@ -73,16 +73,15 @@ class Recovered implements TaskOwner {
   }
 
   #end(record: TaskState, outcome: Outcome): void {
+    // Where the answer itself was first, its output may still have a gap.
+    for (const stream of ["stdout", "stderr"] as const) this.#add(stream, record.output?.[stream] ?? "");
     if (!this.#task.isOpen) return;
     const { status, started, completed, engine } = record;
-    for (const stream of ["stdout", "stderr"] as const) this.#add(stream, record.output?.[stream] ?? "");
     this.#pending.answered(this.#task, { status, started, completed, engine, outcome, hasOutput: false });
   }
 
   /** What had not come of its output. */
   #add(stream: "stdout" | "stderr", text: string): void {
-    const had = this.#task.output?.[stream] ?? "";
-    if (text.length <= had.length || !text.startsWith(had)) return;
-    (this.#task.output ??= new TaskOutput()).add(stream, text.slice(had.length));
+    if (text !== "") (this.#task.output ??= new TaskOutput()).complete(stream, text);
   }
 }

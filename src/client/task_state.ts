@@ -228,6 +228,22 @@ export class TaskOutput {
     this.#check();
   }
 
+  /**
+   * What it had said in all, by its record: pieces that were sent while the connection was broken have not come, from the beginning, the middle or the end. Who follows it is told
+   * what came neither before nor behind the gap.
+   */
+  complete(stream: "stdout" | "stderr", whole: string): void {
+    const had = this[stream];
+    if (whole.length <= had.length) return;
+    if (whole.startsWith(had)) return this.add(stream, whole.slice(had.length));
+    const missing = missingIn(whole, had);
+    this[stream] = whole;
+    if (stream === "stdout") this.#stdoutBytes = utf8Length(whole);
+    else this.#stderrBytes = utf8Length(whole);
+    if (missing !== "") this.#tell(stream, missing, null);
+    this.#check();
+  }
+
   /** Calls back with all that comes from now on, until the returned function is called. */
   listen(listener: OutputListener): () => void {
     const listeners = this.#listeners ??= new Set();
@@ -291,4 +307,12 @@ function utf8Length(text: string): number {
     bytes += unit < 0x800 || (unit >= 0xd800 && unit < 0xe000) ? 1 : 2;
   }
   return bytes;
+}
+
+/** The one run of text that `had` lacks of `whole`. */
+function missingIn(whole: string, had: string): string {
+  let begin = 0, end = 0;
+  while (begin < had.length && whole[begin] === had[begin]) begin++;
+  while (end < had.length - begin && whole.at(-1 - end) === had.at(-1 - end)) end++;
+  return whole.slice(begin, whole.length - end);
 }

@@ -325,6 +325,7 @@ Deno.test("a line that breaks between a client and a controller that lives on: w
     line.cut();
     assert.deepEqual(await Promise.all(many), many.map((_, i) => i));
     assert.equal(await talking, "said");
+    await talking.outputReady();
     assert.equal(talking.metadata.stdout, "begun\nended\n");
     await assert.rejects(failing.then(), { name: "RemoteError", message: /RangeError: as it was to be/ });
     assert.deepEqual(await direct, [7, 7]);
