@@ -6,7 +6,7 @@ import { clusterFilePath, pidFilePath, removeIfThere } from "../cluster/cluster_
 import type { ClusterPlace } from "../cluster/launcher.ts";
 import { liveController, removeControllerFiles } from "../cluster/live_controller.ts";
 import { findCluster } from "../cluster/running.ts";
-import { clusterFolders, clusterIdsIn, profileOf } from "./cluster_folders.ts";
+import { addFolderFlags, clusterFolders, clusterIdsIn, namesIn, profileOf } from "./cluster_folders.ts";
 import { addExamples, type Flags } from "./command.ts";
 import { EXIT } from "./exit_codes.ts";
 
@@ -15,10 +15,8 @@ export function defineClean(command: Command): void {
   command.description(
     "Remove the files of clusters that are gone, in all profiles. What runs is left alone.",
   );
-  command
-    .option("--ipython-dir <path>", "folder of the profiles' folders, or IPYTHONDIR")
-    .option("--profile-dir <path>", "only this run's folder, or IPP_PROFILE_DIR")
-    .option("--logs", "remove their logs and batch scripts too");
+  addFolderFlags(command);
+  command.option("--logs", "remove their logs and batch scripts too");
   addExamples(command, ["tsparallel cluster clean", "tsparallel cluster clean --logs"]);
   command.action(async (flags: Flags) => {
     let cleaned = 0;
@@ -70,12 +68,4 @@ function removeFiles(place: ClusterPlace, withLogs: boolean): void {
 
 function escaped(text: string): string {
   return text.replace(/[.\-]/g, "\\$&");
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return [...Deno.readDirSync(folder)].map((entry) => entry.name);
-  } catch {
-    return [];
-  }
 }

@@ -1,8 +1,16 @@
 /**
  * Where clusters' files are: all profiles' folders, or the one that was named.
  */
+import type { Command } from "commander";
 import { ipythonDir } from "../base/profile_dir.ts";
 import { type Flags, textFlag } from "./command.ts";
+
+/** Adds the flags that say whose clusters are meant. */
+export function addFolderFlags(command: Command): void {
+  command
+    .option("--ipython-dir <path>", "folder of the profiles' folders, or IPYTHONDIR")
+    .option("--profile-dir <path>", "only the clusters of this run's folder, or IPP_PROFILE_DIR");
+}
 
 /** The runs' folders that the flags mean. */
 export function clusterFolders(flags: Flags): string[] {
@@ -29,7 +37,8 @@ export function profileOf(profileDir: string): string {
   return /profile_([^/\\]+)$/.exec(profileDir)?.[1] ?? "default";
 }
 
-function namesIn(folder: string): string[] {
+/** Names of what is in a folder; none if it is not there. */
+export function namesIn(folder: string): string[] {
   try {
     return [...Deno.readDirSync(folder)].map((entry) => entry.name).sort();
   } catch {

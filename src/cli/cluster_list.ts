@@ -5,7 +5,7 @@ import type { Command } from "commander";
 import { clusterFilePath, type ClusterRecord, readClusterFile } from "../cluster/cluster_file.ts";
 import { hasLiveParts } from "../cluster/running.ts";
 import { processIds } from "../cluster/local.ts";
-import { clusterFolders, clusterIdsIn } from "./cluster_folders.ts";
+import { addFolderFlags, clusterFolders, clusterIdsIn } from "./cluster_folders.ts";
 import { addExamples, type Flags } from "./command.ts";
 import { EXIT } from "./exit_codes.ts";
 import { tableText } from "./table_text.ts";
@@ -13,10 +13,8 @@ import { tableText } from "./table_text.ts";
 /** Gives the command its options and action. */
 export function defineList(command: Command): void {
   command.description("List the clusters of all profiles.");
-  command
-    .option("--ipython-dir <path>", "folder of the profiles' folders, or IPYTHONDIR")
-    .option("--profile-dir <path>", "only the clusters of this run's folder, or IPP_PROFILE_DIR")
-    .option("--json", "one JSON document");
+  addFolderFlags(command);
+  command.option("--json", "one JSON document");
   addExamples(command, ["tsparallel cluster list", "tsparallel cluster list --json"]);
   command.action(async (flags: Flags) => {
     const clusters = await Promise.all(clusterFolders(flags).flatMap(clustersIn).map(seen));

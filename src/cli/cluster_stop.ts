@@ -6,6 +6,7 @@ import { Cluster } from "../cluster/cluster.ts";
 import { findCluster } from "../cluster/running.ts";
 import { clusterFilePath, pidFilePath, removeIfThere } from "../cluster/cluster_file.ts";
 import { isAlive, stopProcess } from "../cluster/process.ts";
+import { runPhrase } from "./running_cluster.ts";
 import { addExamples, addRunFlags, type Flags, openRun, type Run } from "./command.ts";
 import { EXIT } from "./exit_codes.ts";
 import { interruptible } from "./interrupt.ts";
@@ -28,7 +29,7 @@ export function defineStop(command: Command): void {
 }
 
 async function stop(run: Run): Promise<number> {
-  const name = `profile "${run.profileName}"${run.clusterId === "" ? "" : ` with id "${run.clusterId}"`}`;
+  const name = runPhrase(run);
   const found = await findCluster(run.dir, run.clusterId);
   if (found === undefined || !found.isAlive) {
     const stale = found === undefined ? "" : "; removed the files of one that is gone";

@@ -11,6 +11,7 @@ import type { CurveOptions, Socket } from "../wire/socket.ts";
 import { environmentIfGranted } from "../base/runtime.ts";
 import { makeMemory } from "../wire/memory_file.ts";
 import type { Tunnel, TunnelRequest } from "../wire/tunnel.ts";
+import { answering, OpenTunnels } from "./remote_ways.ts";
 import type { Channel, ChannelOptions, MemoryFile, Transport } from "./transport.ts";
 
 /** Messages of one socket between two turns of the event loop. */
@@ -38,7 +39,7 @@ class DenoTransport implements Transport {
   #keys: CurveKeypair | undefined;
   readonly #options: TransportOptions;
   readonly #memories = new Set<MemoryFile>();
-  readonly #tunnels: Tunnel[] = [];
+  readonly #tunnels = new OpenTunnels();
 
   constructor(options: TransportOptions) {
     this.#options = options;
@@ -85,22 +86,19 @@ class DenoTransport implements Transport {
     });
   }
 
-  async tunnel(request: TunnelRequest): Promise<Tunnel> {
-    const { openTunnel } = await import("../wire/tunnel.ts");
-    const tunnel = await openTunnel(request);
-    this.#tunnels.push(tunnel);
-    return tunnel;
+  tunnel(request: TunnelRequest): Promise<Tunnel> {
+    return this.#tunnels.open(request);
   }
 
-  async answering(hosts: readonly string[], port: number): Promise<string | undefined> {
-    return await (await import("../wire/answering.ts")).answeringHost(hosts, port);
+  answering(hosts: readonly string[], port: number): Promise<string | undefined> {
+    return answering(hosts, port);
   }
 
   async close(): Promise<void> {
     for (const memory of [...this.#memories]) memory.close();
     await this.#poller.close();
     this.#context.close();
-    await Promise.all(this.#tunnels.map((tunnel) => tunnel.close()));
+    await this.#tunnels.close();
   }
 }
 

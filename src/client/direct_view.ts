@@ -18,7 +18,7 @@ import type { ExecuteResult } from "./load_balanced_view.ts";
 import type { MapResult } from "./map.ts";
 import type { MapOptions } from "./map_plan.ts";
 import type { AnyIterable } from "./map_source.ts";
-import { type EachOptions, isInputFirst, startEach } from "./map_each.ts";
+import { type EachOptions, startEither } from "./map_each.ts";
 import { leastLoaded } from "./least_loaded.ts";
 import { type MapView, startMap } from "./map_start.ts";
 import { startTransform, type TransformOptions } from "./transform.ts";
@@ -281,12 +281,7 @@ export class DirectView<S extends Shape = "all"> implements AsyncDisposable {
     options?: EachOptions,
   ): MapResult<Awaited<R>>;
   map<R>(run: Runnable<never[], R> | AnyIterable<unknown>, ...rest: unknown[]): MapResult<Awaited<R>> {
-    if (isInputFirst(run)) {
-      const [called, options] = rest as [Runnable<never[], R>, EachOptions?];
-      return startEach((this.#taskViews.of(called) ?? this).#mapView(), run, called, options);
-    }
-    const called = run as Runnable<never[], R>;
-    return startMap((this.#taskViews.of(called) ?? this).#mapView(), called, rest);
+    return startEither((called) => (this.#taskViews.of(called) ?? this).#mapView(), run, rest);
   }
 
   /**

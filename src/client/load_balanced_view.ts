@@ -13,7 +13,7 @@ import type { MapOptions } from "./map_plan.ts";
 import type { AnyIterable } from "./map_source.ts";
 import type { Scope } from "./scope.ts";
 import { boundsOf, type ImapOptions } from "./imap.ts";
-import { type EachOptions, isInputFirst, startEach } from "./map_each.ts";
+import { type EachOptions, startEither } from "./map_each.ts";
 import { type MapView, startMap } from "./map_start.ts";
 import { startTransform, type TransformOptions } from "./transform.ts";
 import { type StopReference, stopTasks } from "./stop.ts";
@@ -128,14 +128,7 @@ export class LoadBalancedView implements AsyncDisposable {
     options?: EachOptions,
   ): MapResult<Awaited<R>>;
   map<R>(run: Runnable<never[], R> | AnyIterable<unknown>, ...rest: unknown[]): MapResult<Awaited<R>> {
-    if (isInputFirst(run)) {
-      const [called, options] = rest as [Runnable<never[], R>, EachOptions?];
-      const view = this.#taskViews.of(called) ?? this;
-      return startEach(view.#mapView(), run, called, options);
-    }
-    const called = run as Runnable<never[], R>;
-    const view = this.#taskViews.of(called) ?? this;
-    return startMap(view.#mapView(), called, rest);
+    return startEither((called) => (this.#taskViews.of(called) ?? this).#mapView(), run, rest);
   }
 
   /**

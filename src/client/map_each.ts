@@ -4,7 +4,7 @@
  */
 import type { MapResult } from "./map.ts";
 import { type AnyIterable, FailedItem, isIterable, type ItemSource, leaveLater } from "./map_source.ts";
-import { checkCount, mapOver, type MapView, WINDOW } from "./map_start.ts";
+import { checkCount, mapOver, type MapView, startMap, WINDOW } from "./map_start.ts";
 import { Reference } from "./reference.ts";
 import { askedOf, type Runnable } from "./task.ts";
 
@@ -22,8 +22,25 @@ export interface EachOptions {
   readonly ordered?: boolean | undefined;
 }
 
+/**
+ * Starts a map by either order of its arguments: what stands first says which.
+ * @param viewOf the view of a function, as what a function asks for itself counts
+ */
+export function startEither<R>(
+  viewOf: (run: Runnable<never[], R>) => MapView,
+  first: Runnable<never[], R> | AnyIterable<unknown>,
+  rest: readonly unknown[],
+): MapResult<Awaited<R>> {
+  if (isIterable(first)) {
+    const [run, options] = rest as [Runnable<never[], R>, EachOptions?];
+    return startEach(viewOf(run), first, run, options);
+  }
+  const run = first as Runnable<never[], R>;
+  return startMap(viewOf(run), run, rest);
+}
+
 /** @throws TypeError if the function cannot be sent; RangeError for options out of range */
-export function startEach<R>(
+function startEach<R>(
   view: MapView,
   input: unknown,
   run: Runnable<never[], unknown>,
@@ -49,11 +66,6 @@ export function startEach<R>(
     ? Math.max(WINDOW, concurrency === Infinity ? 0 : concurrency)
     : backpressure;
   return mapOver<R>(view, run, source, { ordered, signal, window, concurrency, keepsGoing: !stopOnError });
-}
-
-/** Whether `map`'s first argument is the input. */
-export function isInputFirst(first: unknown): boolean {
-  return isIterable(first);
 }
 
 function isRunnable(value: unknown): boolean {

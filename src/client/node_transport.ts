@@ -8,6 +8,7 @@ import { z85Bytes } from "../base/z85.ts";
 import { type Handshake, HandshakeCount } from "../wire/handshake_reason.ts";
 import { z85 } from "../wire/z85.ts";
 import type { Tunnel, TunnelRequest } from "../wire/tunnel.ts";
+import { answering, OpenTunnels } from "./remote_ways.ts";
 import type { Channel, ChannelOptions, Transport } from "./transport.ts";
 
 /** How long unsent messages survive `close`. From 500 ms on the package warns on stderr when a program ends. */
@@ -36,7 +37,7 @@ export function nodeTransport(): Transport {
 class NodeTransport implements Transport {
   readonly #channels = new Set<NodeChannel>();
   readonly #observers = new Set<Observer>();
-  readonly #tunnels: Tunnel[] = [];
+  readonly #tunnels = new OpenTunnels();
   /** One pair for all sockets: a client is one party. */
   #keys: CurveKeys | undefined;
 
@@ -94,15 +95,12 @@ class NodeTransport implements Transport {
     }
   }
 
-  async tunnel(request: TunnelRequest): Promise<Tunnel> {
-    const { openTunnel } = await import("../wire/tunnel.ts");
-    const tunnel = await openTunnel(request);
-    this.#tunnels.push(tunnel);
-    return tunnel;
+  tunnel(request: TunnelRequest): Promise<Tunnel> {
+    return this.#tunnels.open(request);
   }
 
-  async answering(hosts: readonly string[], port: number): Promise<string | undefined> {
-    return await (await import("../wire/answering.ts")).answeringHost(hosts, port);
+  answering(hosts: readonly string[], port: number): Promise<string | undefined> {
+    return answering(hosts, port);
   }
 
   async close(): Promise<void> {
@@ -113,10 +111,10 @@ class NodeTransport implements Transport {
       if (!hasAnswer) channel.forgetUnsent();
       channel.close();
     }
-    if (this.#tunnels.length === 0) return;
+    if (this.#tunnels.isEmpty) return;
     // What was just sent leaves before the way is shut.
     await new Promise((resolve) => setTimeout(resolve, LINGER_MS));
-    await Promise.all(this.#tunnels.map((tunnel) => tunnel.close()));
+    await this.#tunnels.close();
   }
 }
 

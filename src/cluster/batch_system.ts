@@ -24,6 +24,11 @@ export type DirectiveName =
   | "cpus"
   | "array";
 
+/** For systems that write a job's output only when it has ended: ours is wanted while it runs. */
+export const LOGGING_TEMPLATE = `#!/bin/sh
+{environment}exec {program} >> {quote(log)} 2>&1
+`;
+
 /** A batch system's commands. */
 export interface BatchSystem {
   /** As in `--launcher`. */

@@ -1,14 +1,9 @@
 /**
  * LSF: `bsub`, `bjobs`, `bkill`, as IBM's manuals of 10.1 have them.
  */
-import type { BatchSystem } from "./batch_system.ts";
+import { type BatchSystem, LOGGING_TEMPLATE } from "./batch_system.ts";
 import { ClusterError, type PartState } from "./launcher.ts";
 import { type Answer, wordsOfAnswer } from "./run_command.ts";
-
-/** Output is written when a job has ended, if nothing else is configured; ours is wanted while it runs. */
-const TEMPLATE = `#!/bin/sh
-{environment}exec {program} >> {quote(log)} 2>&1
-`;
 
 const has = (flag: string) => new RegExp(`^#BSUB.*\\s-${flag}\\b`, "m");
 
@@ -17,7 +12,7 @@ export const LSF: BatchSystem = {
   name: "lsf",
   extension: "bsub",
   hasArrays: true,
-  template: TEMPLATE,
+  template: LOGGING_TEMPLATE,
   directives: {
     // Of an array of one nobody knows the difference, so the name is the place for both.
     jobName: { line: '#BSUB -J "{jobName}[1-{members}]"', has: has("J") },

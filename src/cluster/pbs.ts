@@ -1,14 +1,9 @@
 /**
  * PBS: `qsub`, `qstat`, `qdel`, `qsig`, in its two branches: OpenPBS (PBS Pro; observed with 23.06) and Torque, which writes arrays and resources otherwise.
  */
-import type { BatchSystem, Directive } from "./batch_system.ts";
+import { type BatchSystem, type Directive, LOGGING_TEMPLATE } from "./batch_system.ts";
 import { ClusterError, type PartState } from "./launcher.ts";
 import { type Answer, wordsOfAnswer } from "./run_command.ts";
-
-/** Output is copied when a job has ended only; ours is wanted while it runs. */
-const TEMPLATE = `#!/bin/sh
-{environment}exec {program} >> {quote(log)} 2>&1
-`;
 
 const has = (flag: string) => new RegExp(`^#PBS.*\\s-${flag}\\b`, "m");
 const resource = (name: string, line: string): Directive => ({
@@ -19,7 +14,7 @@ const resource = (name: string, line: string): Directive => ({
 const COMMON = {
   name: "pbs",
   extension: "pbs",
-  template: TEMPLATE,
+  template: LOGGING_TEMPLATE,
   submit: (path: string) => ({ words: ["qsub", path] }),
   jobId: (printed: string) => /^(\d+(?:\[\])?(?:\.[\w.-]+)?)\s*$/m.exec(printed)?.[1],
   cancel: (id: string, byForce: boolean) => ({ words: ["qdel", ...(byForce ? ["-W", "force"] : []), id] }),

@@ -2,6 +2,7 @@
  * Values that clients have put, kept once for all engines of this process (PROTOCOL.md, "Kept values"): asked for when a task names one, dropped when there is
  * no room, and asked for again.
  */
+import { isNextPiece } from "../protocol/value_pieces.ts";
 import type { Piece } from "./piece_store.ts";
 
 /** A value as a task names it. */
@@ -122,7 +123,7 @@ export class KeptValues {
       this.drop(name, false);
       this.#values.set(name, value = { buffers, pieces: [], bytes: 0, isWhole: false });
     }
-    if (value === undefined || !follows(value, piece)) return this.drop(name, false);
+    if (value === undefined || !isNextPiece(value, piece)) return this.drop(name, false);
     value.pieces.push(piece);
     value.bytes += piece.bytes.length;
     this.#bytes += piece.bytes.length;
@@ -153,15 +154,6 @@ export class KeptValues {
     this.#values.delete(name);
     if (isWanted) this.#wanted.delete(name);
   }
-}
-
-function follows({ buffers, pieces }: Kept, { index, offset, total, bytes }: Piece): boolean {
-  if (index >= buffers || bytes.length === 0 || offset + bytes.length > total) return false;
-  const last = pieces.at(-1);
-  if (last === undefined) return index === 0 && offset === 0;
-  const end = last.offset + last.bytes.length;
-  if (offset > 0) return index === last.index && total === last.total && offset === end;
-  return index === last.index + 1 && end === last.total;
 }
 
 /** The values that a task's tail names. @throws TypeError */

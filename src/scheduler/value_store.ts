@@ -2,6 +2,7 @@
  * Values that clients have put, as bytes (PROTOCOL.md, "Kept values"): kept until they are dropped or newer ones need the room, and then still known by whose they
  * are, who is asked for them again. Pure.
  */
+import { isNextPiece } from "../protocol/value_pieces.ts";
 
 /** A piece of a value. */
 export interface ValuePiece {
@@ -58,7 +59,7 @@ export class ValueStore {
       this.#count(client, VALUE_BYTES);
       this.#own(name, client);
     }
-    if (value === undefined || value.isWhole || value.client !== client || !follows(value, piece)) {
+    if (value === undefined || value.isWhole || value.client !== client || !isNextPiece(value, piece)) {
       return "refused";
     }
     value.pieces.push(piece);
@@ -137,13 +138,4 @@ export class ValueStore {
     this.#values.delete(name);
     this.#count(value.client, -value.bytes);
   }
-}
-
-function follows({ buffers, pieces }: StoredValue, { index, offset, total, bytes }: ValuePiece): boolean {
-  if (index >= buffers || bytes.length === 0 || offset + bytes.length > total) return false;
-  const last = pieces.at(-1);
-  if (last === undefined) return index === 0 && offset === 0;
-  const end = last.offset + last.bytes.length;
-  if (offset > 0) return index === last.index && total === last.total && offset === end;
-  return index === last.index + 1 && end === last.total;
 }
